@@ -1,0 +1,51 @@
+# Everything a newcomer needs: `make run`, `make test`. Each target sets up what it needs and is quick when nothing changed.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv pip
+
+.PHONY: run install train-install test check bench format requirements openapi clean
+
+run: install                ## upgrade the database and serve on http://127.0.0.1:8000
+	$(BIN)/invigil serve
+
+install: $(VENV)/.base      ## the service and the command line, without torch
+
+test: $(VENV)/.all          ## the whole test suite
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.all         ## format, lint, types, arrows
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_arrows.py
+
+bench: $(VENV)/.all         ## speed and memory, printed as tables
+	$(BIN)/python -m benchmarks
+
+train-install: $(VENV)/.train ## adds torch and what training needs
+
+format: $(VENV)/.all
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+openapi: $(VENV)/.base      ## write docs/openapi.json again
+	$(BIN)/python -m service.openapi docs/openapi.json
+
+requirements:               ## resolve the pinned, hashed requirement files again
+	$(UV) compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/base.txt
+	$(UV) compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra train pyproject.toml -o requirements/train.txt
+	$(UV) compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra train --extra test pyproject.toml -o requirements/all.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+
+# uv, not pip: torch and torchvision then come as a pair that works together (docs/decisions.md).
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.8
+
+$(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/uv
+	$(UV) install -q --python $(BIN)/python --require-hashes -r requirements/$*.txt
+	$(UV) install -q --python $(BIN)/python --no-deps -e .
+	touch $@
