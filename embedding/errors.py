@@ -1,0 +1,171 @@
+"""Why a picture, a template or a bundle cannot be used.
+
+    EmbeddingError
+    ├── ImageError                 the bytes are not a picture we can use
+    │   ├── ImageTooLarge          image_too_large     more bytes or pixels than the limit
+    │   ├── UnsupportedMedia       unsupported_media   not JPEG, PNG, WebP or BMP
+    │   └── DecodeFailed           decode_failed       truncated or damaged
+    ├── FaceError                  the picture holds no face we can use
+    │   ├── FaceNotFound           face_not_found
+    │   ├── MultipleFaces          multiple_faces      with their count
+    │   └── QualityRefused         the first reason    with all reasons, measures and limits
+    ├── ModelMismatch              model_mismatch      templates of two models cannot be compared
+    ├── FmrNotSupported            fmr_not_supported   the calibration has too few comparisons for this rate
+    └── BundleError                the model bundle on disk cannot be used
+        ├── BundleNotFound         bundle_not_found
+        ├── BundleCorrupted        bundle_corrupted    a file differs from its digest
+        └── BundleInvalid          bundle_invalid      the manifest or a network is not what it should be
+
+Every class has a stable `code`; what it means to a caller over HTTP is decided in `service/problems.py`.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from embedding.quality import Assessment
+
+
+class EmbeddingError(Exception):
+    """Base of everything this package raises on purpose."""
+
+    code: ClassVar[str] = "internal"
+
+
+class ImageError(EmbeddingError):
+    """The bytes are not a picture we can use."""
+
+    code = "decode_failed"
+
+
+class ImageTooLarge(ImageError):
+    """More bytes or pixels than the limit; found before decoding."""
+
+    code = "image_too_large"
+
+    def __init__(self, actual: int, limit: int, unit: Literal["bytes", "pixels"]) -> None:
+        super().__init__(f"The picture has {actual:,} {unit}; the limit is {limit:,}.")
+        self.actual = actual
+        self.limit = limit
+        self.unit = unit
+
+
+class UnsupportedMedia(ImageError):
+    """Not one of the formats we decode, judged by the bytes and never by a name."""
+
+    code = "unsupported_media"
+
+    def __init__(self) -> None:
+        super().__init__("The bytes are not a JPEG, PNG, WebP or BMP picture.")
+
+
+class DecodeFailed(ImageError):
+    """A known format, but truncated or damaged."""
+
+    code = "decode_failed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The picture cannot be decoded: {reason}.")
+        self.reason = reason
+
+
+class FaceError(EmbeddingError):
+    """The picture holds no face that a template can be made of."""
+
+    code = "face_not_found"
+
+
+class FaceNotFound(FaceError):
+    """No face in the picture."""
+
+    code = "face_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("No face was found in the picture.")
+
+
+class MultipleFaces(FaceError):
+    """Several faces of similar size; which one is meant cannot be known."""
+
+    code = "multiple_faces"
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"The picture shows {count} faces; exactly one is needed.")
+        self.count = count
+
+
+class QualityRefused(FaceError):
+    """One face, but not good enough; `code` is the first of `assessment.reasons`."""
+
+    code = "low_sharpness"
+
+    def __init__(self, assessment: "Assessment") -> None:
+        reasons = ", ".join(assessment.reasons)
+        super().__init__(f"The face is not good enough: {reasons}.")
+        self.assessment = assessment
+        # The class serves several reasons; each refusal names its own.
+        self.__dict__["code"] = assessment.reasons[0]
+
+
+class ModelMismatch(EmbeddingError):
+    """Two templates of different models; their distance would mean nothing."""
+
+    code = "model_mismatch"
+
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(f"A template of model {actual} cannot be compared with model {expected}.")
+        self.expected = expected
+        self.actual = actual
+
+
+class FmrNotSupported(EmbeddingError):
+    """The calibration holds too few comparisons for this false match rate (rule of three)."""
+
+    code = "fmr_not_supported"
+
+    def __init__(self, fmr: float, smallest: float, largest: float) -> None:
+        super().__init__(
+            f"A false match rate of {fmr:g} is not supported by this calibration; "
+            f"it supports {smallest:.3g} to {largest:.3g}."
+        )
+        self.fmr = fmr
+        self.smallest = smallest
+        self.largest = largest
+
+
+class BundleError(EmbeddingError):
+    """The model bundle cannot be used."""
+
+    code = "bundle_invalid"
+
+
+class BundleNotFound(BundleError):
+    """There is no bundle at this place."""
+
+    code = "bundle_not_found"
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(f"There is no model bundle at {path}.")
+        self.path = path
+
+
+class BundleCorrupted(BundleError):
+    """A file of the bundle is not the file its digest names."""
+
+    code = "bundle_corrupted"
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"The model bundle is corrupted: {path}: {reason}.")
+        self.path = path
+        self.reason = reason
+
+
+class BundleInvalid(BundleError):
+    """The bundle is whole but its manifest or a network is not what it should be."""
+
+    code = "bundle_invalid"
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"The model bundle is invalid: {path}: {reason}.")
+        self.path = path
+        self.reason = reason
