@@ -1,0 +1,89 @@
+"""Why something cannot be trained, measured or calibrated.
+
+    TrainingError
+    ├── UnknownLoss            no loss of this name; the nearest is named
+    ├── UnknownOption          the loss has no such option; the nearest is named
+    ├── PicturesInvalid        a folder or archive of pictures that cannot be read as one
+    ├── PairsInvalid           a pairs file that cannot be read, or that can decide nothing
+    └── TrainedOn              a calibration set that the network has seen
+        ├── IdentityTrained    by label
+        └── PictureTrained     by the digest of a picture
+
+A calibration set too small for a false match rate raises `embedding.errors.FmrNotSupported`.
+"""
+
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class TrainingError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+def nearest_of(word: str, words: Iterable[str]) -> str:
+    """The end of a refusal: the nearest valid word, or all of them where none is near."""
+    known = sorted(words)
+    near = get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}."
+
+
+class UnknownLoss(TrainingError):
+    """No loss of this name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no loss {name!r}; {nearest_of(name, known)}")
+        self.name = name
+
+
+class UnknownOption(TrainingError):
+    """The loss has no such option."""
+
+    def __init__(self, loss: str, option: str, known: Iterable[str]) -> None:
+        super().__init__(f"The loss {loss!r} has no option {option!r}; {nearest_of(option, known)}")
+        self.loss = loss
+        self.option = option
+
+
+class PicturesInvalid(TrainingError):
+    """A folder or archive that cannot be read as pictures."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}.")
+        self.path = path
+        self.reason = reason
+
+
+class PairsInvalid(TrainingError):
+    """A pairs file that cannot be read, or that can decide nothing; `line` counts from 1."""
+
+    def __init__(self, path: Path | str, reason: str, line: int | None = None) -> None:
+        place = str(path) if line is None else f"{path}, line {line}"
+        super().__init__(f"{place}: {reason}.")
+        self.path = path
+        self.reason = reason
+        self.line = line
+
+
+class TrainedOn(TrainingError):
+    """The calibration set holds what the network was trained on: its rates would be too good."""
+
+    def __init__(self, what: str, seen: Collection[str]) -> None:
+        shown = ", ".join(sorted(seen)[:5])
+        more = f" and {len(seen) - 5} more" if len(seen) > 5 else ""
+        super().__init__(f"The network was trained on {len(seen)} {what} of this set: {shown}{more}.")
+        self.seen = frozenset(seen)
+
+
+class IdentityTrained(TrainedOn):
+    """The same label is in the training split."""
+
+    def __init__(self, identities: Collection[str]) -> None:
+        super().__init__("identities", identities)
+
+
+class PictureTrained(TrainedOn):
+    """The same bytes are in the training split, under whatever label."""
+
+    def __init__(self, pictures: Collection[str]) -> None:
+        super().__init__("pictures", pictures)

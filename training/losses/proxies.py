@@ -1,0 +1,91 @@
+"""Losses against a learnt vector (or several) per identity.
+
+All normalise both sides, so only angles count. Those that pytorch-metric-learning has are taken from it, with
+two of its habits put right here: margins are given in radians, and its parameters keep their precision.
+"""
+
+import math
+
+import torch
+from pytorch_metric_learning import losses as library
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+
+class FromLibrary(nn.Module):
+    """A loss of pytorch-metric-learning, computed in the precision of its own parameters.
+
+    The library casts its parameters, in place, to the type of the embeddings; under bf16 autocast the proxies
+    would become bf16 and small updates would be lost.
+    """
+
+    def __init__(self, loss: nn.Module) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """(n, dim) and (n,) → scalar."""
+        parameter = next(self.parameters(), embeddings)
+        precise = torch.promote_types(parameter.dtype, torch.float32)
+        with torch.autocast(embeddings.device.type, enabled=False):
+            value: Tensor = self.loss(embeddings.to(precise), labels)
+        return value
+
+
+class ProxyNCA(nn.Module):
+    """-log( exp(-d(x, p_y)) / Σ_{z ≠ y} exp(-d(x, p_z)) ): the own proxy is not in the denominator.
+
+    Source: Movshovitz-Attias et al., ICCV 2017, eq. 4 and 9.
+    """
+
+    def __init__(self, classes: int, dim: int) -> None:
+        super().__init__()
+        self.proxies = nn.Parameter(torch.randn(classes, dim))
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """(n, dim) and (n,) → scalar."""
+        precise = embeddings.to(self.proxies.dtype)
+        difference = normalize(precise)[:, None] - normalize(self.proxies)[None]  # (n, classes, dim)
+        d = difference.square().sum(-1)  # (n, classes)
+        own = nn.functional.one_hot(labels, len(self.proxies)).bool()
+        others = (-d).masked_fill(own, -torch.inf).logsumexp(dim=1)
+        return (d[own] + others).mean()
+
+
+def proxy_nca_plus(classes: int, dim: int, scale: float = 9.0) -> FromLibrary:
+    """ProxyNCA++ (Teh et al., ECCV 2020): softmax over all proxies; scale = 1 / temperature."""
+    return FromLibrary(library.ProxyNCALoss(classes, dim, softmax_scale=scale))
+
+
+def soft_triple(
+    classes: int, dim: int, centres: int = 3, scale: float = 20.0, gamma: float = 0.1, margin: float = 0.01
+) -> FromLibrary:
+    """SoftTriple (Qian et al., ICCV 2019, eq. 7-8), several centres an identity.
+
+    Args:
+        classes: Identities.
+        dim: Length of an embedding.
+        centres: Centres per identity.
+        scale: λ in the paper.
+        gamma: Temperature of the choice among centres; the paper's γ is its inverse.
+        margin: δ in the paper, in units of cosine.
+    """
+    return FromLibrary(
+        library.SoftTripleLoss(classes, dim, centers_per_class=centres, la=scale, gamma=gamma, margin=margin)
+    )
+
+
+def cos_face(classes: int, dim: int, scale: float = 64.0, margin: float = 0.35) -> FromLibrary:
+    """CosFace (Wang et al., CVPR 2018, eq. 4): the own cosine less `margin`."""
+    return FromLibrary(library.CosFaceLoss(classes, dim, margin=margin, scale=scale))
+
+
+def arc_face(classes: int, dim: int, scale: float = 64.0, margin: float = 0.5) -> FromLibrary:
+    """ArcFace (Deng et al., CVPR 2019, eq. 3): the own angle plus `margin`, in radians."""
+    # The library takes degrees: 0.5 given there would be a margin of nothing.
+    return FromLibrary(library.ArcFaceLoss(classes, dim, margin=math.degrees(margin), scale=scale))
+
+
+def multi_similarity(alpha: float = 2.0, beta: float = 50.0, base: float = 0.5) -> FromLibrary:
+    """Multi-similarity (Wang et al., CVPR 2019, eq. 11) over the pairs of the batch; no proxies."""
+    return FromLibrary(library.MultiSimilarityLoss(alpha, beta, base))
