@@ -1,0 +1,205 @@
+"""Why the gallery cannot do what it was asked.
+
+    GalleryError
+    ├── SubjectNotFound            subject_not_found
+    ├── TemplateNotFound           template_not_found
+    ├── ModelNotFound              model_not_found
+    ├── SubjectInvalid             validation_failed     a field of a subject is not what it may be
+    ├── CursorInvalid              validation_failed     a list cursor that no list has given out
+    ├── ExternalIdExists           external_id_exists    another subject has this external id
+    ├── DuplicateIdentity          duplicate_identity    the same face is enrolled under another subject
+    ├── NoTemplate                 no_template           the subject has nothing to compare with
+    ├── WrongModel                 model_mismatch        a template of another model
+    ├── NothingToRollBack          nothing_to_roll_back  no model was active before the present one
+    ├── CipherError
+    │   ├── KeyInvalid             key_invalid           the template key is not a key
+    │   └── TemplateUnreadable     template_unreadable   wrong or missing key, or changed bytes
+    └── DatabaseError                                    nothing was written; the call may be repeated
+        ├── DatabaseBusy           database_busy         somebody else held the lock for too long
+        ├── DatabaseFull           database_full         no room is left on the disk
+        ├── DatabaseUnavailable    database_unavailable  no connection
+        └── DatabaseOutdated       database_outdated     the tables are older or newer than the program
+
+Every class has a stable `code`; what it means to a caller over HTTP is decided in `service/problems.py`.
+"""
+
+from typing import ClassVar
+from uuid import UUID
+
+
+class GalleryError(Exception):
+    """Base of everything this package raises on purpose."""
+
+    code: ClassVar[str] = "internal"
+
+
+class SubjectNotFound(GalleryError):
+    """Nobody is known by this id."""
+
+    code = "subject_not_found"
+
+    def __init__(self, reference: UUID | str) -> None:
+        super().__init__(f"There is no subject {reference!s}.")
+        self.reference = reference
+
+
+class TemplateNotFound(GalleryError):
+    """The subject has no such template, or no longer."""
+
+    code = "template_not_found"
+
+    def __init__(self, template_id: UUID) -> None:
+        super().__init__(f"There is no template {template_id} of this subject.")
+        self.template_id = template_id
+
+
+class ModelNotFound(GalleryError):
+    """No model was registered under this id."""
+
+    code = "model_not_found"
+
+    def __init__(self, model_id: str) -> None:
+        super().__init__(f"There is no model {model_id}.")
+        self.model_id = model_id
+
+
+class SubjectInvalid(GalleryError):
+    """A field of a subject is not what it may be."""
+
+    code = "validation_failed"
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}.")
+        self.field = field
+        self.reason = reason
+
+
+class CursorInvalid(GalleryError):
+    """A list cursor that no list has given out."""
+
+    code = "validation_failed"
+
+    def __init__(self) -> None:
+        super().__init__("The cursor is not one that a list has given out.")
+
+
+class ExternalIdExists(GalleryError):
+    """Another subject has this external id."""
+
+    code = "external_id_exists"
+
+    def __init__(self, subject_id: UUID) -> None:
+        super().__init__(f"Subject {subject_id} already has this external id.")
+        self.subject_id = subject_id
+
+
+class DuplicateIdentity(GalleryError):
+    """The same face is enrolled under another subject."""
+
+    code = "duplicate_identity"
+
+    def __init__(self, subject_id: UUID, external_id: str | None, d: float) -> None:
+        super().__init__(f"The face is already enrolled as subject {subject_id} (d = {d:.3f}).")
+        self.subject_id = subject_id
+        self.external_id = external_id
+        self.d = d
+
+
+class NoTemplate(GalleryError):
+    """The subject has nothing to compare with."""
+
+    code = "no_template"
+
+    def __init__(self, subject_id: UUID) -> None:
+        super().__init__(f"Subject {subject_id} has no template.")
+        self.subject_id = subject_id
+
+
+class WrongModel(GalleryError):
+    """A template of another model; its distance to this gallery's would mean nothing."""
+
+    code = "model_mismatch"
+
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(f"The template is of model {actual}; the gallery is of model {expected}.")
+        self.expected = expected
+        self.actual = actual
+
+
+class NothingToRollBack(GalleryError):
+    """No model was active before the present one."""
+
+    code = "nothing_to_roll_back"
+
+    def __init__(self) -> None:
+        super().__init__("No model was active before the present one.")
+
+
+class CipherError(GalleryError):
+    """Stored templates and the key do not go together."""
+
+    code = "template_unreadable"
+
+
+class KeyInvalid(CipherError):
+    """The template key is not a key. The message never shows it."""
+
+    code = "key_invalid"
+
+    def __init__(self) -> None:
+        super().__init__("The template key must be 32 bytes, in base64 or as 64 hexadecimal digits.")
+
+
+class TemplateUnreadable(CipherError):
+    """The key is missing or another one, or the stored bytes were changed."""
+
+    code = "template_unreadable"
+
+    def __init__(self, template_id: UUID, reason: str) -> None:
+        super().__init__(f"Template {template_id} cannot be read: {reason}.")
+        self.template_id = template_id
+        self.reason = reason
+
+
+class DatabaseError(GalleryError):
+    """The database could not do its part; nothing was written and the call may be repeated."""
+
+    code = "database_unavailable"
+
+
+class DatabaseBusy(DatabaseError):
+    """Somebody else held the lock, or every connection, for longer than we wait."""
+
+    code = "database_busy"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The database is busy: {reason}.")
+
+
+class DatabaseFull(DatabaseError):
+    """No room is left for the database on its disk."""
+
+    code = "database_full"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The database cannot write: {reason}.")
+
+
+class DatabaseUnavailable(DatabaseError):
+    """There is no connection to the database."""
+
+    code = "database_unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The database cannot be reached: {reason}.")
+
+
+class DatabaseOutdated(DatabaseError):
+    """The tables are older or newer than this program."""
+
+    code = "database_outdated"
+
+    def __init__(self, actual: str | None, expected: str | None) -> None:
+        super().__init__(f"The database is at revision {actual}, this program needs {expected}; upgrade it.")
+        self.actual = actual
+        self.expected = expected

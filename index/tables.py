@@ -1,0 +1,211 @@
+"""The tables that every process shares. The database is the truth; the vectors in memory are a cache of it."""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from index.ids import uuid7
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC with microseconds; SQLite, which knows no time zones, stores it without one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a time without a zone: nobody could say which moment it means."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"A time without a zone cannot be stored: {value.isoformat()}.")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give every time its zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# SQLite counts by itself only in a column declared INTEGER.
+RowNumber = BigInteger().with_variant(Integer(), "sqlite")
+Json = JSON(none_as_null=True)
+
+
+def utc_now() -> datetime:
+    """The present moment, with its zone."""
+    return datetime.now(UTC)
+
+
+class Base(DeclarativeBase):
+    """The one catalogue of tables, also for those that other packages add."""
+
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime,
+        dict[str, Any]: Json,
+        list[str]: Json,
+        list[Any]: Json,
+        UUID: Uuid,
+    }
+
+
+class SubjectRow(Base):
+    """A person. Nothing here is needed to recognise one; all of it goes at erasure."""
+
+    __tablename__ = "subject"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    external_id: Mapped[str | None] = mapped_column(String(255), unique=True)
+    display_name: Mapped[str | None] = mapped_column(String(255))
+    details: Mapped[dict[str, Any] | None] = mapped_column("metadata")
+    legal_basis: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    changed_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class ModelRow(Base):
+    """A model bundle that this installation knows, and whether it is the active one."""
+
+    __tablename__ = "model"
+
+    id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    dim: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    calibration_id: Mapped[str | None] = mapped_column(String(100))
+    facts: Mapped[dict[str, Any]]
+    location: Mapped[str | None] = mapped_column(Text)
+    replaced_id: Mapped[str | None] = mapped_column(ForeignKey("model.id"))
+    registered_at: Mapped[datetime] = mapped_column(default=utc_now)
+    activated_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(
+            "uq_model_active",
+            "state",
+            unique=True,
+            sqlite_where=text("state = 'active'"),
+            postgresql_where=text("state = 'active'"),
+        ),
+    )
+
+
+class TemplateRow(Base):
+    """One enrolled template. `number` is what the vectors in memory are known by; it is never used twice."""
+
+    __tablename__ = "template"
+
+    number: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    id: Mapped[UUID] = mapped_column(unique=True, default=uuid7)
+    subject_id: Mapped[UUID] = mapped_column(ForeignKey("subject.id", ondelete="CASCADE"), index=True)
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"))
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str | None] = mapped_column(String(16))
+    quality: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    # Without AUTOINCREMENT, SQLite would give a removed row's number to the next template, and a process
+    # that has not yet heard of the removal would take one person's vector for another's.
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class GalleryChangeRow(Base):
+    """What happened to the gallery, in the order in which it was committed; every process replays it."""
+
+    __tablename__ = "gallery_change"
+
+    seq: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    template_number: Mapped[int] = mapped_column(BigInteger)
+    model_id: Mapped[str] = mapped_column(String(100))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class ApiKeyRow(Base):
+    """A caller's key: the prefix is public, of the secret only a hash is kept."""
+
+    __tablename__ = "api_key"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    prefix: Mapped[str] = mapped_column(String(32), unique=True)
+    secret_hash: Mapped[str] = mapped_column(String(255))
+    name: Mapped[str] = mapped_column(String(255))
+    scopes: Mapped[list[str]]
+    session_id: Mapped[UUID | None] = mapped_column(index=True)
+    not_before: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class IdempotencyRecordRow(Base):
+    """A POST that was claimed under the caller's `Idempotency-Key`, and the response once there is one.
+
+    `state` is `claimed`, `done`, or `erased` when the subject it was about has been erased: the response
+    is then gone too, and the same key must not bring the subject back.
+    """
+
+    __tablename__ = "idempotency_record"
+
+    api_key_id: Mapped[UUID] = mapped_column(ForeignKey("api_key.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    method: Mapped[str] = mapped_column(String(8))
+    path: Mapped[str] = mapped_column(Text)
+    body_digest: Mapped[str] = mapped_column(String(64))
+    resource_id: Mapped[UUID] = mapped_column(index=True, default=uuid7)
+    subject_id: Mapped[UUID | None] = mapped_column(index=True)
+    state: Mapped[str] = mapped_column(String(8), default="claimed")
+    status: Mapped[int | None]
+    headers: Mapped[dict[str, Any] | None]
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
+
+
+class AuditEventRow(Base):
+    """One link of the audit chain: it holds the digest of its content and of the link before."""
+
+    __tablename__ = "audit_event"
+
+    # Counted by the writer and not by the database: a rolled-back row would leave a gap, and a gap is
+    # how a removed row is recognised.
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(default=utc_now)
+    action: Mapped[str] = mapped_column(String(64), index=True)
+    actor: Mapped[str] = mapped_column(String(255))
+    # No foreign key: the event outlives the subject.
+    subject_id: Mapped[UUID | None] = mapped_column(index=True)
+    request_id: Mapped[str | None] = mapped_column(String(128))
+    details: Mapped[dict[str, Any]]
+    previous_digest: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(64))
