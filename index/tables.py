@@ -173,7 +173,8 @@ class IdempotencyRecordRow(Base):
     """A POST that was claimed under the caller's `Idempotency-Key`, and the response once there is one.
 
     `state` is `claimed`, `done`, or `erased` when the subject it was about has been erased: the response
-    is then gone too, and the same key must not bring the subject back.
+    is then gone too, and the same key must not bring the subject back. A claim whose lease has ended may be
+    taken over: its process died, or its work failed. `body` is sealed for the caller alone.
     """
 
     __tablename__ = "idempotency_record"
@@ -186,6 +187,7 @@ class IdempotencyRecordRow(Base):
     resource_id: Mapped[UUID] = mapped_column(index=True, default=uuid7)
     subject_id: Mapped[UUID | None] = mapped_column(index=True)
     state: Mapped[str] = mapped_column(String(8), default="claimed")
+    leased_until: Mapped[datetime] = mapped_column(default=utc_now)
     status: Mapped[int | None]
     headers: Mapped[dict[str, Any] | None]
     body: Mapped[bytes | None] = mapped_column(LargeBinary)

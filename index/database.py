@@ -1,0 +1,234 @@
+"""The enrolment database: SQLite in a file, or PostgreSQL.
+
+Both behave alike: writing transactions stand in one line, each sees what the one before has committed, and what was
+committed is on the disk. On that rests the rule that sequence numbers follow the order of commits.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from index.errors import DatabaseBusy, DatabaseOutdated
+from index.faults import translate
+from index.tables import Base
+
+__all__ = ["Base", "Database"]
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+# Any number will do, as long as every process of every version takes the same one.
+_WRITER_LOCK = 0x1A71_611
+_POOL_SIZE = 16
+_POOL_OVERFLOW = 32
+
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    # FULL: an answered enrolment survives a power cut; NORMAL would lose the last commits.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    # Removed templates are overwritten in the file and not merely unlinked.
+    "PRAGMA secure_delete = ON",
+    "PRAGMA journal_size_limit = 67108864",
+)
+
+
+class Database:
+    """One database and its pool of connections; safe to use from many threads."""
+
+    def __init__(self, url: str, *, lock_wait_seconds: float = 5.0) -> None:
+        """Prepare to connect; nothing is opened yet.
+
+        Args:
+            url: `sqlite:////absolute/path.db`, or `postgresql://user@host/name`.
+            lock_wait_seconds: How long a writer waits for its turn before DatabaseBusy.
+        """
+        address = make_url(url)
+        self.is_sqlite = address.get_backend_name() == "sqlite"
+        self._lock_wait_seconds = lock_wait_seconds
+        self._turn = threading.Lock()
+        self.engine = (
+            _sqlite(address, lock_wait_seconds) if self.is_sqlite else _postgresql(address, lock_wait_seconds)
+        )
+        event.listen(self.engine, "handle_error", translate, retval=True)
+        self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
+        # One statement sees one state in PostgreSQL either way; without a transaction around it, two round
+        # trips of three are saved.
+        self._reader = (
+            self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading. It never waits for a writer.
+
+        Raises:
+            DatabaseError: If the database cannot be reached or no connection comes free.
+        """
+        with _pool_errors(), Session(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self, *, ordered: bool = True) -> Iterator[Session]:
+        """A session in one transaction, committed at the end of the block and rolled back if it raises.
+
+        Args:
+            ordered: Wait until every other ordered writer has committed. The gallery, the subjects and the audit
+                chain need it. Rows that nobody counts (a claim, a time of last use) may go without; SQLite
+                has one writer at a time in any case.
+
+        Raises:
+            DatabaseBusy: If the turn did not come in time.
+            DatabaseError: If the database cannot be reached or cannot write; then nothing is written.
+        """
+        with (
+            self._turn_of_this_process(),
+            _pool_errors(),
+            Session(self._writer, expire_on_commit=False) as session,
+        ):
+            with session.begin():
+                if ordered and not self.is_sqlite:
+                    session.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
+                yield session
+
+    def upgrade(self) -> None:
+        """Bring the tables to this program's revision; two processes may try it at once.
+
+        Raises:
+            DatabaseError: As `write`.
+        """
+        with self._turn_of_this_process(), self._writer.connect() as connection:
+            with _foreign_keys_off(connection) if self.is_sqlite else nullcontext(), connection.begin():
+                if not self.is_sqlite:
+                    connection.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
+                config = _alembic()
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+
+    def revision(self) -> str | None:
+        """The revision that the tables are at; None for an empty database."""
+        with self._reader.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+
+    def is_current(self) -> bool:
+        """Whether the tables are those of this program."""
+        return self.revision() == newest_revision()
+
+    def require_current(self) -> None:
+        """Refuse to work on tables of another revision.
+
+        Raises:
+            DatabaseOutdated: If they are older or newer than this program.
+        """
+        if not self.is_current():
+            raise DatabaseOutdated(actual=self.revision(), expected=newest_revision())
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.engine.dispose()
+
+    def _turn_of_this_process(self) -> AbstractContextManager[None]:
+        """Threads queue here in SQLite, where waiting in the database is polling with growing pauses."""
+        return self._one_writer() if self.is_sqlite else nullcontext()
+
+    @contextmanager
+    def _one_writer(self) -> Iterator[None]:
+        if not self._turn.acquire(timeout=self._lock_wait_seconds):
+            raise DatabaseBusy("another thread is writing")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+
+def newest_revision() -> str | None:
+    """The revision that this program needs."""
+    return ScriptDirectory.from_config(_alembic()).get_current_head()
+
+
+@contextmanager
+def _pool_errors() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        raise DatabaseBusy("no connection came free") from error
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+def _sqlite(address: URL, lock_wait_seconds: float) -> Engine:
+    if not address.database or address.database == ":memory:":
+        raise ValueError(
+            "SQLite needs a file: a database in memory would be another one for every connection."
+        )
+    _create_private_file(Path(address.database))
+    engine = create_engine(
+        address,
+        connect_args={"timeout": lock_wait_seconds},
+        pool_size=_POOL_SIZE,
+        max_overflow=_POOL_OVERFLOW,
+        pool_timeout=lock_wait_seconds,
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _create_private_file(path: Path) -> None:
+    """Make the file readable by its owner alone; SQLite gives its side files the same rights."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    # The driver would begin transactions by itself, late and without IMMEDIATE; two writers that both began by
+    # reading could then never both finish.
+    connection.isolation_level = None
+    for pragma in _SQLITE_PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+@contextmanager
+def _foreign_keys_off(connection: Connection) -> Iterator[None]:
+    """Let a migration rebuild a table without the removal of the old one cascading through the others."""
+    raw: Any = connection.connection.dbapi_connection
+    raw.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys = ON")
+
+
+def _postgresql(address: URL, lock_wait_seconds: float) -> Engine:
+    if address.drivername in ("postgres", "postgresql"):
+        address = address.set(drivername="postgresql+psycopg")
+    return create_engine(
+        address,
+        connect_args={
+            "connect_timeout": 5,
+            "options": f"-c lock_timeout={int(lock_wait_seconds * 1000)} -c timezone=UTC",
+        },
+        pool_size=_POOL_SIZE,
+        max_overflow=_POOL_OVERFLOW,
+        pool_timeout=lock_wait_seconds,
+        # A restarted server leaves dead connections in the pool; each is tried before it is given out.
+        pool_pre_ping=True,
+    )
