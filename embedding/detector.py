@@ -1,0 +1,198 @@
+"""Faces in a picture: box, five landmarks, score.
+
+The network has YuNet's outputs (Wu et al., 2023, doi:10.1007/s11633-023-1423-y; OpenCV zoo): for each stride
+8, 16 and 32 and each cell a class and an objectness score, a box and five landmarks. Our own network and the
+official file can take each other's place.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from embedding.image import Pixels
+
+Floats = NDArray[np.float32]
+
+STRIDES = (8, 16, 32)
+
+OUTPUTS = frozenset(f"{part}_{stride}" for part in ("cls", "obj", "bbox", "kps") for stride in STRIDES)
+
+MAX_CANDIDATES = 500
+"""Boxes that enter the suppression; more only occur on noise, and its cost is quadratic."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """One detected face, in pixels of the picture.
+
+    Attributes:
+        box: (4,) float32 x, y, width, height; it may reach beyond the picture.
+        landmarks: (5, 2) float32 right eye, left eye, nose, right and left mouth corner (the person's right).
+        score: 0..1, the network's own; it decides what is a face and means nothing else.
+    """
+
+    box: Floats
+    landmarks: Floats
+    score: float
+
+    @property
+    def width(self) -> float:
+        """Of the box, in pixels."""
+        return float(self.box[2])
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One look at the picture: the long side it is scaled to, and the canvases it is laid on.
+
+    The network takes any canvas, but keeps what it has prepared for each size: a handful of sizes bounds its
+    memory whatever pictures come.
+    """
+
+    canvases: tuple[tuple[int, int], ...]  # (height, width), multiples of 32
+
+
+QUICK = Pass(canvases=((256, 320), (320, 256), (320, 320)))
+THOROUGH = Pass(canvases=((480, 640), (640, 480), (640, 640)))
+
+# The quick look is trusted when it shows a face this wide, in its own pixels: the landmarks are then exact to
+# a pixel or two, and a second person at up to twice the distance would have been seen too.
+TRUSTED_WIDTH = 48
+
+
+class Detector:
+    """Finds faces from 20 pixels (at a long side of 640) to the whole frame. Safe from many threads.
+
+    Args:
+        network: Compiled; input (1, H, W, 3) uint8 RGB with H and W free multiples of 32, outputs as YuNet's.
+        score_threshold: What scores less is no face.
+        overlap_threshold: Of two boxes whose intersection over union is larger, the better one stays.
+    """
+
+    def __init__(
+        self, network: ov.CompiledModel, score_threshold: float, overlap_threshold: float = 0.3
+    ) -> None:
+        self._network = network
+        # A tensor may carry several names; ours is one of them.
+        self._outputs = [(next(iter(OUTPUTS & output.get_names())), output) for output in network.outputs]
+        self._score_threshold = score_threshold
+        self._overlap_threshold = overlap_threshold
+        self._local = threading.local()
+
+    def detect(self, image: Pixels) -> list[Face]:
+        """All faces, best score first; a picture with a near face costs a quarter of one without.
+
+        Faces less than half as wide as the widest may be missed when the widest is near: nobody takes the
+        person in the background for the one at the camera.
+        """
+        faces = self.look(image, QUICK)
+        scale = max(image.shape[:2]) / QUICK.canvases[-1][0]
+        if any(face.width >= TRUSTED_WIDTH * scale for face in faces):
+            return faces
+        return self.look(image, THOROUGH)
+
+    def look(self, image: Pixels, how: Pass) -> list[Face]:
+        """All faces that one pass over the picture shows, best score first."""
+        canvas, scale = letterbox(image, how)
+        boxes, landmarks, scores = decode_outputs(
+            self._infer(canvas), canvas.shape[:2], self._score_threshold
+        )
+        kept = suppress(boxes, scores, self._overlap_threshold)
+        return [Face(boxes[i] / scale, landmarks[i] / scale, float(scores[i])) for i in kept]
+
+    def _infer(self, canvas: Pixels) -> dict[str, Floats]:
+        if not hasattr(self._local, "request"):
+            self._local.request = self._network.create_infer_request()
+        request: ov.InferRequest = self._local.request
+        results = request.infer([canvas[None]])
+        return {name: results[output][0] for name, output in self._outputs}
+
+
+def letterbox(image: Pixels, how: Pass) -> tuple[Pixels, float]:
+    """The picture scaled onto the canvas that wastes least, at its top left; and the scale.
+
+    Returns:
+        The canvas, (H, W, 3) uint8 RGB, black where the picture does not reach; canvas pixels per picture
+        pixel.
+    """
+    height, width = image.shape[:2]
+    scales = [min(h / height, w / width) for h, w in how.canvases]
+    # The largest scale shows most; of equals, the smallest canvas costs least.
+    best = max(range(len(scales)), key=lambda i: (round(scales[i], 6), -np.prod(how.canvases[i])))
+    scale = scales[best]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    # INTER_AREA averages where a picture shrinks: bilinear sampling would skip pixels and lose small faces.
+    scaled = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    canvas = np.zeros((*how.canvases[best], 3), np.uint8)
+    canvas[: size[1], : size[0]] = scaled
+    return canvas, scale
+
+
+def decode_outputs(
+    outputs: Mapping[str, Floats], canvas: Sequence[int], score_threshold: float
+) -> tuple[Floats, Floats, Floats]:
+    """The network's outputs as boxes (n, 4), landmarks (n, 5, 2) and scores (n,), in canvas pixels.
+
+    As in OpenCV's `FaceDetectorYN`: score = √(class · objectness); the box centre is (cell + offset) · stride
+    and its size exp(size) · stride; a landmark is (cell + offset) · stride.
+
+    Args:
+        outputs: `cls_s`, `obj_s` (cells, 1), `bbox_s` (cells, 4), `kps_s` (cells, 10) for each stride s.
+        canvas: Height and width that the network saw.
+        score_threshold: Cells with a lower score are left out.
+    """
+    found = [_decode_stride(outputs, stride, canvas, score_threshold) for stride in STRIDES]
+    boxes, landmarks, scores = (np.concatenate(part) for part in zip(*found, strict=True))
+    return boxes, landmarks, scores
+
+
+def _decode_stride(
+    outputs: Mapping[str, Floats], stride: int, canvas: Sequence[int], score_threshold: float
+) -> tuple[Floats, Floats, Floats]:
+    product = outputs[f"cls_{stride}"][:, 0].clip(0, 1) * outputs[f"obj_{stride}"][:, 0].clip(0, 1)
+    # Compared before the root is taken: nearly all cells end here.
+    chosen = np.flatnonzero(product >= score_threshold**2)
+    scores = np.sqrt(product[chosen])
+    cells = _cells(canvas[0] // stride, canvas[1] // stride)[chosen]  # (n, 2)
+    box, points = outputs[f"bbox_{stride}"][chosen], outputs[f"kps_{stride}"][chosen]
+    centre = (cells + box[:, :2]) * stride
+    # A size beyond e^8 strides is no face, and would overflow.
+    size = np.exp(np.minimum(box[:, 2:], 8)) * stride
+    landmarks = (points.reshape(-1, 5, 2) + cells[:, None]) * stride
+    return np.hstack([centre - size / 2, size]), landmarks, scores
+
+
+@lru_cache(maxsize=32)
+def _cells(rows: int, columns: int) -> Floats:
+    """(rows · columns, 2) float32: column and row of each cell, row by row."""
+    row, column = np.divmod(np.arange(rows * columns), columns)
+    return np.column_stack([column, row]).astype(np.float32)
+
+
+def suppress(boxes: Floats, scores: Floats, overlap_threshold: float) -> list[int]:
+    """Greedy non-maximum suppression: indices of the boxes that stay, best score first."""
+    order = np.argsort(-scores, kind="stable")[:MAX_CANDIDATES]
+    overlaps = overlap(boxes[order]) > overlap_threshold
+    kept: list[int] = []
+    dropped = np.zeros(len(order), bool)
+    for i in range(len(order)):
+        if not dropped[i]:
+            kept.append(int(order[i]))
+            dropped |= overlaps[i]
+    return kept
+
+
+def overlap(boxes: Floats) -> Floats:
+    """Intersection over union of each pair of boxes, (n, n)."""
+    low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    edges = np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None])
+    shared = edges.clip(min=0).prod(axis=2)
+    area = boxes[:, 2] * boxes[:, 3]
+    union = area[:, None] + area[None] - shared
+    return np.asarray(shared / np.maximum(union, 1e-9), np.float32)

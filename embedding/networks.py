@@ -1,0 +1,132 @@
+"""The two networks, run by OpenVINO; whatever the file expects, they take uint8 RGB (n, H, W, 3) from us.
+
+Other people's order of pixels, normalisation and un-normalised output are folded into the graph at load.
+"""
+
+import os
+from typing import Literal
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset15 as operators
+from openvino.preprocess import PrePostProcessor
+
+from embedding.align import ALIGNED_SIZE
+from embedding.detector import OUTPUTS
+from embedding.manifest import EmbedderRecord, PixelInput
+
+Precision = Literal["bf16", "f32"]
+
+
+class NetworkRefused(ValueError):
+    """The network is not what the manifest says; the message names the difference."""
+
+
+def usable_cores() -> int:
+    """Cores this process may run on, which in a container is fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def reduced_precision() -> bool:
+    """Whether the processor computes in bfloat16 itself (AMX or AVX512-BF16)."""
+    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def compile_detector(onnx: bytes, pixels: PixelInput, threads: int) -> ov.CompiledModel:
+    """The detector for canvases of any multiple of 32; always in float32, for its landmarks are positions.
+
+    Raises:
+        NetworkRefused: If it is no ONNX network with YuNet's outputs.
+    """
+    model = _read(onnx)
+    missing = OUTPUTS - {name for output in model.outputs for name in output.get_names()}
+    if missing:
+        raise NetworkRefused(f"the detector lacks the outputs {', '.join(sorted(missing))}")
+    try:
+        model.reshape([1, 3, -1, -1] if pixels.layout == "NCHW" else [1, -1, -1, 3])
+        return _compile(_take_rgb_bytes(model, pixels), threads, "f32")
+    except RuntimeError as error:
+        raise NetworkRefused(_verdict(error)) from error
+
+
+def compile_embedder(
+    onnx: bytes, record: EmbedderRecord, threads: int, precision: Precision
+) -> ov.CompiledModel:
+    """The embedder for batches of any size: (n, 112, 112, 3) uint8 RGB → (n, dim) float32 of unit length.
+
+    Raises:
+        NetworkRefused: If it is no ONNX network with one picture in and `dim` numbers out.
+    """
+    model = _read(onnx)
+    size = [ALIGNED_SIZE, ALIGNED_SIZE]
+    shape = [-1, 3, *size] if record.input.layout == "NCHW" else [-1, *size, 3]
+    try:
+        model.reshape(shape)
+        model = _take_rgb_bytes(model, record.input)
+        model = _flat_vector(model, record.dim, record.normalised)
+        return _compile(model, threads, precision)
+    except RuntimeError as error:
+        raise NetworkRefused(_verdict(error)) from error
+
+
+def _read(onnx: bytes) -> ov.Model:
+    try:
+        model = ov.Core().read_model(onnx)
+    except RuntimeError as error:
+        raise NetworkRefused("it is not an ONNX network that OpenVINO can read") from error
+    if len(model.inputs) != 1:
+        raise NetworkRefused(f"it has {len(model.inputs)} inputs instead of one")
+    return model
+
+
+def _take_rgb_bytes(model: ov.Model, pixels: PixelInput) -> ov.Model:
+    """Puts layout, order of colours and normalisation in front of the network."""
+    stages = PrePostProcessor(model)
+    stages.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    stages.input().model().set_layout(ov.Layout(pixels.layout))
+    steps = stages.input().preprocess()
+    if model.input().element_type != ov.Type.u8:
+        steps.convert_element_type(ov.Type.f32)
+    if pixels.channels == "BGR":
+        steps.reverse_channels()
+    if any(pixels.mean):
+        steps.mean(list(pixels.mean))
+    if any(value != 1 for value in pixels.std):
+        steps.scale(list(pixels.std))
+    return stages.build()
+
+
+def _flat_vector(model: ov.Model, dim: int, normalised: bool) -> ov.Model:
+    """Puts a reshape to (n, dim) and, where it is missing, the unit norm behind the network."""
+    if len(model.outputs) != 1:
+        raise NetworkRefused(f"the embedder has {len(model.outputs)} outputs instead of one")
+    values = int(np.prod([size.get_length() for size in list(model.output().partial_shape)[1:]]))
+    if values != dim:
+        raise NetworkRefused(f"the embedder yields {values} numbers, not {dim}")
+    vector = operators.reshape(model.output().get_node().input_value(0), [-1, dim], special_zero=False)
+    if not normalised:
+        vector = operators.normalize_l2(vector, [1], eps=1e-12, eps_mode="max")
+    return ov.Model([vector], model.get_parameters(), "embedder")
+
+
+def _compile(model: ov.Model, threads: int, precision: Precision) -> ov.CompiledModel:
+    # One thread to a stream: eight clients on two cores are served best when each picture stays on its core.
+    # Pinning would take those cores from the rest of the process.
+    settings = {
+        "NUM_STREAMS": str(threads),
+        "INFERENCE_NUM_THREADS": str(threads),
+        "INFERENCE_PRECISION_HINT": precision,
+        "ENABLE_CPU_PINNING": "NO",
+    }
+    return ov.Core().compile_model(model, "CPU", settings)
+
+
+def unit_length(vectors: NDArray[np.float32]) -> bool:
+    """Whether every row has length 1, to what float32 can promise."""
+    return bool(np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1) < 1e-3))
+
+
+def _verdict(error: Exception) -> str:
+    """The last line of OpenVINO's report says what is wrong; those above name its own source files."""
+    return str(error).strip().splitlines()[-1][:200]
