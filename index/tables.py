@@ -1,4 +1,4 @@
-"""The tables that every process shares. The database is the truth; the vectors in memory are a cache of it."""
+"""The tables that every process shares. They are the truth; the vectors in memory are a cache of them."""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -130,6 +130,8 @@ class TemplateRow(Base):
     vector: Mapped[bytes] = mapped_column(LargeBinary)
     key_id: Mapped[str | None] = mapped_column(String(16))
     quality: Mapped[dict[str, Any]]
+    # SHA-256 of the picture, where it came from a folder or list: a second bulk enrolment leaves it out.
+    source_digest: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     # Without AUTOINCREMENT, SQLite would give a removed row's number to the next template, and a process

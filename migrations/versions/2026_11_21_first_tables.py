@@ -1,4 +1,4 @@
-"""The first tables: subjects, templates, models, the change log, keys, idempotency records, the audit chain."""
+"""The first tables: subjects, templates, models, the change log, keys, idempotency, the audit chain."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# A migration describes the past and never changes with the program: it repeats the types of `index/tables.py`.
+# A migration describes the past and never changes with the program: it repeats the types of the tables.
 ROW_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.DateTime(timezone=True)
 JSON = sa.JSON(none_as_null=True)
@@ -71,6 +71,7 @@ def create_template() -> None:
         sa.Column("vector", sa.LargeBinary(), nullable=False),
         sa.Column("key_id", sa.String(16)),
         sa.Column("quality", JSON, nullable=False),
+        sa.Column("source_digest", sa.String(64)),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_template"),
         sa.UniqueConstraint("id", name="uq_template_id"),
