@@ -208,7 +208,7 @@ def _pinned_vector(embedder: Path, record: EmbedderRecord) -> Vector:
         network = compile_embedder(embedder.read_bytes(), record, threads=1, precision="f32")
     except NetworkRefused as error:
         raise BundleInvalid(embedder, str(error)) from error
-    vectors: Vector = np.asarray(network(crop[None])[0], np.float32)
+    vectors = network(crop[None])[0]
     if not unit_length(vectors):
         raise BundleInvalid(embedder, "its vectors do not have unit length; describe it as not normalised")
     return np.asarray(vectors[0])

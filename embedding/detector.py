@@ -5,23 +5,15 @@ The network has YuNet's outputs (Wu et al., 2023, doi:10.1007/s11633-023-1423-y;
 official file can take each other's place.
 """
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
-import openvino as ov
-from numpy.typing import NDArray
 
 from embedding.image import Pixels
-
-Floats = NDArray[np.float32]
-
-STRIDES = (8, 16, 32)
-
-OUTPUTS = frozenset(f"{part}_{stride}" for part in ("cls", "obj", "bbox", "kps") for stride in STRIDES)
+from embedding.networks import DETECTOR_OUTPUTS, STRIDES, Floats, Network
 
 MAX_CANDIDATES = 500
 """Boxes that enter the suppression; more only occur on noise, and its cost is quadratic."""
@@ -70,20 +62,15 @@ class Detector:
     """Finds faces from 20 pixels (at a long side of 640) to the whole frame. Safe from many threads.
 
     Args:
-        network: Compiled; input (1, H, W, 3) uint8 RGB with H and W free multiples of 32, outputs as YuNet's.
+        network: Takes (1, H, W, 3) uint8 RGB, H and W any multiples of 32; outputs as YuNet's.
         score_threshold: What scores less is no face.
         overlap_threshold: Of two boxes whose intersection over union is larger, the better one stays.
     """
 
-    def __init__(
-        self, network: ov.CompiledModel, score_threshold: float, overlap_threshold: float = 0.3
-    ) -> None:
+    def __init__(self, network: Network, score_threshold: float, overlap_threshold: float = 0.3) -> None:
         self._network = network
-        # A tensor may carry several names; ours is one of them.
-        self._outputs = [(next(iter(OUTPUTS & output.get_names())), output) for output in network.outputs]
         self._score_threshold = score_threshold
         self._overlap_threshold = overlap_threshold
-        self._local = threading.local()
 
     def detect(self, image: Pixels) -> list[Face]:
         """All faces, best score first; a picture with a near face costs a quarter of one without.
@@ -100,18 +87,13 @@ class Detector:
     def look(self, image: Pixels, how: Pass) -> list[Face]:
         """All faces that one pass over the picture shows, best score first."""
         canvas, scale = letterbox(image, how)
-        boxes, landmarks, scores = decode_outputs(
-            self._infer(canvas), canvas.shape[:2], self._score_threshold
-        )
+        boxes, landmarks, scores = decode_outputs(self._run(canvas), canvas.shape[:2], self._score_threshold)
         kept = suppress(boxes, scores, self._overlap_threshold)
         return [Face(boxes[i] / scale, landmarks[i] / scale, float(scores[i])) for i in kept]
 
-    def _infer(self, canvas: Pixels) -> dict[str, Floats]:
-        if not hasattr(self._local, "request"):
-            self._local.request = self._network.create_infer_request()
-        request: ov.InferRequest = self._local.request
-        results = request.infer([canvas[None]])
-        return {name: results[output][0] for name, output in self._outputs}
+    def _run(self, canvas: Pixels) -> dict[str, Floats]:
+        outputs = self._network(canvas[None])
+        return {name: output[0] for name, output in zip(DETECTOR_OUTPUTS, outputs, strict=True)}
 
 
 def letterbox(image: Pixels, how: Pass) -> tuple[Pixels, float]:

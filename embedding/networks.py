@@ -4,7 +4,9 @@ Other people's order of pixels, normalisation and un-normalised output are folde
 """
 
 import os
-from typing import Literal
+import queue
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 import openvino as ov
@@ -13,14 +15,38 @@ from openvino import opset15 as operators
 from openvino.preprocess import PrePostProcessor
 
 from embedding.align import ALIGNED_SIZE
-from embedding.detector import OUTPUTS
 from embedding.manifest import EmbedderRecord, PixelInput
 
 Precision = Literal["bf16", "f32"]
 
+Floats = NDArray[np.float32]
+
+STRIDES = (8, 16, 32)
+
+DETECTOR_OUTPUTS = tuple(f"{part}_{stride}" for stride in STRIDES for part in ("cls", "obj", "bbox", "kps"))
+
 
 class NetworkRefused(ValueError):
     """The network is not what the manifest says; the message names the difference."""
+
+
+class Network:
+    """A compiled network that any number of threads may call; as many calls run at once as it has streams."""
+
+    def __init__(self, compiled: ov.CompiledModel, outputs: Sequence[Any], threads: int) -> None:
+        self._outputs = tuple(outputs)
+        self._idle: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
+        for _ in range(threads):
+            self._idle.put(compiled.create_infer_request())
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> list[Floats]:
+        """(n, H, W, 3) uint8 RGB → the outputs, as arrays of their own."""
+        request = self._idle.get()
+        try:
+            results = request.infer([np.ascontiguousarray(pixels)], share_inputs=True)
+            return [results[output] for output in self._outputs]
+        finally:
+            self._idle.put(request)
 
 
 def usable_cores() -> int:
@@ -33,26 +59,25 @@ def reduced_precision() -> bool:
     return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def compile_detector(onnx: bytes, pixels: PixelInput, threads: int) -> ov.CompiledModel:
+def compile_detector(onnx: bytes, pixels: PixelInput, threads: int) -> Network:
     """The detector for canvases of any multiple of 32; always in float32, for its landmarks are positions.
 
     Raises:
         NetworkRefused: If it is no ONNX network with YuNet's outputs.
     """
     model = _read(onnx)
-    missing = OUTPUTS - {name for output in model.outputs for name in output.get_names()}
+    named = {name: output for output in model.outputs for name in output.get_names()}
+    missing = [name for name in DETECTOR_OUTPUTS if name not in named]
     if missing:
-        raise NetworkRefused(f"the detector lacks the outputs {', '.join(sorted(missing))}")
+        raise NetworkRefused(f"the detector lacks the outputs {', '.join(missing)}")
     try:
         model.reshape([1, 3, -1, -1] if pixels.layout == "NCHW" else [1, -1, -1, 3])
-        return _compile(_take_rgb_bytes(model, pixels), threads, "f32")
+        return _compile(_take_rgb_bytes(model, pixels), DETECTOR_OUTPUTS, threads, "f32")
     except RuntimeError as error:
         raise NetworkRefused(_verdict(error)) from error
 
 
-def compile_embedder(
-    onnx: bytes, record: EmbedderRecord, threads: int, precision: Precision
-) -> ov.CompiledModel:
+def compile_embedder(onnx: bytes, record: EmbedderRecord, threads: int, precision: Precision) -> Network:
     """The embedder for batches of any size: (n, 112, 112, 3) uint8 RGB → (n, dim) float32 of unit length.
 
     Raises:
@@ -65,7 +90,7 @@ def compile_embedder(
         model.reshape(shape)
         model = _take_rgb_bytes(model, record.input)
         model = _flat_vector(model, record.dim, record.normalised)
-        return _compile(model, threads, precision)
+        return _compile(model, ["vector"], threads, precision)
     except RuntimeError as error:
         raise NetworkRefused(_verdict(error)) from error
 
@@ -107,10 +132,12 @@ def _flat_vector(model: ov.Model, dim: int, normalised: bool) -> ov.Model:
     vector = operators.reshape(model.output().get_node().input_value(0), [-1, dim], special_zero=False)
     if not normalised:
         vector = operators.normalize_l2(vector, [1], eps=1e-12, eps_mode="max")
-    return ov.Model([vector], model.get_parameters(), "embedder")
+    flat = ov.Model([vector], model.get_parameters(), "embedder")
+    flat.output().set_names({"vector"})
+    return flat
 
 
-def _compile(model: ov.Model, threads: int, precision: Precision) -> ov.CompiledModel:
+def _compile(model: ov.Model, outputs: Sequence[str], threads: int, precision: Precision) -> Network:
     # One thread to a stream: eight clients on two cores are served best when each picture stays on its core.
     # Pinning would take those cores from the rest of the process.
     settings = {
@@ -119,10 +146,11 @@ def _compile(model: ov.Model, threads: int, precision: Precision) -> ov.Compiled
         "INFERENCE_PRECISION_HINT": precision,
         "ENABLE_CPU_PINNING": "NO",
     }
-    return ov.Core().compile_model(model, "CPU", settings)
+    compiled = ov.Core().compile_model(model, "CPU", settings)
+    return Network(compiled, [compiled.output(name) for name in outputs], threads)
 
 
-def unit_length(vectors: NDArray[np.float32]) -> bool:
+def unit_length(vectors: Floats) -> bool:
     """Whether every row has length 1, to what float32 can promise."""
     return bool(np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1) < 1e-3))
 

@@ -1,0 +1,253 @@
+"""The whole path: a picture, or many, becomes a template."""
+
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.align import align
+from embedding.bundle import Bundle
+from embedding.detector import Detector, Face
+from embedding.errors import BundleInvalid, EmbeddingError, FaceNotFound, MultipleFaces, QualityRefused
+from embedding.image import ImageLimits, Pixels, decode
+from embedding.networks import (
+    Network,
+    NetworkRefused,
+    Precision,
+    compile_detector,
+    compile_embedder,
+    reduced_precision,
+    usable_cores,
+)
+from embedding.quality import LIMITS, TEMPLATE, Assessment, Measures, Purpose, assess, measure
+from embedding.template import Template, Vector
+
+log = logging.getLogger(__name__)
+
+SELF_TEST_MAX_D = 1e-2
+"""How far the self-test may lie from its pinned vector before a precision, or a machine, is not trusted."""
+
+RIVAL_WIDTH = 0.5
+"""A second face counts when it is at least this share of the widest: who waits in the background does not."""
+
+DEFAULT_LIMITS = ImageLimits()
+
+BATCH = 8
+"""Crops that enter the network at once in bulk work."""
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Milliseconds of each part; the quality check counts as detection."""
+
+    decode_ms: float
+    detect_ms: float
+    embed_ms: float
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """What one picture yields."""
+
+    template: Template
+    face: Face
+    quality: Assessment
+    timings: Timings
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a picture shows, without a template.
+
+    Attributes:
+        faces: Those that count, the widest first; a usable picture has exactly one.
+        quality: Of that one face; None when there are none or several.
+    """
+
+    faces: list[Face]
+    quality: Assessment | None
+    timings: Timings
+
+
+@dataclass(frozen=True)
+class _Sighting:
+    """The one face of a picture, ready for the network."""
+
+    face: Face
+    crop: Pixels
+    quality: Assessment
+    decode_ms: float
+    detect_ms: float
+
+
+class Embedder:
+    """Pictures to templates with one bundle; loads once, safe from many threads."""
+
+    def __init__(
+        self, bundle: Bundle, detector: Detector, network: Network, limits: ImageLimits, threads: int
+    ) -> None:
+        self.bundle = bundle
+        self._detector = detector
+        self._network = network
+        self._limits = limits
+        self._threads = threads
+
+    @classmethod
+    def open(cls, path: Path, limits: ImageLimits = DEFAULT_LIMITS, threads: int | None = None) -> Self:
+        """Verifies the bundle, compiles its networks and runs its self-test.
+
+        Args:
+            path: The bundle's folder.
+            limits: What is refused before decoding.
+            threads: Pictures worked on at the same time; by default one to a core.
+
+        Raises:
+            BundleError: If the bundle is missing, corrupted or fails its self-test.
+        """
+        bundle = Bundle.load(path)
+        threads = threads or usable_cores()
+        record = bundle.manifest.detector
+        try:
+            detector = compile_detector(bundle.read(record), record.input, threads)
+            network = _compile_tested(bundle, threads)
+        except NetworkRefused as error:
+            raise BundleInvalid(path, str(error)) from error
+        return cls(bundle, Detector(detector, record.score_threshold), network, limits, threads)
+
+    @property
+    def model_id(self) -> str:
+        """Names the model in every template."""
+        return self.bundle.model_id
+
+    @property
+    def dim(self) -> int:
+        """Length of a template's vector."""
+        return self.bundle.dim
+
+    def embed(self, picture: bytes, purpose: Purpose) -> Embedding:
+        """The template of the one face in a picture.
+
+        At enrolment a face of poor quality is refused. At verification its quality is only reported, unless
+        it is so poor that a template would mean nothing.
+
+        Raises:
+            ImageError: If the bytes are not a picture within the limits.
+            FaceError: If there is not exactly one face, or its quality is too poor for the purpose.
+        """
+        sighting = self._see(picture, purpose)
+        start = time.perf_counter()
+        vectors = self.embed_crops(sighting.crop[None])
+        return self._embedding(sighting, vectors[0], _ms_since(start))
+
+    def embed_many(self, pictures: Sequence[bytes], purpose: Purpose) -> list[Embedding | EmbeddingError]:
+        """As `embed`, for many pictures on all threads; a failure stands in its picture's place."""
+
+        def see(picture: bytes) -> _Sighting | EmbeddingError:
+            try:
+                return self._see(picture, purpose)
+            except EmbeddingError as error:
+                return error
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            seen = list(pool.map(see, pictures))
+        sightings = [item for item in seen if isinstance(item, _Sighting)]
+        if not sightings:
+            return [item for item in seen if isinstance(item, EmbeddingError)]
+        start = time.perf_counter()
+        vectors = iter(self.embed_crops(np.stack([sighting.crop for sighting in sightings])))
+        each_ms = _ms_since(start) / len(sightings)
+        return [
+            item if isinstance(item, EmbeddingError) else self._embedding(item, next(vectors), each_ms)
+            for item in seen
+        ]
+
+    def inspect(self, picture: bytes, purpose: Purpose) -> Inspection:
+        """Faces and quality without a template, cheap enough for live guidance.
+
+        Raises:
+            ImageError: If the bytes are not a picture within the limits.
+        """
+        start = time.perf_counter()
+        image = decode(picture, self._limits)
+        decode_ms = _ms_since(start)
+        start = time.perf_counter()
+        faces = _faces_that_count(self._detector.detect(image))
+        quality = None
+        if len(faces) == 1:
+            crop = align(image, faces[0].landmarks)
+            quality = assess(measure(faces[0], crop, image.shape[:2]), LIMITS[purpose])
+        return Inspection(faces, quality, Timings(decode_ms, _ms_since(start), 0.0))
+
+    def embed_crops(self, crops: NDArray[np.uint8]) -> Vector:
+        """(n, 112, 112, 3) uint8 RGB aligned crops → (n, dim) float32 of unit length."""
+        vectors = np.empty((len(crops), self.dim), np.float32)
+        for start in range(0, len(crops), BATCH):
+            vectors[start : start + BATCH] = self._network(crops[start : start + BATCH])[0]
+        return vectors
+
+    def _see(self, picture: bytes, purpose: Purpose) -> _Sighting:
+        start = time.perf_counter()
+        image = decode(picture, self._limits)
+        decode_ms = _ms_since(start)
+        start = time.perf_counter()
+        faces = _faces_that_count(self._detector.detect(image))
+        if not faces:
+            raise FaceNotFound
+        if len(faces) > 1:
+            raise MultipleFaces(len(faces))
+        crop = align(image, faces[0].landmarks)
+        quality = _accepted(measure(faces[0], crop, image.shape[:2]), purpose)
+        return _Sighting(faces[0], crop, quality, decode_ms, _ms_since(start))
+
+    def _embedding(self, sighting: _Sighting, vector: Vector, embed_ms: float) -> Embedding:
+        timings = Timings(sighting.decode_ms, sighting.detect_ms, embed_ms)
+        return Embedding(Template(vector, self.model_id), sighting.face, sighting.quality, timings)
+
+
+def _faces_that_count(faces: list[Face]) -> list[Face]:
+    """The widest face and those that rival it, the widest first."""
+    widest = max((face.width for face in faces), default=0.0)
+    rivals = [face for face in faces if face.width >= RIVAL_WIDTH * widest]
+    return sorted(rivals, key=lambda face: -face.width)
+
+
+def _accepted(measures: Measures, purpose: Purpose) -> Assessment:
+    """The assessment for a purpose, or the refusal."""
+    quality = assess(measures, LIMITS[purpose])
+    if purpose is Purpose.ENROL and not quality.acceptable:
+        raise QualityRefused(quality)
+    least = assess(measures, TEMPLATE)
+    if not least.acceptable:
+        raise QualityRefused(least)
+    return quality
+
+
+def _compile_tested(bundle: Bundle, threads: int) -> Network:
+    """The embedder in the fastest precision whose self-test agrees with the pinned vector.
+
+    Raises:
+        BundleInvalid: If float32 disagrees too: this machine would make templates that match nobody.
+    """
+    record = bundle.manifest.embedder
+    onnx = bundle.read(record)
+    crop = decode(bundle.read(bundle.manifest.self_test), DEFAULT_LIMITS)
+    pinned = np.array(bundle.manifest.self_test.vector, np.float32)
+    precisions: tuple[Precision, ...] = ("bf16", "f32") if reduced_precision() else ("f32",)
+    for precision in precisions:
+        network = compile_embedder(onnx, record, threads, precision)
+        d = float(((network(crop[None])[0][0] - pinned) ** 2).sum())
+        if d <= SELF_TEST_MAX_D:
+            log.info("embedder_ready precision=%s self_test_d=%.2g", precision, d)
+            return network
+        log.warning("self_test_differs precision=%s d=%.2g", precision, d)
+    raise BundleInvalid(bundle.path, f"its self-test lies d = {d:.2g} from the pinned vector")
+
+
+def _ms_since(start: float) -> float:
+    return (time.perf_counter() - start) * 1000

@@ -1,0 +1,267 @@
+"""Is this face good enough to enrol, or to verify: measures, limits, reasons.
+
+The measures are named after the quality components of ISO/IEC 29794-5:2025. They are cheap stand-ins,
+computed from five landmarks and the aligned crop; no claim of conformance is made.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.align import ALIGNED_SIZE, REFERENCE_LANDMARKS, similarity
+from embedding.detector import Face
+from embedding.image import Pixels
+
+
+class Purpose(StrEnum):
+    """What a picture is taken for; enrolment asks more, because its template is compared many times."""
+
+    ENROL = "enrol"
+    VERIFY = "verify"
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is seen of one face.
+
+    Attributes:
+        inter_eye_distance: Between the eye centres, in pixels of the picture.
+        sharpness: Share of the crop's contrast that lies in its finest details.
+        luminance_mean: 0 (black) to 1 (white), over the face.
+        under_exposure: Share of the face's pixels at 0..25 of 255.
+        over_exposure: Share of the face's pixels at 247..255 of 255.
+        dynamic_range: Entropy of the luminance histogram in bits, at most 8.
+        head_pose_yaw: Degrees; positive: turned to the person's left.
+        head_pose_pitch: Degrees; positive: looking down.
+        head_pose_roll: Degrees; positive: tilted to the person's right.
+        face_inside: Share of the face box that lies inside the picture.
+        feature_contrast: Contrast of the flattest of eyes and mouth, as a share of the whole face's; low
+            behind a mask, hair or a hand.
+    """
+
+    inter_eye_distance: float
+    sharpness: float
+    luminance_mean: float
+    under_exposure: float
+    over_exposure: float
+    dynamic_range: float
+    head_pose_yaw: float
+    head_pose_pitch: float
+    head_pose_roll: float
+    face_inside: float
+    feature_contrast: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a face has to reach; the names say which side is allowed."""
+
+    inter_eye_distance_min: float
+    sharpness_min: float
+    luminance_mean_min: float
+    luminance_mean_max: float
+    under_exposure_max: float
+    over_exposure_max: float
+    dynamic_range_min: float
+    head_pose_yaw_max: float
+    head_pose_pitch_max: float
+    head_pose_roll_max: float
+    face_inside_min: float
+    feature_contrast_min: float
+
+
+ENROL = Limits(
+    inter_eye_distance_min=24.0,
+    sharpness_min=0.06,
+    luminance_mean_min=0.15,
+    luminance_mean_max=0.88,
+    under_exposure_max=0.35,
+    over_exposure_max=0.2,
+    dynamic_range_min=5.5,
+    head_pose_yaw_max=35.0,
+    head_pose_pitch_max=30.0,
+    head_pose_roll_max=30.0,
+    face_inside_min=0.9,
+    feature_contrast_min=0.3,
+)
+
+VERIFY = Limits(
+    inter_eye_distance_min=16.0,
+    sharpness_min=0.04,
+    luminance_mean_min=0.1,
+    luminance_mean_max=0.92,
+    under_exposure_max=0.55,
+    over_exposure_max=0.4,
+    dynamic_range_min=5.0,
+    head_pose_yaw_max=50.0,
+    head_pose_pitch_max=40.0,
+    head_pose_roll_max=45.0,
+    face_inside_min=0.75,
+    feature_contrast_min=0.2,
+)
+
+TEMPLATE = Limits(
+    inter_eye_distance_min=10.0,
+    sharpness_min=0.02,
+    luminance_mean_min=0.04,
+    luminance_mean_max=0.97,
+    under_exposure_max=0.9,
+    over_exposure_max=0.8,
+    dynamic_range_min=3.5,
+    head_pose_yaw_max=75.0,
+    head_pose_pitch_max=70.0,
+    head_pose_roll_max=180.0,
+    face_inside_min=0.5,
+    feature_contrast_min=0.0,
+)
+"""Below these no template is made for any purpose: it would say more of the camera than of the person."""
+
+LIMITS = {Purpose.ENROL: ENROL, Purpose.VERIFY: VERIFY}
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The verdict on one face, with everything that led to it.
+
+    Attributes:
+        acceptable: Whether no reason speaks against the face.
+        reasons: Codes, the most basic first: `face_too_small`, `under_exposed`, `over_exposed`,
+            `low_sharpness`, `extreme_pose`, `occluded`.
+        measures: By name, as in `Measures`.
+        limits: By name, as in `Limits`.
+    """
+
+    acceptable: bool
+    reasons: tuple[str, ...]
+    measures: dict[str, float]
+    limits: dict[str, float]
+
+
+# The order in which a person needs the advice: come closer, then turn on a lamp, then hold still.
+REFUSALS: dict[str, Callable[[Measures, Limits], bool]] = {
+    "face_too_small": lambda m, limit: m.inter_eye_distance < limit.inter_eye_distance_min,
+    "under_exposed": lambda m, limit: (
+        m.luminance_mean < limit.luminance_mean_min
+        or m.under_exposure > limit.under_exposure_max
+        or (m.dynamic_range < limit.dynamic_range_min and m.luminance_mean < 0.5)
+    ),
+    "over_exposed": lambda m, limit: (
+        m.luminance_mean > limit.luminance_mean_max
+        or m.over_exposure > limit.over_exposure_max
+        or (m.dynamic_range < limit.dynamic_range_min and m.luminance_mean >= 0.5)
+    ),
+    "low_sharpness": lambda m, limit: m.sharpness < limit.sharpness_min,
+    "extreme_pose": lambda m, limit: (
+        abs(m.head_pose_yaw) > limit.head_pose_yaw_max
+        or abs(m.head_pose_pitch) > limit.head_pose_pitch_max
+        or abs(m.head_pose_roll) > limit.head_pose_roll_max
+    ),
+    "occluded": lambda m, limit: (
+        m.face_inside < limit.face_inside_min or m.feature_contrast < limit.feature_contrast_min
+    ),
+}
+
+
+def assess(measures: Measures, limits: Limits) -> Assessment:
+    """Compares what was seen with what is asked."""
+    reasons = tuple(reason for reason, refuses in REFUSALS.items() if refuses(measures, limits))
+    rounded = {name: round(value, 4) for name, value in asdict(measures).items()}
+    return Assessment(not reasons, reasons, rounded, asdict(limits))
+
+
+def measure(face: Face, crop: Pixels, picture_size: tuple[int, int]) -> Measures:
+    """Everything that is measured of a face.
+
+    Args:
+        face: As detected.
+        crop: (112, 112, 3) uint8, aligned.
+        picture_size: Height and width of the picture, which the box may exceed.
+    """
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    skin = grey[FACE_AREA]
+    yaw, pitch, roll = head_pose(face.landmarks)
+    return Measures(
+        inter_eye_distance=float(np.linalg.norm(face.landmarks[0] - face.landmarks[1])),
+        sharpness=_sharpness(grey),
+        luminance_mean=float(skin.mean() / 255),
+        under_exposure=float((skin <= 25).mean()),
+        over_exposure=float((skin >= 247).mean()),
+        dynamic_range=_entropy(skin),
+        head_pose_yaw=yaw,
+        head_pose_pitch=pitch,
+        head_pose_roll=roll,
+        face_inside=_inside(face, picture_size),
+        feature_contrast=_feature_contrast(grey, skin),
+    )
+
+
+# How far the tip of the nose stands before the plane of eyes and mouth, in inter-eye distances.
+NOSE_DEPTH = 0.6
+
+RIGHT_EYE, LEFT_EYE, NOSE, RIGHT_MOUTH, LEFT_MOUTH = range(5)
+
+
+def head_pose(landmarks: NDArray[np.float32]) -> tuple[float, float, float]:
+    """Yaw, pitch and roll in degrees, from how far the nose has left its place between eyes and mouth.
+
+    In the face's own plane (roll taken out) a nose of depth z over an inter-eye distance e moves sideways by
+    z·tan(yaw) and along the face by z·tan(pitch). Good to about ten degrees.
+    """
+    turn = similarity(landmarks, REFERENCE_LANDMARKS)
+    roll = float(np.degrees(np.arctan2(turn[1, 0], turn[0, 0])))
+    points = landmarks.astype(np.float64) @ turn[:, :2].T
+    eyes = (points[RIGHT_EYE] + points[LEFT_EYE]) / 2
+    mouth = (points[RIGHT_MOUTH] + points[LEFT_MOUTH]) / 2
+    width = max(float(points[LEFT_EYE, 0] - points[RIGHT_EYE, 0]), 1.0)
+    height = max(float(mouth[1] - eyes[1]), 1.0)
+    along = (points[NOSE, 1] - eyes[1]) / height
+    middle = eyes[0] + along * (mouth[0] - eyes[0])
+    yaw = np.degrees(np.arctan2(points[NOSE, 0] - middle, NOSE_DEPTH * width))
+    pitch = np.degrees(np.arctan2((along - NOSE_ALONG) * height, NOSE_DEPTH * max(width, height / 1.15)))
+    return float(yaw), float(pitch), -roll
+
+
+_EYES_Y = REFERENCE_LANDMARKS[:2, 1].mean()
+NOSE_ALONG = float((REFERENCE_LANDMARKS[NOSE, 1] - _EYES_Y) / (REFERENCE_LANDMARKS[3:, 1].mean() - _EYES_Y))
+"""Where the nose of a face seen from the front lies between eyes (0) and mouth (1)."""
+
+
+def _face_area() -> NDArray[np.bool_]:
+    """(112, 112): the ellipse that the face fills in a crop, without hair and background."""
+    y, x = np.mgrid[:ALIGNED_SIZE, :ALIGNED_SIZE]
+    return np.asarray(((x - 56) / 34) ** 2 + ((y - 68) / 42) ** 2 <= 1)
+
+
+FACE_AREA = _face_area()
+
+
+def _sharpness(grey: NDArray[np.float32]) -> float:
+    """Deviation of what a small blur takes away, over that of the whole: the contrast cancels out."""
+    fine = grey - cv2.GaussianBlur(grey, (0, 0), 1.5)
+    return float(fine[FACE_AREA].std() / (grey[FACE_AREA].std() + 4.0))
+
+
+def _entropy(luminance: NDArray[np.float32]) -> float:
+    counts = np.bincount(luminance.astype(np.uint8), minlength=256)
+    shares = counts[counts > 0] / len(luminance)
+    return float(-(shares * np.log2(shares)).sum())
+
+
+def _inside(face: Face, picture_size: tuple[int, int]) -> float:
+    x, y, width, height = face.box.astype(np.float64)
+    seen_width = min(x + width, picture_size[1]) - max(x, 0)
+    seen_height = min(y + height, picture_size[0]) - max(y, 0)
+    return float(max(seen_width, 0) * max(seen_height, 0) / max(width * height, 1e-9))
+
+
+def _feature_contrast(grey: NDArray[np.float32], skin: NDArray[np.float32]) -> float:
+    """Contrast at the eyes and the mouth; skin, cloth and hair are flatter than the features they hide."""
+    half = 9
+    mouth = REFERENCE_LANDMARKS[3:].mean(0)
+    places = [REFERENCE_LANDMARKS[RIGHT_EYE], REFERENCE_LANDMARKS[LEFT_EYE], mouth]
+    patches = [grey[int(y) - half : int(y) + half, int(x) - half : int(x) + half] for x, y in places]
+    return float(min(patch.std() for patch in patches) / (skin.std() + 4.0))
