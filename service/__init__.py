@@ -1,0 +1,1 @@
+"""HTTP, the exam domain and the pages. Knows FastAPI; knows nothing of torch or faiss."""

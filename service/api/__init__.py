@@ -1,0 +1,1 @@
+"""The HTTP resources, one file each: its routes and its schemas."""

@@ -1,0 +1,210 @@
+"""API keys: `<prefix>.<secret>`, stored as a hash, valid in a window, revocable.
+
+A secret has 256 random bits, so nobody can guess one from its hash however fast the hash is: one SHA-256 is
+right here and costs a request a microsecond. Argon2 protects what people choose themselves: passwords.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Select, select, update
+
+from index import audit
+from index.database import Database
+from index.ids import uuid7
+from index.tables import ApiKeyRow
+from service.access.callers import Caller
+from service.access.scopes import KIOSK_SCOPES, Scope
+from service.errors import InvalidRequest, KeyNotFound, Unauthenticated
+
+PREFIX = re.compile(r"inv[0-9a-f]{10}")
+USE_INTERVAL = timedelta(minutes=1)
+"""`last_used_at` is written at most this often; a write at each request would cost a disk flush."""
+
+
+@dataclass(frozen=True)
+class KeyFacts:
+    """What may be told about a key; never its secret."""
+
+    id: UUID
+    prefix: str
+    name: str
+    scopes: tuple[Scope, ...]
+    session_id: UUID | None
+    not_before: datetime | None
+    expires_at: datetime | None
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class Keys:
+    """The keys in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._used: dict[UUID, datetime] = {}
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="keys")
+
+    def create(
+        self,
+        name: str,
+        scopes: Iterable[Scope],
+        *,
+        actor: str,
+        key_id: UUID | None = None,
+        session_id: UUID | None = None,
+        not_before: datetime | None = None,
+        expires_at: datetime | None = None,
+        request_id: str | None = None,
+    ) -> tuple[KeyFacts, str]:
+        """A new key, and its text, which cannot be had again.
+
+        Args:
+            session_id: Binds a kiosk's key to one exam session.
+
+        Raises:
+            InvalidRequest: If the scopes or the window make no sense.
+        """
+        granted = tuple(sorted(set(scopes)))
+        check_grant(granted, session_id, not_before, expires_at)
+        prefix, secret = "inv" + secrets.token_hex(5), secrets.token_urlsafe(32)
+        row = ApiKeyRow(
+            id=key_id or uuid7(),
+            prefix=prefix,
+            secret_hash=hash_of(secret),
+            name=name,
+            scopes=[str(scope) for scope in granted],
+            session_id=session_id,
+            not_before=not_before,
+            expires_at=expires_at,
+            created_at=datetime.now(UTC),
+        )
+        with self._database.write() as session:
+            session.add(row)
+            details = {"key_id": str(row.id), "name": name, "scopes": [str(scope) for scope in granted]}
+            audit.record(session, action="key.created", actor=actor, request_id=request_id, details=details)
+            facts = facts_of(row)
+        return facts, f"{prefix}.{secret}"
+
+    def create_first(self) -> str | None:
+        """An admin key where there has never been a key: its text, or None."""
+        with self._database.read() as session:
+            if session.scalar(select(ApiKeyRow.id).limit(1)) is not None:
+                return None
+        return self.create("first admin", [Scope.ADMIN], actor="invigil serve")[1]
+
+    def revoke(self, key_id: UUID, *, actor: str, request_id: str | None = None) -> KeyFacts:
+        """End a key at once, in every process; a key that is revoked already stays as it is.
+
+        Raises:
+            KeyNotFound: If there is no such key.
+        """
+        with self._database.write() as session:
+            row = session.get(ApiKeyRow, key_id)
+            if row is None:
+                raise KeyNotFound(key_id)
+            if row.revoked_at is None:
+                row.revoked_at = datetime.now(UTC)
+                details = {"key_id": str(key_id), "name": row.name}
+                audit.record(
+                    session, action="key.revoked", actor=actor, request_id=request_id, details=details
+                )
+            return facts_of(row)
+
+    def page(self, limit: int, after: UUID | None = None) -> list[KeyFacts]:
+        """Up to `limit` keys in the order they were made, after the one named."""
+        query: Select[tuple[ApiKeyRow]] = select(ApiKeyRow).order_by(ApiKeyRow.id).limit(limit)
+        if after is not None:
+            query = query.where(ApiKeyRow.id > after)
+        with self._database.read() as session:
+            return [facts_of(row) for row in session.scalars(query)]
+
+    def authenticate(self, text: str) -> Caller:
+        """The caller whose key this is, if it is valid now.
+
+        Raises:
+            Unauthenticated: If it is unknown, revoked, expired or not valid yet.
+        """
+        prefix, _, secret = text.partition(".")
+        if not PREFIX.fullmatch(prefix):
+            raise Unauthenticated
+        now = datetime.now(UTC)
+        with self._database.read() as session:
+            row = session.scalar(select(ApiKeyRow).where(ApiKeyRow.prefix == prefix))
+            # The hash is compared in constant time, and for an unknown prefix too.
+            known = hmac.compare_digest(row.secret_hash if row else "", hash_of(secret))
+            if row is None or not known or not is_valid(row, now):
+                raise Unauthenticated
+            self._note_use(row, now)
+            scopes = frozenset(Scope(scope) for scope in row.scopes)
+            return Caller(row.id, row.name, scopes, row.session_id, seal_of(secret))
+
+    def close(self) -> None:
+        """Write what is still to be written."""
+        self._writer.shutdown(wait=True)
+
+    def _note_use(self, row: ApiKeyRow, now: datetime) -> None:
+        written = self._used.get(row.id) or row.last_used_at
+        if written is None or now - written >= USE_INTERVAL:
+            self._used[row.id] = now
+            self._writer.submit(self._write_use, row.id, now)
+
+    def _write_use(self, key_id: UUID, now: datetime) -> None:
+        with self._database.write(ordered=False) as session:
+            session.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(last_used_at=now))
+
+
+def check_grant(
+    scopes: tuple[Scope, ...], session_id: UUID | None, start: datetime | None, end: datetime | None
+) -> None:
+    """Refuse keys that could do nothing, or too much.
+
+    Raises:
+        InvalidRequest: Naming the field.
+    """
+    if not scopes:
+        raise InvalidRequest("/body/scopes", "empty", "A key needs at least one scope.")
+    if session_id is not None and not KIOSK_SCOPES.issuperset(scopes):
+        raise InvalidRequest("/body/scopes", "too_wide", "A key bound to a session holds only `checkin`.")
+    if start is not None and end is not None and end <= start:
+        raise InvalidRequest("/body/expires_at", "empty_window", "The key would expire before it is valid.")
+
+
+def is_valid(row: ApiKeyRow, now: datetime) -> bool:
+    """Whether a key is neither revoked nor outside its window."""
+    begun = row.not_before is None or row.not_before <= now
+    return row.revoked_at is None and begun and (row.expires_at is None or now < row.expires_at)
+
+
+def hash_of(secret: str) -> str:
+    """What is stored of a secret."""
+    return hashlib.sha256(b"invigil key\0" + secret.encode()).hexdigest()
+
+
+def seal_of(secret: str) -> bytes:
+    """The key that seals this caller's kept answers; it cannot be had from `hash_of`."""
+    return hashlib.sha256(b"invigil seal\0" + secret.encode()).digest()
+
+
+def facts_of(row: ApiKeyRow) -> KeyFacts:
+    """A row without its hash."""
+    return KeyFacts(
+        id=row.id,
+        prefix=row.prefix,
+        name=row.name,
+        scopes=tuple(Scope(scope) for scope in row.scopes),
+        session_id=row.session_id,
+        not_before=row.not_before,
+        expires_at=row.expires_at,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+        revoked_at=row.revoked_at,
+    )

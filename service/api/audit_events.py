@@ -1,0 +1,75 @@
+"""/v1/audit-events: who did what; a chain that nobody can change unseen."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from index import audit
+from index.errors import CursorInvalid
+from service.access.callers import Caller
+from service.access.scopes import Scope
+from service.api.cursors import read_cursor, write_cursor
+from service.api.inputs import Cursor, Limit, PartsHere, needs
+
+router = APIRouter(prefix="/v1/audit-events", tags=["audit"])
+
+
+class AuditEvent(BaseModel):
+    """One link of the chain."""
+
+    seq: int
+    at: datetime
+    action: str
+    actor: str
+    subject_id: UUID | None
+    request_id: str | None
+    details: dict[str, Any]
+    previous_digest: str
+    digest: str
+
+
+class AuditEventList(BaseModel):
+    """One page of events, oldest first."""
+
+    items: list[AuditEvent]
+    next_cursor: str | None
+
+
+Action = Annotated[str | None, Query(max_length=64, pattern=r"^[a-z_]+(\.[a-z_]+)*$")]
+
+
+@router.get("", response_model=AuditEventList)
+def list_audit_events(
+    parts: PartsHere,
+    caller: Annotated[Caller, needs(Scope.AUDIT_READ)],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    subject_id: UUID | None = None,
+    action: Action = None,
+) -> AuditEventList:
+    """The events in their order; of one subject or one action where asked."""
+    with parts.database.read() as session:
+        rows = audit.events(
+            session, limit=limit + 1, after_seq=read_seq(cursor), subject_id=subject_id, action=action
+        )
+        items = [AuditEvent.model_validate(row, from_attributes=True) for row in rows[:limit]]
+    return AuditEventList(
+        items=items, next_cursor=write_cursor(str(items[-1].seq)) if len(rows) > limit else None
+    )
+
+
+def read_seq(cursor: str | None) -> int:
+    """The sequence number behind which a page begins.
+
+    Raises:
+        CursorInvalid: If no list has given the cursor out.
+    """
+    if cursor is None:
+        return 0
+    text = read_cursor(cursor)
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise CursorInvalid
+    return int(text)

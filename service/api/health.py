@@ -1,0 +1,56 @@
+"""/health: is the process alive, and are its parts up?"""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from index.errors import DatabaseError
+from service.api.inputs import PartsHere
+from service.errors import NotReady
+from service.parts import Parts
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+State = Literal["up", "down"]
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["up"] = "up"
+
+
+class Ready(Alive):
+    """Every part by name."""
+
+    parts: dict[str, State]
+
+
+@router.get("/live", response_model=Alive)
+async def live() -> Alive:
+    """Answers as long as the event loop turns; nothing else is asked."""
+    return Alive()
+
+
+@router.get("/ready", response_model=Ready)
+def ready(parts: PartsHere) -> Ready:
+    """Up when the database answers at the right revision, a model is loaded and the index follows."""
+    states = states_of(parts)
+    if set(states.values()) != {"up"}:
+        raise NotReady(states)
+    return Ready(parts=states)
+
+
+def states_of(parts: Parts) -> dict[str, State]:
+    """Each part and whether it is up; the index cannot follow a database that does not answer."""
+    states: dict[str, State] = {"database": "down", "models": "down", "index": "down"}
+    try:
+        states["database"] = "up" if parts.database.is_current() else "down"
+        active = parts.models.active()
+        states["models"] = "up" if active is not None and active.id == parts.embedder.model_id else "down"
+        parts.gallery.catch_up()
+        states["index"] = "up"
+    except DatabaseError:
+        return states
+    return states

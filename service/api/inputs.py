@@ -1,0 +1,157 @@
+"""What routes take from a request: the parts, the caller, a subject, a form, an idempotency key."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, cast
+from urllib.parse import unquote
+from uuid import UUID
+
+from fastapi import Depends, Header, Path, Query, Request
+from fastapi.params import Depends as Dependency
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.responses import Response
+
+from index.errors import SubjectNotFound
+from index.ids import uuid7
+from index.subjects import ExternalId
+from service.access.callers import Caller
+from service.access.idempotency import Answer, Attempt, digest_of
+from service.access.scopes import Scope
+from service.api.answers import respond
+from service.bodies import FORM_OVERHEAD_BYTES, read_body
+from service.errors import Unauthenticated
+from service.parts import Parts
+from service.uploads import Form, parse_form, read_form
+
+EXTERNAL_PREFIX = "ext:"
+
+bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="ApiKey",
+    description="`<prefix>.<secret>`, as it was shown when it was made.",
+)
+
+
+def parts_of(request: Request) -> Parts:
+    """The application's parts."""
+    return cast(Parts, request.app.state.parts)
+
+
+PartsHere = Annotated[Parts, Depends(parts_of)]
+
+
+def needs(*scopes: Scope) -> Dependency:
+    """A dependency that gives the caller, who must hold one of the scopes; none means any valid key."""
+
+    def caller(
+        request: Request,
+        parts: PartsHere,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    ) -> Caller:
+        if credentials is None:
+            raise Unauthenticated
+        found = parts.keys.authenticate(credentials.credentials)
+        request.state.caller = found
+        request.state.key_id = str(found.key_id)
+        if scopes:
+            found.require(scopes)
+        return found
+
+    return cast(Dependency, Depends(caller))
+
+
+def subject_reference(
+    subject: Annotated[str, Path(description="The subject's id, or `ext:` and its external id.")],
+) -> UUID | ExternalId:
+    """A subject as it is named in a path.
+
+    Raises:
+        SubjectNotFound: If the text can name nobody.
+    """
+    text = unquote(subject)
+    if text.startswith(EXTERNAL_PREFIX):
+        return ExternalId(text.removeprefix(EXTERNAL_PREFIX))
+    try:
+        return UUID(text)
+    except ValueError:
+        raise SubjectNotFound(text[:100]) from None
+
+
+SubjectHere = Annotated[UUID | ExternalId, Depends(subject_reference)]
+Limit = Annotated[int, Query(ge=1, le=200, description="At most this many items.")]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
+KeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="The same key brings the same answer; the work is done once.",
+    ),
+]
+
+
+class Once:
+    """Does the work of a POST once for each Idempotency-Key, or simply does it where there is none."""
+
+    def __init__(self, request: Request, parts: PartsHere, key: KeyHeader = None) -> None:
+        self._request = request
+        self._parts = parts
+        self._key = key
+
+    def run(self, contents: Iterable[bytes], work: Callable[[UUID], Answer]) -> Response:
+        """The answer of `work`, which is given the id of what it makes.
+
+        Args:
+            contents: What was sent, in a form in which equal requests are equal: a form's parts and not
+                its bytes, since every attempt has another boundary.
+        """
+        if self._key is None:
+            return respond(work(uuid7()))
+        request = self._request
+        where = (request.method.encode(), request.scope["path"].encode(), request.scope["query_string"])
+        attempt = Attempt(
+            caller=request.state.caller,
+            key=self._key,
+            method=request.method,
+            route=request.scope["route"].path,
+            digest=digest_of((*where, *contents)),
+        )
+        return respond(self._parts.idempotency.once(attempt, work))
+
+
+OnceHere = Annotated[Once, Depends(Once)]
+
+
+async def on_pictures(
+    request: Request,
+    parts: Parts,
+    once: Once,
+    names: tuple[str, ...],
+    work: Callable[[Form, UUID], Answer],
+    fields: tuple[str, ...] = (),
+) -> Response:
+    """Read a form with these pictures and fields, and do the work on it in the pool for pictures.
+
+    The place is taken before the body is read: what cannot be worked on is not received either.
+    """
+    settings = parts.settings
+    limit = len(names) * settings.max_upload_bytes + FORM_OVERHEAD_BYTES
+    with parts.pictures.admit():
+        body = await read_body(request, limit, settings.upload_seconds)
+        form = read_form(parse_form(body, request.headers.get("content-type", "")), names, fields)
+        return await parts.pictures.run(once.run, form.contents(), lambda new_id: work(form, new_id))
+
+
+def form_schema(images: tuple[str, ...], fields: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The OpenAPI request body of such a form."""
+    types = "image/jpeg, image/png, image/webp, image/bmp"
+    picture = {"type": "string", "contentMediaType": "image/*", "description": f"A photograph: {types}."}
+    schema = {
+        "type": "object",
+        "required": list(images),
+        "properties": {**dict.fromkeys(images, picture), **(fields or {})},
+        "additionalProperties": False,
+    }
+    encoding = {name: {"contentType": types} for name in images}
+    form = {"schema": schema, "encoding": encoding}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": form}}}

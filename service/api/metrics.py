@@ -1,0 +1,16 @@
+"""/metrics, for Prometheus. Counts only: nothing in it tells of a person."""
+
+from fastapi import APIRouter
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.responses import Response
+
+from service.api.inputs import PartsHere
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, response_class=Response)
+def metrics(parts: PartsHere) -> Response:
+    """The counters of this process in Prometheus' text format."""
+    return Response(generate_latest(parts.metrics.registry), media_type=CONTENT_TYPE_LATEST)

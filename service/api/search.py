@@ -1,0 +1,65 @@
+"""/v1/search: who is this?"""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from service.access.callers import Caller
+from service.access.idempotency import Answer
+from service.access.scopes import Scope
+from service.api.answers import answer
+from service.api.inputs import OnceHere, PartsHere, form_schema, needs, on_pictures
+from service.comparisons import SearchResult, search
+from service.errors import InvalidRequest, SessionNotFound
+from service.uploads import Form
+
+router = APIRouter(prefix="/v1/search", tags=["decisions"])
+
+DEFAULT_K = 5
+MAX_K = 100
+SESSION_PREFIX = "session:"
+
+FIELDS = {
+    "k": {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": DEFAULT_K},
+    "scope": {"type": "string", "default": "gallery", "description": "`gallery` or `session:{id}`"},
+}
+
+
+@router.post("", response_model=SearchResult, openapi_extra=form_schema(("image",), FIELDS))
+async def search_gallery(
+    request: Request, parts: PartsHere, caller: Annotated[Caller, needs(Scope.SEARCH)], once: OnceHere
+) -> Response:
+    """The subjects whose templates are near enough, nearest first; an empty list where nobody is."""
+
+    def work(form: Form, _: UUID) -> Answer:
+        check_scope(form.fields.get("scope", "gallery"))
+        k = read_k(form.fields.get("k", str(DEFAULT_K)))
+        return answer(search(parts, form.images["image"], k, request.state.request_id))
+
+    return await on_pictures(request, parts, once, ("image",), work, fields=("k", "scope"))
+
+
+def read_k(text: str) -> int:
+    """How many matches are wanted.
+
+    Raises:
+        InvalidRequest: If it is not a number from 1 to `MAX_K`.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) < 6 and 1 <= int(text) <= MAX_K):
+        raise InvalidRequest("/body/k", "out_of_range", f"`k` is a number from 1 to {MAX_K}.")
+    return int(text)
+
+
+def check_scope(text: str) -> None:
+    """Accept the whole gallery.
+
+    Raises:
+        InvalidRequest: If it is neither the gallery nor a session.
+        SessionNotFound: If it names a session that does not exist.
+    """
+    if text.startswith(SESSION_PREFIX):
+        raise SessionNotFound(text.removeprefix(SESSION_PREFIX)[:100])
+    if text != "gallery":
+        raise InvalidRequest("/body/scope", "unknown", "`scope` is `gallery` or `session:{id}`.")

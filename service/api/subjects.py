@@ -1,0 +1,156 @@
+"""/v1/subjects: the people of the gallery."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from index.subjects import Subject
+from service.access.callers import Caller
+from service.access.idempotency import Answer
+from service.access.scopes import Scope
+from service.api.answers import answer
+from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, SubjectHere, needs
+
+router = APIRouter(prefix="/v1/subjects", tags=["subjects"])
+
+Text = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class LegalBasis(BaseModel):
+    """Why this person may be enrolled, and until when."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    basis: Text = Field(description="such as consent, contract or legal obligation")
+    reference: Text | None = None
+    expires_at: AwareDatetime | None = None
+
+
+class SubjectFields(BaseModel):
+    """What a caller may say about a subject; all of it is optional."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    external_id: Text | None = Field(default=None, description="the caller's own id; unique")
+    display_name: Text | None = None
+    metadata: dict[str, Any] | None = Field(default=None, description="a JSON object of at most 16 kB")
+    legal_basis: LegalBasis | None = None
+
+    def given(self) -> dict[str, Any]:
+        """The fields that were sent, as JSON values; null empties a field, an absent one stays."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
+class SubjectDocument(BaseModel):
+    """A subject, without templates."""
+
+    id: UUID
+    external_id: str | None
+    display_name: str | None
+    metadata: dict[str, Any] | None
+    legal_basis: LegalBasis | None
+    templates: int
+    created_at: datetime
+    changed_at: datetime
+
+    @classmethod
+    def of(cls, subject: Subject) -> "SubjectDocument":
+        """A subject as it is shown."""
+        return cls.model_validate(vars(subject))
+
+
+class SubjectList(BaseModel):
+    """One page of subjects, in the order they were added."""
+
+    items: list[SubjectDocument]
+    next_cursor: str | None
+
+
+class Receipt(BaseModel):
+    """Proof of an erasure; it holds nothing of the person but the id."""
+
+    subject_id: UUID
+    erased_at: datetime
+    templates: int
+    responses: int = Field(description="kept answers to earlier requests that were erased with it")
+    audit_seq: int = Field(description="the event of the erasure in the audit chain")
+
+
+Contains = Annotated[
+    str | None, Query(alias="q", min_length=1, max_length=255, description="text in id or name")
+]
+
+
+@router.post("", status_code=201, response_model=SubjectDocument)
+def add_subject(
+    request: Request,
+    parts: PartsHere,
+    caller: Annotated[Caller, needs(Scope.ENROL)],
+    new: SubjectFields,
+    once: OnceHere,
+) -> Response:
+    """Add a subject; a face comes with the first template."""
+
+    def work(subject_id: UUID) -> Answer:
+        subject = parts.subjects.add(
+            **new.given(), actor=caller.actor, subject_id=subject_id, request_id=request.state.request_id
+        )
+        headers = {"location": f"/v1/subjects/{subject.id}"}
+        return answer(SubjectDocument.of(subject), 201, headers, subject_id=subject.id)
+
+    return once.run([new.model_dump_json(exclude_unset=True).encode()], work)
+
+
+@router.get("", response_model=SubjectList)
+def list_subjects(
+    parts: PartsHere,
+    caller: Annotated[Caller, needs(Scope.SUBJECTS_READ)],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    external_id: Annotated[str | None, Query(max_length=255)] = None,
+    contains: Contains = None,
+    has_template: bool | None = None,
+) -> SubjectList:
+    """Subjects, all of them or those that were asked for."""
+    page = parts.subjects.page(
+        limit=limit, cursor=cursor, external_id=external_id, contains=contains, has_template=has_template
+    )
+    items = [SubjectDocument.of(subject) for subject in page.items]
+    return SubjectList(items=items, next_cursor=page.next_cursor)
+
+
+@router.get("/{subject}", response_model=SubjectDocument)
+def show_subject(
+    parts: PartsHere, caller: Annotated[Caller, needs(Scope.SUBJECTS_READ)], subject: SubjectHere
+) -> SubjectDocument:
+    """One subject."""
+    return SubjectDocument.of(parts.subjects.find(subject))
+
+
+@router.patch("/{subject}", response_model=SubjectDocument)
+def change_subject(
+    request: Request,
+    parts: PartsHere,
+    caller: Annotated[Caller, needs(Scope.ENROL)],
+    subject: SubjectHere,
+    changes: SubjectFields,
+) -> SubjectDocument:
+    """Change the fields that are sent; null empties one."""
+    changed = parts.subjects.change(
+        subject, **changes.given(), actor=caller.actor, request_id=request.state.request_id
+    )
+    return SubjectDocument.of(changed)
+
+
+@router.delete("/{subject}", response_model=Receipt)
+def erase_subject(
+    request: Request, parts: PartsHere, caller: Annotated[Caller, needs(Scope.ENROL)], subject: SubjectHere
+) -> Receipt:
+    """Erase a subject: row, templates, vectors and kept answers are gone before this answers."""
+    found = parts.subjects.find(subject)
+    receipt = parts.gallery.erase(found.id, actor=caller.actor, request_id=request.state.request_id)
+    return Receipt.model_validate(vars(receipt))

@@ -1,0 +1,155 @@
+"""/v1/subjects/{subject}/templates: enrolment, and what is enrolled."""
+
+import time
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from embedding.quality import Purpose
+from index.gallery import EnrolledTemplate
+from index.subjects import ExternalId
+from service.access.callers import Caller
+from service.access.idempotency import Answer
+from service.access.scopes import Scope
+from service.api.answers import NO_STORE, answer
+from service.api.inputs import OnceHere, PartsHere, SubjectHere, form_schema, needs, on_pictures
+from service.decision import Quality, StageTimes
+from service.errors import InvalidRequest
+from service.parts import Parts
+from service.uploads import Form
+
+router = APIRouter(prefix="/v1/subjects/{subject}/templates", tags=["templates"])
+
+
+class TemplateFacts(BaseModel):
+    """What may be told about a template; never its vector."""
+
+    id: UUID
+    subject_id: UUID
+    model_id: str
+    created_at: datetime
+
+
+class StoredTemplate(TemplateFacts):
+    """A template in a list, with what was measured in its picture."""
+
+    measures: dict[str, Any]
+
+
+class Enrolment(BaseModel):
+    """A new template, the quality of its picture, and what the operator should know."""
+
+    template: TemplateFacts
+    quality: Quality
+    warnings: list[str]
+    timings_ms: StageTimes
+    request_id: str
+
+
+class TemplateList(BaseModel):
+    """Every template of one subject; there are never so many that they need pages."""
+
+    items: list[StoredTemplate]
+    next_cursor: None = None
+
+
+Force = Annotated[bool, Query(description="enrol although another subject has this face (twins)")]
+Reason = Annotated[str | None, Query(min_length=3, max_length=500, description="why; needed with `force`")]
+
+
+@router.post("", status_code=201, response_model=Enrolment, openapi_extra=form_schema(("image",)))
+async def enrol_template(
+    request: Request,
+    parts: PartsHere,
+    caller: Annotated[Caller, needs(Scope.ENROL)],
+    subject: SubjectHere,
+    once: OnceHere,
+    force: Force = False,
+    reason: Reason = None,
+) -> Response:
+    """Enrol one photograph of a subject: one face, good enough, and not already somebody else's."""
+    if force and reason is None:
+        raise InvalidRequest(
+            "/query/reason", "missing", "`force` needs a reason; it goes into the audit trail."
+        )
+    forced = reason if force else None
+
+    def work(form: Form, template_id: UUID) -> Answer:
+        return enrol(
+            parts, caller, subject, form.images["image"], template_id, forced, request.state.request_id
+        )
+
+    return await on_pictures(request, parts, once, ("image",), work)
+
+
+@router.get("", response_model=TemplateList)
+def list_templates(
+    parts: PartsHere, caller: Annotated[Caller, needs(Scope.SUBJECTS_READ)], subject: SubjectHere
+) -> TemplateList:
+    """The subject's templates, without their vectors."""
+    found = parts.subjects.find(subject)
+    return TemplateList(items=[stored(one) for one in parts.gallery.templates_of(found.id)])
+
+
+@router.delete("/{template_id}", status_code=204)
+def remove_template(
+    request: Request,
+    parts: PartsHere,
+    caller: Annotated[Caller, needs(Scope.ENROL)],
+    subject: SubjectHere,
+    template_id: UUID,
+) -> Response:
+    """Remove a template; before the answer it is gone, and is never found again."""
+    found = parts.subjects.find(subject)
+    parts.gallery.remove(found.id, template_id, actor=caller.actor, request_id=request.state.request_id)
+    return Response(status_code=204, headers=NO_STORE)
+
+
+def enrol(
+    parts: Parts,
+    caller: Caller,
+    subject: UUID | ExternalId,
+    picture: bytes,
+    template_id: UUID,
+    force_reason: str | None,
+    request_id: str,
+) -> Answer:
+    """Picture → template → gallery, under the id that the caller's Idempotency-Key stands for."""
+    found = parts.subjects.find(subject)
+    embedding = parts.embedder.embed(picture, Purpose.ENROL)
+    started = time.perf_counter()
+    template = parts.gallery.enrol(
+        found.id,
+        embedding.template,
+        quality=embedding.quality.measures,
+        duplicate_threshold=parts.duplicate_d,
+        actor=caller.actor,
+        template_id=template_id,
+        force_reason=force_reason,
+        request_id=request_id,
+    )
+    search_ms = (time.perf_counter() - started) * 1000
+    parts.metrics.timed(embedding.timings)
+    document = Enrolment(
+        template=TemplateFacts.model_validate(template, from_attributes=True),
+        quality=Quality.of(embedding.quality),
+        warnings=["duplicate_not_refused"] if force_reason else [],
+        timings_ms=StageTimes.of(embedding.timings, search_ms),
+        request_id=request_id,
+    )
+    return answer(document, 201, subject_id=found.id)
+
+
+def stored(template: EnrolledTemplate) -> StoredTemplate:
+    """A template as it is listed."""
+    return StoredTemplate(
+        id=template.id,
+        subject_id=template.subject_id,
+        model_id=template.model_id,
+        created_at=template.created_at,
+        measures=template.quality,
+    )

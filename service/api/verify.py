@@ -1,0 +1,36 @@
+"""/v1/subjects/{subject}/verify: is this the subject?"""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from service.access.callers import Caller
+from service.access.idempotency import Answer
+from service.access.scopes import Scope
+from service.api.answers import answer
+from service.api.inputs import OnceHere, PartsHere, SubjectHere, form_schema, needs, on_pictures
+from service.comparisons import verify
+from service.decision import Decision
+from service.uploads import Form
+
+router = APIRouter(prefix="/v1/subjects/{subject}/verify", tags=["decisions"])
+
+
+@router.post("", response_model=Decision, openapi_extra=form_schema(("image",)))
+async def verify_subject(
+    request: Request,
+    parts: PartsHere,
+    caller: Annotated[Caller, needs(Scope.VERIFY)],
+    subject: SubjectHere,
+    once: OnceHere,
+) -> Response:
+    """Compare one photograph with this subject's templates, and with nobody else's."""
+
+    def work(form: Form, _: UUID) -> Answer:
+        found = parts.subjects.find(subject)
+        decision = verify(parts, found.id, form.images["image"], request.state.request_id)
+        return answer(decision, subject_id=found.id)
+
+    return await on_pictures(request, parts, once, ("image",), work)

@@ -1,0 +1,107 @@
+"""The web application: the one place where parts and routes are put together."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+
+from index.errors import DatabaseError
+from service.api import (
+    audit_events,
+    compare,
+    health,
+    keys,
+    metrics,
+    models,
+    quality,
+    search,
+    subjects,
+    templates,
+    verify,
+)
+from service.bodies import BoundedBodies
+from service.logs import configure_logs, log
+from service.parts import Parts
+from service.problems import answer_problems
+from service.settings import Settings
+from service.tracing import Tracing
+from service.web import pages
+
+PURGE_SECONDS = 3600
+
+RESOURCES = (
+    subjects,
+    templates,
+    verify,
+    compare,
+    search,
+    quality,
+    models,
+    keys,
+    audit_events,
+    health,
+    metrics,
+)
+
+
+def from_environment() -> FastAPI:
+    """The application as the environment describes it (`uvicorn service.app:from_environment --factory`)."""
+    configure_logs()
+    return create_app(Parts.open(Settings()))
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The application on open parts, which it closes when it stops."""
+    app = describe_app()
+    app.state.parts = parts
+    app.add_middleware(BoundedBodies)
+    app.add_middleware(Tracing, metrics=parts.metrics)
+    return app
+
+
+def describe_app() -> FastAPI:
+    """Every route and every answer to an error; enough for its OpenAPI document, not to serve."""
+    app = FastAPI(
+        title="Invigil",
+        version="1",
+        summary="Self-hosted face verification for exam check-in, with error rates you can see.",
+        lifespan=lifespan,
+        # The pages of FastAPI load Swagger UI from a CDN; ours come from this host (service/web).
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    answer_problems(app)
+    for resource in RESOURCES:
+        app.include_router(resource.router)
+    pages.mount(app)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Watch the gauges and purge old answers while the application runs."""
+    parts: Parts = app.state.parts
+    parts.watch()
+    purging = asyncio.create_task(purge_forever(parts))
+    log.info("started", model_id=parts.embedder.model_id, calibration_id=parts.policy.calibration.id)
+    try:
+        yield
+    finally:
+        purging.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await purging
+        parts.close()
+        log.info("stopped")
+
+
+async def purge_forever(parts: Parts) -> None:
+    """Forget outdated idempotency records, now and then every hour."""
+    while True:
+        try:
+            forgotten = await asyncio.to_thread(parts.idempotency.purge)
+            log.info("purged", idempotency_records=forgotten)
+        except DatabaseError as error:
+            log.warning("purge_failed", code=error.code)
+        await asyncio.sleep(PURGE_SECONDS)

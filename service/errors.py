@@ -1,0 +1,183 @@
+"""What the service itself refuses; faces and the gallery have their own trees.
+
+    ServiceError
+    ├── StartRefused                                   the service cannot start as it is configured
+    ├── SourceInvalid                                  a folder or list of photos that cannot be read as one
+    ├── RequestRefused
+    │   ├── InvalidRequest        validation_failed    a part, a field or a parameter is wrong
+    │   ├── WrongMediaType        unsupported_media    not the media type this route takes
+    │   ├── BodyTooLarge          body_too_large       more bytes than a request of this kind may have
+    │   ├── UploadTooSlow         upload_timeout       the body did not arrive in time
+    │   ├── Unauthenticated       unauthenticated      no key, or a key that is not valid now
+    │   ├── Forbidden             forbidden            the key lacks the scope
+    │   ├── KeyNotFound           key_not_found
+    │   ├── SessionNotFound       session_not_found
+    │   ├── IdempotencyConflict   idempotency_conflict the key was used for another request
+    │   └── IdempotencyPending    idempotency_pending  the first request is still being worked on
+    └── Unavailable
+        ├── QueueFull             queue_full           as many pictures wait as may
+        └── NotReady              not_ready            a part is not up yet, or being shut down
+
+`code` is stable; HTTP statuses are in `service/problems.py`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+from uuid import UUID
+
+
+class ServiceError(Exception):
+    """Base of everything this package raises on purpose."""
+
+    code: ClassVar[str] = "internal"
+
+
+class StartRefused(ServiceError):
+    """The service cannot start; the message is one line for the operator."""
+
+
+class SourceInvalid(ServiceError):
+    """A folder or list of photos that cannot be read as one; `line` counts from 1."""
+
+    code = "source_invalid"
+
+    def __init__(self, path: Path, reason: str, line: int | None = None) -> None:
+        place = str(path) if line is None else f"{path}, line {line}"
+        super().__init__(f"{place}: {reason}.")
+        self.path = path
+        self.reason = reason
+        self.line = line
+
+
+class RequestRefused(ServiceError):
+    """The request cannot be served as it is."""
+
+
+class InvalidRequest(RequestRefused):
+    """One part, field or parameter is wrong; `pointer` says which (RFC 6901, from the request)."""
+
+    code = "validation_failed"
+
+    def __init__(self, pointer: str, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.pointer = pointer
+        self.reason = reason
+
+
+class WrongMediaType(RequestRefused):
+    """The body's or a part's media type is not one this route takes."""
+
+    code = "unsupported_media"
+
+    def __init__(self, pointer: str, actual: str, expected: str) -> None:
+        super().__init__(f"The media type is {actual or 'missing'}; {expected} is needed.")
+        self.pointer = pointer
+
+
+class BodyTooLarge(RequestRefused):
+    """More bytes than the limit; `code` tells a picture from other content."""
+
+    code = "body_too_large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The request's body is larger than {limit_bytes:,} bytes.")
+        self.limit_bytes = limit_bytes
+
+
+class UploadTooLarge(BodyTooLarge):
+    """A multipart body so large that its picture exceeds the limit."""
+
+    code = "image_too_large"
+
+
+class UploadTooSlow(RequestRefused):
+    """The body did not arrive in time."""
+
+    code = "upload_timeout"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The request's body did not arrive within {seconds:g} seconds.")
+
+
+class Unauthenticated(RequestRefused):
+    """No key, or one that is unknown, revoked, expired or not valid yet. Which of these is not told."""
+
+    code = "unauthenticated"
+
+    def __init__(self) -> None:
+        super().__init__("A valid API key is needed: Authorization: Bearer <prefix>.<secret>")
+
+
+class Forbidden(RequestRefused):
+    """The key is valid but may not do this."""
+
+    code = "forbidden"
+
+    def __init__(self, detail: str, missing: tuple[str, ...] = ()) -> None:
+        super().__init__(detail)
+        self.missing = missing
+
+
+class KeyNotFound(RequestRefused):
+    """There is no such API key."""
+
+    code = "key_not_found"
+
+    def __init__(self, key_id: UUID) -> None:
+        super().__init__(f"There is no API key {key_id}.")
+
+
+class SessionNotFound(RequestRefused):
+    """There is no such exam session."""
+
+    code = "session_not_found"
+
+    def __init__(self, session_id: UUID | str) -> None:
+        super().__init__(f"There is no session {session_id}.")
+
+
+class IdempotencyConflict(RequestRefused):
+    """The same Idempotency-Key came with another request."""
+
+    code = "idempotency_conflict"
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used before with another request.")
+
+
+class IdempotencyPending(RequestRefused):
+    """The first request with this Idempotency-Key has not been answered yet."""
+
+    code = "idempotency_pending"
+    retry_after_seconds = 1
+
+    def __init__(self) -> None:
+        super().__init__("The first request with this Idempotency-Key is still being worked on.")
+
+
+class Unavailable(ServiceError):
+    """Not now; the same request may succeed later."""
+
+    code = "not_ready"
+    retry_after_seconds = 1
+
+
+class QueueFull(Unavailable):
+    """As many pictures wait as may; waiting longer would help nobody."""
+
+    code = "queue_full"
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__(f"{waiting} pictures are waiting already.")
+
+
+class NotReady(Unavailable):
+    """A part is not up; `parts` names each with its state."""
+
+    code = "not_ready"
+
+    def __init__(self, parts: Mapping[str, str]) -> None:
+        down = ", ".join(name for name, state in parts.items() if state != "up")
+        super().__init__(f"Not up: {down}.")
+        self.parts = dict(parts)

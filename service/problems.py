@@ -1,0 +1,220 @@
+"""The one table: error class → HTTP status, and its answer as RFC 9457 problem+json."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from embedding import errors as embedding
+from index import errors as index
+from service import errors as service
+from service.access.callers import Caller
+from service.access.scopes import Scope
+from service.logs import log
+
+PROBLEM_JSON = "application/problem+json"
+
+STATUSES: dict[type[Exception], int] = {
+    embedding.ImageTooLarge: 413,
+    embedding.UnsupportedMedia: 415,
+    embedding.ImageError: 422,
+    embedding.FaceError: 422,
+    embedding.ModelMismatch: 409,
+    index.SubjectNotFound: 404,
+    index.TemplateNotFound: 404,
+    index.ModelNotFound: 404,
+    index.SubjectInvalid: 422,
+    index.CursorInvalid: 422,
+    index.NoTemplate: 409,
+    index.ExternalIdExists: 409,
+    index.DuplicateIdentity: 409,
+    index.WrongModel: 409,
+    index.NothingToRollBack: 409,
+    index.DatabaseError: 503,
+    service.InvalidRequest: 422,
+    service.WrongMediaType: 415,
+    service.BodyTooLarge: 413,
+    service.UploadTooSlow: 408,
+    service.Unauthenticated: 401,
+    service.Forbidden: 403,
+    service.KeyNotFound: 404,
+    service.SessionNotFound: 404,
+    service.IdempotencyConflict: 409,
+    service.IdempotencyPending: 409,
+    service.Unavailable: 503,
+}
+"""The nearest class in an error's ancestry counts; an error that is not here is a fault of ours: 500."""
+
+ROUTER_CODES = {400: "validation_failed", 404: "not_found", 405: "method_not_allowed"}
+RETRYABLE_STATUSES = frozenset({408, 429, 503})
+
+
+class ProblemResponse(JSONResponse):
+    """An answer that is not 2xx."""
+
+    media_type = PROBLEM_JSON
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status of an error; 500 for one that nobody foresaw."""
+    return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 500)
+
+
+def problem(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    members: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> ProblemResponse:
+    """The problem document; `members` are the error's own."""
+    request.state.problem_code = code
+    retryable = status in RETRYABLE_STATUSES or code == service.IdempotencyPending.code
+    document = {
+        "type": f"urn:invigil:problem:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "instance": request.scope.get("raw_path", b"").decode("latin-1") or request.url.path,
+        "code": code,
+        "retryable": retryable,
+        "request_id": request.state.request_id,
+        **(members or {}),
+    }
+    base = {"cache-control": "no-store"}
+    return ProblemResponse(document, status, headers=base | dict(headers or {}))
+
+
+def members_of(error: Exception, caller: Caller | None) -> dict[str, Any]:
+    """What an error has to say beyond its sentence."""
+    match error:
+        case embedding.ImageTooLarge():
+            return {"actual": error.actual, "limit": error.limit, "unit": error.unit}
+        case embedding.MultipleFaces():
+            return {"count": error.count}
+        case embedding.QualityRefused(assessment=found):
+            return {"reasons": list(found.reasons), "measures": found.measures, "limits": found.limits}
+        case embedding.ModelMismatch() | index.WrongModel():
+            return {"expected": error.expected, "actual": error.actual}
+        case index.DuplicateIdentity() | index.ExternalIdExists():
+            return other_subject(error, caller)
+        case service.InvalidRequest(pointer=pointer, reason=reason):
+            return {"errors": [{"pointer": pointer, "code": reason, "detail": str(error)}]}
+        case index.SubjectInvalid(field=field):
+            return {"errors": [{"pointer": f"/body/{field}", "code": "invalid", "detail": str(error)}]}
+        case index.CursorInvalid():
+            return {"errors": [{"pointer": "/query/cursor", "code": "invalid", "detail": str(error)}]}
+        case service.WrongMediaType(pointer=pointer):
+            return {"errors": [{"pointer": pointer, "code": error.code, "detail": str(error)}]}
+        case service.BodyTooLarge():
+            return {"limit": error.limit_bytes, "unit": "bytes"}
+        case service.NotReady(parts=parts):
+            return {"parts": parts}
+        case service.Forbidden():
+            return {"missing_scopes": [str(scope) for scope in error.missing]}
+        case _:
+            return {}
+
+
+def may_read_subjects(caller: Caller | None) -> bool:
+    """Whether an answer may name somebody whom the request did not."""
+    return caller is not None and caller.may(Scope.SUBJECTS_READ)
+
+
+def detail_of(error: Exception, caller: Caller | None) -> str:
+    """The error's sentence, without what this caller must not learn: other people, hosts and paths."""
+    match error:
+        case index.DuplicateIdentity() if not may_read_subjects(caller):
+            return "The face is already enrolled under another subject."
+        case index.ExternalIdExists() if not may_read_subjects(caller):
+            return "Another subject already has this external id."
+        case index.DatabaseError():
+            return "The database cannot do its part now; nothing was written."
+        case _:
+            return str(error)
+
+
+def other_subject(
+    error: index.DuplicateIdentity | index.ExternalIdExists, caller: Caller | None
+) -> dict[str, Any]:
+    """The other subject, for callers who may read subjects."""
+    if not may_read_subjects(caller):
+        return {}
+    members: dict[str, Any] = {"subject_id": str(error.subject_id)}
+    if isinstance(error, index.DuplicateIdentity):
+        members |= {"external_id": error.external_id, "d": error.d}
+    return members
+
+
+def headers_of(error: Exception) -> dict[str, str]:
+    """The headers that go with an error."""
+    if isinstance(error, service.Unauthenticated):
+        return {"www-authenticate": 'Bearer realm="invigil"'}
+    if status_of(error) in RETRYABLE_STATUSES or isinstance(error, service.IdempotencyPending):
+        return {"retry-after": str(getattr(error, "retry_after_seconds", 1))}
+    return {}
+
+
+def describe(request: Request, error: Exception) -> ProblemResponse:
+    """The answer to one of our errors."""
+    caller = getattr(request.state, "caller", None)
+    return problem(
+        request,
+        status_of(error),
+        getattr(error, "code", "internal"),
+        detail_of(error, caller),
+        members_of(error, caller),
+        headers_of(error),
+    )
+
+
+async def on_error(request: Request, error: Exception) -> ProblemResponse:
+    """An error of one of our trees."""
+    if status_of(error) == 500:
+        return await on_fault(request, error)
+    return describe(request, error)
+
+
+async def on_validation(request: Request, error: Exception) -> ProblemResponse:
+    """FastAPI's validation errors; what was sent is not repeated, it may be personal."""
+    found: Sequence[Any] = error.errors() if isinstance(error, RequestValidationError) else ()
+    errors = [{"pointer": pointer_of(one["loc"]), "code": one["type"], "detail": one["msg"]} for one in found]
+    detail = "; ".join(f"{one['pointer']}: {one['detail']}" for one in errors)
+    return problem(request, 422, "validation_failed", detail, {"errors": errors})
+
+
+def pointer_of(location: Sequence[str | int]) -> str:
+    """A JSON pointer (RFC 6901) from pydantic's location."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in location)
+
+
+async def on_router(request: Request, error: Exception) -> ProblemResponse:
+    """What the router refuses: an unknown path, a wrong method, a body that could not be read."""
+    if isinstance(error.__cause__, service.ServiceError):
+        return describe(request, error.__cause__)
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = error.headers if isinstance(error, HTTPException) else None
+    code = ROUTER_CODES.get(status, HTTPStatus(status).phrase.lower().replace(" ", "_"))
+    return problem(request, status, code, HTTPStatus(status).description or code, headers=headers)
+
+
+async def on_fault(request: Request, error: Exception) -> ProblemResponse:
+    """A fault of ours: logged with its traceback, answered without."""
+    log.error("fault", request_id=request.state.request_id, kind=type(error).__name__, exc_info=error)
+    answer = problem(request, 500, "internal", "The service failed; its log knows this request_id.")
+    answer.headers["x-request-id"] = request.state.request_id
+    return answer
+
+
+def answer_problems(app: FastAPI) -> None:
+    """Let every error leave as problem+json."""
+    for kind in (embedding.EmbeddingError, index.GalleryError, service.ServiceError):
+        app.add_exception_handler(kind, on_error)
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(HTTPException, on_router)
+    app.add_exception_handler(Exception, on_fault)

@@ -1,0 +1,66 @@
+"""Everything read from the environment (or `.env`), once, at the edge; units are in the names."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from embedding.bundle import SHIPPED
+from embedding.image import ImageLimits
+from embedding.networks import usable_cores
+
+Rate = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Settings(BaseSettings):
+    """The service's settings; each field is the environment variable INVIGIL_<FIELD>.
+
+    Attributes:
+        database_url: Empty means SQLite in `data_dir`.
+        match_fmr: False match rate at or below which a comparison is a match.
+        refer_fmr: False match rate up to which a person decides.
+        duplicate_fmr: How near another subject's face must be for an enrolment to be refused.
+        template_key: Encrypts templates at rest; base64 of 32 bytes.
+        picture_workers: Pictures worked on at once; by default one for each core.
+        picture_queue: Pictures that may wait; one more is answered 503 `queue_full`.
+        upload_seconds: Longest time in which a request's body may arrive.
+        idempotency_hours: How long an answer can be replayed.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="INVIGIL_", env_file=".env", extra="ignore", frozen=True)
+
+    data_dir: Path = Path("var")
+    database_url: str = ""
+    bundle: Path = SHIPPED
+    match_fmr: Rate = 1e-4
+    refer_fmr: Rate = 1e-3
+    duplicate_fmr: Rate = 1e-5
+    max_upload_bytes: int = Field(default=ImageLimits().max_bytes, ge=1_000)
+    max_pixels: int = Field(default=ImageLimits().max_pixels, ge=10_000)
+    template_key: SecretStr | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65_535)
+    workers: int = Field(default=1, ge=1)
+    picture_workers: int = Field(default_factory=usable_cores, ge=1)
+    picture_queue: int = Field(default=32, ge=0)
+    upload_seconds: float = Field(default=30.0, gt=0)
+    idempotency_hours: float = Field(default=24.0, gt=0)
+
+    @model_validator(mode="after")
+    def _check_rates(self) -> Self:
+        if self.match_fmr > self.refer_fmr:
+            raise ValueError(
+                f"INVIGIL_MATCH_FMR ({self.match_fmr:g}) exceeds INVIGIL_REFER_FMR ({self.refer_fmr:g})"
+            )
+        return self
+
+    @property
+    def database(self) -> str:
+        """The database's URL, with the default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'invigil.db'}"
+
+    @property
+    def image_limits(self) -> ImageLimits:
+        """What a picture may weigh, in bytes and in pixels."""
+        return ImageLimits(max_bytes=self.max_upload_bytes, max_pixels=self.max_pixels)

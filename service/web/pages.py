@@ -1,0 +1,58 @@
+"""The first page and the interactive documentation; every asset is ours, for the room may be offline."""
+
+from importlib import resources
+from pathlib import Path
+from typing import cast
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
+from starlette.templating import Jinja2Templates
+
+from service.parts import Parts
+
+HERE = Path(__file__).parent
+SWAGGER = Path(str(resources.files("fastapi_swagger"))) / "resources"
+
+router = APIRouter(include_in_schema=False)
+templates = Jinja2Templates(HERE / "templates")
+
+
+@router.get("/", response_class=HTMLResponse)
+def first_page(request: Request) -> HTMLResponse:
+    """What this is, how to enrol and verify, and what the model can do."""
+    parts = cast(Parts, request.app.state.parts)
+    context = {
+        "base": str(request.base_url).rstrip("/"),
+        "policy": parts.policy,
+        "calibration": parts.policy.calibration,
+        "duplicate_fmr": parts.duplicate_fmr,
+        "manifest": parts.embedder.bundle.manifest,
+        "model_id": parts.embedder.model_id,
+    }
+    return templates.TemplateResponse(request, "first.html", context)
+
+
+@router.get("/docs", response_class=HTMLResponse)
+def interactive_docs() -> HTMLResponse:
+    """Swagger UI on the OpenAPI document."""
+    return get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title="Invigil API",
+        swagger_js_url="/swagger/swagger-ui-bundle.js",
+        swagger_css_url="/swagger/swagger-ui.css",
+        swagger_favicon_url="/static/icon.svg",
+        swagger_ui_parameters={
+            "persistAuthorization": False,
+            "tryItOutEnabled": True,
+            "docExpansion": "none",
+        },
+    )
+
+
+def mount(app: FastAPI) -> None:
+    """Add the pages and their assets to the application."""
+    app.include_router(router)
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.mount("/swagger", StaticFiles(directory=SWAGGER), name="swagger")
