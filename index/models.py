@@ -1,0 +1,196 @@
+"""Which models this installation knows, and which one is active. Exactly one is, once there is any."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from index import audit
+from index.database import Database
+from index.errors import ModelNotFound, NothingToRollBack
+from index.tables import ModelRow, utc_now
+
+if TYPE_CHECKING:
+    from embedding.bundle import Bundle
+
+State = Literal["candidate", "active", "retired"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A registered model bundle.
+
+    Attributes:
+        state: `candidate` until it was active for the first time, `retired` after it was.
+        facts: The bundle's manifest, as it was when registered.
+        location: The bundle's folder.
+        replaced_id: The model that was active before this one; what a rollback returns to.
+    """
+
+    id: str
+    name: str
+    dim: int
+    state: State
+    calibration_id: str | None
+    facts: dict[str, Any]
+    location: str | None
+    replaced_id: str | None
+    registered_at: datetime
+    activated_at: datetime | None
+
+
+class Models:
+    """The models of one installation."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin_with(self, bundle: "Bundle", *, actor: str = "system") -> Model:
+        """Register a bundle, and make it the active model where there is none yet."""
+        calibration = bundle.manifest.calibration
+        registered = self.register(
+            bundle.model_id,
+            name=bundle.manifest.name,
+            dim=bundle.dim,
+            calibration_id=calibration.id if calibration else None,
+            facts=bundle.manifest.model_dump(mode="json", exclude={"calibration"}),
+            location=str(bundle.path),
+            actor=actor,
+        )
+        return registered if self.active() else self.activate(bundle.model_id, actor=actor)
+
+    def register(
+        self,
+        model_id: str,
+        *,
+        name: str,
+        dim: int,
+        calibration_id: str | None = None,
+        facts: dict[str, Any] | None = None,
+        location: str | None = None,
+        actor: str,
+    ) -> Model:
+        """Make a model known as a candidate. One that is known keeps its state and takes the new facts.
+
+        Args:
+            model_id: Digest of the bundle's content; the same content is the same model wherever it lies.
+            name: What people call it.
+            dim: Length of its vectors.
+            calibration_id: The calibration that turns its distances into error rates.
+            facts: The bundle's manifest.
+            location: The bundle's folder.
+            actor: Who registers it, for the audit chain.
+        """
+        fields = {"name": name, "calibration_id": calibration_id, "facts": facts or {}, "location": location}
+        with self._database.write() as session:
+            row = session.get(ModelRow, model_id)
+            if row is None:
+                row = ModelRow(id=model_id, dim=dim, state="candidate", **fields)
+                session.add(row)
+                _record(session, "model.registered", actor, row)
+            else:
+                for name_of_field, value in fields.items():
+                    setattr(row, name_of_field, value)
+            session.flush()
+            return _model(row)
+
+    def activate(self, model_id: str, *, actor: str, details: dict[str, Any] | None = None) -> Model:
+        """Make a model the active one; the present one retires in the same transaction.
+
+        Args:
+            model_id: A registered model.
+            actor: Who decides it.
+            details: Why, for the audit chain.
+
+        Raises:
+            ModelNotFound: If it is not registered.
+        """
+        with self._database.write() as session:
+            row = _row(session, model_id)
+            if row.state == "active":
+                return _model(row)
+            row.replaced_id = _switch(session, row)
+            _record(session, "model.activated", actor, row, details)
+            return _model(row)
+
+    def rollback(self, *, actor: str, details: dict[str, Any] | None = None) -> Model:
+        """Make the model active that the present one replaced.
+
+        Raises:
+            NothingToRollBack: If the present one replaced none.
+        """
+        with self._database.write() as session:
+            present = _active(session)
+            if present is None or present.replaced_id is None:
+                raise NothingToRollBack
+            row = _row(session, present.replaced_id)
+            _switch(session, row)
+            _record(session, "model.rolled_back", actor, row, {**(details or {}), "from": present.id})
+            return _model(row)
+
+    def active(self) -> Model | None:
+        """The model in use; None before the first is."""
+        with self._database.read() as session:
+            row = _active(session)
+            return _model(row) if row else None
+
+    def find(self, model_id: str) -> Model:
+        """The model of this id.
+
+        Raises:
+            ModelNotFound: If it is not registered.
+        """
+        with self._database.read() as session:
+            return _model(_row(session, model_id))
+
+    def all(self) -> list[Model]:
+        """Every registered model, oldest first; there are never so many that they need pages."""
+        with self._database.read() as session:
+            rows = session.scalars(select(ModelRow).order_by(ModelRow.registered_at, ModelRow.id))
+            return [_model(row) for row in rows]
+
+
+def _active(session: Session) -> ModelRow | None:
+    return session.scalars(select(ModelRow).where(ModelRow.state == "active")).first()
+
+
+def _row(session: Session, model_id: str) -> ModelRow:
+    row = session.get(ModelRow, model_id)
+    if row is None:
+        raise ModelNotFound(model_id)
+    return row
+
+
+def _switch(session: Session, row: ModelRow) -> str | None:
+    """Retire the active model, activate this one; returns the id of the one that retired."""
+    present = _active(session)
+    if present is not None:
+        present.state = "retired"
+        # The database refuses two active rows even within a transaction: first the one, then the other.
+        session.flush()
+    row.state, row.activated_at = "active", utc_now()
+    session.flush()
+    return present.id if present else None
+
+
+def _record(
+    session: Session, action: str, actor: str, row: ModelRow, details: dict[str, Any] | None = None
+) -> None:
+    audit.record(session, action=action, actor=actor, details={**(details or {}), "model_id": row.id})
+
+
+def _model(row: ModelRow) -> Model:
+    return Model(
+        id=row.id,
+        name=row.name,
+        dim=row.dim,
+        state=row.state,  # type: ignore[arg-type]
+        calibration_id=row.calibration_id,
+        facts=row.facts,
+        location=row.location,
+        replaced_id=row.replaced_id,
+        registered_at=row.registered_at,
+        activated_at=row.activated_at,
+    )

@@ -1,0 +1,274 @@
+"""Subjects: the people, without their templates."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from index import audit
+from index.database import Database
+from index.erasure import ErasureReceipt, erase_subject
+from index.errors import CursorInvalid, ExternalIdExists, SubjectNotFound
+from index.fields import columns_of
+from index.ids import uuid7
+from index.tables import SubjectRow, TemplateRow, utc_now
+
+
+class _Unset:
+    """Stands for a field that a change leaves alone; None would mean to empty it."""
+
+
+UNSET: Final = _Unset()
+
+
+@dataclass(frozen=True)
+class ExternalId:
+    """The caller's own id of a subject."""
+
+    value: str
+
+    def __str__(self) -> str:
+        return f"ext:{self.value}"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A person as callers see one."""
+
+    id: UUID
+    external_id: str | None
+    display_name: str | None
+    metadata: dict[str, Any] | None
+    legal_basis: dict[str, Any] | None
+    templates: int
+    created_at: datetime
+    changed_at: datetime
+
+
+@dataclass(frozen=True)
+class SubjectPage:
+    """A part of the list and where to go on; no cursor behind the last part."""
+
+    items: list[Subject]
+    next_cursor: str | None
+
+
+class Subjects:
+    """The people of one installation."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        *,
+        external_id: str | None = None,
+        display_name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        legal_basis: Mapping[str, Any] | None = None,
+        actor: str,
+        subject_id: UUID | None = None,
+        request_id: str | None = None,
+    ) -> Subject:
+        """Add a person.
+
+        Args:
+            external_id: The caller's own id, 1 to 255 characters, unique.
+            display_name: What people call them, at most 255 characters.
+            metadata: A JSON object of at most 16 kB.
+            legal_basis: Why their templates may be kept: basis, reference, expires_at.
+            actor: Who adds them, for the audit chain.
+            subject_id: Given by a caller who may have to repeat the call: the same id adds nobody twice.
+            request_id: The request it came with.
+
+        Raises:
+            SubjectInvalid: If a field is not what it may be.
+            ExternalIdExists: If another subject has this external id.
+            DatabaseError: If it could not be written.
+        """
+        fields = columns_of(
+            {
+                "external_id": external_id,
+                "display_name": display_name,
+                "metadata": metadata,
+                "legal_basis": legal_basis,
+            }
+        )
+        subject_id = subject_id or uuid7()
+        with self._database.write() as session:
+            if session.get(SubjectRow, subject_id) is None:
+                if external_id is not None:
+                    _refuse_taken(session, external_id)
+                session.add(SubjectRow(id=subject_id, **fields))
+                session.flush()
+                audit.record(
+                    session, action="subject.added", actor=actor, subject_id=subject_id, request_id=request_id
+                )
+            return _one(session, subject_id)
+
+    def find(self, reference: UUID | ExternalId) -> Subject:
+        """The subject of this id.
+
+        Raises:
+            SubjectNotFound: If there is none.
+        """
+        with self._database.read() as session:
+            return _one(session, reference)
+
+    def page(
+        self,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        external_id: str | None = None,
+        contains: str | None = None,
+        has_template: bool | None = None,
+    ) -> SubjectPage:
+        """Subjects in the order in which they were added.
+
+        Args:
+            limit: At most so many.
+            cursor: `next_cursor` of the part before.
+            external_id: Only the one with this external id.
+            contains: Only those with this text in their external id or name.
+            has_template: Only those with, or only those without a template.
+
+        Raises:
+            CursorInvalid: If the cursor is not one of ours.
+        """
+        query = _listed().order_by(SubjectRow.id).limit(limit + 1)
+        if cursor is not None:
+            query = query.where(SubjectRow.id > _after(cursor))
+        if external_id is not None:
+            query = query.where(SubjectRow.external_id == external_id)
+        if contains is not None:
+            query = query.where(
+                or_(
+                    SubjectRow.external_id.icontains(contains, autoescape=True),
+                    SubjectRow.display_name.icontains(contains, autoescape=True),
+                )
+            )
+        if has_template is not None:
+            any_template = select(TemplateRow.number).where(TemplateRow.subject_id == SubjectRow.id).exists()
+            query = query.where(any_template if has_template else ~any_template)
+        with self._database.read() as session:
+            rows = session.execute(query).all()
+        items = [_subject(row.SubjectRow, row.templates) for row in rows[:limit]]
+        return SubjectPage(items, _cursor(items[-1].id) if len(rows) > limit else None)
+
+    def change(
+        self,
+        reference: UUID | ExternalId,
+        *,
+        actor: str,
+        external_id: str | _Unset | None = UNSET,
+        display_name: str | _Unset | None = UNSET,
+        metadata: Mapping[str, Any] | _Unset | None = UNSET,
+        legal_basis: Mapping[str, Any] | _Unset | None = UNSET,
+        request_id: str | None = None,
+    ) -> Subject:
+        """Change the given fields; None empties one, a field that is not given stays.
+
+        Raises:
+            SubjectNotFound: If there is no such subject.
+            SubjectInvalid, ExternalIdExists, DatabaseError: As `add`.
+        """
+        asked = {
+            "external_id": external_id,
+            "display_name": display_name,
+            "metadata": metadata,
+            "legal_basis": legal_basis,
+        }
+        given = {name: value for name, value in asked.items() if value is not UNSET}
+        fields = columns_of(given)
+        with self._database.write() as session:
+            subject = _one(session, reference)
+            if fields.get("external_id") not in (None, subject.external_id):
+                _refuse_taken(session, fields["external_id"])
+            session.execute(
+                update(SubjectRow).where(SubjectRow.id == subject.id).values(**fields, changed_at=utc_now())
+            )
+            audit.record(
+                session,
+                action="subject.changed",
+                actor=actor,
+                subject_id=subject.id,
+                request_id=request_id,
+                # Which fields, never what they hold: the chain is not erased with the person.
+                details={"fields": sorted(given)},
+            )
+            session.expire_all()
+            return _one(session, subject.id)
+
+    def erase(
+        self, reference: UUID | ExternalId, *, actor: str, request_id: str | None = None
+    ) -> ErasureReceipt:
+        """Remove everything that is known of a person, in one transaction.
+
+        Their templates are gone for every process from here on: whatever a vector search brings up is checked
+        against the rows. Kept responses that speak of them are emptied.
+
+        Raises:
+            SubjectNotFound: If there is no such subject.
+            DatabaseError: If it could not be written; then nothing is erased.
+        """
+        with self._database.write() as session:
+            subject = _one(session, reference)
+            return erase_subject(session, subject.id, actor=actor, request_id=request_id)
+
+
+def _one(session: Session, reference: UUID | ExternalId) -> Subject:
+    if isinstance(reference, ExternalId):
+        key = SubjectRow.external_id == reference.value
+    else:
+        key = SubjectRow.id == reference
+    row = session.execute(_listed().where(key)).first()
+    if row is None:
+        raise SubjectNotFound(reference if isinstance(reference, UUID) else str(reference))
+    return _subject(row.SubjectRow, row.templates)
+
+
+def _listed() -> Select[tuple[SubjectRow, int]]:
+    templates = (
+        select(func.count())
+        .where(TemplateRow.subject_id == SubjectRow.id)
+        .correlate(SubjectRow)
+        .scalar_subquery()
+    )
+    return select(SubjectRow, templates.label("templates"))
+
+
+def _subject(row: SubjectRow, templates: int) -> Subject:
+    return Subject(
+        id=row.id,
+        external_id=row.external_id,
+        display_name=row.display_name,
+        metadata=row.details,
+        legal_basis=row.legal_basis,
+        templates=templates,
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+    )
+
+
+def _refuse_taken(session: Session, external_id: str) -> None:
+    """Ordered writers see each other, so asking first is enough; the unique constraint stands behind it."""
+    taken_by = session.scalar(select(SubjectRow.id).where(SubjectRow.external_id == external_id))
+    if taken_by is not None:
+        raise ExternalIdExists(taken_by)
+
+
+def _cursor(subject_id: UUID) -> str:
+    return base64.urlsafe_b64encode(subject_id.bytes).decode().rstrip("=")
+
+
+def _after(cursor: str) -> UUID:
+    try:
+        return UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True))
+    except ValueError as error:
+        raise CursorInvalid from error

@@ -1,0 +1,241 @@
+"""Unit vectors in memory and the search among them. The only file that imports FAISS.
+
+A search is exact: it reads every vector (`METRIC_L2`, squared), and d is what FAISS returns.
+"""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+Numbers = NDArray[np.int64]
+
+SEGMENT_ROWS = 65_536
+
+# A removed row is rewritten away once this share of its segment is removed.
+_WORN_SHARE = 0.25
+
+
+class Found(NamedTuple):
+    """What a search found, nearest first; shorter than asked when there was no more to find."""
+
+    d: Vectors  # (n,)
+    numbers: Numbers  # (n,)
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """A block of vectors that only grows at its end: rows below `filled` belong to this view of it."""
+
+    vectors: Vectors  # (capacity, dim)
+    numbers: Numbers  # (capacity,), ascending
+    filled: int
+    removed: int = 0
+
+    def rows_of(self, numbers: Numbers) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+        """Which of the numbers are here, and in which rows."""
+        here = self.numbers[: self.filled]
+        rows = np.searchsorted(here, numbers)
+        inside = rows < self.filled
+        inside[inside] = here[rows[inside]] == numbers[inside]
+        return inside, rows[inside]
+
+
+class VectorIndex:
+    """Numbered vectors that many threads search while one at a time adds and removes.
+
+    Readers take the present tuple of segments and keep it: a writer never changes what a view shows except
+    for a removed row, which becomes infinitely far in place, for every view at once. New vectors go behind
+    the last row that any view shows, or into a new segment; so nothing is copied and no reader waits.
+    """
+
+    def __init__(self, dim: int, segment_rows: int = SEGMENT_ROWS) -> None:
+        self.dim = dim
+        self._segment_rows = segment_rows
+        self._segments: tuple[_Segment, ...] = ()
+        self._writing = threading.Lock()
+
+    def __len__(self) -> int:
+        return sum(segment.filled - segment.removed for segment in self._segments)
+
+    @property
+    def last_number(self) -> int:
+        """The highest number ever added; 0 when there is none."""
+        segments = self._segments
+        return int(segments[-1].numbers[segments[-1].filled - 1]) if segments else 0
+
+    def add(self, numbers: Numbers, vectors: Vectors) -> None:
+        """Add vectors under new numbers.
+
+        Args:
+            numbers: (n,) ascending and above `last_number`.
+            vectors: (n, dim) of unit length.
+
+        Raises:
+            ValueError: If the numbers do not ascend or the vectors have another dimension.
+        """
+        vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        if vectors.shape != (len(numbers), self.dim):
+            raise ValueError(f"{len(numbers)} vectors of {self.dim} were expected, not {vectors.shape}.")
+        with self._writing:
+            if len(numbers) and (numbers[0] <= self.last_number or np.any(np.diff(numbers) <= 0)):
+                raise ValueError("Numbers must ascend from the last one added.")
+            done = 0
+            while done < len(numbers):
+                done += self._append(numbers[done:], vectors[done:])
+
+    def _append(self, numbers: Numbers, vectors: Vectors) -> int:
+        """Fill the last segment, or begin one; return how many fitted."""
+        *full, last = self._segments or (_empty_segment(self._segment_rows, self.dim),)
+        if last.filled == len(last.numbers):
+            full, last = [*full, last], _empty_segment(self._segment_rows, self.dim)
+        count = min(len(numbers), len(last.numbers) - last.filled)
+        end = last.filled + count
+        last.vectors[last.filled : end] = vectors[:count]
+        last.numbers[last.filled : end] = numbers[:count]
+        self._segments = (*full, replace(last, filled=end))
+        return count
+
+    def remove(self, numbers: Numbers) -> int:
+        """Take vectors out; what is not here is passed over. Returns how many were here.
+
+        The vector itself is overwritten, and no search that begins now can return it.
+        """
+        with self._writing:
+            segments = [_without(segment, numbers) for segment in self._segments]
+            gone = sum(new.removed - old.removed for new, old in zip(segments, self._segments, strict=True))
+            # The last segment still grows: rewriting it would strand the rows that a view has not shown.
+            worn = [_rewritten(segment) if _is_worn(segment) else segment for segment in segments[:-1]]
+            self._segments = (*(segment for segment in worn if segment.filled), *segments[-1:])
+            return gone
+
+    def search(self, query: Vectors, k: int) -> Found:
+        """The k nearest vectors, or as many as there are.
+
+        Args:
+            query: (dim,) of unit length.
+            k: At least 1.
+        """
+        found = [_search_block(query, s.vectors[: s.filled], s.numbers, k) for s in self._segments]
+        if not found:
+            return Found(np.empty(0, np.float32), np.empty(0, np.int64))
+        d = np.concatenate([part.d for part in found])
+        numbers = np.concatenate([part.numbers for part in found])
+        order = np.argsort(d, kind="stable")[:k]
+        return Found(d[order], numbers[order])
+
+    def take(self, numbers: Numbers) -> tuple[Numbers, Vectors]:
+        """Those of the numbers that are here, ascending, and their vectors: (m,), (m, dim)."""
+        numbers = np.unique(numbers)
+        taken_numbers: list[Numbers] = []
+        taken: list[Vectors] = []
+        for segment in self._segments:
+            inside, rows = segment.rows_of(numbers)
+            vectors = segment.vectors[rows]
+            alive = np.isfinite(vectors[:, 0])
+            taken_numbers.append(numbers[inside][alive])
+            taken.append(vectors[alive])
+        if not taken:
+            return np.empty(0, np.int64), np.empty((0, self.dim), np.float32)
+        return np.concatenate(taken_numbers), np.concatenate(taken)
+
+
+def distances(query: Vectors, vectors: Vectors) -> NDArray[np.float64]:
+    """d between one vector (dim,) and each of (n, dim), reckoned as `embedding.template.distance` does."""
+    differences = vectors.astype(np.float64) - query.astype(np.float64)
+    d: NDArray[np.float64] = np.einsum("nd,nd->n", differences, differences)
+    return np.minimum(d, 4.0)
+
+
+def k_nearest(
+    queries: Vectors, base: Vectors, k: int, *, query_rows: int = 4096, base_rows: int = 262_144
+) -> Iterator[tuple[int, Vectors, Numbers]]:
+    """The k nearest rows of `base` for every query, a block of queries at a time, in bounded memory.
+
+    Exact up to rounding: many queries are compared as ‖q‖² + ‖b‖² − 2 q·b, where small d lose digits
+    (about 1e-6).
+    Both may be memory-mapped; only one block of each is read at a time.
+
+    Args:
+        queries: (n, dim) float32.
+        base: (m, dim) float32.
+        k: How many; where m < k, the rest has row −1 and infinite d.
+        query_rows: Queries in one block.
+        base_rows: Rows of the base in one block.
+
+    Yields:
+        The first query of the block, d (block, k) ascending, and rows of the base (block, k).
+    """
+    for start in range(0, len(queries), query_rows):
+        block = np.ascontiguousarray(queries[start : start + query_rows], dtype=np.float32)
+        d = np.full((len(block), k), np.inf, np.float32)
+        rows = np.full((len(block), k), -1, np.int64)
+        for first in range(0, len(base), base_rows):
+            part = np.ascontiguousarray(base[first : first + base_rows], dtype=np.float32)
+            near, near_rows = faiss.knn(block, part, min(k, len(part)))
+            d, rows = _merged(d, rows, near, near_rows + first, k)
+        yield start, d, rows
+
+
+def pairs_within(vectors: Vectors, max_d: float, *, rows: int = 256) -> Iterator[tuple[int, int, float]]:
+    """Every pair of rows i < j with d <= max_d, in bounded memory (beside the pairs themselves).
+
+    Args:
+        vectors: (n, dim) of unit length.
+        max_d: Largest squared distance.
+        rows: Rows compared with all others at a time.
+    """
+    for start in range(0, len(vectors), rows):
+        block = vectors[start : start + rows]
+        rest = vectors[start:]
+        # A little more than asked, because the products round; then exactly.
+        near = np.argwhere(block @ rest.T >= 1.0 - max_d / 2.0 - 1e-5)
+        for i, j in near[near[:, 0] < near[:, 1]]:
+            d = float(distances(block[i], rest[j : j + 1])[0])
+            if d <= max_d:
+                yield start + int(i), start + int(j), d
+
+
+def _empty_segment(rows: int, dim: int) -> _Segment:
+    # Pages that are never written to cost no memory, so a segment may be made whole at once.
+    return _Segment(np.empty((rows, dim), np.float32), np.empty(rows, np.int64), filled=0)
+
+
+def _without(segment: _Segment, numbers: Numbers) -> _Segment:
+    rows = segment.rows_of(numbers)[1]
+    rows = rows[np.isfinite(segment.vectors[rows, 0])]
+    # FAISS never returns an infinite distance. A reader in the middle of the row sees old numbers, or some
+    # infinite ones, whose sum is infinite: never a wrong finite d.
+    segment.vectors[rows] = np.inf
+    return replace(segment, removed=segment.removed + len(rows)) if len(rows) else segment
+
+
+def _is_worn(segment: _Segment) -> bool:
+    return segment.removed > _WORN_SHARE * segment.filled
+
+
+def _rewritten(segment: _Segment) -> _Segment:
+    alive = np.isfinite(segment.vectors[: segment.filled, 0])
+    vectors = segment.vectors[: segment.filled][alive]
+    return _Segment(vectors, segment.numbers[: segment.filled][alive], filled=len(vectors))
+
+
+def _search_block(query: Vectors, vectors: Vectors, numbers: Numbers, k: int) -> Found:
+    d, rows = faiss.knn(query.reshape(1, -1), vectors, min(k, len(vectors)))
+    there = rows[0] >= 0
+    return Found(d[0][there], numbers[rows[0][there]])
+
+
+def _merged(
+    d: Vectors, rows: Numbers, more_d: Vectors, more_rows: Numbers, k: int
+) -> tuple[Vectors, Numbers]:
+    """The k nearest of two sorted lists per query."""
+    d = np.concatenate([d, more_d], axis=1)
+    rows = np.concatenate([rows, more_rows], axis=1)
+    order = np.argsort(d, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(d, order, axis=1), np.take_along_axis(rows, order, axis=1)
