@@ -1,5 +1,6 @@
 """What routes take from a request: the parts, the caller, a subject, a form, an idempotency key."""
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, cast
 from urllib.parse import unquote
@@ -15,6 +16,7 @@ from index.ids import uuid7
 from index.subjects import ExternalId
 from service.access.callers import Caller
 from service.access.idempotency import Answer, Attempt, digest_of
+from service.access.page_sessions import session_of
 from service.access.scopes import Scope
 from service.api.answers import respond
 from service.bodies import FORM_OVERHEAD_BYTES, read_body
@@ -47,9 +49,7 @@ def needs(*scopes: Scope) -> Dependency:
         parts: PartsHere,
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     ) -> Caller:
-        if credentials is None:
-            raise Unauthenticated
-        found = parts.keys.authenticate(credentials.credentials)
+        found = parts.keys.authenticate(key_of(request, credentials))
         request.state.caller = found
         request.state.key_id = str(found.key_id)
         if scopes:
@@ -57,6 +57,21 @@ def needs(*scopes: Scope) -> Dependency:
         return found
 
     return cast(Dependency, Depends(caller))
+
+
+def key_of(request: Request, credentials: HTTPAuthorizationCredentials | None) -> str:
+    """The key a request was sent with: in its header, or in the cookie of a page.
+
+    Raises:
+        Unauthenticated: If it came with neither.
+        Forbidden: If a page's request lacks the page's token.
+    """
+    if credentials is not None:
+        return credentials.credentials
+    session = session_of(request.method, request.headers, request.cookies, time.time())
+    if session is None:
+        raise Unauthenticated
+    return session.key
 
 
 def subject_reference(

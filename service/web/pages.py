@@ -11,12 +11,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from service.parts import Parts
+from service.web import desk
+from service.web.places import STATIC, TEMPLATES
 
-HERE = Path(__file__).parent
 SWAGGER = Path(str(resources.files("fastapi_swagger"))) / "resources"
 
 router = APIRouter(include_in_schema=False)
-templates = Jinja2Templates(HERE / "templates")
+templates = Jinja2Templates(TEMPLATES)
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -54,5 +55,6 @@ def interactive_docs() -> HTMLResponse:
 def mount(app: FastAPI) -> None:
     """Add the pages and their assets to the application."""
     app.include_router(router)
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.include_router(desk.router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.mount("/swagger", StaticFiles(directory=SWAGGER), name="swagger")

@@ -1,0 +1,89 @@
+// The console: which view belongs to the address, and who is signed in.
+
+import { facts, h, signIn, signOut, t } from "./page.js";
+import { notice, refresh as refreshOn } from "./ui.js";
+import { home } from "./views/home.js";
+import { exam, exams } from "./views/exams.js";
+import { session } from "./views/session.js";
+import { subject, subjects } from "./views/subjects.js";
+
+const routes = [
+  [/^\/?$/, home],
+  [/^\/exams$/, exams],
+  [/^\/exams\/([^/]+)$/, exam],
+  [/^\/sessions\/([^/]+)(?:\/(\w+))?(?:\/([^/]+))?$/, session],
+  [/^\/subjects$/, subjects],
+  [/^\/subjects\/([^/]+)$/, subject],
+];
+
+const view = document.getElementById("view");
+let leave = () => {};
+
+/** Show what the address names. A view may give back a function that ends what it started. */
+async function render() {
+  leave();
+  leave = () => {};
+  const path = decodeURI(location.hash.slice(1)) || "/";
+  showNavigation(path);
+  const fresh = h("div.stack");
+  view.replaceChildren(fresh);
+  for (const [pattern, draw] of routes) {
+    const found = pattern.exec(path);
+    if (!found) continue;
+    try {
+      leave = (await draw(fresh, ...found.slice(1))) ?? (() => {});
+    } catch (error) {
+      fresh.replaceChildren(notice("bad", error.message));
+      if (error.status === 401) location.reload();
+    }
+    return;
+  }
+  fresh.append(notice("wait", t("console.no_page")), h("a", { href: "#/" }, t("nav.home")));
+}
+
+function showNavigation(path) {
+  const links = [["/", "nav.home"], ["/exams", "nav.exams"], ["/subjects", "nav.subjects"]];
+  const current = (to) => (to === "/" ? path === "/" : path.startsWith(to) || (to === "/exams" && path.startsWith("/sessions")));
+  const nav = document.getElementById("nav");
+  nav.replaceChildren(
+    ...links.map(([to, text]) => h("a", { href: `#${to}`, "aria-current": current(to) && "page" }, t(text))),
+  );
+  document.getElementById("who").replaceChildren(
+    h("span.muted.small", {}, facts.key_name),
+    h("button.plain", { type: "button", onclick: signOut }, t("console.sign_out")),
+  );
+}
+
+function showSignIn() {
+  const problem = h("p", { role: "alert" });
+  const key = h("input", { id: "key", type: "password", autocomplete: "off", required: true });
+  const submit = async (event) => {
+    event.preventDefault();
+    try {
+      await signIn(key.value);
+      location.reload();
+    } catch (error) {
+      problem.replaceChildren(notice("bad", error.message));
+    }
+  };
+  view.replaceChildren(
+    h("section.card.stack", { style: "max-width:520px;margin:8vh auto 0;width:100%" },
+      h("h1", {}, t("console.sign_in")),
+      h("p.muted", {}, t("console.sign_in_help")),
+      h("form.stack", { onsubmit: submit }, h("label", { for: "key" }, t("console.key"), key), problem,
+        h("button.primary", {}, t("console.enter")))),
+  );
+  key.focus();
+}
+
+if (facts.key_name) {
+  refreshOn(render);
+  addEventListener("hashchange", async () => {
+    await render();
+    view.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  });
+  render();
+} else {
+  showSignIn();
+}

@@ -1,0 +1,211 @@
+// The kiosk: number, look into the camera, answer, next. One person at a time and no mouse needed.
+//
+// An attempt is a picture with an idempotency key. It lives in memory until the server has answered it, so a
+// lost network delays it but never sends it twice; closing the page forgets it, since faces are not stored.
+
+import { clock, call, facts, newKey, Offline, Problem, signIn, t, textOf, wait } from "./page.js";
+import { frame, guidance, startCamera } from "./camera.js";
+
+const GUIDANCE_MS = 320;
+const ACCEPTABLE_FRAMES = 2;
+const RETRY_MS = 2000;
+const SHOWN_MS = { good: 3500, info: 6000, wait: 9000 };
+
+const $ = (id) => document.getElementById(id);
+const stages = ["sign-in", "ready", "capture", "sending", "result"];
+let attemptNumber = 0;
+
+function show(stage) {
+  for (const name of stages) $(name).hidden = name !== stage;
+}
+
+function offline(away) {
+  $("offline").hidden = !away;
+}
+
+// ---- signing in -----------------------------------------------------------------------------------------
+
+async function openWith(key) {
+  $("sign-in-problem").textContent = "";
+  try {
+    await signIn(key);
+    location.reload();
+  } catch (error) {
+    $("sign-in-problem").textContent = error.message;
+    $("key").select();
+  }
+}
+
+// ---- one candidate --------------------------------------------------------------------------------------
+
+function ready() {
+  attemptNumber += 1;
+  $("candidate").value = "";
+  show("ready");
+  $("candidate").focus();
+}
+
+async function look(attempt) {
+  show("capture");
+  $("guidance").textContent = t("guide.look");
+  let acceptable = 0;
+  while (attempt === attemptNumber) {
+    const began = performance.now();
+    const picture = await frame($("camera"));
+    const report = await assess(picture);
+    if (attempt !== attemptNumber) return null;
+    acceptable = report?.acceptable ? acceptable + 1 : 0;
+    $("oval").classList.toggle("good", acceptable > 0);
+    if (report) $("guidance").textContent = guidance(report);
+    if (acceptable >= ACCEPTABLE_FRAMES) return picture;
+    await wait(Math.max(0, GUIDANCE_MS - (performance.now() - began)));
+  }
+  return null;
+}
+
+async function assess(picture) {
+  const form = new FormData();
+  form.append("image", picture, "frame.jpg");
+  try {
+    const report = await call("POST", "/v1/quality?for=verify", { form, timeout: 5000 });
+    offline(false);
+    return report;
+  } catch (error) {
+    if (error instanceof Offline) {
+      offline(true);
+      $("guidance").textContent = t("kiosk.offline_wait");
+    } else if (error instanceof Problem && error.status === 401) {
+      location.reload();
+    } else {
+      $("guidance").textContent = error.message;
+    }
+    await wait(RETRY_MS);
+    return null;
+  }
+}
+
+/** Send the attempt until the server has answered it; the key makes sure that it counts once. */
+async function send(candidate, picture) {
+  show("sending");
+  const key = newKey();
+  const taken = new Date().toISOString();
+  for (;;) {
+    const form = new FormData();
+    form.append("image", picture, "probe.jpg");
+    if (candidate) form.append("candidate", candidate);
+    form.append("client_time", taken);
+    try {
+      const answer = await call("POST", `/v1/sessions/${facts.session_id}/checkins`, { form, key });
+      offline(false);
+      return outcomeOf(answer);
+    } catch (error) {
+      if (error instanceof Problem && !mayPass(error)) return refusalOf(error);
+      offline(error instanceof Offline);
+      $("sending-text").textContent = t(error instanceof Offline ? "kiosk.kept" : "kiosk.busy");
+      await wait(RETRY_MS);
+    }
+  }
+}
+
+const mayPass = (problem) => problem.status === 429 || problem.status >= 500 || problem.code === "idempotency_pending";
+
+function outcomeOf({ checkin, attempts }) {
+  const name = checkin.display_name ?? checkin.external_id ?? "";
+  if (checkin.outcome === "admitted") {
+    const seat = checkin.seat ? t("kiosk.seat", { seat: checkin.seat }) : "";
+    return { tone: "good", mark: "✓", title: t("kiosk.admitted", { name }), detail: seat };
+  }
+  const left = attempts ? attempts.allowed - attempts.made : 0;
+  const reason = checkin.reasons.map((code) => textOf(`guide.${code}`)).find(Boolean) ?? "";
+  return { tone: "wait", mark: "✋", title: t("kiosk.referred"), detail: reason || t("kiosk.referred_detail"), again: left > 0 };
+}
+
+function refusalOf(problem) {
+  const { code, body } = problem;
+  if (code === "already_checked_in") {
+    const detail = t("kiosk.already_detail", { time: clock(body.checked_in_at), seat: body.seat ?? "–" });
+    return { tone: "info", mark: "✓", title: t("kiosk.already"), detail };
+  }
+  if (problem.status === 422) {
+    return { tone: "wait", mark: "↻", title: t("kiosk.again"), detail: textOf(`guide.${code}`) ?? problem.message, again: true };
+  }
+  const known = textOf(`kiosk.${code}`);
+  return { tone: code === "session_closed" ? "info" : "wait", mark: "✋", title: known ?? t("kiosk.referred"), detail: problem.message };
+}
+
+async function checkIn(candidate) {
+  const attempt = attemptNumber;
+  const picture = await look(attempt);
+  if (picture === null) return;
+  const result = await send(candidate, picture);
+  if (attempt === attemptNumber) await present(result, candidate, attempt);
+}
+
+async function present(result, candidate, attempt) {
+  $("result").className = `result ${result.tone}`;
+  $("result-mark").textContent = result.mark;
+  $("result-title").textContent = result.title;
+  $("result-detail").textContent = result.detail;
+  $("again").hidden = !result.again;
+  $("again").onclick = () => {
+    attemptNumber += 1;
+    checkIn(candidate);
+  };
+  show("result");
+  $("result-title").focus();
+  await wait(SHOWN_MS[result.tone]);
+  if (attempt === attemptNumber) ready();
+}
+
+// ---- start ----------------------------------------------------------------------------------------------
+
+async function refreshSession() {
+  try {
+    const session = await call("GET", `/v1/sessions/${facts.session_id}`);
+    offline(false);
+    $("session").textContent = t("kiosk.session", { exam: session.exam_name, room: session.room });
+    $("window").textContent = t(`kiosk.state_${session.state}`, { opens: clock(session.opens_at), closes: clock(session.closes_at) });
+  } catch (error) {
+    if (error instanceof Problem && (error.status === 401 || error.status === 403)) location.reload();
+    offline(error instanceof Offline);
+  }
+}
+
+async function start() {
+  $("key-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    openWith($("key").value);
+  });
+  const fromLink = new URLSearchParams(location.hash.slice(1)).get("key");
+  if (fromLink) {
+    history.replaceState(null, "", location.pathname);
+    await openWith(fromLink);
+    return;
+  }
+  if (!facts.session_id) {
+    show("sign-in");
+    $("key").focus();
+    return;
+  }
+  $("candidate-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    checkIn($("candidate").value.trim());
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && $("sending").hidden) ready();
+  });
+  for (const id of ["cancel", "next"]) $(id).addEventListener("click", ready);
+  addEventListener("offline", () => offline(true));
+  addEventListener("online", refreshSession);
+  await refreshSession();
+  setInterval(refreshSession, 15000);
+  try {
+    await startCamera($("camera"));
+    ready();
+  } catch (error) {
+    $("camera-problem").textContent = error.message;
+    $("camera-problem").hidden = false;
+  }
+}
+
+start();

@@ -1,0 +1,125 @@
+// What every page shares: its texts, DOM nodes without HTML strings, and the API with its problems.
+
+const read = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "{}");
+const texts = read("strings");
+
+/** What the server told the page: `page`, `csrf`, `session_id`, `scopes`, `key_name`. */
+export const facts = read("facts");
+
+/** A text by its key, with {placeholders} filled in. A missing key shows itself. */
+export function t(key, values = {}) {
+  const text = texts[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+}
+
+/** A text by its key, or undefined: for codes that may be new. */
+export const textOf = (key) => texts[key];
+
+/** An element: attributes, `on…` listeners and children. Text is always text, never markup. */
+export function h(tag, attributes = {}, ...children) {
+  const [, name, classes] = /^(\w+)(.*)$/.exec(tag);
+  const node = document.createElement(name);
+  if (classes) node.className = classes.split(".").filter(Boolean).join(" ");
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else node.setAttribute(key, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+/** An SVG element, the same way. */
+export function svg(name, attributes = {}, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children.flat());
+  return node;
+}
+
+/** An answer that is not 2xx (RFC 9457). */
+export class Problem extends Error {
+  constructor(status, body) {
+    const found = (body.errors ?? []).map((one) => one.detail).join(" ");
+    super(found || (textOf(`problem.${body.code}`) ?? body.detail ?? body.title ?? `HTTP ${status}`));
+    this.status = status;
+    this.code = body.code ?? "internal";
+    this.body = body;
+  }
+}
+
+/** The request may not have arrived: the network or the server is away. */
+export class Offline extends Error {}
+
+async function problemOf(response) {
+  let body = {};
+  try {
+    body = await response.json();
+  } catch {
+    body = { title: response.statusText };
+  }
+  return new Problem(response.status, body);
+}
+
+/**
+ * Call the API as this page.
+ * Throws Problem for an answer that is not 2xx, Offline where there was no answer or a proxy answered for it.
+ */
+export async function call(method, path, { json, form, text, type, key, timeout = 20000 } = {}) {
+  const headers = { "X-Invigil-Page": facts.page, "X-CSRF-Token": facts.csrf ?? "" };
+  if (json !== undefined) headers["Content-Type"] = "application/json";
+  if (type) headers["Content-Type"] = type;
+  if (key) headers["Idempotency-Key"] = key;
+  const body = json !== undefined ? JSON.stringify(json) : (form ?? text);
+  let response;
+  try {
+    response = await fetch(path, { method, headers, body, credentials: "same-origin", signal: AbortSignal.timeout(timeout) });
+  } catch (error) {
+    throw new Offline(t("problem.offline"), { cause: error });
+  }
+  if (response.status === 502 || response.status === 504) throw new Offline(t("problem.offline"));
+  if (!response.ok) throw await problemOf(response);
+  const kind = response.headers.get("Content-Type") ?? "";
+  return kind.includes("json") ? response.json() : response.text();
+}
+
+/** Every item of a list, page after page. */
+export async function all(path) {
+  const items = [];
+  for (let cursor = ""; cursor !== null; ) {
+    const url = new URL(path, location.href);
+    url.searchParams.set("limit", "200");
+    if (cursor) url.searchParams.set("cursor", cursor);
+    const page = await call("GET", url.pathname + url.search);
+    items.push(...page.items);
+    cursor = page.next_cursor;
+  }
+  return items;
+}
+
+/** A new idempotency key. `crypto.randomUUID` is missing where a page is served without TLS. */
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+const language = document.documentElement.lang;
+export const clock = (moment) =>
+  new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }).format(new Date(moment));
+export const date = (moment) =>
+  new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
+
+/** A false match rate in words: "1 in 10,000". */
+export const oneIn = (rate) => new Intl.NumberFormat(language, { maximumSignificantDigits: 2 }).format(Math.round(1 / rate));
+
+/** Trade a key for this page's cookie. The key itself is never stored by the page. */
+export async function signIn(key) {
+  await call("POST", "/login", { json: { key: key.trim(), page: facts.page } });
+}
+
+export async function signOut() {
+  await call("POST", "/logout", { json: { page: facts.page } });
+  location.reload();
+}

@@ -1,0 +1,71 @@
+// The live board: every seat of the session as it stands now, and who is waiting for a decision.
+
+import { clock, h, t } from "../page.js";
+import { TONES, announce, notice } from "../ui.js";
+
+const COUNTS = ["expected", "admitted", "identified_manually", "referred", "refused"];
+
+export function board(view, one) {
+  const counts = h("div.counts", { "aria-label": t("board.counts") });
+  const waiting = h("section.stack");
+  const seats = h("div.seats");
+  const state = h("p.muted.small", { role: "status" }, t("board.connecting"));
+  const people = new Map();
+  view.append(counts, waiting, h("section.stack", {}, h("div.row.between", {}, h("h2", {}, t("board.seats")), state), seats));
+
+  const draw = () => {
+    const everyone = [...people.values()].toSorted(bySeat);
+    seats.replaceChildren(...everyone.map(seatOf));
+    const referred = everyone.filter((person) => person.status === "referred");
+    waiting.replaceChildren(...(referred.length ? [h("h2", {}, t("board.waiting", { n: referred.length })),
+      h("div.grid", {}, referred.map((person) => waitingCard(person, one)))] : []));
+  };
+  const showCounts = (numbers) => counts.replaceChildren(
+    ...COUNTS.map((name) => h("div", {}, h("b", {}, String(numbers[name] ?? 0)), t(`status.${name}`))));
+  const moved = (data) => {
+    if (data.candidate) {
+      people.set(data.candidate.entry_id, data.candidate);
+      announce(t("board.moved", { name: nameOf(data.candidate), status: t(`status.${data.candidate.status}`) }));
+    }
+    if (data.counts) showCounts(data.counts);
+    draw();
+  };
+
+  const source = new EventSource(`/v1/sessions/${one.id}/live`);
+  const on = (name, act) => source.addEventListener(name, (event) => act(JSON.parse(event.data)));
+  source.onopen = () => (state.textContent = t("board.live"));
+  source.onerror = () => (state.textContent = t("board.reconnecting"));
+  on("snapshot", (data) => {
+    people.clear();
+    for (const person of data.candidates) people.set(person.entry_id, person);
+    showCounts(data.counts);
+    draw();
+  });
+  on("checkin", moved);
+  on("override", moved);
+  on("roster", () => location.reload());
+  on("closed", (data) => {
+    source.close();
+    state.textContent = t("board.closed", { time: clock(data.closed_at) });
+  });
+  if (!one.candidates) view.prepend(notice("wait", t("board.no_roster"), " ", h("a", { href: `#/sessions/${one.id}/roster` }, t("session.tab_roster"))));
+  return () => source.close();
+}
+
+const nameOf = (person) => person.display_name ?? person.external_id;
+const bySeat = (a, b) => String(a.seat ?? "~").localeCompare(String(b.seat ?? "~"), undefined, { numeric: true });
+
+function seatOf(person) {
+  return h(`div.seat.${TONES[person.status] ?? ""}`, { "data-candidate": person.external_id },
+    h("div.row.between", { style: "gap:6px" }, h("strong", {}, person.seat ?? "–"),
+      h("span.small", {}, person.status === "expected" ? "" : t(`status.${person.status}`))),
+    h("div.name", { title: nameOf(person) }, nameOf(person)),
+    h("div.muted.small", {}, person.external_id));
+}
+
+function waitingCard(person, one) {
+  return h("a.card", { href: `#/sessions/${one.id}/case/${person.checkin_id}` },
+    h("h3", {}, nameOf(person)),
+    h("div.muted.small", {}, `${person.external_id} · ${t("person.seat")} ${person.seat ?? "–"} · ${clock(person.status_at)}`),
+    h("span.tag.wait", {}, t("board.decide")));
+}

@@ -1,0 +1,62 @@
+// Exams and their sessions.
+
+import { all, call, date, h, t } from "../page.js";
+import { again, choice, field, form, table } from "../ui.js";
+import { sessionCard } from "./home.js";
+
+const RATES = [["", "exam.default_rate"], ["0.0001", "1 in 10,000"], ["0.0003", "1 in 3,000"], ["0.001", "1 in 1,000"], ["0.003", "1 in 300"], ["0.01", "1 in 100"]];
+const rates = () => RATES.map(([value, text]) => [value, text.startsWith("exam.") ? t(text) : text]);
+
+const moment = (text) => new Date(text).toISOString();
+/** A moment as `datetime-local` wants it, minutes from now. */
+function localTime(minutes) {
+  const at = new Date(Date.now() + minutes * 60000);
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+}
+
+export async function exams(view) {
+  const known = await all("/v1/exams");
+  const create = async (values) => {
+    const { name, starts_at, ends_at, match_fmr, refer_fmr } = values;
+    const body = { name, starts_at: moment(starts_at), ends_at: moment(ends_at), ...chosen({ match_fmr, refer_fmr }) };
+    const made = await call("POST", "/v1/exams", { json: body });
+    location.hash = `#/exams/${made.id}`;
+  };
+  view.append(
+    h("h1", {}, t("nav.exams")),
+    known.length ? h("section.card", {}, table(t("nav.exams"), [
+      [t("exam.name"), (one) => h("a", { href: `#/exams/${one.id}` }, one.name)],
+      [t("exam.starts"), (one) => date(one.starts_at)],
+      [t("exam.ends"), (one) => date(one.ends_at)],
+    ], known.toReversed())) : h("p.muted", {}, t("exam.none")),
+    h("section.card.stack", {}, h("h2", {}, t("exam.new")),
+      form([
+        field("name", t("exam.name"), { required: true, maxlength: 200 }),
+        field("starts_at", t("exam.starts"), { type: "datetime-local", required: true, value: localTime(0) }),
+        field("ends_at", t("exam.ends"), { type: "datetime-local", required: true, value: localTime(180) }),
+        choice("match_fmr", t("exam.match_fmr"), rates()),
+        choice("refer_fmr", t("exam.refer_fmr"), rates()),
+      ], t("exam.create"), create)),
+  );
+}
+
+const chosen = (rates) => Object.fromEntries(Object.entries(rates).filter(([, rate]) => rate).map(([name, rate]) => [name, Number(rate)]));
+
+export async function exam(view, id) {
+  const [one, sessions] = await Promise.all([call("GET", `/v1/exams/${id}`), all(`/v1/exams/${id}/sessions`)]);
+  const create = async ({ room, opens_at, closes_at }) => {
+    await call("POST", `/v1/exams/${id}/sessions`, { json: { room, opens_at: moment(opens_at), closes_at: moment(closes_at) } });
+    again();
+  };
+  view.append(
+    h("div", {}, h("h1", {}, one.name), h("p.muted", {}, `${date(one.starts_at)} – ${date(one.ends_at)}`)),
+    h("section.stack", {}, h("h2", {}, t("exam.sessions")),
+      sessions.length ? h("div.grid", {}, sessions.map(sessionCard)) : h("p.muted", {}, t("exam.no_sessions"))),
+    h("section.card.stack", {}, h("h2", {}, t("exam.new_session")),
+      form([
+        field("room", t("session.room"), { required: true, maxlength: 200 }),
+        field("opens_at", t("session.opens"), { type: "datetime-local", required: true, value: localTime(-5) }),
+        field("closes_at", t("session.closes"), { type: "datetime-local", required: true, value: localTime(120) }),
+      ], t("exam.add_session"), create)),
+  );
+}

@@ -1,0 +1,78 @@
+// One session: its tabs, and what does not deserve a file of its own.
+
+import { call, clock, date, h, t } from "../page.js";
+import { field, form, notice, reasonText, table } from "../ui.js";
+import { board } from "./board.js";
+import { checkinCase } from "./case.js";
+import { roster } from "./roster.js";
+
+const tabs = { board, roster, readiness, attempts, kiosk, case: checkinCase };
+
+export async function session(view, id, tab = "board", detail = undefined) {
+  const one = await call("GET", `/v1/sessions/${id}`);
+  const shown = tabs[tab] ? tab : "board";
+  const open = Object.keys(tabs).filter((name) => name !== "case");
+  view.append(
+    h("div", {},
+      h("a.small", { href: `#/exams/${one.exam_id}` }, one.exam_name),
+      h("h1", {}, one.room),
+      h("p.muted", {}, `${date(one.opens_at)} – ${clock(one.closes_at)} · ${t(`session.${one.state}`)}`)),
+    h("nav.tabs", { "aria-label": t("session.tabs") }, open.map((name) =>
+      h("a", { href: `#/sessions/${id}/${name}`, "aria-current": name === shown && "page" }, t(`session.tab_${name}`)))),
+  );
+  const body = h("div.stack");
+  view.append(body);
+  return tabs[shown](body, one, detail);
+}
+
+async function readiness(view, one) {
+  const report = await call("GET", `/v1/sessions/${one.id}/readiness`);
+  const person = (who) => `${who.display_name ?? who.external_id} (${who.external_id})`;
+  view.append(
+    notice(report.cannot_verify.length ? "wait" : "good", t("ready.summary", { ready: report.ready, all: report.candidates })),
+    h("section.card.stack", {}, h("h2", {}, t("ready.cannot")),
+      report.cannot_verify.length ? table(t("ready.cannot"), [
+        [t("person.number"), (row) => row.external_id],
+        [t("person.name"), (row) => row.display_name],
+        [t("person.seat"), (row) => row.seat],
+        [t("ready.why"), (row) => reasonText(row.reason)],
+      ], report.cannot_verify) : h("p.muted", {}, t("ready.nobody"))),
+    h("section.card.stack", {}, h("h2", {}, t("ready.look_alikes")), h("p.muted", {}, t("ready.look_alikes_help")),
+      report.look_alikes.length ? table(t("ready.look_alikes"), [
+        [t("ready.one"), (pair) => person(pair.a)],
+        [t("ready.other"), (pair) => person(pair.b)],
+        ["d", (pair) => pair.d.toFixed(3)],
+        [t("ready.twins"), (pair) => (pair.flagged_twins ? "✓" : "")],
+      ], report.look_alikes) : h("p.muted", {}, t("ready.no_pairs"))),
+  );
+}
+
+async function attempts(view, one) {
+  const page = await call("GET", `/v1/sessions/${one.id}/checkins?limit=200`);
+  view.append(
+    h("div.row.between", {}, h("h2", {}, t("session.tab_attempts")),
+      h("a.button", { href: `/v1/sessions/${one.id}/report.csv`, download: "" }, t("attempts.report"))),
+    page.items.length ? h("section.card", {}, table(t("session.tab_attempts"), [
+      [t("attempts.when"), (row) => clock(row.created_at)],
+      [t("person.number"), (row) => row.external_id ?? "–"],
+      [t("person.name"), (row) => row.display_name],
+      [t("person.seat"), (row) => row.seat],
+      [t("attempts.outcome"), (row) => h("a", { href: `#/sessions/${one.id}/case/${row.id}` }, t(`status.${row.effective_outcome}`))],
+      ["d", (row) => row.d?.toFixed(3)],
+    ], page.items)) : h("p.muted", {}, t("attempts.none")),
+  );
+}
+
+async function kiosk(view, one) {
+  const shown = h("div");
+  const create = async ({ name }) => {
+    const made = await call("POST", `/v1/sessions/${one.id}/kiosk-keys`, { json: { name } });
+    const link = `${location.origin}/kiosk#key=${made.key}`;
+    shown.replaceChildren(notice("good",
+      h("p", {}, t("kiosk_key.once", { until: clock(made.expires_at) })),
+      h("p.big-key.mono", { id: "kiosk-key" }, made.key),
+      h("a.button.primary", { href: link, target: "_blank", rel: "noopener" }, t("kiosk_key.open"))));
+  };
+  view.append(h("section.card.stack", {}, h("h2", {}, t("kiosk_key.title")), h("p", {}, t("kiosk_key.help")),
+    form([field("name", t("kiosk_key.name"), { required: true, maxlength: 100, value: t("kiosk_key.example") })], t("kiosk_key.create"), create), shown));
+}

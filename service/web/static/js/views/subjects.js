@@ -1,0 +1,125 @@
+// Subjects: find one, add one, enrol from a file or the camera, see templates and their quality.
+
+import { call, date, h, newKey, Problem, t } from "../page.js";
+import { frame, guidance, startCamera, stopCamera } from "../camera.js";
+import { again, field, form, notice, reasonText, table } from "../ui.js";
+
+export async function subjects(view) {
+  const results = h("div.stack");
+  const search = async (values = {}) => {
+    const found = await find(values.external_id?.trim());
+    results.replaceChildren(found.length ? table(t("nav.subjects"), [
+      [t("person.number"), (one) => h("a", { href: `#/subjects/${one.id}` }, one.external_id ?? one.id)],
+      [t("person.name"), (one) => one.display_name],
+      [t("subject.since"), (one) => date(one.created_at)],
+    ], found) : h("p.muted", {}, t("subject.none")));
+  };
+  const create = async ({ external_id, display_name }) => {
+    const json = { external_id, ...(display_name ? { display_name } : {}) };
+    const made = await call("POST", "/v1/subjects", { json, key: newKey() });
+    location.hash = `#/subjects/${made.id}`;
+  };
+  view.append(
+    h("h1", {}, t("nav.subjects")),
+    h("section.card.stack", {}, form([field("external_id", t("subject.search"), { type: "search" })], t("subject.find"), search), results),
+    h("section.card.stack", {}, h("h2", {}, t("subject.new")),
+      form([field("external_id", t("person.number"), { required: true, maxlength: 255 }), field("display_name", t("person.name"), { maxlength: 255 })],
+        t("subject.create"), create)),
+  );
+  await search();
+}
+
+async function find(externalId) {
+  if (!externalId) return (await call("GET", "/v1/subjects?limit=50")).items;
+  try {
+    return [await call("GET", `/v1/subjects/ext:${encodeURIComponent(externalId)}`)];
+  } catch (error) {
+    if (error instanceof Problem && error.status === 404) return [];
+    throw error;
+  }
+}
+
+export async function subject(view, id) {
+  const [one, templates] = await Promise.all([call("GET", `/v1/subjects/${id}`), call("GET", `/v1/subjects/${id}/templates`)]);
+  const remove = async (template) => {
+    await call("DELETE", `/v1/subjects/${id}/templates/${template.id}`);
+    again();
+  };
+  const camera = cameraPanel(id);
+  view.append(
+    h("div", {}, h("h1", {}, one.display_name ?? one.external_id ?? t("subject.unnamed")), h("p.muted", {}, one.external_id ?? one.id)),
+    h("section.card.stack", {}, h("h2", {}, t("subject.templates")),
+      templates.items.length ? table(t("subject.templates"), [
+        [t("subject.since"), (row) => date(row.created_at)],
+        [t("case.quality"), (row) => qualityOf(row)],
+        ["", (row) => h("button.plain", { type: "button", onclick: () => remove(row) }, t("subject.remove"))],
+      ], templates.items) : h("p.muted", {}, t("subject.no_templates"))),
+    h("section.card.stack", {}, h("h2", {}, t("subject.enrol")), filePanel(id), camera.node),
+  );
+  return camera.stop;
+}
+
+function qualityOf(template) {
+  const measures = Object.entries(template.quality?.measures ?? {});
+  return h("details", {}, h("summary", {}, t("subject.measures")),
+    h("dl.facts.small", {}, measures.flatMap(([name, value]) => [h("dt", {}, name), h("dd.mono", {}, Number(value).toFixed(2))])));
+}
+
+async function enrol(id, picture, place) {
+  const body = new FormData();
+  body.append("image", picture, "enrolment");
+  try {
+    await call("POST", `/v1/subjects/${id}/templates`, { form: body, key: newKey() });
+    again();
+  } catch (error) {
+    place.replaceChildren(notice("bad", error.message, reasonList(error)));
+  }
+}
+
+const reasonList = (error) => h("ul", {}, (error.body?.reasons ?? []).map((code) => h("li", {}, reasonText(code))));
+
+function filePanel(id) {
+  const problem = h("div");
+  const input = h("input", { type: "file", accept: "image/jpeg,image/png,image/webp,image/bmp", id: "photo" });
+  input.addEventListener("change", () => input.files[0] && enrol(id, input.files[0], problem));
+  return h("div.stack", {}, h("label", { for: "photo" }, t("subject.photo"), input), problem);
+}
+
+function cameraPanel(id) {
+  const video = h("video", { muted: true, playsinline: true, style: "width:100%;max-width:480px;border-radius:10px;transform:scaleX(-1)" });
+  const hint = h("p", { role: "status" });
+  const take = h("button.primary", { type: "button", onclick: () => shoot() }, t("subject.take"));
+  const stage = h("div.stack", { hidden: true }, video, hint, take);
+  const open = h("button", { type: "button", onclick: () => start() }, t("subject.camera"));
+  let running = false;
+
+  async function start() {
+    try {
+      stage.hidden = false;
+      await startCamera(video);
+      running = true;
+      open.hidden = true;
+      watch();
+    } catch (error) {
+      hint.replaceChildren(notice("bad", error.message));
+    }
+  }
+  async function watch() {
+    while (running) {
+      const body = new FormData();
+      body.append("image", await frame(video), "frame.jpg");
+      try {
+        hint.textContent = guidance(await call("POST", "/v1/quality?for=enrol", { form: body }));
+      } catch (error) {
+        hint.textContent = error.message;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 400));
+    }
+  }
+  const shoot = async () => enrol(id, await frame(video, 1280, 0.95), hint);
+  const stop = () => {
+    running = false;
+    stopCamera(video);
+  };
+  return { node: h("div.stack", {}, h("div", {}, open), stage), stop };
+}
