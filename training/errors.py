@@ -5,6 +5,7 @@
     ├── UnknownOption          the loss has no such option; the nearest is named
     ├── PicturesInvalid        a folder or archive of pictures that cannot be read as one
     ├── PairsInvalid           a pairs file that cannot be read, or that can decide nothing
+    ├── NothingToCompare       too few pictures could be used for any error rate
     └── TrainedOn              a calibration set that the network has seen
         ├── IdentityTrained    by label
         └── PictureTrained     by the digest of a picture
@@ -63,6 +64,19 @@ class PairsInvalid(TrainingError):
         self.path = path
         self.reason = reason
         self.line = line
+
+
+class NothingToCompare(TrainingError):
+    """No mated or no non-mated comparison is left; why is told by how many pictures failed."""
+
+    def __init__(self, kind: str, pictures: int, failed: int) -> None:
+        super().__init__(
+            f"There is no {kind} comparison: of {pictures} pictures {failed} could not be used, "
+            "and error rates need people with two pictures, and two people."
+        )
+        self.kind = kind
+        self.pictures = pictures
+        self.failed = failed
 
 
 class TrainedOn(TrainingError):

@@ -1,0 +1,146 @@
+"""Where pictures to measure on come from: a folder, a tar archive, or a set described by `faces.csv`.
+
+folder or archive   …/<identity>/<picture>; a picture at the top has no identity
+described set       tar shards and faces.csv with the columns shard, file, identity (may be empty)
+"""
+
+import csv
+import tarfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path, PurePosixPath
+
+from training.errors import PicturesInvalid
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+DESCRIPTION = "faces.csv"
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures by name, and whom they show.
+
+    Attributes:
+        path: Where they lie.
+        identity: Name → identity; "" where it is not known. Names are relative, with forward slashes.
+        readers: Name → what reads its bytes.
+    """
+
+    path: Path
+    identity: Mapping[str, str]
+    readers: Mapping[str, Callable[[], bytes]] = field(repr=False)
+
+    @property
+    def labelled(self) -> list[str]:
+        """Names of the pictures whose identity is known, in order."""
+        return [name for name, identity in self.identity.items() if identity]
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a picture; KeyError if there is none of this name."""
+        return self.readers[name]()
+
+    def find(self, wanted: str) -> str | None:
+        """The name that `wanted` means: it may lack leading folders, or the suffix. None if there is no such.
+
+        Raises:
+            PicturesInvalid: If several pictures answer to it.
+        """
+        if wanted in self.readers:
+            return wanted
+        found = self._by_ending.get(wanted.removeprefix("./"), [])
+        if len(found) > 1:
+            raise PicturesInvalid(self.path, f"{wanted!r} means several pictures: {', '.join(found[:3])}")
+        return found[0] if found else None
+
+    @cached_property
+    def _by_ending(self) -> dict[str, list[str]]:
+        endings: dict[str, list[str]] = {}
+        for name in self.readers:
+            for ending in _endings(PurePosixPath(name)):
+                endings.setdefault(ending, []).append(name)
+        return endings
+
+
+def _endings(path: PurePosixPath) -> Iterable[str]:
+    """`a/b/c.jpg` → a/b/c.jpg, a/b/c, b/c.jpg, b/c, c.jpg, c."""
+    for start in range(len(path.parts)):
+        ending = PurePosixPath(*path.parts[start:])
+        yield str(ending)
+        yield str(ending.with_suffix(""))
+
+
+def open_pictures(path: Path) -> Pictures:
+    """The pictures at a path; none is read yet.
+
+    Raises:
+        PicturesInvalid: If there is nothing, it is no archive, or it holds no picture.
+    """
+    if (path / DESCRIPTION).is_file():
+        pictures = _described(path)
+    elif path.is_dir():
+        pictures = _in_folder(path)
+    elif path.is_file():
+        readers = _members(path)
+        pictures = Pictures(path, {name: _folder_of(name) for name in readers}, readers)
+    else:
+        raise PicturesInvalid(path, "there is no such folder or archive")
+    if not pictures.readers:
+        raise PicturesInvalid(path, f"it holds no picture ({', '.join(sorted(SUFFIXES))})")
+    return pictures
+
+
+def _is_picture(name: PurePosixPath) -> bool:
+    return name.suffix.lower() in SUFFIXES and not name.name.startswith(".")
+
+
+def _folder_of(name: str) -> str:
+    return PurePosixPath(name).parent.name
+
+
+def _in_folder(path: Path) -> Pictures:
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    named = {file.relative_to(path).as_posix(): file for file in files}
+    readers = {name: file.read_bytes for name, file in named.items() if _is_picture(PurePosixPath(name))}
+    return Pictures(path, {name: _folder_of(name) for name in readers}, readers)
+
+
+def _members(archive: Path) -> dict[str, Callable[[], bytes]]:
+    """Readers of the pictures in an uncompressed archive, straight from their place in the file."""
+    try:
+        # "r:" takes no compressed archive: its members have no place that could be read on its own.
+        with tarfile.open(archive, "r:") as tar:
+            members = [
+                member for member in tar if member.isfile() and _is_picture(PurePosixPath(member.name))
+            ]
+    except (OSError, tarfile.TarError) as error:
+        raise PicturesInvalid(archive, f"it is not an uncompressed tar archive ({error})") from error
+    return {
+        member.name.removeprefix("./"): partial(_read_at, archive, member.offset_data, member.size)
+        for member in members
+    }
+
+
+def _read_at(archive: Path, offset: int, size: int) -> bytes:
+    with archive.open("rb") as file:
+        file.seek(offset)
+        return file.read(size)
+
+
+def _described(folder: Path) -> Pictures:
+    with (folder / DESCRIPTION).open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"shard", "file", "identity"} <= rows[0].keys():
+        raise PicturesInvalid(folder / DESCRIPTION, "it lacks the columns shard, file, identity")
+    shards = {shard: _members(folder / shard) for shard in sorted({row["shard"] for row in rows})}
+    readers, identity = {}, {}
+    for row in rows:
+        name = f"{row['shard']}/{row['file']}"
+        # A picture that is described but absent stays a name: reading it fails, and the failure is counted.
+        readers[name] = shards[row["shard"]].get(row["file"], partial(_absent, name))
+        identity[name] = row["identity"]
+    return Pictures(folder, identity, readers)
+
+
+def _absent(name: str) -> bytes:
+    raise FileNotFoundError(name)
