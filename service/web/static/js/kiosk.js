@@ -201,6 +201,7 @@ async function start() {
   setInterval(refreshSession, 15000);
   try {
     await startCamera($("camera"));
+    $("cancel").hidden = false;
     ready();
   } catch (error) {
     $("camera-problem").textContent = error.message;
