@@ -25,8 +25,8 @@ def postgresql_server() -> Iterator[Any]:
 
 
 @contextmanager
-def started_postgresql(*settings: str) -> Iterator[Any]:
-    """A fresh server, listening on a socket only; `settings` are lines for its configuration file."""
+def started_postgresql() -> Iterator[Any]:
+    """A fresh server, listening on a socket only."""
     # The package looks for a run-time folder while it is imported, and warns where a container has none.
     os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
     with warnings.catch_warnings():
@@ -36,9 +36,18 @@ def started_postgresql(*settings: str) -> Iterator[Any]:
     with tempfile.TemporaryDirectory(prefix="invigil-pg-") as folder:
         server = get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
+            _forgo_durability(server)
             yield server
         finally:
             server.cleanup()
+
+
+def _forgo_durability(server: Any) -> None:
+    """A test's data need not survive a power cut, and every new database would wait for the disk."""
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("ALTER SYSTEM SET full_page_writes = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture
