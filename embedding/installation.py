@@ -1,4 +1,4 @@
-"""Bringing a model bundle onto this machine: from a folder, an archive or an address, verified before it is used."""
+"""Bringing a model bundle onto this machine: from a folder, an archive or an address, always verified."""
 
 import hashlib
 import shutil

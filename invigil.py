@@ -1,0 +1,74 @@
+"""The command line: a thin front door. The commands live in the packages whose work they do."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from service.commands import database, enrolment, keys, models, people, serving
+from training import commands as training
+
+WRONG_CALL = 2
+
+app = typer.Typer(
+    name="invigil",
+    help="Self-hosted face verification for exam check-in, with error rates you can see.",
+    epilog="Exit status: 0 done; 1 the answer is no; 2 the call or the input is wrong.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Rich help takes twice as long to load as everything else together.
+    rich_markup_mode=None,
+)
+
+app.command()(serving.serve)
+app.command()(enrolment.enrol)
+app.command()(people.verify)
+app.command()(people.compare)
+app.command()(people.search)
+for command in training.COMMANDS:
+    app.command()(command)
+app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
+app.add_typer(database.db, name="db")
+app.add_typer(database.audit, name="audit")
+app.command()(serving.openapi)
+
+
+def main() -> None:
+    """Run the command that the program was called with, and exit with its status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; what is refused becomes one line on stderr.
+
+    Returns:
+        0 done; 1 the answer is no; 2 the call or the input is wrong; 130 after Ctrl-C.
+    """
+    try:
+        status = app(list(arguments), prog_name="invigil", standalone_mode=False)
+    except typer.TyperException as error:
+        return refuse(error.format_message())
+    except refusals() as error:
+        return refuse(": ".join([*getattr(error, "__notes__", ()), str(error)]))
+    return status if isinstance(status, int) else 0
+
+
+def refusals() -> tuple[type[Exception], ...]:
+    """What a command raises on purpose; loaded only once something was raised."""
+    from embedding.errors import EmbeddingError
+    from index.errors import GalleryError
+    from service.errors import ServiceError
+    from training.errors import TrainingError
+
+    return EmbeddingError, GalleryError, ServiceError, TrainingError, OSError
+
+
+def refuse(message: str) -> int:
+    """Say in one line why not."""
+    typer.echo(f"invigil: {' '.join(message.split())}", err=True)
+    return WRONG_CALL
+
+
+if __name__ == "__main__":
+    main()

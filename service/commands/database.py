@@ -1,0 +1,77 @@
+"""db upgrade|check, and audit verify."""
+
+from typing import Annotated
+
+import typer
+
+db = typer.Typer(no_args_is_help=True, help="The database: bring it up to date, check it.")
+audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+@db.command()
+def upgrade(as_json: AsJson = False) -> None:
+    """Bring the tables to this program's revision. Safe to repeat, and from several processes at once."""
+    from contextlib import closing
+
+    from index.database import Database
+    from service.commands.opening import make_data_folder, read_settings
+    from service.commands.showing import show_json
+
+    settings = read_settings()
+    make_data_folder(settings)
+    with closing(Database(settings.database)) as database:
+        before = database.revision()
+        database.upgrade()
+        after = database.revision()
+    if as_json:
+        show_json({"before": before, "after": after})
+    elif before == after:
+        typer.echo(f"The database is at revision {after} already.")
+    else:
+        typer.echo(f"The database is now at revision {after} (before: {before or 'empty'}).")
+
+
+@db.command()
+def check(as_json: AsJson = False) -> None:
+    """Can the database be reached, and are its tables this program's? Exit status 1 if they are not."""
+    from contextlib import closing
+
+    from index.database import Database, newest_revision
+    from service.commands.opening import read_settings
+    from service.commands.showing import show_json
+
+    settings = read_settings()
+    with closing(Database(settings.database)) as database:
+        actual = database.revision()
+    needed = newest_revision()
+    if as_json:
+        show_json({"current": actual == needed, "revision": actual, "needed": needed})
+    elif actual == needed:
+        typer.echo(f"The database is at revision {actual}, as this program needs.")
+    else:
+        typer.echo(f"The database is at revision {actual}, this program needs {needed}: invigil db upgrade")
+    if actual != needed:
+        raise typer.Exit(1)
+
+
+@audit.command()
+def verify(as_json: AsJson = False) -> None:
+    """Walk the hash chain of the audit trail. Exit status 1 if an event was changed, removed or moved."""
+    from dataclasses import asdict
+
+    from index.audit import verify_chain
+    from service.commands.opening import open_database, read_settings
+    from service.commands.showing import show_json
+
+    with open_database(read_settings()) as database, database.read() as session:
+        found = verify_chain(session)
+    if as_json:
+        show_json(asdict(found) | {"is_whole": found.is_whole})
+    elif found.is_whole:
+        typer.echo(f"The audit trail is whole: {found.events:,} events, head {found.head}")
+    else:
+        typer.echo(f"The audit trail breaks at event {found.first_bad_seq}: {found.reason}.")
+    if not found.is_whole:
+        raise typer.Exit(1)

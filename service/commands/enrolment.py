@@ -1,0 +1,155 @@
+"""enrol: a folder or a list of photos, with progress, resumable, with a report of what was refused."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from service.bulk_enrolment import Refusal, Result
+    from service.photo_lists import Photo
+
+COLUMNS = ("external_id", "path", "code", "reasons", "detail")
+INTERRUPTED = 130
+"""The exit status that a shell gives a command ended by Ctrl-C."""
+
+
+@dataclass
+class Tally:
+    """What became of the photos so far."""
+
+    fates: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    people: set[str] = field(default_factory=set)
+    seconds: float = 0.0
+
+    def count(self, result: "Result") -> None:
+        """Add one photo."""
+        self.fates[result.fate] += 1
+        if result.refusal is None:
+            self.people.add(result.photo.external_id)
+        else:
+            self.codes[result.refusal.code] += 1
+
+
+def enrol(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, help="FOLDER/<external_id>/<photo>, or a CSV: external_id,display_name,path."
+        ),
+    ],
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Photos worked on at once; by default one for each core."),
+    ] = None,
+    refusals: Annotated[
+        Path, typer.Option(dir_okay=False, help="Where to write which photos were refused, and why.")
+    ] = Path("refusals.csv"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
+    ] = False,
+) -> None:
+    """Enrol many photos; run again, it enrols only what is missing."""
+    from service.bulk_enrolment import BulkEnrolment
+    from service.commands.opening import open_parts
+    from service.photo_lists import list_photos
+
+    photos = list_photos(source)
+    tally = Tally()
+    with open_parts(workers) as parts, closing(BulkEnrolment(parts).run(photos)) as run:
+        finished = follow(run, len(photos), refusals, tally)
+    report(tally, len(photos), refusals, as_json)
+    if not finished:
+        raise typer.Exit(INTERRUPTED)
+
+
+def follow(run: "Iterable[Result]", total: int, refusals: Path, tally: Tally) -> bool:
+    """Take the results as they come; False if Ctrl-C ended it before its time."""
+    from service.spreadsheet import SheetWriter
+
+    started = time.perf_counter()
+    try:
+        with refusals.open("w", encoding="utf-8", newline="") as file, progress_bar(total) as advance:
+            sheet = SheetWriter(file, COLUMNS)
+            for result in run:
+                tally.count(result)
+                if result.refusal is not None:
+                    sheet.write(line_of(result.photo, result.refusal))
+                    file.flush()
+                advance(tally)
+    except KeyboardInterrupt:
+        return False
+    finally:
+        tally.seconds = time.perf_counter() - started
+    return True
+
+
+def line_of(photo: "Photo", why: "Refusal") -> tuple[object, ...]:
+    """A refused photo as a line of the report."""
+    return photo.external_id, photo.path, why.code, " ".join(why.reasons), why.detail
+
+
+@contextmanager
+def progress_bar(total: int) -> Iterator[Callable[[Tally], None]]:
+    """A live line on stderr, so that stdout stays free for the answer."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("Enrolling"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.0f} photos/s"),
+        TextColumn("{task.fields[refused]} refused"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("enrol", total=total, rate=0.0, refused=0)
+        started = time.perf_counter()
+
+        def advance(tally: Tally) -> None:
+            rate = tally.fates.total() / (time.perf_counter() - started)
+            progress.update(task, advance=1, rate=rate, refused=tally.fates["refused"])
+
+        yield advance
+
+
+def report(tally: Tally, total: int, refusals: Path, as_json: bool) -> None:
+    """Print what was done, and where the refusals are."""
+    from service.commands.showing import show_json
+
+    done = tally.fates.total()
+    if as_json:
+        show_json(
+            {
+                "photos": total,
+                "enrolled": tally.fates["enrolled"],
+                "known": tally.fates["known"],
+                "refused": tally.fates["refused"],
+                "left": total - done,
+                "people": len(tally.people),
+                "reasons": dict(tally.codes.most_common()),
+                "refusals": str(refusals),
+                "seconds": round(tally.seconds, 3),
+                "photos_per_s": round(done / tally.seconds, 1) if done else 0.0,
+            }
+        )
+        return
+    typer.echo(
+        f"{tally.fates['enrolled']:,} photos enrolled, {tally.fates['known']:,} were enrolled already, "
+        f"{tally.fates['refused']:,} refused, in {tally.seconds:.1f} s; "
+        f"people with a template in this list: {len(tally.people):,}."
+    )
+    for code, count in tally.codes.most_common():
+        typer.echo(f"  {count:6,}  {code}")
+    if tally.codes:
+        typer.echo(f"Which and why: {refusals}")
+    if done < total:
+        typer.echo(f"Stopped; {total - done:,} photos are left. The same command goes on from here.")

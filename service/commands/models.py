@@ -1,0 +1,163 @@
+"""models list|show|verify|install."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from embedding.bundle import Bundle
+
+app = typer.Typer(no_args_is_help=True, help="Model bundles: which there are, whether they are whole.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Place = Annotated[
+    Path | None,
+    typer.Argument(exists=True, file_okay=False, help="A bundle's folder; by default the one in use."),
+]
+
+
+@app.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """List the models that this installation knows."""
+    from index.models import Models
+    from service.commands.opening import open_database, read_settings
+    from service.commands.showing import show_json, show_table
+
+    with open_database(read_settings()) as database:
+        found = Models(database).all()
+    if as_json:
+        show_json(
+            {
+                "items": [
+                    {
+                        "id": model.id,
+                        "name": model.name,
+                        "dim": model.dim,
+                        "state": model.state,
+                        "calibration_id": model.calibration_id,
+                        "location": model.location,
+                    }
+                    for model in found
+                ]
+            }
+        )
+        return
+    show_table(
+        ("id", "name", "dim", "state", "calibration"),
+        ((model.id, model.name, model.dim, model.state, model.calibration_id) for model in found),
+    )
+
+
+@app.command()
+def show(bundle: Place = None, as_json: AsJson = False) -> None:
+    """Say what a bundle is: its model, where it comes from, and which error rates it can promise."""
+    from service.commands.showing import show_json
+
+    opened = bundle_at(bundle)
+    facts = facts_of(opened)
+    if as_json:
+        show_json(facts)
+        return
+    for name in ("name", "model_id", "path", "dim", "created", "manifest_sha256"):
+        typer.echo(f"{name:16} {facts[name]}")
+    for name, text in facts["provenance"].items():
+        if text:
+            typer.echo(f"{name:16} {text}")
+    show_rates(opened)
+
+
+@app.command()
+def verify(bundle: Place = None, as_json: AsJson = False) -> None:
+    """Check every digest of a bundle, load its networks and run its self-test on this machine."""
+    from embedding.embedder import Embedder
+    from service.commands.opening import read_settings
+    from service.commands.showing import show_json
+
+    opened = Embedder.open(bundle or read_settings().bundle).bundle
+    if as_json:
+        show_json({"whole": True} | facts_of(opened))
+    else:
+        typer.echo(
+            f"{opened.manifest.name} is whole, and its self-test passes on this machine: {opened.model_id}"
+        )
+
+
+@app.command()
+def install(
+    source: Annotated[
+        str, typer.Argument(help="A bundle's folder or archive, or the address of an archive.")
+    ],
+    sha256: Annotated[
+        str | None,
+        typer.Option(help="Digest of the archive, or of a folder's manifest.json; an address needs it."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy a verified bundle into INVIGIL_DATA_DIR/bundles.
+
+    Nothing is fetched unless SOURCE is an address.
+    """
+    from embedding.installation import install as install_bundle
+    from service.commands.opening import read_settings
+    from service.commands.showing import show_json
+
+    installed = install_bundle(source, read_settings().data_dir / "bundles", sha256)
+    if as_json:
+        show_json(facts_of(installed))
+        return
+    typer.echo(f"{installed.manifest.name} is installed: {installed.model_id}")
+    typer.echo(f"To use it: INVIGIL_BUNDLE={installed.path}")
+
+
+def bundle_at(place: Path | None) -> "Bundle":
+    """The bundle in a folder, or the one that the settings name."""
+    from embedding.bundle import Bundle
+    from service.commands.opening import read_settings
+
+    return Bundle.load(place or read_settings().bundle)
+
+
+def facts_of(bundle: "Bundle") -> dict[str, Any]:
+    """A bundle as JSON: its manifest without the long curve, and what follows from it."""
+    import hashlib
+
+    from embedding.bundle import MANIFEST
+
+    manifest = bundle.manifest.model_dump(
+        mode="json", exclude={"calibration": {"curve"}, "self_test": {"vector"}}
+    )
+    return {
+        "model_id": bundle.model_id,
+        "path": str(bundle.path),
+        "dim": bundle.dim,
+        "manifest_sha256": hashlib.sha256((bundle.path / MANIFEST).read_bytes()).hexdigest(),
+        **manifest,
+    }
+
+
+def show_rates(bundle: "Bundle") -> None:
+    """Print the operating points of a bundle's calibration, with what they rest on."""
+    from service.commands.showing import show_table
+
+    calibration = bundle.manifest.calibration
+    if calibration is None:
+        typer.echo("It has no calibration: no decision can be made with it.")
+        return
+    typer.echo(
+        f"{'calibration':16} {calibration.id}: {calibration.identities:,} people, "
+        f"{calibration.non_mated:,} non-mated and {calibration.mated:,} mated comparisons; "
+        f"smallest FMR {calibration.smallest_fmr:.3g}"
+    )
+    show_table(
+        ("FMR", "threshold d", "95 % interval", "FNMR"),
+        (
+            (
+                f"{target.fmr:g}",
+                f"{target.threshold:.4f}",
+                f"{target.threshold_interval[0]:.4f} to {target.threshold_interval[1]:.4f}",
+                f"{target.fnmr:.4f}",
+            )
+            for target in calibration.targets
+        ),
+    )

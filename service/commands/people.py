@@ -1,0 +1,97 @@
+"""verify, compare, search: a picture and a question."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from embedding.calibration import Calibration
+    from service.decision import Decision
+
+Photo = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A JPEG, PNG, WebP or BMP picture.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def verify(
+    external_id: Annotated[str, typer.Argument(help="Who the person claims to be.")],
+    photo: Photo,
+    as_json: AsJson = False,
+) -> None:
+    """Is this the person enrolled under EXTERNAL_ID?
+
+    Exit status 1 without a match.
+    """
+    from index.subjects import ExternalId
+    from service.commands.opening import embed_file, open_parts
+    from service.comparisons import verify_probe
+
+    with open_parts() as parts:
+        subject = parts.subjects.find(ExternalId(external_id))
+        decision = verify_probe(parts, subject.id, embed_file(parts.embedder, photo))
+        show(decision, parts.policy.calibration, f"{photo} against {external_id}", as_json)
+
+
+def compare(photo_a: Photo, photo_b: Photo, as_json: AsJson = False) -> None:
+    """Do two pictures show the same person?
+
+    Nothing is stored and no database is needed. Exit status 1 without a match.
+    """
+    from embedding.embedder import Embedder
+    from service.commands.opening import embed_file, read_settings
+    from service.comparisons import decide_between
+    from service.logs import configure_logs
+    from service.parts import policy_of
+
+    configure_logs()
+    settings = read_settings()
+    embedder = Embedder.open(settings.bundle, settings.image_limits, threads=settings.picture_workers)
+    policy = policy_of(embedder, settings)
+    decision = decide_between(policy, embed_file(embedder, photo_a), embed_file(embedder, photo_b))
+    show(decision, policy.calibration, f"{photo_a} against {photo_b}", as_json)
+
+
+def search(
+    photo: Photo,
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="Show at most this many people.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Who is this? Nobody is a possible answer.
+
+    Lists the enrolled people who are near enough, nearest first.
+    """
+    from service.commands.opening import embed_file, open_parts
+    from service.commands.showing import show_json, show_table
+    from service.comparisons import search_probe
+
+    with open_parts() as parts:
+        found = search_probe(parts, embed_file(parts.embedder, photo), k)
+        if as_json:
+            show_json(found)
+            return
+        if not found.matches:
+            typer.echo(
+                f"Nobody in the gallery is within d = {found.threshold.refer:.3f} (FMR {found.fmr.refer:g})."
+            )
+            return
+        people = [parts.subjects.find(match.subject_id) for match in found.matches]
+        show_table(
+            ("external id", "name", "d", "decision", "subject"),
+            (
+                (person.external_id, person.display_name, f"{match.d:.3f}", match.decision, match.subject_id)
+                for person, match in zip(people, found.matches, strict=True)
+            ),
+        )
+
+
+def show(decision: "Decision", calibration: "Calibration", question: str, as_json: bool) -> None:
+    """Print a decision; anything but a match ends the command with status 1."""
+    from service.commands.showing import show_decision, show_json
+    from service.decision import Outcome
+
+    if as_json:
+        show_json(decision)
+    else:
+        show_decision(decision, calibration, question)
+    if decision.decision is not Outcome.MATCH:
+        raise typer.Exit(1)

@@ -1,0 +1,83 @@
+"""Which photos show whom: a folder with one sub-folder per person, or a list in CSV."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from service.errors import SourceInvalid
+
+COLUMNS = ("external_id", "display_name", "path")
+NEEDED = frozenset({"external_id", "path"})
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One picture of one person."""
+
+    external_id: str
+    path: Path
+    display_name: str | None = None
+
+
+def list_photos(source: Path) -> list[Photo]:
+    """The photos of a folder (FOLDER/<external_id>/…) or of a CSV file (external_id, display_name, path).
+
+    Raises:
+        SourceInvalid: If it is neither, or a line of the CSV cannot be read.
+        OSError: If it cannot be read at all.
+    """
+    photos = list(_in_folder(source) if source.is_dir() else _in_csv(source))
+    if not photos:
+        raise SourceInvalid(source, "it lists no photo; FOLDER/<external_id>/<photo>, or a CSV, is needed")
+    return photos
+
+
+def _in_folder(folder: Path) -> Iterator[Photo]:
+    """Every file that is not hidden: what is no picture is to be refused by name, not passed over."""
+    for person in sorted(folder.iterdir()):
+        if person.name.startswith("."):
+            continue
+        if not person.is_dir():
+            raise SourceInvalid(
+                folder, f"{person.name} lies beside the people's folders, so whom it shows is unknown"
+            )
+        for path in sorted(person.rglob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                yield Photo(person.name, path)
+
+
+def _in_csv(path: Path) -> Iterator[Photo]:
+    """RFC 4180 with a heading, columns in any order; `,` or `;`; UTF-8 with or without a byte order mark."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            heading = file.readline()
+            rows = csv.reader(chain([heading], file), delimiter=_delimiter(heading), strict=True)
+            columns = _columns(path, next(rows, []))
+            for row in rows:
+                if any(row):
+                    yield _photo(path, rows.line_num, dict(zip(columns, row, strict=False)))
+    except UnicodeDecodeError as error:
+        raise SourceInvalid(path, "it is not UTF-8 text") from error
+    except csv.Error as error:
+        raise SourceInvalid(path, f"it is not CSV: {error}") from error
+
+
+def _delimiter(heading: str) -> str:
+    return ";" if heading.count(";") > heading.count(",") else ","
+
+
+def _columns(path: Path, heading: list[str]) -> list[str]:
+    columns = [name.strip().lower() for name in heading]
+    missing = sorted(NEEDED.difference(columns))
+    if missing:
+        raise SourceInvalid(path, f"the column {missing[0]} is missing; {', '.join(COLUMNS)} are known", 1)
+    return columns
+
+
+def _photo(source: Path, line: int, cells: dict[str, str]) -> Photo:
+    external_id, name = cells.get("external_id", "").strip(), cells.get("path", "").strip()
+    if not external_id or not name:
+        raise SourceInvalid(source, "external_id or path is empty", line)
+    return Photo(external_id, source.parent / name, cells.get("display_name", "").strip() or None)
