@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from index.errors import DatabaseError
 from service.api import (
@@ -23,7 +24,7 @@ from service.api import (
 from service.bodies import BoundedBodies
 from service.logs import configure_logs, log
 from service.parts import Parts
-from service.problems import answer_problems
+from service.problems import DOCUMENTED, answer_problems, problem_schemas
 from service.settings import Settings
 from service.tracing import Tracing
 from service.web import pages
@@ -71,12 +72,20 @@ def describe_app() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        responses=DOCUMENTED,
+        generate_unique_id_function=operation_id,
     )
     answer_problems(app)
     for resource in RESOURCES:
         app.include_router(resource.router)
     pages.mount(app)
+    app.openapi()["components"]["schemas"].update(problem_schemas())
     return app
+
+
+def operation_id(route: APIRoute) -> str:
+    """The function's own name: what generated clients call the operation."""
+    return route.name
 
 
 @contextlib.asynccontextmanager

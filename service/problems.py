@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -86,8 +87,7 @@ def problem(
         "request_id": request.state.request_id,
         **(members or {}),
     }
-    base = {"cache-control": "no-store"}
-    return ProblemResponse(document, status, headers=base | dict(headers or {}))
+    return ProblemResponse(document, status, headers={"cache-control": "no-store", **(headers or {})})
 
 
 def members_of(error: Exception, caller: Caller | None) -> dict[str, Any]:
@@ -198,9 +198,17 @@ async def on_router(request: Request, error: Exception) -> ProblemResponse:
     if isinstance(error.__cause__, service.ServiceError):
         return describe(request, error.__cause__)
     status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = error.headers if isinstance(error, HTTPException) else None
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if status == 405:
+        headers["allow"] = allowed_methods(request) or headers.get("allow", "")
     code = ROUTER_CODES.get(status, HTTPStatus(status).phrase.lower().replace(" ", "_"))
     return problem(request, status, code, HTTPStatus(status).description or code, headers=headers)
+
+
+def allowed_methods(request: Request) -> str:
+    """Every method of the path; the router itself names those of the first route alone."""
+    route = getattr(request.scope.get("route"), "path", "")
+    return ", ".join(sorted(method.upper() for method in request.app.openapi()["paths"].get(route, {})))
 
 
 async def on_fault(request: Request, error: Exception) -> ProblemResponse:
@@ -209,6 +217,46 @@ async def on_fault(request: Request, error: Exception) -> ProblemResponse:
     answer = problem(request, 500, "internal", "The service failed; its log knows this request_id.")
     answer.headers["x-request-id"] = request.state.request_id
     return answer
+
+
+class FieldProblem(BaseModel):
+    """One field that is wrong."""
+
+    pointer: str = Field(description="JSON pointer into the request: /body/…, /query/…, /path/… or /header/…")
+    code: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457; an error adds members of its own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str = Field(description="stable; what a program decides on")
+    retryable: bool = Field(description="whether the same request may succeed later")
+    request_id: str
+    errors: list[FieldProblem] | None = None
+
+
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    kind: {
+        "description": "A problem; `code` says which.",
+        "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for kind in ("4XX", "5XX")
+}
+"""What every route may answer besides its own."""
+
+
+def problem_schemas() -> dict[str, Any]:
+    """The OpenAPI components that `DOCUMENTED` refers to."""
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs"), "Problem": schema}
 
 
 def answer_problems(app: FastAPI) -> None:

@@ -11,6 +11,8 @@ from service.logs import log
 from service.metrics import Metrics
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
+API = "/v1/"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
 
 
@@ -36,7 +38,11 @@ class Tracing:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                if scope["path"].startswith(API):
+                    # Faces, people and keys: neither browsers nor proxies may keep them.
+                    headers.setdefault("cache-control", "no-store")
             await send(message)
 
         try:
@@ -47,7 +53,9 @@ class Tracing:
     def _report(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         state = scope["state"]
-        self.metrics.answered(scope["method"], route, status, seconds)
+        # Anybody may make up a method; each would be a new series for Prometheus.
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self.metrics.answered(method, route, status, seconds)
         if code := state.get("problem_code"):
             self.metrics.refused(code)
         if route in QUIET_ROUTES and status < 400:
@@ -55,7 +63,7 @@ class Tracing:
         log.info(
             "request",
             request_id=state["request_id"],
-            method=scope["method"],
+            method=method,
             route=route,
             status=status,
             code=code,
@@ -76,6 +84,6 @@ def keep_quoted(scope: Scope) -> None:
     Servers decode the path before routing: a slash inside an external id would then part it in two. The
     parameter itself is decoded where it is read (`service.api.inputs`).
     """
-    raw = scope.get("raw_path") or b""
-    if raw.startswith(b"/v1/"):
-        scope["path"] = raw.decode("latin-1")
+    raw = (scope.get("raw_path") or b"").decode("latin-1")
+    if raw.startswith(API):
+        scope["path"] = raw

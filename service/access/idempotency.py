@@ -1,11 +1,11 @@
 """A request that is sent twice is carried out once: claims, kept answers, replay.
 
-The claim is committed before the work, with the id that the work will give to what it makes. When a process dies
-between the work and its answer, the repeated request does the work again under the same id: what was made
-already is found instead of made twice.
+The claim is committed before the work, with the id that the work will give to what it makes. When a process
+dies in between, the repeated request does the work again under the same id: what was made already is found
+instead of made twice.
 
-Answers are sealed with a key that only the caller's secret yields: the database never holds a readable one, for
-it may be a new API key or a decision about a person.
+Answers are sealed with a key that only the caller's secret yields: the database never holds a readable one,
+for it may be a new API key or a decision about a person.
 """
 
 import hashlib

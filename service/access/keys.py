@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import select, update
 
 from index import audit
 from index.database import Database
@@ -121,7 +121,7 @@ class Keys:
 
     def page(self, limit: int, after: UUID | None = None) -> list[KeyFacts]:
         """Up to `limit` keys in the order they were made, after the one named."""
-        query: Select[tuple[ApiKeyRow]] = select(ApiKeyRow).order_by(ApiKeyRow.id).limit(limit)
+        query = select(ApiKeyRow).order_by(ApiKeyRow.id).limit(limit)
         if after is not None:
             query = query.where(ApiKeyRow.id > after)
         with self._database.read() as session:

@@ -8,20 +8,13 @@ from starlette.responses import Response
 
 from service.access.idempotency import Answer
 
-NO_STORE = {"cache-control": "no-store"}
-"""On everything that tells of a face: neither browsers nor proxies may keep it."""
-
-
-class Document(BaseModel):
-    """Base of everything the API returns."""
-
 
 def answer(
-    document: BaseModel | None, status: int = 200, headers: Mapping[str, str] = NO_STORE, **kept: Any
+    document: BaseModel | None, status: int = 200, headers: Mapping[str, str] | None = None, **kept: Any
 ) -> Answer:
     """A document as bytes; `kept` goes to `Answer`."""
     body = b"" if document is None else document.model_dump_json().encode()
-    return Answer(status, body, dict(headers), **kept)
+    return Answer(status, body, dict(headers or {}), **kept)
 
 
 def respond(given: Answer) -> Response:

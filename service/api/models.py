@@ -71,7 +71,9 @@ def show_model(parts: PartsHere, caller: AnyKey, model_id: str) -> ShownModel:
 def shown(parts: Parts, model: Model) -> ShownModel:
     """A model as it is shown."""
     in_use = in_use_of(parts, parts.policy.calibration) if model.id == parts.embedder.model_id else None
-    return ShownModel(**vars(model), manifest=model.facts, in_use=in_use)
+    # The self-test's vector is a face's template, if a public one; no template leaves the service.
+    manifest = {name: value for name, value in model.facts.items() if name != "self_test"}
+    return ShownModel(**vars(model), manifest=manifest, in_use=in_use)
 
 
 def in_use_of(parts: Parts, calibration: Calibration) -> InUse:

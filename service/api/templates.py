@@ -10,12 +10,12 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from embedding.quality import Purpose
-from index.gallery import EnrolledTemplate
+from index.enrolment import EnrolledTemplate
 from index.subjects import ExternalId
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
-from service.api.answers import NO_STORE, answer
+from service.api.answers import answer
 from service.api.inputs import OnceHere, PartsHere, SubjectHere, form_schema, needs, on_pictures
 from service.decision import Quality, StageTimes
 from service.errors import InvalidRequest
@@ -106,7 +106,7 @@ def remove_template(
     """Remove a template; before the answer it is gone, and is never found again."""
     found = parts.subjects.find(subject)
     parts.gallery.remove(found.id, template_id, actor=caller.actor, request_id=request.state.request_id)
-    return Response(status_code=204, headers=NO_STORE)
+    return Response(status_code=204)
 
 
 def enrol(
