@@ -24,7 +24,7 @@ def jpeg(pixels: Picture, quality: int = 92, **options: object) -> bytes:
     return encoded(pixels, "JPEG", quality=quality, **options)
 
 
-def encoded(pixels: Picture, form: str, **options: object) -> bytes:
+def encoded(pixels: NDArray[np.generic], form: str, **options: object) -> bytes:
     """Pixels in any format that Pillow writes."""
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, form, **options)
