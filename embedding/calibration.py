@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 from embedding.errors import FmrNotSupported
 
@@ -58,6 +58,8 @@ class Calibration(Record):
             supports: at least 3 / non_mated (rule of three, ISO/IEC 19795-1:2021). To be read at every
             distance, it ends at fmr = 1.
         targets: The named operating points; each lies on the curve.
+        left_out_identity_pairs: Pairs of identities that are not compared, because they share a photograph.
+        left_out_non_mated: Comparisons that are not counted for that reason; `data` tells the rule.
     """
 
     id: str = Field(min_length=1, max_length=100)
@@ -68,6 +70,8 @@ class Calibration(Record):
     non_mated: PositiveInt
     curve: tuple[CurvePoint, ...] = Field(min_length=2)
     targets: tuple[Target, ...] = ()
+    left_out_identity_pairs: NonNegativeInt = 0
+    left_out_non_mated: NonNegativeInt = 0
 
     @classmethod
     def new(
@@ -80,6 +84,8 @@ class Calibration(Record):
         non_mated: int,
         curve: Sequence[CurvePoint],
         targets: Sequence[Target],
+        left_out_identity_pairs: int = 0,
+        left_out_non_mated: int = 0,
     ) -> Self:
         """A calibration whose id is the digest of its content."""
         unnamed = cls(
@@ -91,6 +97,8 @@ class Calibration(Record):
             non_mated=non_mated,
             curve=tuple(curve),
             targets=tuple(targets),
+            left_out_identity_pairs=left_out_identity_pairs,
+            left_out_non_mated=left_out_non_mated,
         )
         content = unnamed.model_dump(mode="json", exclude={"id"})
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

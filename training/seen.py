@@ -1,0 +1,65 @@
+"""What a network was trained on, so that nothing of it is taken to calibrate or to judge the network."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from training.errors import IdentityTrained, PictureTrained
+
+FILE = "seen.json"
+"""In a run folder."""
+
+
+def digest(picture: bytes) -> str:
+    """Names a picture by its bytes: SHA-256, hexadecimal."""
+    return hashlib.sha256(picture).hexdigest()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Identities and pictures of a training split, those without a label too.
+
+    Attributes:
+        identities: Labels.
+        digests: Of the pictures' bytes; the same picture may come under another label, or under none.
+    """
+
+    identities: frozenset[str] = frozenset()
+    digests: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, identities: Iterable[str], pictures: Iterable[bytes]) -> Self:
+        """Of labels (empty ones are left out) and pictures."""
+        return cls(frozenset(identities) - {""}, frozenset(map(digest, pictures)))
+
+    @classmethod
+    def read(cls, run: Path) -> Self:
+        """From a run folder; FileNotFoundError if it does not tell."""
+        content = json.loads((run / FILE).read_text(encoding="utf-8"))
+        return cls(frozenset(content["identities"]), frozenset(content["digests"]))
+
+    def write(self, run: Path) -> None:
+        """Into a run folder."""
+        content = {"identities": sorted(self.identities), "digests": sorted(self.digests)}
+        (run / FILE).write_text(json.dumps(content, indent=0) + "\n", encoding="utf-8")
+
+    def refuse(self, identity: Mapping[str, str], pictures: Mapping[str, str]) -> None:
+        """Refuse what the network has seen.
+
+        Args:
+            identity: Name of a picture → its label.
+            pictures: Name of a picture → its digest.
+
+        Raises:
+            IdentityTrained: If a label is in the training split.
+            PictureTrained: If a picture is, under whatever label.
+        """
+        labels = self.identities & set(identity.values())
+        if labels:
+            raise IdentityTrained(labels)
+        known = [name for name, value in pictures.items() if value in self.digests]
+        if known:
+            raise PictureTrained(known)
