@@ -98,6 +98,8 @@ class Database:
             Session(self._writer, expire_on_commit=False) as session,
             session.begin(),
         ):
+            # Now and not at the first statement: what the block reads elsewhere must not be older.
+            session.connection()
             if ordered and not self.is_sqlite:
                 session.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
             yield session

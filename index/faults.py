@@ -16,6 +16,8 @@ _SQLITE: dict[int, type[DatabaseBusy | DatabaseFull | DatabaseUnavailable]] = {
     sqlite3.SQLITE_IOERR: DatabaseFull,
     sqlite3.SQLITE_CANTOPEN: DatabaseUnavailable,
     sqlite3.SQLITE_READONLY: DatabaseUnavailable,
+    sqlite3.SQLITE_NOTADB: DatabaseUnavailable,
+    sqlite3.SQLITE_CORRUPT: DatabaseUnavailable,
 }
 
 _POSTGRESQL_BUSY = (

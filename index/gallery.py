@@ -34,6 +34,8 @@ from index.replay import Replay, VectorCodec
 from index.tables import GalleryChangeRow, ModelRow, SubjectRow, TemplateRow
 from index.vectors import distances
 
+__all__ = ["EnrolledTemplate", "ErasureReceipt", "Gallery", "Nearest"]
+
 
 class Gallery:
     """All templates of one model; safe to use from many threads, and from many processes on one database."""

@@ -106,6 +106,7 @@ class VectorIndex:
 
         The vector itself is overwritten, and no search that begins now can return it.
         """
+        numbers = np.unique(numbers)
         with self._writing:
             segments = [_without(segment, numbers) for segment in self._segments]
             gone = sum(new.removed - old.removed for new, old in zip(segments, self._segments, strict=True))

@@ -1,6 +1,7 @@
 """Databases to test with: SQLite in a file, and a real PostgreSQL that is started once per session."""
 
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ import psycopg
 import pytest
 
 from index.database import Database
+
+OpenDatabase = Callable[..., Database]
 
 KINDS = ("sqlite", "postgresql")
 
@@ -50,30 +53,53 @@ def _forgo_durability(server: Any) -> None:
         connection.execute("SELECT pg_reload_conf()")
 
 
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/invigil.db"
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the tables and nothing in them; copying it is quicker than migrating again."""
+    path = tmp_path_factory.mktemp("migrated") / "invigil.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql_server: Any) -> str:
+    """The name of a database with the tables and nothing in them."""
+    name = "migrated"
+    _create_database(postgresql_server, name, template="template0")
+    _migrate(postgresql_server.get_uri(database=name))
+    return name
+
+
+@pytest.fixture(params=KINDS)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without any table; a test that asks for it runs on both kinds."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/empty.db"
+    else:
+        yield from _own_database(request.getfixturevalue("postgresql_server"), template="template0")
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: Any) -> Iterator[str]:
-    """The address of a new, empty database on the session's server."""
-    name = f"test_{uuid4().hex}"
-    with psycopg.connect(postgresql_server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        yield postgresql_server.get_uri(database=name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    """A SQLite database with its tables."""
+    return f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path)}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: Any, migrated_postgresql: str) -> Iterator[str]:
+    """A PostgreSQL database with its tables."""
+    yield from _own_database(postgresql_server, template=migrated_postgresql)
 
 
 @pytest.fixture(params=KINDS)
 def database_url(request: pytest.FixtureRequest) -> str:
-    """An empty database of each kind; a test that asks for it runs on both."""
+    """A database with its tables; a test that asks for it runs on both kinds."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 
 
 @pytest.fixture
-def open_database() -> Iterator[Callable[[str], Database]]:
+def open_database() -> Iterator[OpenDatabase]:
     """Open as many `Database`s as a test needs; all are closed after it."""
     opened: list[Database] = []
 
@@ -87,8 +113,25 @@ def open_database() -> Iterator[Callable[[str], Database]]:
 
 
 @pytest.fixture
-def database(database_url: str, open_database: Callable[[str], Database]) -> Database:
-    """A database of each kind with its tables."""
-    opened = open_database(database_url)
-    opened.upgrade()
-    return opened
+def database(database_url: str, open_database: OpenDatabase) -> Database:
+    """An open database with its tables."""
+    return open_database(database_url)
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    database.upgrade()
+    database.close()
+
+
+def _own_database(server: Any, template: str) -> Iterator[str]:
+    name = f"test_{uuid4().hex}"
+    _create_database(server, name, template)
+    yield server.get_uri(database=name)
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _create_database(server: Any, name: str, template: str) -> None:
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")

@@ -1,0 +1,105 @@
+"""Templates at rest: unreadable without the key, and bound to their row."""
+
+import base64
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+from made_templates import add_subject, enrol, made_template, open_gallery
+from sqlalchemy import select, update
+
+from index.cipher import TemplateCipher
+from index.database import Database
+from index.errors import KeyInvalid, TemplateUnreadable
+from index.tables import TemplateRow
+
+KEY = bytes(range(32))
+
+
+def test_a_key_is_read_as_hexadecimal_and_as_base64() -> None:
+    texts = [KEY.hex(), base64.b64encode(KEY).decode(), base64.urlsafe_b64encode(KEY).decode().rstrip("=")]
+
+    assert {TemplateCipher.from_text(f" {text}\n").key_id for text in texts} == {TemplateCipher(KEY).key_id}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "secret", "00" * 31, "zz" * 32, base64.b64encode(KEY[:16]).decode(), "ü" * 44]
+)
+def test_what_is_no_key_is_refused_without_being_shown(text: str) -> None:
+    with pytest.raises(KeyInvalid) as refused:
+        TemplateCipher.from_text(text)
+
+    assert not text or text not in str(refused.value)
+
+
+def test_what_is_sealed_opens_only_under_its_own_template_and_unchanged() -> None:
+    cipher, template_id = TemplateCipher(KEY), uuid4()
+    sealed = cipher.seal(template_id, b"a vector")
+
+    assert cipher.open(template_id, sealed) == b"a vector"
+    attempts: list[Callable[[], object]] = [
+        lambda: cipher.open(uuid4(), sealed),
+        lambda: cipher.open(template_id, sealed[:-1] + bytes([sealed[-1] ^ 1])),
+        lambda: cipher.open(template_id, sealed[:5]),
+        lambda: TemplateCipher(KEY[::-1]).open(template_id, sealed),
+    ]
+    for attempt in attempts:
+        with pytest.raises(TemplateUnreadable):
+            attempt()
+
+
+def test_the_same_vector_is_never_sealed_alike() -> None:
+    cipher, template_id = TemplateCipher(KEY), uuid4()
+
+    assert cipher.seal(template_id, b"a vector") != cipher.seal(template_id, b"a vector")
+
+
+def test_an_encrypted_gallery_finds_and_verifies_and_its_rows_show_nothing(database: Database) -> None:
+    gallery = open_gallery(database, cipher=TemplateCipher(KEY))
+    ana = add_subject(database)
+
+    enrol(gallery, ana, made_template(1))
+
+    late = open_gallery(database, cipher=TemplateCipher(KEY))
+    assert late.nearest(made_template(1), 1, max_d=0.1)[0].subject_id == ana
+    assert late.distance_to(ana, made_template(1)).d == 0.0
+    with database.read() as session:
+        stored = session.scalars(select(TemplateRow.vector)).one()
+    assert made_template(1).vector.tobytes()[:8] not in stored
+
+
+def test_a_wrong_or_missing_key_is_named_and_not_taken_for_nobody(database: Database) -> None:
+    right = TemplateCipher(KEY)
+    gallery = open_gallery(database, cipher=right)
+    enrol(gallery, add_subject(database), made_template(1))
+
+    for cipher in (None, TemplateCipher(KEY[::-1])):
+        late = open_gallery(database, cipher=cipher)
+        with pytest.raises(TemplateUnreadable, match=right.key_id):
+            late.catch_up()
+        with pytest.raises(TemplateUnreadable):
+            late.nearest(made_template(1), 1, max_d=4.0)
+
+
+def test_a_row_that_was_given_another_ones_bytes_is_unreadable(database: Database) -> None:
+    gallery = open_gallery(database, cipher=TemplateCipher(KEY))
+    ana, ben = add_subject(database), add_subject(database)
+    enrol(gallery, ana, made_template(1))
+    enrol(gallery, ben, made_template(2))
+
+    with database.write() as session:
+        stolen = session.scalars(select(TemplateRow.vector).where(TemplateRow.subject_id == ana)).one()
+        session.execute(update(TemplateRow).where(TemplateRow.subject_id == ben).values(vector=stolen))
+
+    with pytest.raises(TemplateUnreadable):
+        gallery.distance_to(ben, made_template(1))
+
+
+def test_rows_from_before_there_was_a_key_stay_readable(database: Database) -> None:
+    ana, ben = add_subject(database), add_subject(database)
+    enrol(open_gallery(database), ana, made_template(1))
+
+    gallery = open_gallery(database, cipher=TemplateCipher(KEY))
+    enrol(gallery, ben, made_template(2))
+
+    assert [gallery.nearest(made_template(p), 1, max_d=0.1)[0].subject_id for p in (1, 2)] == [ana, ben]
