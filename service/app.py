@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -10,13 +11,19 @@ from fastapi.routing import APIRoute
 from index.errors import DatabaseError
 from service.api import (
     audit_events,
+    checkins,
     compare,
+    exams,
     health,
     keys,
+    live,
     metrics,
     models,
     quality,
+    reports,
+    roster,
     search,
+    sessions,
     subjects,
     templates,
     verify,
@@ -41,9 +48,25 @@ RESOURCES = (
     models,
     keys,
     audit_events,
+    exams,
+    sessions,
+    roster,
+    checkins,
+    live,
+    reports,
     health,
     metrics,
 )
+
+
+class Application(FastAPI):
+    """FastAPI, with problem documents in its OpenAPI document."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, made when it is first asked for."""
+        if self.openapi_schema is None:
+            super().openapi()["components"]["schemas"].update(problem_schemas())
+        return super().openapi()
 
 
 def from_environment() -> FastAPI:
@@ -63,7 +86,7 @@ def create_app(parts: Parts) -> FastAPI:
 
 def describe_app() -> FastAPI:
     """Every route and every answer to an error; enough for its OpenAPI document, not to serve."""
-    app = FastAPI(
+    app = Application(
         title="Invigil",
         version="1",
         summary="Self-hosted face verification for exam check-in, with error rates you can see.",
@@ -79,7 +102,6 @@ def describe_app() -> FastAPI:
     for resource in RESOURCES:
         app.include_router(resource.router)
     pages.mount(app)
-    app.openapi()["components"]["schemas"].update(problem_schemas())
     return app
 
 

@@ -56,21 +56,23 @@ def declared_bytes(headers: Headers) -> int:
     return int(declared) if declared.isdecimal() and declared.isascii() else 0
 
 
-async def read_body(request: Request, limit_bytes: int, seconds: float) -> bytes:
-    """The whole body of a request that brings pictures.
+async def read_body(
+    request: Request, limit_bytes: int, seconds: float, error: type[BodyTooLarge] = UploadTooLarge
+) -> bytes:
+    """The whole body of a request that brings pictures, or another large document.
 
     Raises:
-        UploadTooLarge: If it has more than `limit_bytes`.
+        BodyTooLarge: As `error` says, if it has more than `limit_bytes`.
         UploadTooSlow: If it has not arrived after `seconds`.
     """
     request.state.bound.limit_bytes = limit_bytes
-    request.state.bound.error = UploadTooLarge
+    request.state.bound.error = error
     try:
         async with asyncio.timeout(seconds):
             return await request.body()
-    except TimeoutError as error:
-        raise UploadTooSlow(seconds) from error
-    except ClientDisconnect as error:
+    except TimeoutError as late:
+        raise UploadTooSlow(seconds) from late
+    except ClientDisconnect as gone:
         raise InvalidRequest(
             "/body", "disconnected", "The client went away before the body was read."
-        ) from error
+        ) from gone

@@ -15,6 +15,8 @@ from service.access.idempotency import Idempotency
 from service.access.keys import Keys
 from service.decision import Policy
 from service.errors import StartRefused
+from service.exams.desk import Desk
+from service.exams.live import Live
 from service.logs import log
 from service.metrics import Metrics
 from service.pictures import PictureWork
@@ -45,6 +47,8 @@ class Parts:
     policy: Policy
     duplicate_fmr: float
     duplicate_d: float
+    desk: Desk
+    live: Live
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -67,8 +71,10 @@ class Parts:
         database.require_current()
         subjects, models = Subjects(database), Models(database)
         require_active(embedder, models, subjects)
-        gallery = Gallery(database, model_id=embedder.model_id, dim=embedder.dim, cipher=cipher_of(settings))
+        cipher = cipher_of(settings)
+        gallery = Gallery(database, model_id=embedder.model_id, dim=embedder.dim, cipher=cipher)
         gallery.catch_up()
+        desk = Desk(database, embedder, gallery, policy, cipher)
         return cls(
             settings=settings,
             database=database,
@@ -83,6 +89,8 @@ class Parts:
             policy=policy,
             duplicate_fmr=duplicate_fmr,
             duplicate_d=policy.calibration.threshold(duplicate_fmr),
+            desk=desk,
+            live=Live(desk),
         )
 
     def watch(self) -> None:
@@ -98,6 +106,7 @@ class Parts:
 
     def close(self) -> None:
         """Finish what is running, then let go of everything."""
+        self.live.close()
         self.pictures.close()
         self.keys.close()
         self.database.close()

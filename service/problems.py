@@ -15,6 +15,7 @@ from index import errors as index
 from service import errors as service
 from service.access.callers import Caller
 from service.access.scopes import Scope
+from service.exams import errors as exams
 from service.logs import log
 
 PROBLEM_JSON = "application/problem+json"
@@ -47,6 +48,15 @@ STATUSES: dict[type[Exception], int] = {
     service.IdempotencyConflict: 409,
     service.IdempotencyPending: 409,
     service.Unavailable: 503,
+    exams.ExamNotFound: 404,
+    exams.CheckinNotFound: 404,
+    exams.ThumbnailNotFound: 404,
+    exams.ExamInvalid: 422,
+    exams.RetentionRunning: 409,
+    exams.RosterError: 422,
+    exams.CheckinRefused: 409,
+    exams.AlreadyDecided: 409,
+    exams.OverrideError: 422,
 }
 """The nearest class in an error's ancestry counts; an error that is not here is a fault of ours: 500."""
 
@@ -117,6 +127,12 @@ def members_of(error: Exception, caller: Caller | None) -> dict[str, Any]:
             return {"parts": parts}
         case service.Forbidden():
             return {"missing_scopes": [str(scope) for scope in error.missing]}
+        case exams.ExamInvalid(field=field):
+            return {"errors": [{"pointer": f"/body/{field}", "code": "invalid", "detail": str(error)}]}
+        case exams.RosterRefused():
+            return {"report": error.report.model_dump(mode="json")}
+        case exams.ExamError():
+            return dict(error.members)
         case _:
             return {}
 
@@ -261,7 +277,7 @@ def problem_schemas() -> dict[str, Any]:
 
 def answer_problems(app: FastAPI) -> None:
     """Let every error leave as problem+json."""
-    for kind in (embedding.EmbeddingError, index.GalleryError, service.ServiceError):
+    for kind in (embedding.EmbeddingError, index.GalleryError, service.ServiceError, exams.ExamError):
         app.add_exception_handler(kind, on_error)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_router)

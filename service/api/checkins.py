@@ -1,0 +1,220 @@
+"""/v1/sessions/{session_id}/checkins and what follows a check-in: documents, overrides, kept pictures."""
+
+from datetime import UTC
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from starlette.responses import Response
+
+from service.access.callers import Caller
+from service.access.idempotency import Answer
+from service.access.scopes import Scope
+from service.api.answers import answer
+from service.api.cursors import write_cursor
+from service.api.exams import Staff, origin_of
+from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, form_schema, needs, on_pictures
+from service.api.keys import read_id
+from service.decision import Decision, StageTimes
+from service.exams.checkins import Result, check_in, checkins_page, find_checkin
+from service.exams.documents import Checkin, Override, Verdict
+from service.exams.door import Arrival
+from service.exams.identifications import IdentificationTerms, identify
+from service.exams.overrides import OverrideTerms, override
+from service.exams.thumbnails import open_thumbnail
+from service.uploads import Form
+
+router = APIRouter(prefix="/v1", tags=["check-in"])
+Door = Annotated[Caller, needs(Scope.CHECKIN)]
+Invigilator = Annotated[Caller, needs(Scope.OVERRIDE)]
+Viewer = Annotated[Caller, needs(Scope.OVERRIDE, Scope.AUDIT_READ)]
+
+FIELDS: dict[str, Any] = {
+    "candidate": {
+        "type": "string",
+        "maxLength": 255,
+        "description": "external id; left out: search the roster",
+    },
+    "seat": {"type": "string", "maxLength": 64, "description": "where the roster gives none"},
+    "kiosk": {"type": "string", "maxLength": 64, "description": "which kiosk, in your own words"},
+    "client_time": {
+        "type": "string",
+        "format": "date-time",
+        "description": "recorded; the server's clock decides",
+    },
+}
+
+
+class ArrivalFields(BaseModel):
+    """The text fields of a check-in; an empty one is as good as none."""
+
+    candidate: str | None = Field(default=None, max_length=255)
+    seat: str | None = Field(default=None, max_length=64)
+    kiosk: str | None = Field(default=None, max_length=64)
+    client_time: AwareDatetime | None = None
+
+
+class Attempts(BaseModel):
+    """How many photographs of this candidate were taken, of how many that are allowed."""
+
+    made: int
+    allowed: int
+
+
+class CheckedIn(BaseModel):
+    """An attempt that was recorded."""
+
+    checkin: Checkin
+    decision: Decision
+    attempts: Attempts
+
+
+class Identified(BaseModel):
+    """A candidate who was let in by a document."""
+
+    checkin: Checkin
+
+
+class Overridden(BaseModel):
+    """An override that was recorded, and the attempt as it counts now."""
+
+    override: Override
+    checkin: Checkin
+
+
+class CheckinList(BaseModel):
+    """One page of attempts, newest first."""
+
+    items: list[Checkin]
+    next_cursor: str | None
+
+
+@router.post(
+    "/sessions/{session_id}/checkins",
+    status_code=201,
+    response_model=CheckedIn,
+    openapi_extra=form_schema(("image",), FIELDS),
+)
+async def check_in_candidate(
+    request: Request, parts: PartsHere, caller: Door, session_id: UUID, once: OnceHere
+) -> Response:
+    """One photograph decides: admitted, or referred to the invigilator. Nobody is refused by a machine."""
+    caller.require_session(session_id)
+
+    def work(form: Form, checkin_id: UUID) -> Answer:
+        arrival = arrival_of(session_id, form)
+        origin = origin_of(request, caller)
+        result = check_in(parts.desk, arrival, form.images["image"], origin, checkin_id)
+        parts.metrics.decided("checkin", str(result.checkin.decision))
+        return answer(document(result, caller), 201, subject_id=result.checkin.subject_id)
+
+    return await on_pictures(request, parts, once, ("image",), work, tuple(FIELDS))
+
+
+@router.post("/sessions/{session_id}/identifications", status_code=201, response_model=Identified)
+def identify_candidate(
+    request: Request,
+    parts: PartsHere,
+    caller: Invigilator,
+    session_id: UUID,
+    terms: IdentificationTerms,
+    once: OnceHere,
+) -> Response:
+    """Let a candidate in by a document: no photograph, the same standing."""
+
+    def work(checkin_id: UUID) -> Answer:
+        made = identify(parts.desk, session_id, terms, origin_of(request, caller), checkin_id)
+        return answer(Identified(checkin=made), 201, subject_id=made.subject_id)
+
+    return once.run([terms.model_dump_json().encode()], work)
+
+
+@router.get("/sessions/{session_id}/checkins", response_model=CheckinList)
+def list_checkins(
+    parts: PartsHere,
+    caller: Staff,
+    session_id: UUID,
+    outcome: Annotated[Verdict | None, Query(description="of the attempt itself, before overrides")] = None,
+    external_id: Annotated[str | None, Query(max_length=255)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> CheckinList:
+    """The attempts of a session, newest first."""
+    found = checkins_page(parts.desk, session_id, limit + 1, read_id(cursor), outcome, external_id)
+    items = found[:limit]
+    more = len(found) > limit
+    return CheckinList(items=items, next_cursor=write_cursor(str(items[-1].id)) if more else None)
+
+
+@router.get("/checkins/{checkin_id}", response_model=Checkin)
+def show_checkin(parts: PartsHere, caller: Staff, checkin_id: UUID) -> Checkin:
+    """One attempt with all that its decision rests on."""
+    return find_checkin(parts.desk, checkin_id)
+
+
+@router.get(
+    "/checkins/{checkin_id}/thumbnail",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}, "description": "The kept picture."}},
+)
+def show_thumbnail(request: Request, parts: PartsHere, caller: Viewer, checkin_id: UUID) -> Response:
+    """The small picture of an attempt, where the exam keeps them; that it was looked at is recorded."""
+    picture = open_thumbnail(parts.desk, checkin_id, origin_of(request, caller))
+    return Response(picture, headers={"cache-control": "no-store"}, media_type="image/jpeg")
+
+
+@router.post("/checkins/{checkin_id}/override", status_code=201, response_model=Overridden)
+def override_checkin(
+    request: Request,
+    parts: PartsHere,
+    caller: Invigilator,
+    checkin_id: UUID,
+    terms: OverrideTerms,
+    once: OnceHere,
+) -> Response:
+    """Settle an attempt, or correct how it was settled, with a reason. The attempt itself never changes."""
+
+    def work(override_id: UUID) -> Answer:
+        origin = origin_of(request, caller)
+        made, checkin = override(parts.desk, checkin_id, terms, origin, override_id)
+        return answer(Overridden(override=made, checkin=checkin), 201, subject_id=checkin.subject_id)
+
+    return once.run([terms.model_dump_json().encode()], work)
+
+
+def arrival_of(session_id: UUID, form: Form) -> Arrival:
+    """Who stands at the door, from the text fields of the form.
+
+    Raises:
+        RequestValidationError: Naming the field.
+    """
+    given = {name: text.strip() for name, text in form.fields.items() if text.strip()}
+    try:
+        fields = ArrivalFields.model_validate(given)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from error
+    client_time = fields.client_time.astimezone(UTC) if fields.client_time else None
+    return Arrival(session_id, fields.candidate, fields.seat, fields.kiosk, client_time)
+
+
+def document(result: Result, caller: Caller) -> CheckedIn:
+    """The answer to a check-in. A kiosk's screen is public: it hears of a conflict, not with whom."""
+    checkin = result.checkin
+    decision = decision_of(checkin)
+    if caller.session_id is not None:
+        checkin = checkin.model_copy(update={"conflicts": []})
+    attempts = Attempts(made=result.attempts_made, allowed=result.attempts_allowed)
+    return CheckedIn(checkin=checkin, decision=decision, attempts=attempts)
+
+
+def decision_of(checkin: Checkin) -> Decision:
+    """The comparison behind an attempt, in the form that every decision has."""
+    return Decision.model_validate(
+        {
+            **{name: getattr(checkin, name) for name in Decision.model_fields if hasattr(checkin, name)},
+            "timings_ms": StageTimes(**(checkin.timings_ms or {})),
+        }
+    )

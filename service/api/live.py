@@ -1,0 +1,73 @@
+"""/v1/sessions/{session_id}/live: the board of a session, as server-sent events."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header
+from starlette.responses import Response, StreamingResponse
+
+from service.api.exams import Staff
+from service.api.inputs import PartsHere
+from service.exams.desk import Desk
+from service.exams.feed import FeedEvent, closed_event, missed
+from service.exams.sessions import find_session
+from service.parts import Parts
+
+router = APIRouter(prefix="/v1/sessions/{session_id}/live", tags=["check-in"])
+
+HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
+"""A proxy that collects an answer before it passes it on would keep the board dark."""
+
+RETRY_MS = 2_000
+LastEventId = Annotated[
+    str | None, Header(alias="Last-Event-ID", max_length=20, description="goes on behind this message")
+]
+
+
+@router.get(
+    "",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "content": {"text/event-stream": {}},
+            "description": "snapshot, then one message for each change",
+        },
+        204: {"description": "the session is closed and nothing was missed"},
+    },
+)
+async def follow_session(
+    parts: PartsHere, caller: Staff, session_id: UUID, last_event_id: LastEventId = None
+) -> Response:
+    """The board, then `checkin`, `override`, `declined`, `roster`, `session`, at last `closed`."""
+    after_seq = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None
+    if await asyncio.to_thread(is_over, parts.desk, session_id, after_seq):
+        return Response(status_code=204)
+    return StreamingResponse(
+        stream(parts, session_id, after_seq), media_type="text/event-stream", headers=HEADERS
+    )
+
+
+def is_over(desk: Desk, session_id: UUID, after_seq: int | None) -> bool:
+    """Whether a viewer who comes back has seen everything there will ever be.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+    """
+    find_session(desk, session_id)
+    if after_seq is None or closed_event(desk, session_id) is None:
+        return False
+    return missed(desk, session_id, after_seq) == []
+
+
+async def stream(parts: Parts, session_id: UUID, after_seq: int | None) -> AsyncIterator[str]:
+    """The messages in the form of the HTML standard, section 9.2."""
+    yield f"retry: {RETRY_MS}\n\n"
+    async for event in parts.live.follow(session_id, after_seq):
+        yield ": heartbeat\n\n" if event is None else message_of(event)
+
+
+def message_of(event: FeedEvent) -> str:
+    """One message; its data is JSON and so holds no line break."""
+    return f"id: {event.seq}\nevent: {event.kind}\ndata: {event.data}\n\n"

@@ -1,0 +1,124 @@
+"""/v1/exams/{exam_id}/sessions and /v1/sessions: rooms and windows, and the keys of their kiosks."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from index.tables import utc_now
+from service.access.callers import Caller
+from service.access.idempotency import Answer
+from service.access.scopes import Scope
+from service.api.answers import answer
+from service.api.cursors import write_cursor
+from service.api.exams import Staff, Writer, origin_of
+from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
+from service.api.keys import read_id
+from service.exams import sessions
+from service.exams.documents import Session
+from service.exams.errors import SessionClosed
+from service.exams.readiness import Readiness, readiness
+from service.exams.terms import SessionChanges, SessionTerms
+
+router = APIRouter(prefix="/v1", tags=["sessions"])
+Anybody = Annotated[Caller, needs(Scope.EXAMS_WRITE, Scope.OVERRIDE, Scope.AUDIT_READ, Scope.CHECKIN)]
+
+
+class SessionList(BaseModel):
+    """One page of sessions in the order they were made."""
+
+    items: list[Session]
+    next_cursor: str | None
+
+
+class NewKioskKey(BaseModel):
+    """What is asked of a kiosk's key."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(default="kiosk", min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
+
+
+class KioskKey(BaseModel):
+    """A kiosk's key: it opens one session, until it closes. The text cannot be shown again."""
+
+    id: UUID
+    name: str
+    session_id: UUID
+    expires_at: datetime
+    key: str
+
+
+@router.post("/exams/{exam_id}/sessions", status_code=201, response_model=Session)
+def create_session(
+    request: Request, parts: PartsHere, caller: Writer, exam_id: UUID, terms: SessionTerms, once: OnceHere
+) -> Response:
+    """Make a session: one room, one window of time."""
+
+    def work(session_id: UUID) -> Answer:
+        made = sessions.create_session(parts.desk, exam_id, terms, origin_of(request, caller), session_id)
+        return answer(made, 201)
+
+    return once.run([terms.model_dump_json().encode()], work)
+
+
+@router.get("/exams/{exam_id}/sessions", response_model=SessionList)
+def list_sessions(
+    parts: PartsHere, caller: Staff, exam_id: UUID, limit: Limit = 50, cursor: Cursor = None
+) -> SessionList:
+    """The sessions of an exam."""
+    found = sessions.sessions_page(parts.desk, exam_id, limit + 1, read_id(cursor))
+    items = found[:limit]
+    more = len(found) > limit
+    return SessionList(items=items, next_cursor=write_cursor(str(items[-1].id)) if more else None)
+
+
+@router.get("/sessions/{session_id}", response_model=Session)
+def show_session(parts: PartsHere, caller: Anybody, session_id: UUID) -> Session:
+    """One session with the rates in force and the server's clock."""
+    caller.require_session(session_id)
+    return sessions.find_session(parts.desk, session_id)
+
+
+@router.patch("/sessions/{session_id}", response_model=Session)
+def change_session(
+    request: Request, parts: PartsHere, caller: Writer, session_id: UUID, changes: SessionChanges
+) -> Session:
+    """Change a session; the keys of its kiosks follow its window."""
+    return sessions.change_session(parts.desk, session_id, changes, origin_of(request, caller))
+
+
+@router.get("/sessions/{session_id}/readiness", response_model=Readiness)
+def show_readiness(parts: PartsHere, caller: Staff, session_id: UUID) -> Readiness:
+    """Who cannot be verified and why, and which candidates look alike."""
+    return readiness(parts.desk, session_id)
+
+
+@router.post("/sessions/{session_id}/kiosk-keys", status_code=201, response_model=KioskKey)
+def create_kiosk_key(
+    request: Request, parts: PartsHere, caller: Writer, session_id: UUID, new: NewKioskKey, once: OnceHere
+) -> Response:
+    """Make a key that can do nothing but check people in to this session, until it closes."""
+
+    def work(key_id: UUID) -> Answer:
+        session = sessions.find_session(parts.desk, session_id)
+        if session.state == "closed":
+            raise SessionClosed(session.opens_at, session.closes_at, utc_now())
+        facts, text = parts.keys.create(
+            new.name,
+            [Scope.CHECKIN],
+            actor=caller.actor,
+            key_id=key_id,
+            session_id=session_id,
+            expires_at=session.closes_at,
+            request_id=request.state.request_id,
+        )
+        made = KioskKey(
+            id=facts.id, name=facts.name, session_id=session_id, expires_at=session.closes_at, key=text
+        )
+        return answer(made, 201)
+
+    return once.run([new.model_dump_json().encode()], work)

@@ -1,0 +1,172 @@
+"""What the exam domain returns, in the shape in which it leaves."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from service.decision import CalibrationFacts, FalseMatchRates, Outcome, Quality, Thresholds
+
+
+class Verdict(StrEnum):
+    """What became of an attempt."""
+
+    ADMITTED = "admitted"
+    REFERRED = "referred"
+    REFUSED = "refused"
+    IDENTIFIED_MANUALLY = "identified_manually"
+
+
+Status = Literal["expected", "admitted", "referred", "refused", "identified_manually"]
+
+
+class ReasonCode(BaseModel):
+    """One reason that an exam accepts for an override."""
+
+    code: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    label: str = Field(min_length=1, max_length=255)
+
+
+class Exam(BaseModel):
+    """An exam with the rules for all its sessions; the rates are those in force."""
+
+    id: UUID
+    name: str
+    reference: str | None
+    starts_at: datetime
+    ends_at: datetime
+    match_fmr: float
+    refer_fmr: float
+    attempts_allowed: int
+    reason_codes: list[ReasonCode]
+    keep_probe_thumbnails: bool
+    thumbnail_retention_days: int
+    appeal_ends_at: datetime
+    retention_days: int | None
+    created_at: datetime
+    purged_at: datetime | None
+
+
+class Session(BaseModel):
+    """One room and one window; the rates and attempts are those in force."""
+
+    id: UUID
+    exam_id: UUID
+    exam_name: str
+    room: str
+    opens_at: datetime
+    closes_at: datetime
+    state: Literal["upcoming", "open", "closed"]
+    match_fmr: float
+    refer_fmr: float
+    attempts_allowed: int
+    candidates: int
+    reason_codes: list[ReasonCode]
+    server_time: datetime
+    created_at: datetime
+
+
+class Counts(BaseModel):
+    """How a session stands. They stay when its rows are purged."""
+
+    candidates: int = 0
+    expected: int = 0
+    admitted: int = 0
+    identified_manually: int = 0
+    referred: int = 0
+    refused: int = 0
+    attempts: int = Field(default=0, description="photographs taken, also of people nobody recognised")
+    overrides: int = 0
+
+
+class Flags(BaseModel):
+    """What the invigilator should know about a candidate."""
+
+    manual_identification: bool = Field(description="agreed: identified by a document, no photograph is used")
+    twin: bool
+    accommodation: str | None
+
+
+class Person(BaseModel):
+    """A candidate in few words."""
+
+    external_id: str
+    display_name: str | None
+    seat: str | None
+
+
+class Candidate(Person):
+    """A roster entry and how it stands."""
+
+    entry_id: UUID
+    subject_id: UUID | None
+    flags: Flags
+    status: Status
+    status_at: datetime | None
+    checkin_id: UUID | None = Field(description="the attempt that the status rests on")
+    attempts: int
+
+
+class Conflict(Person):
+    """Another candidate of the exam whose face is this near to the probe."""
+
+    session_id: UUID
+    d: float
+    checked_in_at: datetime | None
+
+
+class Override(BaseModel):
+    """A person's decision about an attempt."""
+
+    id: UUID
+    checkin_id: UUID
+    outcome: Verdict
+    previous_outcome: Verdict
+    reason_code: str
+    note: str | None
+    actor: str
+    operator: str | None
+    created_at: datetime
+
+
+class Checkin(BaseModel):
+    """One attempt with everything its decision rests on, and the overrides that followed."""
+
+    id: UUID
+    exam_id: UUID
+    session_id: UUID
+    entry_id: UUID | None
+    subject_id: UUID | None
+    external_id: str | None
+    display_name: str | None
+    seat: str | None
+    mode: Literal["claimed", "search", "manual"]
+    attempt: int | None
+    outcome: Verdict
+    effective_outcome: Verdict = Field(description="the newest override's outcome, or this row's own")
+    decision: Outcome | None
+    reasons: list[str]
+    conflicts: list[Conflict]
+    d: float | None
+    threshold: Thresholds | None
+    fmr: FalseMatchRates | None
+    template_id: UUID | None
+    probe_quality: Quality | None
+    model_id: str | None
+    calibration: CalibrationFacts | None
+    timings_ms: dict[str, Any] | None
+    document_type: str | None
+    note: str | None
+    actor: str
+    operator: str | None
+    kiosk: str | None
+    client_time: datetime | None
+    clock_skew_s: float | None = Field(
+        description="the client's clock less the server's; the server's decides"
+    )
+    created_at: datetime
+    request_id: str | None
+    has_thumbnail: bool
+    overrides: list[Override]

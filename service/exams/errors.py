@@ -1,0 +1,231 @@
+"""What the exam domain refuses.
+
+    ExamError
+    ├── ExamNotFound                     exam_not_found
+    ├── CheckinNotFound                  checkin_not_found
+    ├── ThumbnailNotFound                thumbnail_not_found
+    ├── ExamInvalid                      validation_failed           a field makes no sense
+    ├── RetentionRunning                 retention_running           the exam's rows are still owed
+    ├── RosterError
+    │   ├── RosterUnreadable             roster_unreadable           not a roster; says where
+    │   └── RosterRefused                roster_refused              a roster with findings that stop it
+    ├── CheckinRefused
+    │   ├── SessionClosed                session_closed              outside the session's window
+    │   ├── NotOnRoster                  not_on_roster
+    │   ├── AlreadyCheckedIn             already_checked_in          says when, and at which seat
+    │   ├── CandidateRefused             candidate_refused           a person refused, a person corrects
+    │   ├── AttemptsExhausted            attempts_exhausted
+    │   ├── NothingToCompare             no_template                 nobody to compare the photograph with
+    │   └── ManualIdentificationAgreed   manual_identification_agreed  no face of this candidate is looked at
+    └── OverrideError
+        ├── CandidateNeeded              candidate_needed            nobody is named
+        ├── ReasonCodeUnknown            reason_code_unknown
+        └── AlreadyDecided               already_decided             the attempt has this outcome
+
+An unknown session is `service.errors.SessionNotFound`. HTTP statuses are in `service/problems.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel
+
+
+class ExamError(Exception):
+    """Base of everything this package raises on purpose.
+
+    `members` is what the error knows beyond its sentence, ready for JSON.
+    """
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, message: str, **members: Any) -> None:
+        super().__init__(message)
+        self.members: Mapping[str, Any] = members
+
+
+class ExamNotFound(ExamError):
+    """There is no such exam."""
+
+    code = "exam_not_found"
+
+    def __init__(self, exam_id: UUID) -> None:
+        super().__init__(f"There is no exam {exam_id}.")
+
+
+class CheckinNotFound(ExamError):
+    """There is no such check-in."""
+
+    code = "checkin_not_found"
+
+    def __init__(self, checkin_id: UUID) -> None:
+        super().__init__(f"There is no check-in {checkin_id}.")
+
+
+class ThumbnailNotFound(ExamError):
+    """No picture was kept of this check-in, or no longer."""
+
+    code = "thumbnail_not_found"
+
+    def __init__(self, checkin_id: UUID) -> None:
+        super().__init__(f"No picture is kept of check-in {checkin_id}.")
+
+
+class ExamInvalid(ExamError):
+    """A field of an exam, a session or an override makes no sense."""
+
+    code = "validation_failed"
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}.")
+        self.field = field
+
+
+class RetentionRunning(ExamError):
+    """The exam's rows must not go yet."""
+
+    code = "retention_running"
+
+    def __init__(self, due_at: datetime | None) -> None:
+        until = (
+            f"until {due_at:%Y-%m-%d %H:%M} UTC" if due_at else "for as long as nobody sets retention_days"
+        )
+        super().__init__(f"The exam is kept {until}.", due_at=due_at.isoformat() if due_at else None)
+
+
+class RosterError(ExamError):
+    """A roster cannot be imported; nothing of it was."""
+
+
+class RosterUnreadable(RosterError):
+    """The file is not a roster. `row` counts lines of candidates from 1; the header is row 0."""
+
+    code = "roster_unreadable"
+
+    def __init__(self, reason: str, *, row: int | None = None, column: str | None = None) -> None:
+        place = ", ".join(
+            part for part in (f"row {row}" if row else "", f"column {column}" if column else "") if part
+        )
+        super().__init__(f"{place}: {reason}" if place else reason, row=row, column=column)
+
+
+class RosterRefused(RosterError):
+    """The roster was read, and findings in it stop the import. `report` lists them."""
+
+    code = "roster_refused"
+
+    def __init__(self, problems: int, report: BaseModel) -> None:
+        super().__init__(f"The roster was not imported: {problems} findings have to be settled first.")
+        self.report = report
+
+
+class CheckinRefused(ExamError):
+    """The check-in cannot take place; a person has to look at it."""
+
+
+class SessionClosed(CheckinRefused):
+    """The server's clock is outside the session's window."""
+
+    code = "session_closed"
+
+    def __init__(self, opens_at: datetime, closes_at: datetime, now: datetime) -> None:
+        state = "has not opened yet" if now < opens_at else "has closed"
+        super().__init__(
+            f"The session {state}.",
+            opens_at=opens_at.isoformat(),
+            closes_at=closes_at.isoformat(),
+            server_time=now.isoformat(),
+        )
+
+
+class NotOnRoster(CheckinRefused):
+    """The candidate is not expected in this session."""
+
+    code = "not_on_roster"
+
+    def __init__(self, external_id: str) -> None:
+        super().__init__(f"{external_id[:100]} is not on the roster of this session.")
+
+
+class AlreadyCheckedIn(CheckinRefused):
+    """The candidate has been let in before."""
+
+    code = "already_checked_in"
+
+    def __init__(self, checkin_id: UUID, at: datetime, seat: str | None) -> None:
+        where = f", seat {seat}" if seat else ""
+        super().__init__(
+            f"The candidate was checked in at {at:%Y-%m-%d %H:%M:%S} UTC{where}.",
+            checkin_id=str(checkin_id),
+            checked_in_at=at.isoformat(),
+            seat=seat,
+        )
+
+
+class CandidateRefused(CheckinRefused):
+    """An invigilator has refused the candidate; that does not reverse by another photograph."""
+
+    code = "candidate_refused"
+
+    def __init__(self, checkin_id: UUID) -> None:
+        super().__init__("An invigilator has refused this candidate.", checkin_id=str(checkin_id))
+
+
+class AttemptsExhausted(CheckinRefused):
+    """As many photographs were taken as are allowed."""
+
+    code = "attempts_exhausted"
+
+    def __init__(self, made: int, allowed: int) -> None:
+        super().__init__(f"{made} of {allowed} attempts are used.", made=made, allowed=allowed)
+
+
+class NothingToCompare(CheckinRefused):
+    """No template that the present model can read: of the candidate, or of anybody on the roster."""
+
+    code = "no_template"
+
+    def __init__(self, whose: str) -> None:
+        super().__init__(f"{whose} has no template to compare with; identify by a document.")
+
+
+class ManualIdentificationAgreed(CheckinRefused):
+    """It was agreed to identify this candidate by a document; the photograph is not looked at."""
+
+    code = "manual_identification_agreed"
+
+    def __init__(self) -> None:
+        super().__init__("It was agreed to identify this candidate by a document. No photograph is used.")
+
+
+class OverrideError(ExamError):
+    """The override cannot be recorded."""
+
+
+class CandidateNeeded(OverrideError):
+    """Somebody is to be admitted, and neither the attempt nor the override says who."""
+
+    code = "candidate_needed"
+
+    def __init__(self) -> None:
+        super().__init__("The attempt names no candidate; the override has to.")
+
+
+class ReasonCodeUnknown(OverrideError):
+    """The exam does not know this reason."""
+
+    code = "reason_code_unknown"
+
+    def __init__(self, reason_code: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"The exam has no reason code {reason_code[:100]!r}.", allowed=list(allowed))
+
+
+class AlreadyDecided(OverrideError):
+    """The attempt has this outcome already; a second row would say nothing."""
+
+    code = "already_decided"
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__(f"The outcome is {outcome} already.", outcome=outcome)

@@ -1,0 +1,131 @@
+"""Exams: the rules under which people are checked in."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session as OrmSession
+
+from index.ids import uuid7
+from index.tables import utc_now
+from service.exams.desk import Desk, Origin, policy_at
+from service.exams.documents import Exam, ReasonCode
+from service.exams.errors import ExamInvalid, ExamNotFound
+from service.exams.journal import note
+from service.exams.tables import ExamRow
+from service.exams.terms import ExamChanges, ExamTerms, columns_of, merged
+
+
+def create_exam(desk: Desk, terms: ExamTerms, origin: Origin, exam_id: UUID | None = None) -> Exam:
+    """Make an exam; the same `exam_id` again gives the exam that was made.
+
+    Raises:
+        ExamInvalid: If times or rates make no sense, or pictures are to be kept with no key to encrypt them.
+    """
+    check_exam(desk, terms)
+    with desk.database.write() as session:
+        row = session.get(ExamRow, exam_id) if exam_id else None
+        if row is None:
+            row = ExamRow(id=exam_id or uuid7(), created_at=utc_now(), **columns_of(terms))
+            session.add(row)
+            note(session, "exam.created", origin, exam_id=row.id)
+        return exam_document(desk, row)
+
+
+def change_exam(desk: Desk, exam_id: UUID, changes: ExamChanges, origin: Origin) -> Exam:
+    """Change what was given and leave the rest.
+
+    Raises:
+        ExamNotFound: If there is no such exam.
+        ExamInvalid: As `create_exam`.
+    """
+    with desk.database.write() as session:
+        row = exam_row(session, exam_id)
+        terms = merged(ExamTerms, row, changes)
+        check_exam(desk, terms)
+        for name, value in columns_of(terms).items():
+            setattr(row, name, value)
+        note(session, "exam.changed", origin, exam_id=row.id, fields=sorted(changes.model_fields_set))
+        return exam_document(desk, row)
+
+
+def find_exam(desk: Desk, exam_id: UUID) -> Exam:
+    """One exam.
+
+    Raises:
+        ExamNotFound: If there is no such exam.
+    """
+    with desk.database.read() as session:
+        return exam_document(desk, exam_row(session, exam_id))
+
+
+def exams_page(desk: Desk, limit: int, before: UUID | None = None) -> list[Exam]:
+    """Up to `limit` exams, newest first, from the one made before `before`."""
+    query = select(ExamRow).order_by(ExamRow.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(ExamRow.id < before)
+    with desk.database.read() as session:
+        return [exam_document(desk, row) for row in session.scalars(query)]
+
+
+def exam_row(session: OrmSession, exam_id: UUID) -> ExamRow:
+    """The exam's row.
+
+    Raises:
+        ExamNotFound: If there is none.
+    """
+    row = session.get(ExamRow, exam_id)
+    if row is None:
+        raise ExamNotFound(exam_id)
+    return row
+
+
+def check_exam(desk: Desk, terms: ExamTerms) -> None:
+    """Refuse an exam that could not be held.
+
+    Raises:
+        ExamInvalid: Naming the field.
+    """
+    check_window("ends_at", terms.starts_at, terms.ends_at)
+    policy_at(desk, terms.match_fmr, terms.refer_fmr)
+    if terms.appeal_ends_at is not None and terms.appeal_ends_at < terms.ends_at:
+        raise ExamInvalid("appeal_ends_at", "appeals cannot end before the exam")
+    codes = [reason.code for reason in terms.reason_codes]
+    if len(set(codes)) < len(codes):
+        raise ExamInvalid("reason_codes", "a code is there twice")
+    if terms.keep_probe_thumbnails and desk.cipher is None:
+        raise ExamInvalid(
+            "keep_probe_thumbnails", "no template key is set, so pictures could not be encrypted"
+        )
+
+
+def check_window(field: str, start: datetime, end: datetime) -> None:
+    """Refuse a window that ends before it begins.
+
+    Raises:
+        ExamInvalid: Naming the field of its end.
+    """
+    if end <= start:
+        raise ExamInvalid(field, "must be after the beginning")
+
+
+def exam_document(desk: Desk, row: ExamRow) -> Exam:
+    """The exam with the rates in force."""
+    policy = desk.policy
+    return Exam(
+        id=row.id,
+        name=row.name,
+        reference=row.reference,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        match_fmr=policy.match_fmr if row.match_fmr is None else row.match_fmr,
+        refer_fmr=policy.refer_fmr if row.refer_fmr is None else row.refer_fmr,
+        attempts_allowed=row.attempts_allowed,
+        reason_codes=[ReasonCode(**one) for one in row.reason_codes],
+        keep_probe_thumbnails=row.keep_probe_thumbnails,
+        thumbnail_retention_days=row.thumbnail_retention_days,
+        appeal_ends_at=row.appeal_ends_at or row.ends_at,
+        retention_days=row.retention_days,
+        created_at=row.created_at,
+        purged_at=row.purged_at,
+    )

@@ -1,0 +1,182 @@
+"""A roster as it arrives: CSV (RFC 4180) or JSON → candidates, or where the file is wrong.
+
+Spreadsheets write a byte order mark, semicolons where the decimal sign is a comma, and columns in any order;
+all of that is read. What would have to be guessed (another encoding, a row with a field too many) is refused
+by its place.
+"""
+
+import csv
+import io
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.exams.errors import RosterUnreadable
+
+MAX_ROWS = 100_000
+MAX_FIELD_CHARACTERS = 1_000
+LIMITS = {"external_id": 255, "display_name": 255, "seat": 64, "accommodation": 255}
+COLUMNS = frozenset({*LIMITS, "manual_identification", "twin", "exam", "room"})
+DELIMITERS = ",;\t"
+YES = frozenset({"1", "true", "yes", "y", "x"})
+NO = frozenset({"", "0", "false", "no", "n"})
+
+
+@dataclass(frozen=True)
+class Row:
+    """One candidate of a roster; `row` counts from 1 below the header. An empty text is None."""
+
+    row: int
+    external_id: str
+    display_name: str | None = None
+    seat: str | None = None
+    manual_identification: bool = False
+    twin: bool = False
+    accommodation: str | None = None
+    exam: str | None = None
+    room: str | None = None
+
+
+class RosterCandidate(BaseModel):
+    """One candidate of a roster in JSON."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    external_id: str = Field(min_length=1, max_length=255)
+    display_name: str | None = Field(default=None, max_length=255)
+    seat: str | None = Field(default=None, max_length=64)
+    manual_identification: bool = False
+    twin: bool = False
+    accommodation: str | None = Field(default=None, max_length=255)
+
+
+class RosterDocument(BaseModel):
+    """A roster in JSON."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    candidates: list[RosterCandidate] = Field(max_length=MAX_ROWS)
+
+
+def rows_of_document(document: RosterDocument) -> list[Row]:
+    """The candidates of a JSON roster.
+
+    Raises:
+        RosterUnreadable: If a field holds control characters.
+    """
+    return [read_row(number, one.model_dump()) for number, one in enumerate(document.candidates, 1)]
+
+
+def rows_of_csv(data: bytes) -> list[Row]:
+    """The candidates of a CSV roster.
+
+    Raises:
+        RosterUnreadable: If it is not UTF-8, lacks the `external_id` column, has a row of another length,
+            a field that is too long, or a flag that is neither yes nor no.
+    """
+    records = csv_records(text_of(data))
+    header = header_of(next(records, []))
+    rows = []
+    for number, record in enumerate(records, 1):
+        if number > MAX_ROWS:
+            raise RosterUnreadable(f"a roster has at most {MAX_ROWS:,} candidates")
+        if len(record) != len(header):
+            raise RosterUnreadable(f"has {len(record)} fields; the header has {len(header)}", row=number)
+        rows.append(read_row(number, dict(zip(header, record, strict=True))))
+    return rows
+
+
+def text_of(data: bytes) -> str:
+    """The file as text, without its byte order mark.
+
+    Raises:
+        RosterUnreadable: If it is not UTF-8; nothing is guessed, a wrong guess would spoil names in silence.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise RosterUnreadable(
+            f"line {line} is not UTF-8 (byte 0x{data[error.start]:02x}); save the file as “CSV UTF-8”"
+        ) from error
+
+
+def csv_records(text: str) -> Iterator[list[str]]:
+    """The records of the file, without blank lines; the delimiter is the one that the header uses.
+
+    Raises:
+        RosterUnreadable: If quotes do not match, or a field is far too long.
+    """
+    head = text.partition("\n")[0]
+    delimiter = max(DELIMITERS, key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for record in reader:
+            if any(record):
+                yield record
+    except csv.Error as error:
+        raise RosterUnreadable(f"line {reader.line_num}: {error}") from error
+
+
+def header_of(record: Sequence[str]) -> list[str]:
+    """The names of the columns, in lower case, spaces as underscores.
+
+    Raises:
+        RosterUnreadable: If `external_id` is missing or a column is there twice.
+    """
+    names = [name.strip().lower().replace(" ", "_")[:100] for name in record]
+    if "external_id" not in names:
+        found = ", ".join(names[:10]) or "nothing"
+        raise RosterUnreadable(f"the header has no column external_id; it has {found}")
+    twice = sorted({name for name in names if name in COLUMNS and names.count(name) > 1})
+    if twice:
+        raise RosterUnreadable(f"the header has the column {twice[0]} twice")
+    return names
+
+
+def read_row(number: int, fields: Mapping[str, object]) -> Row:
+    """One candidate, every field checked.
+
+    Raises:
+        RosterUnreadable: Naming the row and the column.
+    """
+    external_id = text_field(number, "external_id", fields)
+    if external_id is None:
+        raise RosterUnreadable("is empty", row=number, column="external_id")
+    return Row(
+        row=number,
+        external_id=external_id,
+        display_name=text_field(number, "display_name", fields),
+        seat=text_field(number, "seat", fields),
+        manual_identification=flag_field(number, "manual_identification", fields),
+        twin=flag_field(number, "twin", fields),
+        accommodation=text_field(number, "accommodation", fields),
+        exam=text_field(number, "exam", fields),
+        room=text_field(number, "room", fields),
+    )
+
+
+def text_field(number: int, column: str, fields: Mapping[str, object]) -> str | None:
+    """A text without spaces around it, or None where it is empty or missing."""
+    value = fields.get(column)
+    text = value.strip() if isinstance(value, str) else ""
+    limit = LIMITS.get(column, MAX_FIELD_CHARACTERS)
+    if len(text) > limit:
+        raise RosterUnreadable(
+            f"has {len(text):,} characters; {limit} are allowed", row=number, column=column
+        )
+    # Cc: control characters; Cs: halves of a character, which UTF-8 cannot hold. Most names are plain.
+    if not text.isprintable() and any(unicodedata.category(one) in ("Cc", "Cs") for one in text):
+        raise RosterUnreadable("holds control characters", row=number, column=column)
+    return text or None
+
+
+def flag_field(number: int, column: str, fields: Mapping[str, object]) -> bool:
+    """A flag; empty or missing is no."""
+    value = fields.get(column)
+    text = value.strip().lower() if isinstance(value, str) else ("yes" if value else "")
+    if text not in YES | NO:
+        raise RosterUnreadable(f"{text[:20]!r} is neither yes nor no", row=number, column=column)
+    return text in YES

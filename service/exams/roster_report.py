@@ -1,0 +1,63 @@
+"""What a roster would change, and what is wrong with it."""
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel, Field
+
+LISTED = 200
+
+
+class Finding(BaseModel):
+    """One row that the registrar should look at; fields that do not apply are null."""
+
+    row: int | None = None
+    external_id: str | None = None
+    display_name: str | None = None
+    seat: str | None = None
+    first_row: int | None = Field(default=None, description="the row that has the same already")
+    other: str | None = Field(
+        default=None, description="what the row names instead: an exam, a room, a candidate"
+    )
+
+
+class Findings(BaseModel):
+    """Findings of one kind: all counted, the first of them listed."""
+
+    total: int = 0
+    items: list[Finding] = []
+
+    @classmethod
+    def of(cls, findings: Iterable[Finding]) -> "Findings":
+        """The findings, listed up to a length that a page can show."""
+        found = list(findings)
+        return cls(total=len(found), items=found[:LISTED])
+
+
+class RosterReport(BaseModel):
+    """A roster against what is there. `problems` counts the findings that stop an import.
+
+    Attributes:
+        conflicting_rows: The same candidate with other content: a problem. The same row again is counted.
+        unknown: No subject has this external id: a problem, unless subjects are created.
+        other_exam: The row names another exam or room: a problem, and most likely the wrong file.
+        has_checkins: Would be removed, but was at the door already: a problem.
+    """
+
+    dry_run: bool
+    applied: bool
+    rows: int
+    candidates: int
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    repeated_rows: int = 0
+    created_subjects: int = 0
+    problems: int = 0
+    unknown: Findings = Findings()
+    conflicting_rows: Findings = Findings()
+    duplicate_seats: Findings = Findings()
+    other_exam: Findings = Findings()
+    has_checkins: Findings = Findings()
+    without_template: Findings = Findings()
+    in_other_sessions: Findings = Findings()

@@ -1,0 +1,152 @@
+"""Sessions: one room, one window of time, the exam's rules or its own."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session as OrmSession
+
+from index.ids import uuid7
+from index.tables import ApiKeyRow, utc_now
+from service.decision import Policy
+from service.errors import SessionNotFound
+from service.exams.desk import Desk, Origin, policy_at
+from service.exams.documents import ReasonCode, Session
+from service.exams.exams import check_window, exam_row
+from service.exams.journal import note
+from service.exams.tables import ExamRow, RosterEntryRow, SessionRow
+from service.exams.terms import SessionChanges, SessionTerms, columns_of, merged
+
+
+def create_session(
+    desk: Desk, exam_id: UUID, terms: SessionTerms, origin: Origin, session_id: UUID | None = None
+) -> Session:
+    """Make a session of an exam; the same `session_id` again gives the session that was made.
+
+    Raises:
+        ExamNotFound: If there is no such exam.
+        ExamInvalid: If times or rates make no sense.
+    """
+    with desk.database.write() as session:
+        exam = exam_row(session, exam_id)
+        check_session(desk, exam, terms)
+        row = session.get(SessionRow, session_id) if session_id else None
+        if row is None:
+            values = columns_of(terms)
+            row = SessionRow(id=session_id or uuid7(), exam_id=exam_id, created_at=utc_now(), **values)
+            session.add(row)
+            note(session, "session.created", origin, exam_id=exam_id, session_id=row.id)
+        return session_document(desk, session, row, exam)
+
+
+def change_session(desk: Desk, session_id: UUID, changes: SessionChanges, origin: Origin) -> Session:
+    """Change what was given; the keys of its kiosks follow the window.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+        ExamInvalid: As `create_session`.
+    """
+    with desk.database.write() as session:
+        row = session_row(session, session_id)
+        exam = exam_row(session, row.exam_id)
+        terms = merged(SessionTerms, row, changes)
+        check_session(desk, exam, terms)
+        for name, value in columns_of(terms).items():
+            setattr(row, name, value)
+        mine = (ApiKeyRow.session_id == session_id) & ApiKeyRow.revoked_at.is_(None)
+        session.execute(update(ApiKeyRow).where(mine).values(expires_at=row.closes_at))
+        fields = sorted(changes.model_fields_set)
+        note(session, "session.changed", origin, exam_id=exam.id, session_id=row.id, fields=fields)
+        return session_document(desk, session, row, exam)
+
+
+def find_session(desk: Desk, session_id: UUID) -> Session:
+    """One session.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+    """
+    with desk.database.read() as session:
+        row = session_row(session, session_id)
+        return session_document(desk, session, row, exam_row(session, row.exam_id))
+
+
+def sessions_page(desk: Desk, exam_id: UUID, limit: int, after: UUID | None = None) -> list[Session]:
+    """Up to `limit` sessions of an exam in the order they were made, after the one named.
+
+    Raises:
+        ExamNotFound: If there is no such exam.
+    """
+    query = select(SessionRow).where(SessionRow.exam_id == exam_id).order_by(SessionRow.id).limit(limit)
+    if after is not None:
+        query = query.where(SessionRow.id > after)
+    with desk.database.read() as session:
+        exam = exam_row(session, exam_id)
+        return [session_document(desk, session, row, exam) for row in session.scalars(query)]
+
+
+def session_row(session: OrmSession, session_id: UUID) -> SessionRow:
+    """The session's row.
+
+    Raises:
+        SessionNotFound: If there is none.
+    """
+    row = session.get(SessionRow, session_id)
+    if row is None:
+        raise SessionNotFound(session_id)
+    return row
+
+
+def policy_of(desk: Desk, row: SessionRow | SessionTerms, exam: ExamRow) -> Policy:
+    """The thresholds in force: at the session's own rates, the exam's or the installation's.
+
+    Raises:
+        ExamInvalid: If the calibration cannot support them.
+    """
+    match = exam.match_fmr if row.match_fmr is None else row.match_fmr
+    return policy_at(desk, match, exam.refer_fmr if row.refer_fmr is None else row.refer_fmr)
+
+
+def attempts_of(row: SessionRow, exam: ExamRow) -> int:
+    """How many photographs a candidate may have taken."""
+    return exam.attempts_allowed if row.attempts_allowed is None else row.attempts_allowed
+
+
+def state_of(row: SessionRow, now: datetime) -> Literal["upcoming", "open", "closed"]:
+    """`upcoming`, `open` or `closed` by the server's clock; `closes_at` itself is closed."""
+    if now < row.opens_at:
+        return "upcoming"
+    return "open" if now < row.closes_at else "closed"
+
+
+def check_session(desk: Desk, exam: ExamRow, terms: SessionTerms) -> None:
+    """Refuse a session that could not be held.
+
+    Raises:
+        ExamInvalid: Naming the field.
+    """
+    check_window("closes_at", terms.opens_at, terms.closes_at)
+    policy_of(desk, terms, exam)
+
+
+def session_document(desk: Desk, session: OrmSession, row: SessionRow, exam: ExamRow) -> Session:
+    """The session with the rates in force."""
+    now, policy = utc_now(), policy_of(desk, row, exam)
+    mine = RosterEntryRow.session_id == row.id
+    return Session(
+        id=row.id,
+        exam_id=exam.id,
+        exam_name=exam.name,
+        room=row.room,
+        opens_at=row.opens_at,
+        closes_at=row.closes_at,
+        state=state_of(row, now),
+        match_fmr=policy.match_fmr,
+        refer_fmr=policy.refer_fmr,
+        attempts_allowed=attempts_of(row, exam),
+        candidates=session.scalar(select(func.count()).select_from(RosterEntryRow).where(mine)) or 0,
+        reason_codes=[ReasonCode(**one) for one in exam.reason_codes],
+        server_time=now,
+        created_at=row.created_at,
+    )

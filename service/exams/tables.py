@@ -1,0 +1,174 @@
+"""The tables of the exam domain.
+
+`checkin` and `checkin_override` are evidence: triggers refuse every UPDATE, and rows leave only when their
+retention ends. They hold no foreign key to a subject: evidence outlives an erasure, by number, not by face.
+`admission` is a lock and no evidence: its primary key lets a candidate into a session once, whoever asks.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from index.ids import uuid7
+from index.tables import Base, utc_now
+
+OUTCOME_LENGTH = 24
+
+
+class ExamRow(Base):
+    """An exam and the rules for all its sessions. A rate that is None is the installation's."""
+
+    __tablename__ = "exam"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    name: Mapped[str] = mapped_column(String(255))
+    reference: Mapped[str | None] = mapped_column(String(255))
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    match_fmr: Mapped[float | None]
+    refer_fmr: Mapped[float | None]
+    attempts_allowed: Mapped[int]
+    reason_codes: Mapped[list[Any]]
+    keep_probe_thumbnails: Mapped[bool]
+    thumbnail_retention_days: Mapped[int]
+    appeal_ends_at: Mapped[datetime | None]
+    retention_days: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    purged_at: Mapped[datetime | None]
+
+
+class SessionRow(Base):
+    """One room and one window of time. What is None is the exam's."""
+
+    __tablename__ = "exam_session"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    exam_id: Mapped[UUID] = mapped_column(ForeignKey("exam.id"), index=True)
+    room: Mapped[str] = mapped_column(String(255))
+    opens_at: Mapped[datetime]
+    closes_at: Mapped[datetime]
+    match_fmr: Mapped[float | None]
+    refer_fmr: Mapped[float | None]
+    attempts_allowed: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    tally: Mapped[dict[str, Any] | None]
+    """The counts that stay when the rows are purged."""
+
+
+class RosterEntryRow(Base):
+    """A candidate who is expected in a session."""
+
+    __tablename__ = "roster_entry"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("exam_session.id"))
+    subject_id: Mapped[UUID | None] = mapped_column(ForeignKey("subject.id", ondelete="SET NULL"), index=True)
+    external_id: Mapped[str] = mapped_column(String(255))
+    display_name: Mapped[str | None] = mapped_column(String(255))
+    seat: Mapped[str | None] = mapped_column(String(64))
+    manual_identification: Mapped[bool]
+    twin: Mapped[bool]
+    accommodation: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    __table_args__ = (UniqueConstraint("session_id", "external_id"), UniqueConstraint("session_id", "seat"))
+
+
+class CheckinRow(Base):
+    """One attempt at the door, with everything its decision rests on. Written once."""
+
+    __tablename__ = "checkin"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    exam_id: Mapped[UUID] = mapped_column(ForeignKey("exam.id"), index=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("exam_session.id"), index=True)
+    entry_id: Mapped[UUID | None] = mapped_column(ForeignKey("roster_entry.id"))
+    subject_id: Mapped[UUID | None] = mapped_column(index=True)
+    external_id: Mapped[str | None] = mapped_column(String(255))
+    seat: Mapped[str | None] = mapped_column(String(64))
+    mode: Mapped[str] = mapped_column(String(8))
+    attempt: Mapped[int | None]
+    outcome: Mapped[str] = mapped_column(String(OUTCOME_LENGTH))
+    decision: Mapped[str | None] = mapped_column(String(8))
+    reasons: Mapped[list[str]]
+    conflicts: Mapped[list[Any]]
+    d: Mapped[float | None]
+    match_d: Mapped[float | None]
+    refer_d: Mapped[float | None]
+    match_fmr: Mapped[float | None]
+    refer_fmr: Mapped[float | None]
+    fmr_at_d: Mapped[float | None]
+    template_id: Mapped[UUID | None]
+    model_id: Mapped[str | None] = mapped_column(String(100))
+    calibration: Mapped[dict[str, Any] | None]
+    probe_quality: Mapped[dict[str, Any] | None]
+    timings_ms: Mapped[dict[str, Any] | None]
+    document_type: Mapped[str | None] = mapped_column(String(32))
+    note: Mapped[str | None] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(255))
+    operator: Mapped[str | None] = mapped_column(String(255))
+    kiosk: Mapped[str | None] = mapped_column(String(64))
+    client_time: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    request_id: Mapped[str | None] = mapped_column(String(128))
+
+    __table_args__ = (
+        UniqueConstraint("entry_id", "attempt"),
+        Index(
+            "uq_checkin_admitted",
+            "entry_id",
+            unique=True,
+            sqlite_where=text("outcome = 'admitted'"),
+            postgresql_where=text("outcome = 'admitted'"),
+        ),
+    )
+
+
+class AdmissionRow(Base):
+    """The one standing admission of a candidate. A correction to `refused` takes it away again."""
+
+    __tablename__ = "admission"
+
+    entry_id: Mapped[UUID] = mapped_column(ForeignKey("roster_entry.id"), primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("exam_session.id"))
+    checkin_id: Mapped[UUID] = mapped_column(ForeignKey("checkin.id"))
+    seat: Mapped[str | None] = mapped_column(String(64))
+    outcome: Mapped[str] = mapped_column(String(OUTCOME_LENGTH))
+    at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    __table_args__ = (UniqueConstraint("session_id", "seat"),)
+
+
+class OverrideRow(Base):
+    """A person's decision about an attempt. The newest one counts; none is ever changed."""
+
+    __tablename__ = "checkin_override"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    checkin_id: Mapped[UUID] = mapped_column(ForeignKey("checkin.id"))
+    number: Mapped[int]
+    entry_id: Mapped[UUID | None] = mapped_column(ForeignKey("roster_entry.id"))
+    outcome: Mapped[str] = mapped_column(String(OUTCOME_LENGTH))
+    previous_outcome: Mapped[str] = mapped_column(String(OUTCOME_LENGTH))
+    reason_code: Mapped[str] = mapped_column(String(64))
+    note: Mapped[str | None] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(255))
+    operator: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    request_id: Mapped[str | None] = mapped_column(String(128))
+
+    __table_args__ = (UniqueConstraint("checkin_id", "number"),)
+
+
+class ThumbnailRow(Base):
+    """A small picture of an attempt, encrypted, where the exam says that one is kept."""
+
+    __tablename__ = "probe_thumbnail"
+
+    checkin_id: Mapped[UUID] = mapped_column(ForeignKey("checkin.id"), primary_key=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str] = mapped_column(String(16))
+    expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,119 @@
+"""What callers set about exams and sessions, and how a change is put into what is there."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from service.exams.documents import ReasonCode
+from service.exams.errors import ExamInvalid
+
+Rate = Annotated[float, Field(gt=0, lt=1)]
+Attempts = Annotated[int, Field(ge=1, le=100)]
+Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+Seat = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
+"""Plain text; whoever shows it must show it as text."""
+Days = Annotated[int, Field(ge=0, le=36_500)]
+
+REASON_CODES = (
+    ReasonCode(code="document_checked", label="Identity document checked"),
+    ReasonCode(code="known_to_invigilator", label="Known to the invigilator"),
+    ReasonCode(code="poor_capture", label="The photograph was poor"),
+    ReasonCode(code="look_alike", label="Look-alike or twin, told apart by a person"),
+    ReasonCode(code="impersonation_suspected", label="Impersonation suspected"),
+    ReasonCode(code="wrong_candidate", label="Checked in as the wrong candidate"),
+    ReasonCode(code="technical_fault", label="Technical fault"),
+)
+
+
+class Terms(BaseModel):
+    """Base of what callers set; an unknown field is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ExamTerms(Terms):
+    """What is set when an exam is made. A rate left out is the installation's."""
+
+    name: Label
+    reference: Label | None = Field(
+        default=None, description="your own code; a roster's `exam` column must name it"
+    )
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    match_fmr: Rate | None = None
+    refer_fmr: Rate | None = None
+    attempts_allowed: Attempts = 3
+    reason_codes: list[ReasonCode] = Field(default=list(REASON_CODES), min_length=1, max_length=100)
+    keep_probe_thumbnails: bool = False
+    thumbnail_retention_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+    appeal_ends_at: AwareDatetime | None = Field(default=None, description="by default, when the exam ends")
+    retention_days: Days | None = Field(
+        default=180, description="days after the appeals end; null keeps the rows"
+    )
+
+
+class ExamChanges(Terms):
+    """The fields of an exam that are to change."""
+
+    name: Label | None = None
+    reference: Label | None = None
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = None
+    match_fmr: Rate | None = None
+    refer_fmr: Rate | None = None
+    attempts_allowed: Attempts | None = None
+    reason_codes: list[ReasonCode] | None = Field(default=None, min_length=1, max_length=100)
+    keep_probe_thumbnails: bool | None = None
+    thumbnail_retention_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
+    appeal_ends_at: AwareDatetime | None = None
+    retention_days: Days | None = None
+
+
+class SessionTerms(Terms):
+    """What is set when a session is made. What is left out is the exam's."""
+
+    room: Label
+    opens_at: AwareDatetime
+    closes_at: AwareDatetime
+    match_fmr: Rate | None = None
+    refer_fmr: Rate | None = None
+    attempts_allowed: Attempts | None = None
+
+
+class SessionChanges(Terms):
+    """The fields of a session that are to change."""
+
+    room: Label | None = None
+    opens_at: AwareDatetime | None = None
+    closes_at: AwareDatetime | None = None
+    match_fmr: Rate | None = None
+    refer_fmr: Rate | None = None
+    attempts_allowed: Attempts | None = None
+
+
+T = TypeVar("T", bound=Terms)
+
+
+def merged(kind: type[T], row: object, changes: Terms) -> T:
+    """A row's terms with the changes put in, checked as new ones are.
+
+    Raises:
+        ExamInvalid: If a field that must be set is emptied.
+    """
+    now = {name: getattr(row, name) for name in kind.model_fields}
+    try:
+        return kind.model_validate(now | changes.model_dump(exclude_unset=True))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ExamInvalid(str(first["loc"][0]), str(first["msg"])) from error
+
+
+def columns_of(terms: Terms) -> dict[str, Any]:
+    """The terms as column values."""
+    values = terms.model_dump()
+    return {
+        name: value.astimezone(UTC) if isinstance(value, datetime) else value
+        for name, value in values.items()
+    }

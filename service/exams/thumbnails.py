@@ -1,0 +1,58 @@
+"""Small pictures of attempts: kept only where the exam says so, encrypted, for a number of days."""
+
+import io
+from datetime import timedelta
+from uuid import UUID
+
+from PIL import Image, ImageOps
+
+from index.tables import utc_now
+from service.exams.desk import Desk, Origin
+from service.exams.errors import ThumbnailNotFound
+from service.exams.evidence_rows import checkin_row
+from service.exams.journal import note
+from service.exams.tables import ExamRow, ThumbnailRow
+
+SIDE = 256
+JPEG_QUALITY = 80
+
+
+def thumbnail_row(desk: Desk, exam: ExamRow, checkin_id: UUID, picture: bytes) -> ThumbnailRow | None:
+    """The picture, small, turned upright, without its metadata, encrypted; None where none is to be kept."""
+    if desk.cipher is None or not exam.keep_probe_thumbnails:
+        return None
+    sealed = desk.cipher.seal(checkin_id, shrunk(picture))
+    expires_at = utc_now() + timedelta(days=exam.thumbnail_retention_days)
+    return ThumbnailRow(
+        checkin_id=checkin_id, sealed=sealed, key_id=desk.cipher.key_id, expires_at=expires_at
+    )
+
+
+def shrunk(picture: bytes) -> bytes:
+    """A JPEG of at most SIDE × SIDE pixels with nothing but the pixels in it."""
+    with Image.open(io.BytesIO(picture)) as opened:
+        # JPEG decodes at a fraction of its size, so that a phone's photograph costs milliseconds.
+        opened.draft("RGB", (2 * SIDE, 2 * SIDE))
+        small = ImageOps.exif_transpose(opened).convert("RGB")
+    small.thumbnail((SIDE, SIDE))
+    target = io.BytesIO()
+    small.save(target, "JPEG", quality=JPEG_QUALITY)
+    return target.getvalue()
+
+
+def open_thumbnail(desk: Desk, checkin_id: UUID, origin: Origin) -> bytes:
+    """The kept picture of an attempt, as JPEG. That it was looked at goes into the audit chain.
+
+    Raises:
+        CheckinNotFound: If there is no such attempt.
+        ThumbnailNotFound: If no picture is kept of it, or no longer.
+        TemplateUnreadable: If it was sealed with another key.
+    """
+    with desk.database.write() as session:
+        row = checkin_row(session, checkin_id)
+        kept = session.get(ThumbnailRow, checkin_id)
+        if kept is None or kept.expires_at <= utc_now() or desk.cipher is None:
+            raise ThumbnailNotFound(checkin_id)
+        picture = desk.cipher.open(checkin_id, kept.sealed)
+        note(session, "thumbnail.viewed", origin, subject_id=row.subject_id, checkin_id=checkin_id)
+    return picture
