@@ -1,3 +1,3 @@
-"""Fixtures live beside what they serve: one module for pictures, one for the database, one for the service."""
+"""Fixtures live beside what they serve: one module for each."""
 
-pytest_plugins = ["fixtures_pictures", "fixtures_database", "fixtures_service"]
+pytest_plugins = ["fixtures_pictures", "fixtures_database", "fixtures_service", "fixtures_pages", "fixtures_cli"]

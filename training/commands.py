@@ -1,5 +1,235 @@
-"""train, evaluate, calibrate, export, mine: they need the `[train]` extra, and say so where it is missing."""
+"""train, evaluate, calibrate, export: training needs the `[train]` extra, and says so where it is missing."""
 
-from collections.abc import Callable
+import json
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-COMMANDS: tuple[Callable[..., None], ...] = ()
+import typer
+
+if TYPE_CHECKING:
+    from training.evaluation import AtFmr, Evaluation, Rate
+    from training.pictures import Pictures
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Images = Annotated[
+    Path,
+    typer.Option(exists=True, help="IDENTITY/picture folders, a .tar of them, or shards with faces.csv."),
+]
+BundleFolder = Annotated[
+    Path | None,
+    typer.Option(exists=True, file_okay=False, help="By default the one that comes with Invigil."),
+]
+HeldOut = Annotated[
+    Path | None,
+    typer.Option("--held-out", exists=True, file_okay=False, help="Only the people a training run held out."),
+]
+Aligned = Annotated[bool, typer.Option("--aligned", help="The pictures are aligned 112×112 crops already.")]
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe of the project by its name, or a TOML file.")],
+    data: Annotated[Path, typer.Option(exists=True, help="Faces: a folder, a .tar, or shards.")] = Path(
+        "data"
+    ),
+    run: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Where to write; by default runs/RECIPE.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+) -> None:
+    """Train a network by a recipe; several processes by torchrun."""
+    folder = run or Path("runs") / Path(recipe).stem
+    with the_extra("train"):
+        if is_of_detector(recipe):
+            train_detector(recipe, data, folder, resume)
+        else:
+            train_embedder(recipe, data, folder, resume)
+    typer.echo(f"Done: {folder}. Next: invigil export {folder}")
+
+
+def train_embedder(recipe: str, data: Path, folder: Path, resume: bool) -> None:
+    """Train the embedding network."""
+    from training.loop import train as train_network
+    from training.recipe import open_recipe
+
+    train_network(open_recipe(recipe), data, folder, resume=resume)
+
+
+def train_detector(recipe: str, data: Path, folder: Path, resume: bool) -> None:
+    """Train the face detector."""
+    from training.detection.recipe import open_detector_recipe
+    from training.detection.train import train_detector as train_network
+    from training.run import RunFolder
+
+    opened = open_detector_recipe(path_of(recipe))
+    train_network(opened, data, RunFolder.create(folder, resume=resume), resume=resume)
+
+
+def path_of(recipe: str) -> Path:
+    """The file of a recipe that is named, or given as a path."""
+    shipped = Path(__file__).parent / "recipes" / f"{recipe}.toml"
+    return shipped if shipped.is_file() else Path(recipe)
+
+
+def is_of_detector(recipe: str) -> bool:
+    """Whether a recipe trains the detector: only there do views have shapes."""
+    try:
+        return "shapes" in tomllib.loads(path_of(recipe).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        # The embedding network's reader says what is wrong with it.
+        return False
+
+
+def evaluate(
+    images: Images,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="LFW's pairs.txt, or CSV: path_a,path_b,same."),
+    ] = None,
+    bundle: BundleFolder = None,
+    held_out: HeldOut = None,
+    aligned: Aligned = False,
+    report: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write a page with curves and the hardest pairs.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a bundle on a list of pairs, or on all pairs of a labelled set."""
+    from embedding.bundle import SHIPPED
+    from embedding.embedder import Embedder
+    from training.evaluate import evaluate_all, evaluate_pairs
+    from training.pairs import read_pairs
+    from training.pictures import open_pictures
+    from training.progress import progress_bar
+    from training.report import write_report
+
+    embedder = Embedder.open(bundle or SHIPPED)
+    pictures = open_pictures(images)
+    with progress_bar("evaluate", shown=not as_json, unit="pictures/s") as told:
+        if pairs is not None:
+            evaluation, evidence = evaluate_pairs(
+                embedder, pictures, read_pairs(pairs), aligned=aligned, progress=told
+            )
+        else:
+            names = None if held_out is None else names_of(pictures, held_out, "test")
+            evaluation, evidence = evaluate_all(embedder, pictures, names, aligned=aligned, progress=told)
+    if report is not None:
+        write_report(report, evaluation, evidence, pictures)
+    typer.echo(json.dumps(evaluation.as_json(), indent=2) if as_json else told_in_words(evaluation))
+
+
+def calibrate(
+    images: Images,
+    run: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="The training run of the bundle's network.")
+    ],
+    bundle: Annotated[Path, typer.Option(exists=True, file_okay=False, help="The bundle to calibrate.")],
+    data: Annotated[str, typer.Option(help="The pictures in words, for the record.")],
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="All people of IMAGES, not only those the run held out.")
+    ] = False,
+    fmr: Annotated[list[float] | None, typer.Option(help="Targets; by default 1e-2 to 1e-5.")] = None,
+    aligned: Aligned = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure thresholds on people the network never saw, and write them into its bundle."""
+    from training.calibrate import TARGETS, calibrate_bundle
+    from training.pictures import open_pictures
+    from training.progress import progress_bar
+    from training.seen import Seen
+
+    pictures = open_pictures(images)
+    with progress_bar("calibrate", shown=not as_json, unit="pictures/s") as told:
+        calibrated, measured = calibrate_bundle(
+            bundle,
+            pictures,
+            Seen.read(run),
+            data=data,
+            names=None if everyone else names_of(pictures, run, "calibrate"),
+            targets=tuple(fmr) if fmr else TARGETS,
+            aligned=aligned,
+            progress=told,
+        )
+    record = calibrated.calibration
+    if as_json:
+        facts = record.model_dump(mode="json", exclude={"curve"})
+        typer.echo(json.dumps(facts | {"failures": len(measured.failures)}, indent=2))
+        return
+    typer.echo(
+        f"{record.id}: {record.identities:,} people, {record.non_mated:,} non-mated comparisons, "
+        f"{len(measured.failures)} pictures without a template, {len(measured.suspects)} suspected labels."
+    )
+    for target in record.targets:
+        typer.echo(f"FMR {target.fmr:g}: d <= {target.threshold:.4f}, FNMR {target.fnmr:.4f}")
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (train, evaluate, calibrate)
+
+
+def names_of(pictures: "Pictures", run: Path, part: str) -> list[str]:
+    """The pictures of the people that a run held out to calibrate or to test."""
+    with the_extra("--held-out"):
+        from training.data import Split
+        from training.material import SPLIT
+
+    split = Split.read(run / SPLIT)
+    people = frozenset(split.test if part == "test" else split.calibrate)
+    return [name for name in pictures.labelled if pictures.identity[name] in people]
+
+
+@contextmanager
+def the_extra(command: str) -> Iterator[None]:
+    """Imports that need the `[train]` extra.
+
+    Raises:
+        ExtraMissing: If it is not installed.
+    """
+    from training.errors import ExtraMissing
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(command, error.name or "torch") from error
+
+
+def told_in_words(evaluation: "Evaluation") -> str:
+    """The figures for people, one on a line."""
+    lines = [
+        f"{evaluation.protocol}: {evaluation.mated:,} mated and {evaluation.non_mated:,} non-mated "
+        f"comparisons of {evaluation.identities:,} people in {evaluation.pictures:,} pictures",
+        f"FTA       {evaluation.fta:.4f} ({len(evaluation.failures)} pictures gave no template)",
+        f"EER       {rate(evaluation.eer)}",
+        f"AUC       {evaluation.auc:.5f}",
+        *(f"FNMR      {fnmr(at)}" for at in evaluation.at_fmr),
+    ]
+    if evaluation.accuracy is not None:
+        accuracy = evaluation.accuracy
+        lines.insert(1, f"accuracy  {accuracy.mean:.4f} ± {accuracy.deviation:.4f} ({accuracy.folds} folds)")
+    if evaluation.retrieval is not None:
+        found = evaluation.retrieval
+        lines += [
+            "R@K       " + ", ".join(f"R@{k} {share:.4f}" for k, share in found.recall.items()),
+            f"P@1       {found.precision_at_1:.4f}",
+            f"RP        {found.r_precision:.4f}",
+            f"MAP@R     {found.map_at_r:.4f}",
+            f"NMI       {evaluation.nmi:.4f}",
+        ]
+    if evaluation.suspects:
+        lines.append(f"{evaluation.suspects} non-mated comparisons look like one photograph: see the labels")
+    return "\n".join(lines)
+
+
+def rate(measured: "Rate") -> str:
+    """A rate with its 95 % interval."""
+    if measured.interval is None:
+        return f"{measured.value:.4f}"
+    return f"{measured.value:.4f} ({measured.interval[0]:.4f} to {measured.interval[1]:.4f})"
+
+
+def fnmr(at: "AtFmr") -> str:
+    """FNMR at one false match rate, or that it cannot be told."""
+    if at.fnmr is None or at.threshold is None:
+        return f"at FMR {at.fmr:g}: too few comparisons to tell"
+    return f"at FMR {at.fmr:g}: {rate(at.fnmr)}, d <= {at.threshold.value:.4f}"

@@ -58,20 +58,27 @@ def check(as_json: AsJson = False) -> None:
 
 @audit.command()
 def verify(as_json: AsJson = False) -> None:
-    """Walk the hash chain of the audit trail. Exit status 1 if an event was changed, removed or moved."""
+    """Walk the audit trail and compare the evidence of check-ins with it. Exit status 1 if anything was changed."""
     from dataclasses import asdict
 
     from index.audit import verify_chain
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
+    from service.exams.evidence import verify_evidence
 
-    with open_database(read_settings()) as database, database.read() as session:
-        found = verify_chain(session)
+    with open_database(read_settings()) as database:
+        with database.read() as session:
+            found = verify_chain(session)
+        evidence = verify_evidence(database) if found.is_whole else []
     if as_json:
-        show_json(asdict(found) | {"is_whole": found.is_whole})
+        rows = [one.model_dump(mode="json") for one in evidence]
+        show_json(asdict(found) | {"is_whole": found.is_whole, "evidence": rows})
     elif found.is_whole:
         typer.echo(f"The audit trail is whole: {found.events:,} events, head {found.head}")
     else:
         typer.echo(f"The audit trail breaks at event {found.first_bad_seq}: {found.reason}.")
-    if not found.is_whole:
+    if not as_json:
+        for one in evidence:
+            typer.echo(f"The evidence {one.row_id} of event {one.seq} is {one.reason}.")
+    if evidence or not found.is_whole:
         raise typer.Exit(1)

@@ -57,7 +57,7 @@ def enrol(
 ) -> None:
     """Enrol many photos; run again, it enrols only what is missing."""
     from service.bulk_enrolment import BulkEnrolment
-    from service.commands.opening import open_parts
+    from service.commands.parts import open_parts
     from service.photo_lists import list_photos
 
     photos = list_photos(source)

@@ -23,7 +23,7 @@ def verify(
     Exit status 1 without a match.
     """
     from index.subjects import ExternalId
-    from service.commands.opening import embed_file, open_parts
+    from service.commands.parts import embed_file, open_parts
     from service.comparisons import verify_probe
 
     with open_parts() as parts:
@@ -38,7 +38,8 @@ def compare(photo_a: Photo, photo_b: Photo, as_json: AsJson = False) -> None:
     Nothing is stored and no database is needed. Exit status 1 without a match.
     """
     from embedding.embedder import Embedder
-    from service.commands.opening import embed_file, read_settings
+    from service.commands.opening import read_settings
+    from service.commands.parts import embed_file
     from service.comparisons import decide_between
     from service.logs import configure_logs
     from service.parts import policy_of
@@ -60,7 +61,7 @@ def search(
 
     Lists the enrolled people who are near enough, nearest first.
     """
-    from service.commands.opening import embed_file, open_parts
+    from service.commands.parts import embed_file, open_parts
     from service.commands.showing import show_json, show_table
     from service.comparisons import search_probe
 
@@ -86,7 +87,8 @@ def search(
 
 def show(decision: "Decision", calibration: "Calibration", question: str, as_json: bool) -> None:
     """Print a decision; anything but a match ends the command with status 1."""
-    from service.commands.showing import show_decision, show_json
+    from service.commands.decisions import show_decision
+    from service.commands.showing import show_json
     from service.decision import Outcome
 
     if as_json:

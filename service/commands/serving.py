@@ -1,15 +1,18 @@
 """serve and openapi."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from service.settings import Settings
+
 
 def serve(
-    host: Annotated[
-        str | None, typer.Option(help="Address to listen on; by default INVIGIL_HOST, or this machine only.")
-    ] = None,
+    host: Annotated[str | None, typer.Option(help="By default INVIGIL_HOST, or this machine only.")] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65_535, help="By default INVIGIL_PORT, or 8000.")
     ] = None,
@@ -17,16 +20,27 @@ def serve(
     """Serve the API and the pages; the database is upgraded first."""
     import uvicorn
 
-    from service.commands.opening import prepare_to_serve, read_settings
+    from service.app import create_app
+    from service.commands.opening import read_settings
+    from service.logs import configure_logs
+    from service.parts import Parts
 
+    configure_logs()
     settings = read_settings()
-    first_key = prepare_to_serve(settings)
+    first_key = prepare(settings)
+    # Opened here and not in a worker: what is wrong then ends as one line and not as a traceback.
+    parts = Parts.open(settings)
     if first_key is not None:
         typer.echo("This database had no API key. Here is one for everything; it is not shown again:")
         typer.echo(first_key)
+    app: FastAPI | str = create_app(parts)
+    if settings.workers > 1:
+        # Each worker opens its own.
+        parts.close()
+        app = "service.app:from_environment"
     uvicorn.run(
-        "service.app:from_environment",
-        factory=True,
+        app,
+        factory=settings.workers > 1,
         host=host or settings.host,
         port=settings.port if port is None else port,
         workers=settings.workers,
@@ -34,7 +48,28 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        # Live boards stay open for as long as somebody watches; a stop does not wait for them.
+        timeout_graceful_shutdown=5,
     )
+
+
+def prepare(settings: "Settings") -> str | None:
+    """Upgrade the database; the first admin key where there has never been a key.
+
+    Raises:
+        DatabaseError: If the database cannot be reached or written.
+    """
+    from index.database import Database
+    from service.access.keys import Keys
+    from service.commands.opening import make_data_folder
+
+    make_data_folder(settings)
+    database = Database(settings.database)
+    try:
+        database.upgrade()
+        return Keys(database).create_first()
+    finally:
+        database.close()
 
 
 def openapi(

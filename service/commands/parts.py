@@ -1,0 +1,41 @@
+"""What commands on pictures open: all parts, as the service has them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from embedding.embedder import Embedder, Embedding
+from embedding.errors import EmbeddingError
+from embedding.quality import Purpose
+from service.commands.opening import open_database, read_settings
+from service.logs import configure_logs
+from service.parts import Parts
+
+
+@contextmanager
+def open_parts(picture_workers: int | None = None) -> Iterator[Parts]:
+    """All parts, as the service has them; raises as `read_settings`, `open_database` and `Parts.open`."""
+    configure_logs()
+    settings = read_settings()
+    if picture_workers is not None:
+        settings = settings.model_copy(update={"picture_workers": picture_workers})
+    with open_database(settings):
+        parts = Parts.open(settings)
+    try:
+        yield parts
+    finally:
+        parts.close()
+
+
+def embed_file(embedder: Embedder, path: Path) -> Embedding:
+    """The template of a picture in a file; what is raised carries the file's name as a note.
+
+    Raises:
+        EmbeddingError: If no template can be made of it.
+        OSError: If it cannot be read.
+    """
+    try:
+        return embedder.embed(path.read_bytes(), Purpose.VERIFY)
+    except EmbeddingError as error:
+        error.add_note(str(path))
+        raise
