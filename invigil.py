@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from service.commands import database, enrolment, keys, models, people, serving
+from service.commands import database, enrolment, exams, keys, models, people, serving
 from training import commands as training
 
 WRONG_CALL = 2
@@ -31,6 +31,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(database.db, name="db")
 app.add_typer(database.audit, name="audit")
+app.add_typer(exams.app, name="exams")
 app.command()(serving.openapi)
 
 
@@ -59,9 +60,10 @@ def refusals() -> tuple[type[Exception], ...]:
     from embedding.errors import EmbeddingError
     from index.errors import GalleryError
     from service.errors import ServiceError
+    from service.exams.errors import ExamError
     from training.errors import TrainingError
 
-    return EmbeddingError, GalleryError, ServiceError, TrainingError, OSError
+    return EmbeddingError, GalleryError, ServiceError, ExamError, TrainingError, OSError
 
 
 def refuse(message: str) -> int:

@@ -29,6 +29,8 @@ from service.api import (
     verify,
 )
 from service.bodies import BoundedBodies
+from service.exams.desk import Origin
+from service.exams.retention import sweep
 from service.logs import configure_logs, log
 from service.parts import Parts
 from service.problems import DOCUMENTED, answer_problems, problem_schemas
@@ -128,11 +130,17 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def purge_forever(parts: Parts) -> None:
-    """Forget outdated idempotency records, now and then every hour."""
+    """Forget outdated idempotency records and exams whose retention is over, now and then every hour."""
     while True:
         try:
             forgotten = await asyncio.to_thread(parts.idempotency.purge)
-            log.info("purged", idempotency_records=forgotten)
+            swept = await asyncio.to_thread(sweep, parts.database, Origin("retention"))
+            log.info(
+                "purged",
+                idempotency_records=forgotten,
+                exams=len(swept.purges),
+                thumbnails=swept.thumbnails,
+            )
         except DatabaseError as error:
             log.warning("purge_failed", code=error.code)
         await asyncio.sleep(PURGE_SECONDS)

@@ -1,6 +1,7 @@
 """Verify, compare and search: from pictures to decisions, the same for HTTP and for the command line."""
 
 import time
+from collections.abc import Collection
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -92,20 +93,39 @@ def decide_between(
     return decision
 
 
-def search(parts: Parts, picture: bytes, k: int, request_id: str | None = None) -> SearchResult:
-    """Who is this? Everybody in the gallery whose distance is at most the refer threshold, nearest first.
+def search(
+    parts: Parts,
+    picture: bytes,
+    k: int,
+    request_id: str | None = None,
+    within: Collection[UUID] | None = None,
+) -> SearchResult:
+    """Who is this? Everybody whose distance is at most the refer threshold, nearest first.
+
+    Args:
+        parts: The open parts.
+        picture: Of one face.
+        k: How many people at most.
+        request_id: The request it came with.
+        within: Only these subjects; None searches the whole gallery.
 
     Raises:
         EmbeddingError: If no template can be made of the picture.
     """
-    return search_probe(parts, parts.embedder.embed(picture, Purpose.VERIFY), k, request_id)
+    return search_probe(parts, parts.embedder.embed(picture, Purpose.VERIFY), k, request_id, within)
 
 
-def search_probe(parts: Parts, probe: Embedding, k: int, request_id: str | None = None) -> SearchResult:
+def search_probe(
+    parts: Parts,
+    probe: Embedding,
+    k: int,
+    request_id: str | None = None,
+    within: Collection[UUID] | None = None,
+) -> SearchResult:
     """As `search`, with the picture's template at hand."""
     policy = parts.policy
     started = time.perf_counter()
-    found = parts.gallery.nearest(probe.template, k, max_d=policy.refer)
+    found = parts.gallery.nearest(probe.template, k, max_d=policy.refer, within=within)
     search_ms = _since(started)
     matches = [
         Match(

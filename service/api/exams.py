@@ -84,6 +84,6 @@ def purge(
     """Remove an exam's rosters, attempts, overrides and pictures once their retention is over."""
 
     def work(_: UUID) -> Answer:
-        return answer(purge_exam(parts.desk, exam_id, origin_of(request, caller), dry_run=dry_run))
+        return answer(purge_exam(parts.database, exam_id, origin_of(request, caller), dry_run=dry_run))
 
     return once.run([], work)

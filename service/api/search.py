@@ -13,6 +13,8 @@ from service.api.answers import answer
 from service.api.inputs import OnceHere, PartsHere, form_schema, needs, on_pictures
 from service.comparisons import SearchResult, search
 from service.errors import InvalidRequest, SessionNotFound
+from service.exams.comparing import session_people
+from service.parts import Parts
 from service.uploads import Form
 
 router = APIRouter(prefix="/v1/search", tags=["decisions"])
@@ -34,9 +36,9 @@ async def search_gallery(
     """The subjects whose templates are near enough, nearest first; an empty list where nobody is."""
 
     def work(form: Form, _: UUID) -> Answer:
-        check_scope(form.fields.get("scope", "gallery"))
+        within = read_scope(parts, form.fields.get("scope", "gallery"))
         k = read_k(form.fields.get("k", str(DEFAULT_K)))
-        return answer(search(parts, form.images["image"], k, request.state.request_id))
+        return answer(search(parts, form.images["image"], k, request.state.request_id, within))
 
     return await on_pictures(request, parts, once, ("image",), work, fields=("k", "scope"))
 
@@ -52,14 +54,19 @@ def read_k(text: str) -> int:
     return int(text)
 
 
-def check_scope(text: str) -> None:
-    """Accept the whole gallery.
+def read_scope(parts: Parts, text: str) -> set[UUID] | None:
+    """Whom to search: None is the whole gallery, otherwise the roster of a session.
 
     Raises:
         InvalidRequest: If it is neither the gallery nor a session.
         SessionNotFound: If it names a session that does not exist.
     """
-    if text.startswith(SESSION_PREFIX):
-        raise SessionNotFound(text.removeprefix(SESSION_PREFIX)[:100])
-    if text != "gallery":
+    if text == "gallery":
+        return None
+    if not text.startswith(SESSION_PREFIX):
         raise InvalidRequest("/body/scope", "unknown", "`scope` is `gallery` or `session:{id}`.")
+    session_id = text.removeprefix(SESSION_PREFIX)
+    try:
+        return session_people(parts.database, UUID(session_id))
+    except ValueError:
+        raise SessionNotFound(session_id[:100]) from None

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from service.commands.parts import AsJson
+from service.commands.database import AsJson
 
 app = typer.Typer(no_args_is_help=True, help="Exams and what they leave.")
 
@@ -29,6 +29,8 @@ def purge(
     from service.exams.desk import Origin
     from service.exams.retention import purge_exam, sweep
 
+    if dry_run and exam_id is None:
+        raise typer.BadParameter("a dry run needs EXAM_ID")
     origin = Origin("invigil exams purge")
     with open_database(read_settings()) as database:
         if exam_id is None:

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session as OrmSession
 
 from embedding.template import Template
+from index.database import Database
 from index.errors import NoTemplate, SubjectNotFound, WrongModel
 from index.neighbours import Nearest
 from service.decision import Outcome, Policy, decide
@@ -16,7 +17,7 @@ from service.exams.desk import Desk, policy_among
 from service.exams.door import Expected
 from service.exams.errors import NothingToCompare
 from service.exams.judgement import same_face_d
-from service.exams.sessions import policy_of
+from service.exams.sessions import policy_of, session_row
 from service.exams.tables import RosterEntryRow, SessionRow
 
 RIVALS = 8
@@ -112,6 +113,20 @@ def searched(
     strict = policy_among(policy, len(people))
     is_near = decide(found[0].d, strict) is not Outcome.NO_MATCH
     return people[found[0].subject_id] if is_near else None, found[0], strict
+
+
+def session_people(database: Database, session_id: UUID) -> set[UUID]:
+    """The subjects on a session's roster who may be looked for by their face.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+    """
+    query = select(RosterEntryRow.subject_id).where(
+        RosterEntryRow.session_id == session_id, RosterEntryRow.manual_identification.is_(False)
+    )
+    with database.read() as session:
+        session_row(session, session_id)
+        return {subject_id for subject_id in session.scalars(query) if subject_id is not None}
 
 
 def rivals_of(

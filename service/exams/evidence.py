@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.database import Database
 from index.tables import AuditEventRow, utc_now
 from service.exams.desk import Desk, Origin
 from service.exams.documents import Candidate, Checkin, Exam, Session
@@ -147,13 +148,13 @@ def exam_events(session: OrmSession, after_seq: int = 0) -> Iterator[AuditEventR
         after_seq = block[-1].seq
 
 
-def verify_evidence(desk: Desk) -> list[Tampering]:
+def verify_evidence(database: Database) -> list[Tampering]:
     """Compare every row of evidence with the digest in the chain; empty when all are as they were written.
 
     Rows that a purge has removed are not missing: their session carries its tally.
     """
     found = []
-    with desk.database.read() as session:
+    with database.read() as session:
         purged = {
             str(one) for one in session.scalars(select(SessionRow.id).where(SessionRow.tally.is_not(None)))
         }

@@ -8,8 +8,9 @@ from pydantic import BaseModel
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.database import Database
 from index.tables import utc_now
-from service.exams.desk import Desk, Origin
+from service.exams.desk import Origin
 from service.exams.errors import RetentionRunning
 from service.exams.exams import exam_row
 from service.exams.journal import note
@@ -53,7 +54,7 @@ def due_at(exam: ExamRow) -> datetime | None:
     return (exam.appeal_ends_at or exam.ends_at) + timedelta(days=exam.retention_days)
 
 
-def purge_exam(desk: Desk, exam_id: UUID, origin: Origin, *, dry_run: bool = False) -> Purge:
+def purge_exam(database: Database, exam_id: UUID, origin: Origin, *, dry_run: bool = False) -> Purge:
     """Remove the rosters, attempts, overrides and pictures of an exam whose retention has ended.
 
     An exam that was purged already is left as it is.
@@ -62,7 +63,7 @@ def purge_exam(desk: Desk, exam_id: UUID, origin: Origin, *, dry_run: bool = Fal
         ExamNotFound: If there is no such exam.
         RetentionRunning: If its time has not come, and it is no dry run.
     """
-    transaction = desk.database.read() if dry_run else desk.database.write()
+    transaction = database.read() if dry_run else database.write()
     with transaction as session:
         exam = exam_row(session, exam_id)
         due = due_at(exam)
@@ -79,17 +80,17 @@ def purge_exam(desk: Desk, exam_id: UUID, origin: Origin, *, dry_run: bool = Fal
         return purge
 
 
-def sweep(desk: Desk, origin: Origin) -> Swept:
+def sweep(database: Database, origin: Origin) -> Swept:
     """Purge every exam whose time has come, and every picture whose days are over; for a job or a command."""
     now = utc_now()
-    with desk.database.write() as session:
+    with database.write() as session:
         old = delete(ThumbnailRow).where(ThumbnailRow.expires_at <= now).returning(ThumbnailRow.checkin_id)
         thumbnails = len(session.scalars(old).all())
         if thumbnails:
             note(session, "thumbnails.purged", origin, thumbnails=thumbnails)
         open_exams = session.scalars(select(ExamRow).where(ExamRow.purged_at.is_(None))).all()
         due = [exam.id for exam in open_exams if (when := due_at(exam)) is not None and when <= now]
-    return Swept([purge_exam(desk, exam_id, origin) for exam_id in due], thumbnails)
+    return Swept([purge_exam(database, exam_id, origin) for exam_id in due], thumbnails)
 
 
 def keep_tallies(session: OrmSession, exam_id: UUID) -> None:
