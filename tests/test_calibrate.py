@@ -161,6 +161,15 @@ def test_a_picture_that_gives_no_template_is_named(coarse: Embedder, tmp_path: P
     assert (failure.name, failure.code) == ("p000/broken.png", "unsupported_media")
 
 
+def test_pictures_beyond_the_limit_of_a_person_are_set_aside_and_told(coarse: Embedder, folder: Path) -> None:
+    calibration = calibrate(
+        coarse, open_pictures(folder), NOTHING_SEEN, data="Made.", per_person=2, targets=(0.1,), aligned=True
+    ).calibration
+
+    assert (calibration.mated, calibration.non_mated) == (60, 60 * 59 * 2)
+    assert calibration.data == "Made. At most 2 pictures of a person; 60 pictures set aside."
+
+
 def test_people_with_one_picture_each_have_no_mated_comparison(coarse: Embedder, tmp_path: Path) -> None:
     folder = write_folder(tmp_path, made_faces(120, 1))
 

@@ -84,6 +84,18 @@ def test_all_pairs_give_the_rates_of_a_double_loop(
         assert at.fnmr.interval[0] <= at.fnmr.value <= at.fnmr.interval[1]
 
 
+def test_nobody_counts_with_more_pictures_than_the_limit(coarse: Embedder, tmp_path: Path) -> None:
+    many = {f"many/{i:02}.png": content for i, content in enumerate(made_faces(1, 20, seed=5).values())}
+    pictures = open_pictures(write_folder(tmp_path, made_faces(5, 3) | many))
+
+    evaluation, evidence = evaluate_all(coarse, pictures, per_person=4, aligned=True)
+
+    assert [name for name in evidence.names if name.startswith("many")] == [
+        f"many/{i:02}.png" for i in (0, 5, 10, 15)
+    ]
+    assert (evaluation.pictures, evaluation.set_aside) == (5 * 3 + 4, 16)
+
+
 def test_a_rate_that_the_comparisons_cannot_support_is_not_reported(
     coarse: Embedder, pictures: Pictures
 ) -> None:

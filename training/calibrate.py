@@ -22,7 +22,7 @@ from training.errors import NothingToCompare
 from training.evaluation import SUSPECT_D
 from training.intervals import Replicates, bootstrap
 from training.metrics import RULE_OF_THREE, RateCurve, smallest_supported_fmr
-from training.pictures import Pictures
+from training.pictures import PER_PERSON, Pictures, at_most
 from training.seen import Seen, digest
 
 TARGETS = (1e-2, 1e-3, 1e-4, 1e-5)
@@ -69,6 +69,7 @@ def calibrate(
     *,
     data: str,
     names: Sequence[str] | None = None,
+    per_person: int = PER_PERSON,
     targets: Sequence[float] = TARGETS,
     aligned: bool = False,
     progress: Progress | None = None,
@@ -81,6 +82,7 @@ def calibrate(
         seen: What the network was trained on.
         data: The pictures in words, for the record.
         names: Which pictures; all labelled ones by default.
+        per_person: Pictures of one person that are used, at most.
         targets: False match rates to record a threshold for.
         aligned: The pictures are aligned crops already.
         progress: Told after every batch.
@@ -93,14 +95,17 @@ def calibrate(
     """
     chosen = pictures.labelled if names is None else list(names)
     people = {name: pictures.identity[name] for name in chosen}
-    seen.refuse(people, {name: digest(pictures.read(name)) for name in chosen})
+    seen.refuse(people, _digests(pictures, chosen))
+    used = at_most(chosen, people, per_person)
     # Asked before the work, and again after it: pictures may fail.
-    _refuse_too_few(_non_mated_of(list(people.values())), targets)
-    acquired = acquire(embedder, pictures, chosen, aligned=aligned, progress=progress)
+    _refuse_too_few(_non_mated_of([people[name] for name in used]), targets)
+    acquired = acquire(embedder, pictures, used, aligned=aligned, progress=progress)
     _, identity = np.unique([people[name] for name in acquired.names], return_inverse=True)
     comparisons, suspects = without_suspects(acquired.vectors, identity, max(targets, default=0))
     if not len(comparisons.mated):
-        raise NothingToCompare("mated", len(chosen), len(acquired.failures))
+        raise NothingToCompare("mated", len(used), len(acquired.failures))
+    if len(used) < len(chosen):
+        data += f" At most {per_person} pictures of a person; {len(chosen) - len(used)} pictures set aside."
     calibration = calibration_of(comparisons, targets, data)
     named = [
         Suspect(acquired.names[a], acquired.names[b], float(d))
@@ -132,6 +137,17 @@ def calibrate_bundle(
         progress=progress,
     )
     return with_calibration(bundle, measurement.calibration), measurement
+
+
+def _digests(pictures: Pictures, names: Sequence[str]) -> dict[str, str]:
+    """Name → digest; a picture that cannot be read is left to fail where failures are counted."""
+    digests = {}
+    for name in names:
+        try:
+            digests[name] = digest(pictures.read(name))
+        except OSError:
+            continue
+    return digests
 
 
 def _non_mated_of(labels: Sequence[str]) -> int:

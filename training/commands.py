@@ -216,6 +216,8 @@ def told_in_words(evaluation: "Evaluation") -> str:
             f"MAP@R     {found.map_at_r:.4f}",
             f"NMI       {evaluation.nmi:.4f}",
         ]
+    if evaluation.set_aside:
+        lines.append(f"{evaluation.set_aside:,} pictures of people with very many were set aside")
     if evaluation.suspects:
         lines.append(f"{evaluation.suspects} non-mated comparisons look like one photograph: see the labels")
     return "\n".join(lines)

@@ -4,6 +4,7 @@ Runs on the base install: NumPy only, and the same path from picture to template
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from training.metrics import (
     smallest_supported_fmr,
 )
 from training.pairs import Pair, people_in
-from training.pictures import Pictures
+from training.pictures import PER_PERSON, Pictures, at_most
 from training.retrieval import clustering_nmi, retrieval
 
 TARGETS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
@@ -71,15 +72,17 @@ def evaluate_all(
     pictures: Pictures,
     names: Sequence[str] | None = None,
     *,
+    per_person: int = PER_PERSON,
     aligned: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Evaluation, Evidence]:
-    """Measure on all pairs of labelled pictures; `names` chooses some of them.
+    """Measure on all pairs of labelled pictures, at most `per_person` of each; `names` chooses some of them.
 
     Raises:
         NothingToCompare: If no person has two usable pictures, or there is one person only.
     """
-    chosen = pictures.labelled if names is None else names
+    named = pictures.labelled if names is None else names
+    chosen = at_most(named, pictures.identity, per_person)
     acquired = acquire(embedder, pictures, chosen, aligned=aligned, progress=progress)
     identity = _numbered([pictures.identity[name] for name in acquired.names])
     comparisons = all_comparisons(acquired.vectors, identity)
@@ -87,7 +90,8 @@ def evaluate_all(
     a, b, fold = balanced_pairs(comparisons)
     d = np.square(acquired.vectors[a] - acquired.vectors[b]).sum(axis=1).astype(np.float64)
     accuracy = _accuracy(d, identity[a] == identity[b], fold)
-    return _measured(embedder, pictures, acquired, comparisons, accuracy, labelled=True)
+    evaluation, evidence = _measured(embedder, pictures, acquired, comparisons, accuracy, labelled=True)
+    return replace(evaluation, set_aside=len(named) - len(chosen)), evidence
 
 
 def _labels(pictures: Pictures, pairs: Sequence[Pair]) -> dict[str, str] | None:
@@ -138,6 +142,7 @@ def _measured(
         pictures=len(acquired.names) + len(acquired.failures),
         identities=len(comparisons.sizes),
         failures=acquired.failures,
+        set_aside=0,
         several_faces=acquired.several_faces,
         mated=curve.mated,
         non_mated=curve.non_mated,

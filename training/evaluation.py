@@ -49,6 +49,7 @@ class Evaluation:
         pictures: How many were asked for.
         identities: People among those acquired.
         failures: Pictures that gave no template.
+        set_aside: Pictures that were not asked for, of people with more than `PER_PERSON`.
         several_faces: Pictures whose central face was taken among several.
         mated: Comparisons within one person.
         non_mated: Comparisons between two people.
@@ -70,6 +71,7 @@ class Evaluation:
     pictures: int
     identities: int
     failures: Sequence[Failure]
+    set_aside: int
     several_faces: int
     mated: int
     non_mated: int
