@@ -1,0 +1,131 @@
+"""Container files and settings agree with each other; there is no engine here that could build them."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from service.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+VARIABLE = re.compile(r"\$\{([A-Z_]+)")
+SERVICE_KEYS = {
+    "build",
+    "cap_drop",
+    "command",
+    "depends_on",
+    "deploy",
+    "environment",
+    "healthcheck",
+    "image",
+    "networks",
+    "ports",
+    "profiles",
+    "read_only",
+    "restart",
+    "security_opt",
+    "shm_size",
+    "stop_grace_period",
+    "tmpfs",
+    "volumes",
+}
+"""Those of the Compose specification that are in use; a misspelt one would be refused by an engine."""
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    return document
+
+
+@pytest.fixture(scope="module")
+def example() -> set[str]:
+    """Every variable of `.env.example`, whether it is set there or stands as a comment."""
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    return set(re.findall(r"^#?([A-Z][A-Z_]+)=", text, re.MULTILINE))
+
+
+def test_the_services_use_keys_that_exist(compose: dict[str, Any]) -> None:
+    assert set(compose) == {"x-invigil", "services", "volumes", "networks"}
+    for name, service in compose["services"].items():
+        assert set(service) <= SERVICE_KEYS, name
+
+
+def test_what_a_service_refers_to_is_declared(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        assert set(service.get("depends_on", {})) <= set(compose["services"])
+        assert set(service["networks"]) <= set(compose["networks"])
+        named = {volume.split(":")[0] for volume in service.get("volumes", ()) if volume[0].isalpha()}
+        assert named <= set(compose["volumes"])
+
+
+def test_two_replicas_wait_for_the_migration_behind_a_proxy(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+
+    assert services["api"]["deploy"]["replicas"] == 2
+    assert services["api"]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+    assert services["migrate"]["command"] == ["db", "upgrade"]
+    assert [name for name, service in services.items() if "ports" in service] == ["proxy"]
+    assert services["trainer"]["profiles"] == ["train"]
+
+
+def test_every_running_service_says_how_it_is(compose: dict[str, Any]) -> None:
+    for name in ("db", "api", "proxy"):
+        assert compose["services"][name]["healthcheck"]["test"], name
+
+
+def test_every_variable_is_explained_in_the_example(compose: dict[str, Any], example: set[str]) -> None:
+    used = set(VARIABLE.findall((ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
+
+    assert used <= example
+    assert {f"INVIGIL_{name.upper()}" for name in Settings.model_fields} <= example
+
+
+def test_a_secret_is_asked_for_and_never_written_down() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+
+    for secret in ("POSTGRES_PASSWORD", "INVIGIL_TEMPLATE_KEY"):
+        assert set(re.findall(rf"\${{{secret}([^}}]*)}}", compose)) == {":?set it in .env"}
+        assert f"\n{secret}=\n" in example
+
+
+def test_the_example_as_it_is_leaves_every_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"INVIGIL_{name.upper()}", raising=False)
+
+    from_example = Settings(_env_file=ROOT / ".env.example")  # type: ignore[call-arg]
+
+    defaults = Settings(_env_file=None)  # type: ignore[call-arg]
+    assert not from_example.template_key
+    assert from_example.model_dump(exclude={"template_key"}) == defaults.model_dump(exclude={"template_key"})
+
+
+def test_the_image_serves_without_torch_and_without_root() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    stages = dict(re.findall(r"^FROM (\S+) AS (\S+)$", dockerfile, re.MULTILINE))
+    serve = dockerfile.split("AS serve")[1]
+
+    assert list(stages.values())[-1] == "serve"
+    assert "USER 10001" in serve
+    assert "HEALTHCHECK" in serve
+    assert "COPY --from=build " in serve
+    assert "train.txt" not in dockerfile.split("AS train-build")[0]
+
+
+def test_everything_that_the_image_copies_exists_and_is_sent_to_it() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+
+    copied = [
+        name
+        for line in re.findall(r"^COPY (?!--from)(.+)$", dockerfile, re.MULTILINE)
+        for name in line.split()[:-1]
+    ]
+
+    assert copied
+    for name in copied:
+        assert (ROOT / name).exists(), name
+        assert name.split("/")[0] in sent, name
