@@ -1,8 +1,16 @@
 """Why something cannot be trained, measured or calibrated.
 
     TrainingError
+    ├── ExtraMissing           the `[train]` extra is not installed
     ├── UnknownLoss            no loss of this name; the nearest is named
     ├── UnknownOption          the loss has no such option; the nearest is named
+    ├── RecipeInvalid          a recipe that cannot be read, or with an unknown key; the nearest is named
+    ├── NetworkInvalid         no network of this name, or it has no such part
+    ├── SplitInvalid           an identity on both sides of a split, or too few of them to split
+    ├── CheckpointInvalid      no checkpoint, one of another network, or one of other data
+    ├── CheckpointNotSaved     the disk is full; the former checkpoint is whole
+    ├── ExportDiffers          an ONNX file that does not compute what the network does
+    ├── LossNotFinite          the training diverged; the last good checkpoint is kept
     ├── PicturesInvalid        a folder or archive of pictures that cannot be read as one
     ├── PairsInvalid           a pairs file that cannot be read, or that can decide nothing
     ├── NothingToCompare       too few pictures could be used for any error rate
@@ -20,6 +28,17 @@ from pathlib import Path
 
 class TrainingError(Exception):
     """Base of everything this package raises on purpose."""
+
+
+class ExtraMissing(TrainingError):
+    """The command needs a package of the `[train]` extra."""
+
+    def __init__(self, command: str, package: str) -> None:
+        super().__init__(
+            f"`{command}` needs {package}, which serving does not: `make train-install` brings it, "
+            "as does installing Invigil with the [train] extra."
+        )
+        self.package = package
 
 
 def nearest_of(word: str, words: Iterable[str]) -> str:
@@ -44,6 +63,62 @@ class UnknownOption(TrainingError):
         super().__init__(f"The loss {loss!r} has no option {option!r}; {nearest_of(option, known)}")
         self.loss = loss
         self.option = option
+
+
+class RecipeInvalid(TrainingError):
+    """A recipe that cannot be used; `key` is the place in it, dotted."""
+
+    def __init__(self, path: Path | str, reason: str, key: str = "") -> None:
+        super().__init__(f"{path}: {key + ': ' if key else ''}{reason}")
+        self.path = path
+        self.key = key
+        self.reason = reason
+
+
+class NetworkInvalid(TrainingError):
+    """A description that no network can be built from."""
+
+
+class SplitInvalid(TrainingError):
+    """The parts of a split must have no identity in common, and each must have some."""
+
+
+class CheckpointInvalid(TrainingError):
+    """A file that is not the checkpoint that was wanted."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}.")
+        self.path = path
+        self.reason = reason
+
+
+class CheckpointNotSaved(TrainingError):
+    """Writing a checkpoint failed, most often because the disk is full."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"{path} could not be saved ({reason}); the former checkpoint is whole.")
+        self.path = path
+        self.reason = reason
+
+
+class ExportDiffers(TrainingError):
+    """The exported file and the network disagree."""
+
+    def __init__(self, path: Path | str, difference: float, limit: float) -> None:
+        super().__init__(
+            f"{path} differs from the network it came from by {difference:.2g}, limit {limit:g}."
+        )
+        self.difference = difference
+        self.limit = limit
+
+
+class LossNotFinite(TrainingError):
+    """The loss is NaN or infinite; `step` counts from 1."""
+
+    def __init__(self, step: int, checkpoint: Path | str) -> None:
+        super().__init__(f"The loss of step {step} is not finite; the last good checkpoint is {checkpoint}.")
+        self.step = step
+        self.checkpoint = checkpoint
 
 
 class PicturesInvalid(TrainingError):

@@ -1,0 +1,61 @@
+"""The embedding networks by the name a recipe gives them, and how one is described in a checkpoint."""
+
+from dataclasses import dataclass
+
+import torchvision
+from torch import nn
+from torchvision.models import ResNet
+
+from training.errors import NetworkInvalid, nearest_of
+from training.networks.cbam import add_cbam
+from training.networks.embedder import DenseTrunk, FaceEmbedder
+from training.networks.vit import VisionTransformer
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """All that is needed to build a network again; every checkpoint carries one.
+
+    Attributes:
+        kind: `dense`, `vit`, or the name of a torchvision classifier.
+        widths: Channels of each stage of `dense`; of `vit` the width of a token.
+        depths: Blocks of each stage; of `vit` all its blocks.
+        dim: Length of the embedding.
+        head_channels: Of `dense`.
+        cbam_stages: How many of the last stages of `dense` or of a torchvision ResNet carry attention.
+    """
+
+    kind: str = "dense"
+    widths: tuple[int, ...] = (64, 128, 256)
+    depths: tuple[int, ...] = (2, 3, 2)
+    dim: int = 128
+    head_channels: int = 64
+    cbam_stages: int = 0
+
+
+def build_network(config: NetworkConfig) -> FaceEmbedder:
+    """The network, untrained.
+
+    Raises:
+        NetworkInvalid: If there is none of this kind, or attention is asked of one that has no place for it.
+    """
+    if config.kind == "dense":
+        shape = (config.widths, config.depths, config.dim, config.head_channels, config.cbam_stages)
+        return FaceEmbedder(DenseTrunk(*shape))
+    if config.kind == "vit":
+        return FaceEmbedder(VisionTransformer(config.widths[0], config.depths[0], config.dim))
+    return FaceEmbedder(_torchvision(config))
+
+
+def _torchvision(config: NetworkConfig) -> nn.Module:
+    """A classifier of torchvision whose classes are the dimensions of the embedding."""
+    known = torchvision.models.list_models(module=torchvision.models)
+    if config.kind not in known:
+        nearest = nearest_of(config.kind, ["dense", "vit", *known])
+        raise NetworkInvalid(f"There is no network {config.kind!r}; {nearest}")
+    network: nn.Module = torchvision.models.get_model(config.kind, weights=None, num_classes=config.dim)
+    if config.cbam_stages and not isinstance(network, ResNet):
+        raise NetworkInvalid(f"{config.kind} has no residual stages to carry attention")
+    if isinstance(network, ResNet):
+        add_cbam(network, config.cbam_stages)
+    return network
