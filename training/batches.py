@@ -1,0 +1,157 @@
+"""Which faces a step sees, and what is done to them.
+
+All of it follows from the seed and the step, so a resumed training sees what an uninterrupted one would have,
+and two processes see the two halves of what one would have.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.random import Generator, default_rng
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from training.augment import Augmentation, augment, mix, use_one_thread
+from training.data import FaceSet, Rows
+
+PREFETCHED = 12
+NICE = 5
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Faces of one step, of one process.
+
+    Attributes:
+        faces: (b, 112, 112, 3) uint8 RGB.
+        rows: (b,) int64 row in the face set.
+        labels: (b,) int64 class, or -1 where it has none.
+    """
+
+    faces: Tensor
+    rows: Tensor
+    labels: Tensor
+
+
+class Order(Protocol):
+    """Chooses the faces of each step."""
+
+    def rows_of(self, step: int) -> Rows:
+        """(batch,) rows of the face set."""
+
+
+class EveryFace:
+    """Every face once per epoch, in an order of its own for each epoch."""
+
+    def __init__(self, rows: Rows, batch: int, seed: int) -> None:
+        self.rows = rows
+        self.batch = batch
+        self.seed = seed
+        self._epoch = -1
+        self._order: Rows = rows
+
+    def rows_of(self, step: int) -> Rows:
+        """(batch,) rows; a batch may reach over the end of an epoch."""
+        return np.array([self._row(place) for place in range(step * self.batch, (step + 1) * self.batch)])
+
+    def _row(self, place: int) -> int:
+        epoch, index = divmod(place, len(self.rows))
+        if epoch != self._epoch:
+            self._order = self.rows[default_rng((self.seed, epoch)).permutation(len(self.rows))]
+            self._epoch = epoch
+        return int(self._order[index])
+
+
+class ByIdentity:
+    """A few faces of each of a few identities; who has one picture is left out, for it makes no mated pair.
+
+    Args:
+        rows: Faces to train on.
+        labels: Class of every face of the set, -1 where it has none.
+        batch: A multiple of `each`.
+        each: Faces of one identity; repeated where it has fewer.
+        seed: Of the choice.
+    """
+
+    def __init__(self, rows: Rows, labels: Rows, batch: int, each: int, seed: int) -> None:
+        grouped = [rows[labels[rows] == label] for label in np.unique(labels[rows]) if label >= 0]
+        self.groups = [group for group in grouped if len(group) >= 2]
+        self.left_out = len(grouped) - len(self.groups)
+        self.identities = batch // each
+        self.each = each
+        self.seed = seed
+
+    def rows_of(self, step: int) -> Rows:
+        """(batch,) rows, the faces of one identity side by side."""
+        random = default_rng((self.seed, step))
+        too_few = len(self.groups) < self.identities
+        chosen = random.choice(len(self.groups), self.identities, replace=too_few)
+        return np.concatenate([self._faces(self.groups[i], random) for i in chosen])
+
+    def _faces(self, group: Rows, random: Generator) -> Rows:
+        return random.choice(group, self.each, replace=len(group) < self.each)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which share of each batch this process sees: every `of`-th face, from `rank` on."""
+
+    rank: int = 0
+    of: int = 1
+
+
+class Views(Dataset[Batch]):
+    """The batch of each step: chosen, decoded, augmented, and mixed where a live teacher can label it."""
+
+    def __init__(
+        self,
+        faces: FaceSet,
+        labels: Rows,
+        order: Order,
+        how: Augmentation,
+        *,
+        seed: int,
+        mixed: float = 0.0,
+        part: Part | None = None,
+    ) -> None:
+        self.faces = faces
+        self.labels = labels
+        self.order = order
+        self.how = how
+        self.seed = seed
+        self.mixed = mixed
+        self.part = part or Part()
+
+    def __getitem__(self, step: int) -> Batch:
+        rows = self.order.rows_of(step)
+        places = range(self.part.rank, len(rows), self.part.of)
+        mine = rows[self.part.rank :: self.part.of]
+        labels = self.labels[mine].copy()
+        views = []
+        for i, (place, row) in enumerate(zip(places, mine, strict=True)):
+            random = default_rng((self.seed, step, place))
+            view = augment(self.faces.crop(int(row)), self.how, random)
+            if random.random() < self.mixed:
+                view = mix(view, augment(self.faces.crop(int(random.choice(rows))), self.how, random), random)
+                labels[i] = -1
+            views.append(view)
+        return Batch(torch.from_numpy(np.stack(views)), torch.from_numpy(mine), torch.from_numpy(labels))
+
+
+def load(views: Views, steps: range, loaders: int) -> Iterator[Batch]:
+    """The batches of some steps, prepared ahead by `loaders` processes (0: in this one)."""
+    ahead = {"prefetch_factor": PREFETCHED, "worker_init_fn": _step_aside} if loaders else {}
+    return iter(DataLoader(views, batch_size=None, sampler=steps, num_workers=loaders, **ahead))  # type: ignore[arg-type]
+
+
+def _step_aside(_: int) -> None:
+    """A loader gives way to the training, and may run where the training is not pinned."""
+    os.nice(NICE)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    use_one_thread()
+    torch.set_num_threads(1)
