@@ -1,0 +1,69 @@
+"""Train an embedding network: a recipe and faces in, a run folder out.
+
+with torchrun: torchrun --nproc-per-node 2 --no-python invigil train cpu --data …
+"""
+
+import math
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from training.batches import load
+from training.errors import LossNotFinite
+from training.keeper import Keeper
+from training.material import gather
+from training.optimise import learning_rate
+from training.processes import joined
+from training.progress import progress_bar
+from training.recipe import Recipe
+from training.run import RunFolder, load_checkpoint
+from training.state import Training
+
+
+def train(recipe: Recipe, data: Path, folder: Path, *, resume: bool = False) -> RunFolder:
+    """Trains until the recipe's samples are seen; `last.pt` and `best.pt` of the folder hold what came of it.
+
+    Args:
+        recipe: What to train, with every number.
+        data: A folder or archive of aligned faces, or one with `faces/` and `teacher/` in it.
+        folder: Where the run writes.
+        resume: Go on from the folder's last checkpoint, on the same curve.
+
+    Raises:
+        CheckpointInvalid: If the folder holds a training already, or none that could go on with these faces.
+        CheckpointNotSaved: If the disk is full; the former checkpoint is whole.
+        LossNotFinite: If the training diverges.
+        TrainingError: If recipe and data do not go together.
+    """
+    with joined(recipe.machine.threads) as process:
+        run = RunFolder.create(folder, resume=resume)
+        material = gather(recipe, data, run, process)
+        training = Training.begin(recipe, material, process)
+        if resume:
+            training.restore(load_checkpoint(run.last), run.last)
+        objective = process.share(training.objective, unused=training.objective.has_proxies)
+        keeper = Keeper(run, training, material, process)
+        keeper.save()
+        device = process.device
+        steps = range(training.step, recipe.optimiser.steps)
+        with progress_bar("train", shown=process.writes) as report:
+            for batch in load(material.views, steps, recipe.data.loaders):
+                for group in training.optimiser.param_groups:
+                    group["lr"] = learning_rate(recipe.optimiser, training.step)
+                targets = material.targets(batch, device)
+                with torch.autocast(device.type, torch.bfloat16, enabled=recipe.machine.bf16):
+                    terms = objective(batch.faces.to(device), batch.labels.to(device), targets)
+                loss = terms @ training.weights
+                loss.backward()
+                norm = nn.utils.clip_grad_norm_(training.objective.parameters(), recipe.optimiser.clip)
+                if not math.isfinite(loss.item() + norm.item()):
+                    raise LossNotFinite(training.step + 1, run.last)
+                training.optimiser.step()
+                training.optimiser.zero_grad()
+                training.average.update(training.network, training.step)
+                training.step += 1
+                keeper.after_step(terms.detach())
+                report(training.step * recipe.optimiser.batch, steps.stop * recipe.optimiser.batch)
+        keeper.save()
+        return run

@@ -1,0 +1,126 @@
+"""What a training learns from: faces, who is held out, the batch of each step, what a teacher says."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from training.batches import Batch, ByIdentity, EveryFace, Order, Views
+from training.data import FaceSet, Rows, Split, class_labels, read_faces, split_identities
+from training.errors import RecipeInvalid
+from training.objective import refuse_unusable_losses
+from training.processes import Process
+from training.progress import progress_bar
+from training.recipe import Recipe, Sampling, TeacherMode
+from training.run import RunFolder, described
+from training.seen import Seen
+from training.teacher import Teacher, cached_targets
+
+SPLIT = "split.json"
+
+
+@dataclass(frozen=True)
+class Material:
+    """Faces, who of them is trained on, and what a teacher says of them.
+
+    Attributes:
+        faces: All of the data.
+        split: Who is held out.
+        views: The batch of each step.
+        classes: Identities trained on.
+        teacher: Asked for each batch, where the recipe wants it live.
+        cached: (len(faces), dim) what the teacher made of every face, where the recipe wants that.
+    """
+
+    faces: FaceSet
+    split: Split
+    views: Views
+    classes: int
+    teacher: Teacher | None
+    cached: Tensor | None
+
+    def targets(self, batch: Batch, device: torch.device) -> Tensor | None:
+        """(b, dim) what the embeddings of a batch are to be; None without a teacher."""
+        if self.cached is not None:
+            return self.cached[batch.rows].to(device)
+        if self.teacher is not None:
+            return torch.from_numpy(self.teacher(batch.faces.numpy())).to(device)
+        return None
+
+
+def gather(recipe: Recipe, data: Path, run: RunFolder, process: Process) -> Material:
+    """Reads the faces, holds identities out, asks the teacher, and records all of it in the run folder.
+
+    Raises:
+        TrainingError: If recipe and data do not go together.
+    """
+    faces = read_faces(data / "faces" if (data / "faces").is_dir() else data)
+    split = _split(recipe, faces, run)
+    rows = split.training_rows(faces)
+    labels = class_labels(faces, rows)
+    classes = int(labels.max()) + 1
+    refuse_unusable_losses(recipe, classes, run.path)
+    if recipe.optimiser.batch % process.part.of:
+        reason = f"{recipe.optimiser.batch} faces cannot be shared equally by {process.part.of} processes"
+        raise RecipeInvalid(run.path, reason, "optimiser.batch")
+    if process.writes:
+        _record(run, recipe, faces, split, rows)
+    views = Views(
+        faces,
+        labels,
+        _order(recipe, rows, labels, run),
+        recipe.augmentation,
+        seed=recipe.seed,
+        mixed=recipe.teacher.mix,
+        part=process.part,
+    )
+    teacher, cached = _teacher(recipe, data, faces, run, process)
+    return Material(faces, split, views, classes, teacher, cached)
+
+
+def _split(recipe: Recipe, faces: FaceSet, run: RunFolder) -> Split:
+    """That of the run, or of the run this one starts from: what was held out once stays held out."""
+    origins = [run.path] + ([Path(recipe.start_from).parent] if recipe.start_from else [])
+    for origin in origins:
+        if (origin / SPLIT).is_file():
+            return Split.read(origin / SPLIT)
+    return split_identities(faces, recipe.data.held_out, recipe.seed)
+
+
+def _order(recipe: Recipe, rows: Rows, labels: Rows, run: RunFolder) -> Order:
+    batch, each = recipe.optimiser.batch, recipe.data.faces_per_identity
+    if recipe.data.sampling is Sampling.EVERY_FACE:
+        return EveryFace(rows, batch, recipe.seed)
+    if batch % each:
+        reason = f"{batch} is no multiple of {each} faces per identity"
+        raise RecipeInvalid(run.path, reason, "optimiser.batch")
+    return ByIdentity(rows, labels, batch, each, recipe.seed)
+
+
+def _teacher(
+    recipe: Recipe, data: Path, faces: FaceSet, run: RunFolder, process: Process
+) -> tuple[Teacher | None, Tensor | None]:
+    if recipe.teacher.mode is TeacherMode.NONE:
+        return None, None
+    teacher = Teacher(recipe.teacher, data, recipe.network.dim, recipe.machine.threads)
+    if recipe.teacher.mode is TeacherMode.LIVE:
+        return teacher, None
+    # Beside the run, not in it: the next run on the same faces finds them.
+    with progress_bar("teacher", shown=process.writes) as report:
+        targets = cached_targets(teacher, faces, run.path.parent / "targets", report)
+    return None, torch.from_numpy(targets)
+
+
+def _record(run: RunFolder, recipe: Recipe, faces: FaceSet, split: Split, rows: Rows) -> None:
+    split.write(run.path / SPLIT)
+    Seen.of((faces.identities[row] for row in rows), (faces.encoded[row] for row in rows)).write(run.path)
+    run.record(
+        "run",
+        {
+            "recipe": asdict(recipe),
+            "network": described(recipe.network),
+            "data": {"digest": faces.digest, "faces": len(faces), "trained_on": len(rows)},
+            "skipped": faces.skipped,
+        },
+    )

@@ -1,0 +1,79 @@
+"""What is minimised: a weighted sum of losses on the embeddings of a batch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from training.errors import RecipeInvalid
+from training.losses.registry import Against, build_loss, loss_kind
+from training.networks.embedder import FaceEmbedder
+from training.recipe import LossPart, Recipe, TeacherMode
+
+
+class Objective(nn.Module):
+    """The network and its losses as one module, so that proxies are trained and shared like weights.
+
+    Args:
+        network: Trained.
+        parts: The terms.
+        classes: Identities trained on.
+        dim: Length of the embedding.
+    """
+
+    def __init__(self, network: FaceEmbedder, parts: Sequence[LossPart], classes: int, dim: int) -> None:
+        super().__init__()
+        self.network = network
+        self.parts = tuple(parts)
+        self.losses = nn.ModuleList(_build(part, classes, dim) for part in parts)
+
+    def forward(self, faces: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
+        """Each term, unweighted.
+
+        Args:
+            faces: (b, 112, 112, 3) uint8 RGB.
+            labels: (b,) class, -1 where it has none: losses on labels do not see such faces.
+            targets: (b, dim) of the teacher, where a loss wants them.
+
+        Returns:
+            (terms,) in the order of the recipe.
+        """
+        embeddings = self.network(faces)  # (b, dim)
+        known = labels >= 0
+        terms = []
+        for part, loss in zip(self.parts, self.losses, strict=True):
+            if loss_kind(part.name).against is Against.TEACHER:
+                terms.append(loss(embeddings, targets))
+            elif known.any():
+                terms.append(loss(embeddings[known], labels[known]))
+            else:
+                terms.append(embeddings.sum() * 0)
+        return torch.stack(terms)
+
+    @property
+    def has_proxies(self) -> bool:
+        """Whether a loss has parameters, which a batch without labels leaves without a gradient."""
+        return any(True for _ in self.losses.parameters())
+
+
+def _build(part: LossPart, classes: int, dim: int) -> nn.Module:
+    sizes = {"classes": classes, "dim": dim} if loss_kind(part.name).has_proxies else {}
+    return build_loss(part.name, **sizes, **part.options)
+
+
+def refuse_unusable_losses(recipe: Recipe, classes: int, path: Path) -> None:
+    """Refuses a recipe whose losses want a teacher or identities that are not there.
+
+    Raises:
+        RecipeInvalid: Naming the loss.
+        UnknownLoss: If there is no loss of a name.
+    """
+    if not recipe.losses:
+        raise RecipeInvalid(path, "there is no loss", "losses")
+    for part in recipe.losses:
+        if loss_kind(part.name).against is Against.TEACHER:
+            if recipe.teacher.mode is TeacherMode.NONE:
+                raise RecipeInvalid(path, f"{part.name} needs a teacher", "teacher.mode")
+        elif classes < 2:
+            raise RecipeInvalid(path, f"{part.name} needs two identities, there are {classes}", "losses")

@@ -1,0 +1,75 @@
+"""What every training shares: AdamW's groups, the learning rate of a step, the average of the weights."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class Schedule(Protocol):
+    """The part of a recipe that the optimiser follows."""
+
+    @property
+    def steps(self) -> int: ...  # noqa: D102
+    @property
+    def learning_rate(self) -> float: ...  # noqa: D102
+    @property
+    def betas(self) -> tuple[float, float]: ...  # noqa: D102
+    @property
+    def weight_decay(self) -> float: ...  # noqa: D102
+    @property
+    def warm_up_steps(self) -> int: ...  # noqa: D102
+    @property
+    def final_share(self) -> float: ...  # noqa: D102
+
+
+def adamw(module: nn.Module, part: Schedule) -> torch.optim.AdamW:
+    """AdamW that decays weights only: a decayed bias or scale has nothing to gain."""
+    weights = [p for p in module.parameters() if p.ndim > 1]
+    others = [p for p in module.parameters() if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": weights, "weight_decay": part.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=part.learning_rate, betas=part.betas, fused=True)
+
+
+def learning_rate(part: Schedule, step: int) -> float:
+    """Of a step counted from 0: a straight rise, then half a cosine down to `final_share`."""
+    if step < part.warm_up_steps:
+        return part.learning_rate * (step + 1) / part.warm_up_steps
+    progress = (step - part.warm_up_steps) / max(1, part.steps - part.warm_up_steps)
+    falling = 0.5 * (1 + math.cos(math.pi * progress))
+    return part.learning_rate * (part.final_share + (1 - part.final_share) * falling)
+
+
+class Average:
+    """The exponential moving average of a network's weights and of what its normalisations have seen.
+
+    Args:
+        network: Whose weights are followed.
+        decay: Of the average; in the first steps it is smaller, so that the beginning is soon forgotten.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.values: dict[str, Tensor] = {
+            name: value.detach().clone() for name, value in network.state_dict().items()
+        }
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """Takes up the weights after a step counted from 0."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                self.values[name].lerp_(value, 1 - decay)
+            else:
+                self.values[name].copy_(value)
+
+    def restore(self, values: Mapping[str, Tensor]) -> None:
+        """Goes on from a checkpoint's average."""
+        for name, value in values.items():
+            self.values[name].copy_(value)

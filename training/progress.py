@@ -1,0 +1,34 @@
+"""What a person sees while a training runs."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Report = Callable[[int, int], None]
+"""Called with what is done and what there is in all."""
+
+
+@contextmanager
+def progress_bar(what: str, *, shown: bool, unit: str = "images/s") -> Iterator[Report]:
+    """A bar with the rate and the time left, on stderr; nothing where it is not shown."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.0f} " + unit),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
+        task = bar.add_task(what, total=None, rate=0.0)
+        started: list[tuple[float, int]] = []
+
+        def report(done: int, total: int) -> None:
+            now = time.monotonic()
+            started.append((now, done)) if not started else None
+            since, first = started[0]
+            bar.update(task, completed=done, total=total, rate=(done - first) / max(now - since, 1e-9))
+
+        yield report
