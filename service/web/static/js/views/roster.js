@@ -3,7 +3,8 @@
 import { all, call, h, Problem, t } from "../page.js";
 import { again, notice, table, tag } from "../ui.js";
 
-const FINDINGS = ["unknown", "duplicate_rows", "duplicate_seats", "in_other_sessions", "has_checkins", "without_template"];
+const FINDINGS = ["unknown", "conflicting_rows", "duplicate_seats", "other_exam", "has_checkins", "in_other_sessions", "without_template"];
+const COLUMNS = ["row", "external_id", "display_name", "seat", "first_row", "other"];
 
 export async function roster(view, one) {
   const report = h("div.stack");
@@ -58,12 +59,13 @@ function applyButton(place, one, bytes, create) {
 
 function describe(report) {
   const summary = notice(report.problems ? "wait" : "good", t("roster.summary", report));
-  return [summary, ...FINDINGS.filter((name) => report[name]?.length).map((name) => finding(name, report))];
+  return [summary, ...FINDINGS.filter((name) => report[name].total).map((name) => finding(name, report))];
 }
 
 function finding(name, report) {
-  const rows = report[name];
-  const columns = Object.keys(rows[0]).map((column) => [t(`column.${column}`), (row) => String(row[column] ?? "")]);
+  const { total, items } = report[name];
+  const used = COLUMNS.filter((column) => items.some((row) => row[column] !== null));
+  const columns = used.map((column) => [t(`column.${column}`), (row) => String(row[column] ?? "")]);
   return h("details", { open: name !== "without_template" },
-    h("summary", {}, `${t(`roster.${name}`)}: ${report[`${name}_total`] ?? rows.length}`), table(t(`roster.${name}`), columns, rows));
+    h("summary", {}, `${t(`roster.${name}`)}: ${total}`), table(t(`roster.${name}`), columns, items));
 }

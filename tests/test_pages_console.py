@@ -1,0 +1,165 @@
+"""The console in a real browser: rosters, the live board, decisions, enrolment."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fixtures_pages import Desk
+from playwright.sync_api import Page, expect
+
+
+@pytest.fixture
+def console(desk: Desk, browse: Callable[..., Page]) -> Page:
+    """The console, signed in as the administrator."""
+    page = browse()
+    page.goto(f"{desk.base}/console")
+    page.fill("#key", desk.admin)
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Today")
+    return page
+
+
+def refer(desk: Desk, probe: bytes) -> None:
+    """Somebody claims 1002 with the face of somebody else."""
+    body = {"files": {"image": probe}, "data": {"candidate": "1002"}}
+    answer = desk.call("POST", f"/v1/sessions/{desk.session_id}/checkins", **body)
+    assert answer.json()["checkin"]["outcome"] == "referred"
+
+
+def visit(page: Page, desk: Desk, tab: str) -> None:
+    page.goto(f"{desk.base}/console#/sessions/{desk.session_id}/{tab}")
+
+
+def test_a_wrong_key_is_told_so(desk: Desk, browse: Callable[..., Page]) -> None:
+    page = browse()
+    page.goto(f"{desk.base}/console")
+
+    page.fill("#key", "inv0123456789.wrong")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("alert").first).to_contain_text("not valid")
+
+
+def test_a_roster_is_shown_before_it_is_applied(desk: Desk, console: Page, tmp_path: Path) -> None:
+    path = tmp_path / "roster.csv"
+    path.write_text("external_id;display_name;seat\n1001;Eileen Collins;A1\n1002;Grace Hopper;A2\n")
+    visit(console, desk, "roster")
+    console.check("#create-subjects")
+
+    console.set_input_files("#roster-file", path)
+    expect(console.locator("#apply-roster")).to_be_visible()
+    assert desk.call("GET", f"/v1/sessions/{desk.session_id}").json()["candidates"] == 0
+    console.click("#apply-roster")
+
+    expect(console.get_by_role("cell", name="Grace Hopper")).to_be_visible()
+    assert desk.call("GET", f"/v1/sessions/{desk.session_id}").json()["candidates"] == 2
+
+
+def test_a_roster_with_faults_says_which_and_changes_nothing(
+    desk: Desk, console: Page, tmp_path: Path
+) -> None:
+    path = tmp_path / "roster.csv"
+    path.write_text("external_id,display_name,seat\n1001,Eileen Collins,A1\n1002,Grace Hopper,A1\n")
+    visit(console, desk, "roster")
+    console.check("#create-subjects")
+
+    console.set_input_files("#roster-file", path)
+
+    expect(console.get_by_text("Seats given twice: 1")).to_be_visible()
+    expect(console.locator("#apply-roster")).to_have_count(0)
+    assert desk.call("GET", f"/v1/sessions/{desk.session_id}").json()["candidates"] == 0
+
+
+def test_the_board_shows_a_referred_candidate_live_and_the_invigilator_decides(
+    desk: Desk, console: Page, astronaut_jpeg: bytes, stranger_jpeg: bytes
+) -> None:
+    desk.seat(("1001", "Eileen Collins", "A1"), ("1002", "Grace <b>Hopper</b>", "A2"))
+    desk.enrol("1002", stranger_jpeg)
+    visit(console, desk, "board")
+    expect(console.locator(".seat")).to_have_count(2)
+
+    refer(desk, astronaut_jpeg)
+
+    waiting = console.get_by_role("link", name="Hopper")
+    expect(waiting).to_contain_text("Grace <b>Hopper</b>")
+    waiting.click()
+    expect(console.locator(".scale")).to_be_visible()
+    console.select_option("select[name=reason_code]", "document_checked")
+    console.fill("section[aria-labelledby=decide] input[name=note]", "<script>alert(1)</script>")
+    console.get_by_role("button", name="Accept").click()
+    expect(console.locator('.seat.good[data-candidate="1002"]')).to_be_visible()
+    checkins = desk.call("GET", f"/v1/sessions/{desk.session_id}/checkins").json()["items"]
+    assert checkins[0]["effective_outcome"] == "admitted"
+    assert checkins[0]["overrides"][0]["note"] == "<script>alert(1)</script>"
+
+
+def test_a_decision_needs_a_reason(
+    desk: Desk, console: Page, astronaut_jpeg: bytes, stranger_jpeg: bytes
+) -> None:
+    desk.seat(("1002", "Grace Hopper", "A2"))
+    desk.enrol("1002", stranger_jpeg)
+    refer(desk, astronaut_jpeg)
+    visit(console, desk, "board")
+    console.get_by_role("link", name="Hopper").click()
+
+    console.get_by_role("button", name="Refuse").click()
+
+    assert console.locator("select[name=reason_code]").evaluate("node => node.validity.valueMissing")
+
+
+def test_a_candidate_is_identified_by_document(
+    desk: Desk, console: Page, astronaut_jpeg: bytes, stranger_jpeg: bytes
+) -> None:
+    desk.seat(("1002", "Grace Hopper", "A2"))
+    desk.enrol("1002", stranger_jpeg)
+    refer(desk, astronaut_jpeg)
+    visit(console, desk, "board")
+    console.get_by_role("link", name="Hopper").click()
+
+    console.select_option("select[name=document_type]", "passport")
+    console.get_by_role("button", name="Identified by document").click()
+
+    expect(console.locator('.seat.good[data-candidate="1002"]')).to_contain_text("by document")
+
+
+def test_a_subject_is_added_and_enrolled_from_a_file(
+    desk: Desk, console: Page, astronaut_jpeg: bytes, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(astronaut_jpeg)
+    console.goto(f"{desk.base}/console#/subjects")
+    console.fill("input[name=external_id] >> nth=1", "s 7/ü")
+    console.fill("input[name=display_name]", "Eileen Collins")
+    console.get_by_role("button", name="Add").click()
+    expect(console.locator("h1")).to_have_text("Eileen Collins")
+
+    console.set_input_files("#photo", photo)
+
+    expect(console.get_by_role("button", name="Remove")).to_be_visible()
+
+
+def test_a_photo_that_is_refused_says_why(
+    desk: Desk, console: Page, black_jpeg: bytes, tmp_path: Path
+) -> None:
+    photo = tmp_path / "black.jpg"
+    photo.write_bytes(black_jpeg)
+    subject = desk.parts.subjects.add(external_id="s7", actor="test")
+    console.goto(f"{desk.base}/console#/subjects/{subject.id}")
+
+    console.set_input_files("#photo", photo)
+
+    expect(console.get_by_role("alert")).to_be_visible()
+
+
+def test_the_first_exam_is_made_in_the_console(desk: Desk, console: Page) -> None:
+    console.goto(f"{desk.base}/console#/exams")
+    console.fill("input[name=name]", "Analysis")
+    console.get_by_role("button", name="Create exam").click()
+    expect(console.locator("h1")).to_have_text("Analysis")
+
+    console.fill("input[name=room]", "Hall B")
+    console.get_by_role("button", name="Add session").click()
+
+    expect(console.get_by_role("link", name="Hall B")).to_be_visible()
+    names = [one["name"] for one in desk.call("GET", "/v1/exams").json()["items"]]
+    assert "Analysis" in names

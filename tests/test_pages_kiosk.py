@@ -1,0 +1,128 @@
+"""The kiosk in a real browser, with a film of a real face before its camera."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from fixtures_pages import Desk
+from playwright.sync_api import Page, Route, expect
+
+
+@pytest.fixture
+def hall(desk: Desk, astronaut_jpeg: bytes, stranger_jpeg: bytes) -> Desk:
+    """The session with two enrolled candidates."""
+    desk.seat(("1001", "Eileen Collins", "A1"), ("1002", "Grace Hopper", "A2"))
+    desk.enrol("1001", astronaut_jpeg)
+    desk.enrol("1002", stranger_jpeg)
+    return desk
+
+
+def open_kiosk(page: Page, hall: Desk) -> None:
+    page.goto(f"{hall.base}/kiosk#key={hall.kiosk_key()}")
+    expect(page.locator("#candidate")).to_be_focused()
+
+
+def claim(page: Page, number: str) -> None:
+    page.keyboard.type(number)
+    page.keyboard.press("Enter")
+
+
+def test_the_kiosk_admits_the_right_person(
+    hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    page = browse(film=astronaut_jpeg)
+    open_kiosk(page, hall)
+
+    claim(page, "1001")
+
+    expect(page.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
+    expect(page.locator("#result-detail")).to_have_text("Your seat: A1")
+    expect(page.locator("#result")).to_have_class("result good")
+
+
+def test_the_kiosk_is_ready_for_the_next_person_by_itself(
+    hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    page = browse(film=astronaut_jpeg)
+    open_kiosk(page, hall)
+    claim(page, "1001")
+
+    expect(page.locator("#result")).to_be_visible()
+
+    expect(page.locator("#candidate")).to_be_focused()
+    expect(page.locator("#candidate")).to_have_value("")
+
+
+def test_the_kiosk_refers_somebody_who_claims_another_number(
+    hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    page = browse(film=astronaut_jpeg)
+    open_kiosk(page, hall)
+
+    claim(page, "1002")
+
+    expect(page.locator("#result-title")).to_have_text("Please see the invigilator")
+    expect(page.locator("#result")).to_have_class("result wait")
+
+
+def test_an_attempt_survives_a_lost_network_and_counts_once(
+    hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    page = browse(film=astronaut_jpeg)
+    open_kiosk(page, hall)
+    lost = []
+
+    def lose_the_answer(route: Route) -> None:
+        """The first request arrives and its answer does not; the second does not even arrive."""
+        lost.append(route.request.headers["idempotency-key"])
+        if len(lost) == 1:
+            route.fetch()
+        if len(lost) <= 2:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(re.compile("/checkins$"), lose_the_answer)
+    claim(page, "1001")
+
+    expect(page.locator("#sending-text")).to_contain_text("Your attempt is kept")
+    expect(page.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
+    checkins = hall.call("GET", f"/v1/sessions/{hall.session_id}/checkins").json()["items"]
+    assert len(checkins) == 1
+    assert len(set(lost)) == 1
+
+
+def test_the_kiosk_tells_when_check_in_is_not_open(
+    hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    page = browse(film=astronaut_jpeg)
+    open_kiosk(page, hall)
+    hall.reopen(opens=timedelta(minutes=30), closes=timedelta(hours=2))
+
+    claim(page, "1001")
+
+    expect(page.locator("#result-title")).to_have_text("Check-in is not open")
+
+
+def test_the_kiosk_asks_for_a_face_where_there_is_none(
+    hall: Desk, browse: Callable[..., Page], black_jpeg: bytes
+) -> None:
+    page = browse(film=black_jpeg)
+    open_kiosk(page, hall)
+
+    claim(page, "1001")
+
+    expect(page.locator("#guidance")).to_have_text("Please look into the camera")
+    page.keyboard.press("Escape")
+    expect(page.locator("#candidate")).to_be_focused()
+
+
+def test_the_kiosk_opens_with_a_kiosk_key_only(hall: Desk, browse: Callable[..., Page]) -> None:
+    page = browse()
+    page.goto(f"{hall.base}/kiosk")
+
+    page.fill("#key", hall.admin)
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#sign-in-problem")).to_contain_text("kiosk key of one session")
