@@ -1,13 +1,15 @@
 """Bringing a model bundle onto this machine: from a folder, an archive or an address, always verified."""
 
+import gzip
 import hashlib
+import http.client
 import shutil
 import tarfile
 import tempfile
 import urllib.request
 import zipfile
+import zlib
 from pathlib import Path
-from urllib.error import URLError
 
 from embedding.bundle import MANIFEST, Bundle
 from embedding.errors import BundleCorrupted, BundleInvalid, BundleNotFound
@@ -15,6 +17,9 @@ from embedding.errors import BundleCorrupted, BundleInvalid, BundleNotFound
 MAX_BYTES = 512 * 1024 * 1024
 TIMEOUT_SECONDS = 60
 _BLOCK_BYTES = 1 << 20
+
+# What the archive readers raise on a damaged or cut-off file.
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError)
 
 
 def is_address(source: str) -> bool:
@@ -66,8 +71,8 @@ def _fetch(address: str, target: Path) -> None:
                 file.write(block)
                 if file.tell() > MAX_BYTES:
                     raise BundleInvalid(address, f"it is larger than {MAX_BYTES:,} bytes")
-    except URLError as error:
-        raise BundleNotFound(f"{address} ({error.reason})") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise BundleNotFound(f"{address} ({error})") from error
 
 
 def _check(file: Path, source: str, sha256: str | None) -> None:
@@ -91,7 +96,7 @@ def _extracted(archive: Path, source: str, target: Path) -> Path:
             with tarfile.open(archive) as packed_tar:
                 _bound(source, sum(one.size for one in packed_tar))
                 packed_tar.extractall(target, filter="data")
-    except (tarfile.TarError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise BundleInvalid(source, f"it is no bundle: {error}") from error
     manifests = sorted(target.rglob(MANIFEST))
     if len(manifests) != 1:

@@ -16,7 +16,7 @@ ALIGNMENT = "arcface-112"
 
 
 def _plain_name(name: str) -> str:
-    if not name or PurePath(name).name != name or "\\" in name:
+    if name in ("", ".", "..") or PurePath(name).name != name or "\\" in name:
         raise ValueError(f"{name!r} is not a plain file name")
     return name
 

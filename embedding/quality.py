@@ -75,7 +75,7 @@ class Limits:
 
 
 # Set on 775 photographs of LFW: 96 % of their faces pass for enrolment and 99.5 % for verification. After a
-# blur of 5 pixels (the eyes are 43 apart) none and 1.5 % do; at a tenth or four times the light none and 0.8 %.
+# blur of 5 pixels (the eyes are 43 apart) none and 1.5 % do; with a tenth or four times the light, 0.8 %.
 ENROL = Limits(
     inter_eye_distance_min=24.0,
     sharpness_min=0.075,
@@ -228,8 +228,8 @@ def head_pose(landmarks: NDArray[np.float32]) -> tuple[float, float, float]:
 
 
 NOSE_ALONG = 0.56
-"""Where the nose of a face seen from the front lies between eyes (0) and mouth (1): the median over photographs
-of people who look at the camera. The reference landmarks of the crop have 0.49, those of a face tilted back."""
+"""Where the nose of a face seen from the front lies between eyes (0) and mouth (1): the median over
+photographs of people who look at the camera. The reference landmarks of the crop have 0.49."""
 
 
 def _face_area() -> NDArray[np.bool_]:
