@@ -101,8 +101,13 @@ def describe_app() -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     answer_problems(app)
+    methods: dict[str, set[str]] = {}
     for resource in RESOURCES:
         app.include_router(resource.router)
+        for route in resource.router.routes:
+            if isinstance(route, APIRoute):
+                methods.setdefault(route.path, set()).update(route.methods)
+    app.state.methods = methods
     pages.mount(app)
     return app
 

@@ -34,6 +34,10 @@ def configure_logs() -> None:
             ],
         )
     )
+    logging.getLogger("uvicorn").handlers.clear()
+    logging.getLogger("uvicorn").propagate = True
+    # The access log would name paths, and with them external ids.
+    logging.getLogger("uvicorn.access").disabled = True
     root = logging.getLogger()
     root.handlers[:] = [stream]
     root.setLevel(logging.WARNING)

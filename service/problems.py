@@ -214,17 +214,15 @@ async def on_router(request: Request, error: Exception) -> ProblemResponse:
     if isinstance(error.__cause__, service.ServiceError):
         return describe(request, error.__cause__)
     status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    if status == 405:
-        headers["allow"] = allowed_methods(request) or headers.get("allow", "")
+    headers = {"allow": allowed_methods(request)} if status == 405 else None
     code = ROUTER_CODES.get(status, HTTPStatus(status).phrase.lower().replace(" ", "_"))
     return problem(request, status, code, HTTPStatus(status).description or code, headers=headers)
 
 
 def allowed_methods(request: Request) -> str:
     """Every method of the path; the router itself names those of the first route alone."""
-    route = getattr(request.scope.get("route"), "path", "")
-    return ", ".join(sorted(method.upper() for method in request.app.openapi()["paths"].get(route, {})))
+    path = getattr(request.scope.get("route"), "path", "")
+    return ", ".join(sorted(request.app.state.methods.get(path, {"GET"})))
 
 
 async def on_fault(request: Request, error: Exception) -> ProblemResponse:

@@ -1,6 +1,10 @@
 """The service as callers meet it: the real application on a real database, with the shipped bundle."""
 
 import os
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,7 +16,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from embedding.embedder import Embedder
+from embedding.image import ImageLimits
 from index.database import Database
+from service.access.keys import Keys
 from service.access.scopes import Scope
 from service.app import create_app
 from service.parts import Parts
@@ -70,25 +76,46 @@ def settings_for(shipped_bundle: Path, tmp_path: Path) -> Callable[..., Settings
     return settings
 
 
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A database file with its tables, made once."""
+    path = tmp_path_factory.mktemp("database") / "empty.db"
+    database = Database(f"sqlite:///{path}")
+    database.upgrade()
+    database.close()
+    return path.read_bytes()
+
+
 @pytest.fixture
 def start_service(
-    settings_for: Callable[..., Settings], embedder: Embedder
+    settings_for: Callable[..., Settings], embedder: Embedder, empty_sqlite: bytes
 ) -> Iterator[Callable[..., Service]]:
     """Start the application with the given settings, as often as a test needs; all are stopped after it."""
     with ExitStack() as running:
 
         def start(**changes: Any) -> Service:
             settings = settings_for(**changes)
-            database = Database(settings.database)
-            database.upgrade()
-            database.close()
-            parts = Parts.around(settings, embedder)
+            prepare(settings, empty_sqlite)
+            # The session's embedder has the default limits; only other ones need an embedder of their own.
+            usual = settings.image_limits == ImageLimits()
+            parts = Parts.around(settings, embedder) if usual else Parts.open(settings)
             # A fault of ours must be seen as callers see it, not as an exception in the test.
             client = TestClient(create_app(parts), raise_server_exceptions=False)
             admin = parts.keys.create("admin", [Scope.ADMIN], actor="test")[1]
             return Service(running.enter_context(client), parts, admin)
 
         yield start
+
+
+def prepare(settings: Settings, empty_sqlite: bytes) -> None:
+    """Give a new database its tables."""
+    path = settings.data_dir / "invigil.db"
+    if not settings.database_url and not path.exists():
+        path.write_bytes(empty_sqlite)
+        return
+    database = Database(settings.database)
+    database.upgrade()
+    database.close()
 
 
 @pytest.fixture
@@ -101,3 +128,85 @@ def service(start_service: Callable[..., Service]) -> Service:
 def service_everywhere(start_service: Callable[..., Service], database_url: str) -> Service:
     """The application on each kind of database."""
     return start_service(database_url=database_url)
+
+
+@dataclass(frozen=True)
+class ServedProcess:
+    """The service in a process of its own, as operators run it."""
+
+    address: str
+    key: str
+    process: subprocess.Popen[str]
+    log: Path
+
+    def stop(self) -> str:
+        """Ask it to stop, and return what it logged."""
+        self.process.terminate()
+        self.process.wait(timeout=30)
+        return self.log.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def served(
+    settings_for: Callable[..., Settings], empty_sqlite: bytes, shipped_bundle: Path
+) -> Iterator[Callable[[], ServedProcess]]:
+    """Start `uvicorn service.app:from_environment --factory` on a free port of this machine."""
+    with ExitStack() as running:
+
+        def start() -> ServedProcess:
+            settings = settings_for()
+            prepare(settings, empty_sqlite)
+            database = Database(settings.database)
+            key = Keys(database).create("test", [Scope.ADMIN], actor="test")[1]
+            database.close()
+            port = free_port()
+            log = settings.data_dir / "service.log"
+            process = serve(settings, port, log)
+            running.callback(process.wait, timeout=30)
+            running.callback(process.terminate)
+            address = f"http://127.0.0.1:{port}"
+            await_ready(address, process)
+            return ServedProcess(address, key, process, log)
+
+        yield start
+
+
+def serve(settings: Settings, port: int, log: Path) -> subprocess.Popen[str]:
+    environment = {
+        **os.environ,
+        "INVIGIL_DATA_DIR": str(settings.data_dir),
+        "INVIGIL_BUNDLE": str(settings.bundle),
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "service.app:from_environment",
+        "--factory",
+        "--port",
+        str(port),
+    ]
+    with log.open("w") as stream:
+        return subprocess.Popen([*command, "--no-access-log"], env=environment, stderr=stream, text=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def await_ready(address: str, process: subprocess.Popen[str]) -> None:
+    """Wait until the service is ready; at most three minutes, for the machine may be busy."""
+    # One client, and no certificates: reading them takes longer than the answer.
+    with httpx.Client(base_url=address, verify=False) as client:
+        for _ in range(900):
+            assert process.poll() is None, "the service has ended"
+            try:
+                if client.get("/health/ready").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.2)
+    raise AssertionError("the service did not become ready within three minutes")

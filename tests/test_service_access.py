@@ -1,0 +1,165 @@
+"""Keys: who may do what, from when until when, and what is kept of a key."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from fixtures_service import Service
+from sqlalchemy import text
+
+from service.access.callers import Caller
+from service.access.scopes import Scope
+from service.errors import Forbidden, InvalidRequest
+
+ANYBODY = "01920000-0000-7000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "",
+        "Bearer",
+        "Bearer nonsense",
+        "Bearer inv0123456789.secret",
+        "Basic aW52OnNlY3JldA==",
+    ],
+)
+def test_without_a_valid_key_nothing_is_told(service: Service, authorization: str) -> None:
+    headers = {"Authorization": authorization} if authorization else {}
+
+    answer = service.call("GET", f"/v1/subjects/{ANYBODY}", key="", headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_the_prefix_alone_or_another_secret_opens_nothing(service: Service) -> None:
+    prefix, secret = service.admin.split(".")
+
+    answers = [
+        service.call("GET", "/v1/keys", key=key) for key in (prefix, f"{prefix}.", f"{prefix}.{secret[:-1]}")
+    ]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 401]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scope"),
+    [
+        ("POST", "/v1/subjects", Scope.ENROL),
+        ("GET", "/v1/subjects", Scope.SUBJECTS_READ),
+        ("GET", f"/v1/subjects/{ANYBODY}", Scope.SUBJECTS_READ),
+        ("PATCH", f"/v1/subjects/{ANYBODY}", Scope.ENROL),
+        ("DELETE", f"/v1/subjects/{ANYBODY}", Scope.ENROL),
+        ("POST", f"/v1/subjects/{ANYBODY}/templates", Scope.ENROL),
+        ("GET", f"/v1/subjects/{ANYBODY}/templates", Scope.SUBJECTS_READ),
+        ("DELETE", f"/v1/subjects/{ANYBODY}/templates/{ANYBODY}", Scope.ENROL),
+        ("POST", f"/v1/subjects/{ANYBODY}/verify", Scope.VERIFY),
+        ("POST", "/v1/compare", Scope.VERIFY),
+        ("POST", "/v1/search", Scope.SEARCH),
+        ("POST", "/v1/quality", Scope.CHECKIN),
+        ("POST", "/v1/keys", Scope.ADMIN),
+        ("GET", "/v1/keys", Scope.ADMIN),
+        ("DELETE", f"/v1/keys/{ANYBODY}", Scope.ADMIN),
+        ("GET", "/v1/audit-events", Scope.AUDIT_READ),
+    ],
+)
+def test_a_route_opens_to_its_scope_and_to_no_other(
+    service: Service, method: str, path: str, scope: Scope
+) -> None:
+    others = [other for other in Scope if other not in (scope, Scope.ADMIN, Scope.ENROL, Scope.VERIFY)]
+    with_scope, without_scope = service.key(scope), service.key(*others)
+    body = {"json": {}} if method == "PATCH" or path in ("/v1/subjects", "/v1/keys") else {}
+
+    allowed = service.call(method, path, key=with_scope, **body)
+    refused = service.call(method, path, key=without_scope, **body)
+
+    assert allowed.status_code not in (401, 403)
+    if path != "/v1/quality":
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+        assert refused.json()["missing_scopes"] == [scope]
+
+
+def test_a_revoked_key_opens_nothing_from_the_answer_on(service: Service) -> None:
+    key = service.key(Scope.SUBJECTS_READ)
+    assert service.call("GET", "/v1/subjects", key=key).status_code == 200
+    key_id = next(
+        one["id"] for one in service.call("GET", "/v1/keys").json()["items"] if key.startswith(one["prefix"])
+    )
+
+    revoked = service.call("DELETE", f"/v1/keys/{key_id}")
+
+    assert revoked.json()["revoked_at"] is not None
+    assert service.call("GET", "/v1/subjects", key=key).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "status"),
+    [
+        (timedelta(hours=-2), timedelta(hours=-1), 401),
+        (timedelta(hours=1), timedelta(hours=2), 401),
+        (timedelta(hours=-1), timedelta(hours=1), 200),
+    ],
+    ids=["expired", "not yet valid", "valid"],
+)
+def test_a_key_is_valid_inside_its_window_only(
+    service_everywhere: Service, start: timedelta, end: timedelta, status: int
+) -> None:
+    now = datetime.now(UTC)
+    key = service_everywhere.key(Scope.SUBJECTS_READ, not_before=now + start, expires_at=now + end)
+
+    assert service_everywhere.call("GET", "/v1/subjects", key=key).status_code == status
+
+
+def test_a_key_is_shown_once_and_kept_as_a_hash(service: Service) -> None:
+    made = service.call("POST", "/v1/keys", json={"name": "door", "scopes": ["verify"]})
+
+    listed = service.call("GET", "/v1/keys").text
+    secret = made.json()["key"].split(".")[1]
+    with service.parts.database.read() as session:
+        stored = str(session.execute(text("SELECT * FROM api_key")).all())
+    assert made.status_code == 201
+    assert made.json()["prefix"] in listed
+    assert secret not in listed
+    assert secret not in stored
+
+
+def test_the_use_of_a_key_is_noted(service: Service) -> None:
+    service.call("GET", "/v1/subjects")
+
+    service.parts.keys.close()
+
+    keys = service.parts.keys.page(10)
+    assert [key.last_used_at is not None for key in keys] == [True]
+
+
+def test_the_first_admin_key_is_made_once(service: Service) -> None:
+    with service.parts.database.write() as session:
+        session.execute(text("DELETE FROM api_key"))
+
+    first, second = service.parts.keys.create_first(), service.parts.keys.create_first()
+
+    assert first is not None
+    assert second is None
+    assert service.call("GET", "/v1/keys", key=first).status_code == 200
+
+
+def test_a_kiosks_key_holds_nothing_but_checkin(service: Service) -> None:
+    with pytest.raises(InvalidRequest):
+        service.key(Scope.CHECKIN, Scope.SUBJECTS_READ, session_id=uuid4())
+
+
+def test_a_kiosks_key_is_refused_for_another_session() -> None:
+    session, other = uuid4(), uuid4()
+    caller = Caller(UUID(ANYBODY), "kiosk", frozenset({Scope.CHECKIN}), session, bytes(32))
+
+    caller.require_session(session)
+
+    with pytest.raises(Forbidden):
+        caller.require_session(other)
+
+
+def test_health_and_metrics_need_no_key(service: Service) -> None:
+    paths = ("/health/live", "/health/ready", "/metrics")
+
+    assert [service.call("GET", path, key="").status_code for path in paths] == [200, 200, 200]

@@ -1,0 +1,148 @@
+"""What the service refuses to take on, and what it answers while its database cannot work."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from fixtures_database import started_postgresql
+from fixtures_service import Service
+from sqlalchemy import event
+
+VERIFY = "/v1/subjects/ext:s-1/verify"
+
+
+def test_a_picture_too_many_is_refused_with_a_time_to_come_back(
+    start_service: Callable[..., Service], astronaut_jpeg: bytes
+) -> None:
+    service = start_service(picture_workers=1, picture_queue=1)
+    service.enrolled(astronaut_jpeg, "s-1")
+
+    with service.parts.pictures.admit(), service.parts.pictures.admit():
+        refused = service.call("POST", VERIFY, files={"image": astronaut_jpeg})
+        alive = service.call("GET", "/health/live", key="")
+    afterwards = service.call("POST", VERIFY, files={"image": astronaut_jpeg})
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "queue_full")
+    assert refused.json()["retryable"] is True
+    assert int(refused.headers["retry-after"]) >= 1
+    assert alive.status_code == 200
+    assert afterwards.status_code == 200
+
+
+def test_a_place_is_given_back_after_a_refused_picture(
+    start_service: Callable[..., Service], black_jpeg: bytes
+) -> None:
+    service = start_service(picture_workers=1, picture_queue=0)
+
+    answers = [service.call("POST", "/v1/compare", files={"image_a": black_jpeg}) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [422, 422, 422]
+    assert service.parts.pictures.count() == 0
+
+
+def test_a_body_that_declares_too_much_is_refused_unread(service: Service) -> None:
+    too_much = service.parts.settings.max_upload_bytes + 100_000
+
+    answer = service.call(
+        "POST",
+        VERIFY,
+        content=b"",
+        headers={"Content-Type": "multipart/form-data; boundary=x", "Content-Length": str(too_much)},
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "image_too_large")
+
+
+def test_a_body_of_undeclared_length_is_counted(start_service: Callable[..., Service]) -> None:
+    service = start_service(max_upload_bytes=100_000)
+
+    def stream() -> Iterator[bytes]:
+        yield bytes(200_000)
+
+    answer = service.call(
+        "POST", VERIFY, content=stream(), headers={"Content-Type": "multipart/form-data; boundary=x"}
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "image_too_large")
+
+
+def test_a_picture_over_the_limit_is_refused_though_the_form_is_not(
+    start_service: Callable[..., Service], astronaut_jpeg: bytes
+) -> None:
+    service = start_service(max_upload_bytes=len(astronaut_jpeg) - 1)
+
+    answer = service.call("POST", "/v1/quality", files={"image": astronaut_jpeg})
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "image_too_large")
+    assert answer.json()["actual"] == len(astronaut_jpeg)
+
+
+def test_a_json_body_has_a_limit_of_its_own(service: Service) -> None:
+    answer = service.call("POST", "/v1/subjects", json={"display_name": "x" * 1_100_000})
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+def test_a_locked_database_is_a_503_and_nothing_is_written(service: Service) -> None:
+    other = sqlite3.connect(service.parts.settings.data_dir / "invigil.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    refused = service.call("POST", "/v1/subjects", json={"external_id": "s-1"})
+    other.execute("ROLLBACK")
+    other.close()
+
+    assert (refused.status_code, refused.json()["retryable"]) == (503, True)
+    assert "retry-after" in refused.headers
+    assert service.call("GET", "/v1/subjects").json()["items"] == []
+    assert service.call("POST", "/v1/subjects", json={"external_id": "s-1"}).status_code == 201
+
+
+def test_a_full_disk_is_a_503_and_nothing_is_half_written(service: Service) -> None:
+    database = service.parts.database
+    body = {"metadata": {"note": "x" * 16_000}}
+    database.engine.dispose()
+    event.listen(database.engine, "connect", stop_growing)
+
+    answers = [service.call("POST", "/v1/subjects", json=body) for _ in range(12)]
+
+    made = [answer for answer in answers if answer.status_code == 201]
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert len(made) + len(refused) == len(answers)
+    assert {answer.json()["code"] for answer in refused} == {"database_full"}
+    assert len(service.call("GET", "/v1/subjects").json()["items"]) == len(made)
+
+
+def test_without_its_database_the_service_is_alive_but_not_ready(
+    start_service: Callable[..., Service],
+) -> None:
+    with started_postgresql() as server:
+        service = start_service(database_url=server.get_uri())
+        ready = service.call("GET", "/health/ready", key="")
+    gone = service.call("GET", "/health/ready", key="")
+    work = service.call("GET", "/v1/subjects")
+
+    assert (ready.status_code, set(ready.json()["parts"].values())) == (200, {"up"})
+    assert (gone.status_code, gone.json()["code"]) == (503, "not_ready")
+    assert gone.json()["parts"]["database"] == "down"
+    assert (work.status_code, work.json()["retryable"]) == (503, True)
+    assert service.call("GET", "/health/live", key="").status_code == 200
+
+
+def stop_growing(connection: Any, _: object) -> None:
+    """A disk with room for a few more pages."""
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages + 12}")
+
+
+@pytest.mark.parametrize("sent", ["door-7", "A.b_c~1-2"])
+def test_a_request_id_comes_back(service: Service, sent: str) -> None:
+    assert service.call("GET", "/health/live", headers={"X-Request-Id": sent}).headers["x-request-id"] == sent
+
+
+@pytest.mark.parametrize("sent", ["", "a b", "x" * 65, "<script>"])
+def test_a_request_id_that_could_do_harm_is_replaced(service: Service, sent: str) -> None:
+    given = service.call("GET", "/health/live", headers={"X-Request-Id": sent}).headers["x-request-id"]
+
+    assert given != sent
+    assert len(given) == 36
