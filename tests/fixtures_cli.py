@@ -1,18 +1,20 @@
 """The command line as a script meets it: a program with arguments, a folder and an exit status."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cli_worker
 import pytest
 
-PROGRAM = [sys.executable, "-m", "invigil"]
 SECONDS = 240
 
 
@@ -37,6 +39,34 @@ class Ended:
         return lines[0].removeprefix("invigil: ")
 
 
+class Running:
+    """A command that has been started; a real process, forked from one that has imported everything."""
+
+    def __init__(self, arguments: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["cli_worker"])
+        self._scratch = tempfile.TemporaryDirectory(prefix="invigil-cli-")
+        self.stdout, self.stderr = (Path(self._scratch.name) / name for name in ("stdout", "stderr"))
+        self.process = context.Process(
+            target=cli_worker.become, args=(arguments, folder, environment, self.stdout, self.stderr)
+        )
+        self.process.start()
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, signal.SIGINT)
+
+    def ended(self) -> Ended:
+        """Wait for the end."""
+        self.process.join(SECONDS)
+        status = self.process.exitcode
+        assert status is not None, "the command did not end"
+        ended = Ended(status, self.stdout.read_text(), self.stderr.read_text())
+        self._scratch.cleanup()
+        return ended
+
+
 @dataclass(frozen=True)
 class CommandLine:
     """Runs `invigil` in a folder of its own, with a database of its own."""
@@ -45,41 +75,32 @@ class CommandLine:
     bundle: Path
     settings: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def environment(self) -> dict[str, str]:
+    def environment(self, settings: Mapping[str, str]) -> dict[str, str]:
         """The environment without anybody else's settings."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("INVIGIL_")}
-        return kept | {"INVIGIL_BUNDLE": str(self.bundle), "COLUMNS": "200"} | self.settings
+        own = {"INVIGIL_BUNDLE": str(self.bundle), "COLUMNS": "200"}
+        return {**kept, **own, **self.settings, **settings}
+
+    def start(self, *arguments: str | Path, **settings: str) -> Running:
+        """Start one command."""
+        return Running([str(one) for one in arguments], self.folder, self.environment(settings))
 
     def run(self, *arguments: str | Path, **settings: str) -> Ended:
         """Run one command to its end."""
+        return self.start(*arguments, **settings).ended()
+
+    def run_afresh(self, *arguments: str | Path, **settings: str) -> Ended:
+        """Run one command in a new interpreter, as a shell does; it takes its time to import."""
         ended = subprocess.run(
-            [*PROGRAM, *map(str, arguments)],
+            [sys.executable, "-m", "invigil", *map(str, arguments)],
             cwd=self.folder,
-            env=self.environment | settings,
+            env=self.environment(settings),
             capture_output=True,
             text=True,
             timeout=SECONDS,
             check=False,
         )
         return Ended(ended.returncode, ended.stdout, ended.stderr)
-
-    def start(self, *arguments: str | Path, **settings: str) -> subprocess.Popen[str]:
-        """Start a command that goes on until it is stopped."""
-        return subprocess.Popen(
-            [*PROGRAM, *map(str, arguments)],
-            cwd=self.folder,
-            env=self.environment | settings,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def interrupted(self, process: subprocess.Popen[str]) -> Ended:
-        """Press Ctrl-C and wait for the end."""
-        process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=SECONDS)
-        return Ended(process.returncode, stdout, stderr)
 
 
 @pytest.fixture

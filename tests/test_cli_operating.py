@@ -17,7 +17,7 @@ from embedding.bundle import Bundle
 def test_help_is_there_in_half_a_second_of_work(cli: CommandLine) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
 
-    ended = cli.run("--help")
+    ended = cli.run_afresh("--help")
 
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert ended.status == 0
@@ -210,7 +210,7 @@ def test_a_training_command_says_how_to_get_what_it_needs(cli: CommandLine) -> N
         "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n"
     )
 
-    ended = cli.run("train", "embedder", PYTHONPATH=str(blocked))
+    ended = cli.run_afresh("train", "full", "--data", cli.folder, PYTHONPATH=str(blocked))
 
     assert (ended.status, ended.stdout) == (2, "")
     assert "make train-install" in ended.complaint

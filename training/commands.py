@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,7 +47,7 @@ def train(
             train_detector(recipe, data, folder, resume)
         else:
             train_embedder(recipe, data, folder, resume)
-    typer.echo(f"Done: {folder}. Next: invigil export {folder}")
+    typer.echo(f"Done: {folder}. Next: invigil export {folder} --to …")
 
 
 def train_embedder(recipe: str, data: Path, folder: Path, resume: bool) -> None:
@@ -165,7 +166,64 @@ def calibrate(
         typer.echo(f"FMR {target.fmr:g}: d <= {target.threshold:.4f}, FNMR {target.fnmr:.4f}")
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (train, evaluate, calibrate)
+def export(
+    run: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="A run of the embedding network.")
+    ],
+    to: Annotated[Path, typer.Option(file_okay=False, help="The bundle's folder; one there is replaced.")],
+    detector: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, help="A detector's ONNX file or run; by default the one of Invigil's bundle."
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="By default that of the folder.")] = None,
+    both_sides: Annotated[
+        bool, typer.Option("--both-sides", help="Average with the mirror image: nearer, at twice the time.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a bundle of a training run, checked against torch."""
+    with the_extra("export"):
+        from training.export import export_bundle
+
+        with detector_file(detector) as onnx:
+            bundle = export_bundle(
+                best_of(run), onnx, to, name or to.name.lower(), both_sides=both_sides, provenance=None
+            )
+    if as_json:
+        typer.echo(json.dumps({"path": str(bundle.path), "model_id": bundle.model_id, "dim": bundle.dim}))
+    else:
+        typer.echo(f"{bundle.path}: {bundle.model_id}. Next: invigil calibrate --bundle {bundle.path} …")
+
+
+@contextmanager
+def detector_file(source: Path | None) -> Iterator[Path]:
+    """The ONNX file of a detector: as it is, from the bundle that ships, or made of a training run."""
+    from embedding.bundle import SHIPPED, Bundle
+
+    if source is None:
+        yield SHIPPED / Bundle.load(SHIPPED).manifest.detector.file
+    elif source.is_file():
+        yield source
+    else:
+        from training.detection.export import export_detector
+        from training.detection.train import open_detector
+
+        with TemporaryDirectory() as scratch:
+            onnx = Path(scratch) / "detector.onnx"
+            export_detector(open_detector(best_of(source)), onnx)
+            yield onnx
+
+
+def best_of(run: Path) -> Path:
+    """The checkpoint of a run to export: the best where it was judged, else the last."""
+    from training.run import BEST, LAST
+
+    return run / BEST if (run / BEST).is_file() else run / LAST
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (train, evaluate, calibrate, export)
 
 
 def names_of(pictures: "Pictures", run: Path, part: str) -> list[str]:

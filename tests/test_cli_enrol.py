@@ -1,0 +1,222 @@
+"""Bulk enrolment: resumable, robust against bad pictures, honest about what it refused."""
+
+import csv
+import shutil
+import sqlite3
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from fixtures_cli import CommandLine
+
+LIMIT_BYTES = 200_000
+
+
+def rows_of(report: Path) -> list[dict[str, str]]:
+    with report.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def count(cli: CommandLine, table: str) -> int:
+    with sqlite3.connect(cli.folder / "var" / "invigil.db") as connection:
+        (found,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    connection.close()
+    return int(found)
+
+
+def write(folder: Path, pictures: Mapping[str, bytes]) -> Path:
+    for name, picture in pictures.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture)
+    return folder
+
+
+@pytest.fixture
+def photos(
+    cli: CommandLine,
+    astronaut_jpeg: bytes,
+    astronaut_variants: Mapping[str, bytes],
+    stranger_jpeg: bytes,
+    faceless_pictures: Mapping[str, bytes],
+    two_faces_jpeg: bytes,
+) -> Path:
+    """Two people who can be enrolled, and every kind of photo that cannot."""
+    pictures = {
+        "collins/portrait.jpg": astronaut_jpeg,
+        "collins/mirrored.jpg": astronaut_variants["mirrored"],
+        "hopper/portrait.jpg": stranger_jpeg,
+        "hopper/cup.jpg": faceless_pictures["coffee"],
+        "hopper/truncated.jpg": stranger_jpeg[:4000],
+        "hopper/notes.txt": b"call back on Monday",
+        "impostor/portrait.jpg": astronaut_variants["webcam"],
+        "nobody/pair.jpg": two_faces_jpeg,
+        "nobody/empty.jpg": b"",
+        "nobody/large.jpg": astronaut_jpeg + bytes(LIMIT_BYTES),
+        "nobody/.hidden.jpg": astronaut_jpeg,
+    }
+    return write(cli.folder / "photos", pictures)
+
+
+def test_a_bad_picture_is_reported_and_never_stops_the_run(cli: CommandLine, photos: Path) -> None:
+    ended = cli.run("enrol", photos, "--json", INVIGIL_MAX_UPLOAD_BYTES=str(LIMIT_BYTES))
+
+    refused = {Path(row["path"]).name: row["code"] for row in rows_of(cli.folder / "refusals.csv")}
+    assert (ended.status, ended.stderr) == (0, "")
+    assert ended.document["enrolled"] == 3
+    assert ended.document["people"] == 2
+    assert ended.document["refused"] == len(refused) == 7
+    assert refused == {
+        "cup.jpg": "face_not_found",
+        "truncated.jpg": "decode_failed",
+        "notes.txt": "unsupported_media",
+        "portrait.jpg": "duplicate_identity",
+        "pair.jpg": "multiple_faces",
+        "empty.jpg": "unsupported_media",
+        "large.jpg": "image_too_large",
+    }
+
+
+def test_a_second_run_enrols_only_what_is_missing(
+    cli: CommandLine, photos: Path, astronaut_variants: Mapping[str, bytes]
+) -> None:
+    first = cli.run("enrol", photos, "--json").document
+    (photos / "collins" / "portrait.jpg").rename(photos / "collins" / "renamed.jpg")
+    write(photos, {"collins/closer.jpg": astronaut_variants["closer"]})
+
+    second = cli.run("enrol", photos, "--json").document
+
+    assert (first["enrolled"], first["known"]) == (3, 0)
+    assert (second["enrolled"], second["known"]) == (1, 3)
+    assert count(cli, "template") == 4
+    assert count(cli, "subject") == 4
+
+
+def test_the_same_picture_twice_is_one_template(cli: CommandLine, astronaut_jpeg: bytes) -> None:
+    folder = write(cli.folder / "photos", {"a/one.jpg": astronaut_jpeg, "a/two.jpg": astronaut_jpeg})
+
+    ended = cli.run("enrol", folder, "--json")
+
+    assert (ended.document["enrolled"], ended.document["known"]) == (1, 1)
+    assert count(cli, "template") == 1
+
+
+def test_who_is_enrolled_while_another_process_has_the_gallery_open_is_found_by_it(
+    cli: CommandLine, photos: Path, astronaut_jpeg: bytes
+) -> None:
+    (cli.folder / "door.jpg").write_bytes(astronaut_jpeg)
+    cli.run("enrol", photos)
+
+    found = cli.run("search", "door.jpg", "--json").document["matches"]
+    verified = cli.run("verify", "collins", "door.jpg", "--json")
+
+    assert [match["subject_id"] for match in found] == [verified.document["subject_id"]]
+    assert verified.status == 0
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_list_names_people_and_their_photos(cli: CommandLine, photos: Path, delimiter: str) -> None:
+    rows = [
+        ["path", "display_name", "external_id"],
+        ["photos/collins/portrait.jpg", "Eileen Collins", "s 1/ü"],
+        ["photos/absent.jpg", "", "s-2"],
+        [],
+    ]
+    people = cli.folder / "people.csv"
+    with people.open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows(rows)
+
+    ended = cli.run("enrol", people, "--json")
+    found = cli.run("search", photos / "collins" / "mirrored.jpg")
+
+    (refused,) = rows_of(cli.folder / "refusals.csv")
+    assert (ended.status, ended.document["enrolled"]) == (0, 1)
+    assert (refused["external_id"], refused["code"]) == ("s-2", "picture_unreadable")
+    assert "s 1/ü" in found.stdout
+    assert "Eileen Collins" in found.stdout
+
+
+def test_a_report_of_refusals_runs_no_formula(
+    cli: CommandLine, faceless_pictures: Mapping[str, bytes]
+) -> None:
+    name = '=HYPERLINK("http:evil","x")'
+    folder = write(cli.folder / "photos", {f"{name}/cup.jpg": faceless_pictures["coffee"]})
+
+    cli.run("enrol", folder, "--refusals", "why.csv")
+
+    (row,) = rows_of(cli.folder / "why.csv")
+    assert row["external_id"] == "'" + name
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("list.csv", "external_id,photo\na,b\n", "list.csv, line 1: the column path is missing"),
+        ("list.csv", "external_id,path\n,b.jpg\n", "list.csv, line 2: external_id or path is empty"),
+        ("list.csv", "external_id,path\n", "list.csv: it lists no photo"),
+        ("list.csv", "external_id,path\nM\xfcller,b.jpg\n", "list.csv: it is not UTF-8 text"),
+        ("photos/loose.jpg", "", "photos: loose.jpg lies beside the people's folders"),
+        ("photos/a/.hidden", "", "photos: it lists no photo"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_one_line_and_no_database(
+    cli: CommandLine, name: str, content: str, complaint: str
+) -> None:
+    write(cli.folder, {name: content.encode("latin-1")})
+
+    ended = cli.run("enrol", name.split("/")[0])
+
+    assert (ended.status, ended.stdout) == (2, "")
+    assert ended.complaint.startswith(complaint)
+    assert not (cli.folder / "var").exists()
+
+
+def test_an_external_id_that_cannot_be_one_is_refused(cli: CommandLine, astronaut_jpeg: bytes) -> None:
+    write(cli.folder, {"a.jpg": astronaut_jpeg})
+    (cli.folder / "list.csv").write_text(f"external_id,path\n{'x' * 10_000},a.jpg\n")
+
+    ended = cli.run("enrol", "list.csv", "--json")
+
+    assert ended.document["reasons"] == {"validation_failed": 1}
+
+
+def test_after_ctrl_c_everything_is_whole_and_the_next_run_goes_on(
+    cli: CommandLine, astronaut_jpeg: bytes
+) -> None:
+    # JPEG readers ignore what follows the picture: many different files of one face.
+    many = {f"collins/{number:04}.jpg": astronaut_jpeg + number.to_bytes(2) for number in range(2000)}
+    folder = write(cli.folder / "photos", many)
+    cli.run("db", "upgrade")
+
+    running = cli.start("enrol", folder, "--json")
+    until = time.monotonic() + 120
+    while count(cli, "template") < 40 and time.monotonic() < until:
+        time.sleep(0.02)
+    running.interrupt()
+    ended = running.ended()
+
+    done = ended.document["enrolled"]
+    assert ended.status == 130
+    assert 40 <= done == count(cli, "template") < 2000
+    assert ended.document["left"] == 2000 - done
+    assert cli.run("audit", "verify").status == 0
+    for name in list(many)[done + 20 :]:
+        (folder / name).unlink()
+    second = cli.run("enrol", folder, "--json").document
+    assert (second["known"], second["enrolled"]) == (done, 20)
+
+
+def test_an_outdated_database_is_not_touched(cli: CommandLine, photos: Path) -> None:
+    cli.run("db", "upgrade")
+    database = cli.folder / "var" / "invigil.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'another'")
+    connection.close()
+    before = shutil.copy(database, cli.folder / "before.db")
+
+    ended = cli.run("enrol", photos)
+
+    assert ended.status == 2
+    assert "revision another" in ended.complaint
+    assert Path(before).read_bytes() == database.read_bytes()
