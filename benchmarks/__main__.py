@@ -1,0 +1,50 @@
+"""Runs the benchmarks, all of them or those named, and says what they ran on."""
+
+import importlib
+import os
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def cpu_model() -> str:
+    """The processor's own name for itself, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
+    )
+
+
+def known_benchmarks() -> dict[str, Callable[[Console], None]]:
+    """Every module of this folder that has a `run`, by its name."""
+    names = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+    modules = {name: importlib.import_module(f"benchmarks.{name}") for name in names}
+    return {name: module.run for name, module in modules.items() if hasattr(module, "run")}
+
+
+def main(names: list[str]) -> None:
+    """Run each benchmark in turn; an unknown name ends the program with a line that tells the known ones."""
+    known = known_benchmarks()
+    unknown = sorted(set(names).difference(known))
+    if unknown:
+        sys.exit(f"There is no benchmark {unknown[0]!r}; there are: {', '.join(known)}")
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(f"{cpu_model()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        console.print(f"[yellow]Other work is running (load {load:.1f}): the figures will be too low.[/]")
+    for name in names or known:
+        console.rule(name)
+        known[name](console)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

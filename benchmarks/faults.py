@@ -1,0 +1,91 @@
+"""A thousand kills in the middle of enrolments: is what was answered there, and nothing else?
+
+`python -m benchmarks faults`. The workers are those of `tests/test_gallery_processes.py`.
+"""
+
+import multiprocessing
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import func, select
+
+from index import audit
+from index.database import Database
+from index.gallery import Gallery
+from index.tables import TemplateRow
+
+TESTS = Path(__file__).resolve().parent.parent / "tests"
+KILLS = 1000
+PATIENCE_SECONDS = 60
+NEAR = 0.01
+
+
+def run(console: Console) -> None:
+    """Kill, look at what is left, print one table; ends the program if anything is lost or invented."""
+    sys.path.insert(0, str(TESTS))
+    with tempfile.TemporaryDirectory() as scratch:
+        url = f"sqlite:///{scratch}/invigil.db"
+        started = time.perf_counter()
+        answered = kill_often(url, Path(scratch) / "answers")
+        seconds = time.perf_counter() - started
+        found, whole, chain = what_is_left(url, answered)
+    table = Table("kill -9", "enrolments answered", "of them found", "rows", "audit trail", "seconds")
+    table.add_row(
+        f"{KILLS:,}",
+        f"{len(answered):,}",
+        f"{found:,}",
+        f"{whole:,}",
+        "whole" if chain else "BROKEN",
+        f"{seconds:.0f}",
+    )
+    console.print(table)
+    # At each kill one enrolment may have been committed whose answer was never written down.
+    if found != len(answered) or not len(answered) <= whole <= len(answered) + KILLS or not chain:
+        sys.exit("Something was lost, or something is there that was never enrolled.")
+
+
+def kill_often(url: str, answers: Path) -> list[int]:
+    """Start a process that enrols and kill it at a random moment, a thousand times; whom it answered for."""
+    import gallery_workers
+    from made_templates import add_subject, open_gallery
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["gallery_workers"])
+    database = Database(url)
+    database.upgrade()
+    open_gallery(database)
+    subject_id = add_subject(database)
+    database.close()
+    chance = random.Random(0)
+    answers.touch()
+    for kill in range(KILLS):
+        before = answers.stat().st_size
+        arguments = (url, subject_id, 1000 * kill, answers)
+        worker = context.Process(target=gallery_workers.enrol_until_killed, args=arguments)
+        worker.start()
+        until = time.monotonic() + PATIENCE_SECONDS
+        while answers.stat().st_size == before and time.monotonic() < until:
+            time.sleep(0.002)
+        time.sleep(chance.uniform(0, 0.03))
+        worker.kill()
+        worker.join()
+    return [int(line) for line in answers.read_text().split()]
+
+
+def what_is_left(url: str, answered: list[int]) -> tuple[int, int, bool]:
+    """How many of those answered are found, how many rows there are, and whether the audit trail is whole."""
+    from made_templates import DIM, MODEL, made_template
+
+    database = Database(url)
+    gallery = Gallery(database, model_id=MODEL, dim=DIM)
+    found = sum(bool(gallery.nearest(made_template(person), 1, max_d=NEAR)) for person in answered)
+    with database.read() as session:
+        rows = session.scalar(select(func.count()).select_from(TemplateRow)) or 0
+        chain = audit.verify_chain(session).is_whole
+    database.close()
+    return found, rows, chain
