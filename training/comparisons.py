@@ -184,6 +184,8 @@ def _blocks(vectors: NDArray[np.float32], identity: Indices, left_out: Indices) 
 
 
 def _joined(parts: list[Pairs]) -> Pairs:
+    none = np.empty(0, np.int64)
+    parts = [Pairs(np.empty(0, np.float32), none, none), *parts]  # without samples there are no blocks
     return Pairs.of(
         np.concatenate([part.d for part in parts]),
         np.concatenate([part.a for part in parts]),
