@@ -196,10 +196,11 @@ def test_after_ctrl_c_everything_is_whole_and_the_next_run_goes_on(
     running.interrupt()
     ended = running.ended()
 
-    done = ended.document["enrolled"]
+    done = count(cli, "template")
     assert ended.status == 130
-    assert 40 <= done == count(cli, "template") < 2000
-    assert ended.document["left"] == 2000 - done
+    # One may have been committed in the very moment, and not been counted any more.
+    assert 40 <= done - 1 <= ended.document["enrolled"] <= done < 2000
+    assert ended.document["left"] == 2000 - ended.document["enrolled"]
     assert cli.run("audit", "verify").status == 0
     for name in list(many)[done + 20 :]:
         (folder / name).unlink()
