@@ -49,6 +49,21 @@ def repeated(session: Session, template_id: UUID | None, subject_id: UUID) -> En
     return enrolled_template(row) if row else None
 
 
+def of_source(
+    session: Session, subject_id: UUID, model_id: str, source_digest: str | None
+) -> EnrolledTemplate | None:
+    """The subject's template of this model that was made of the same picture, by whomever."""
+    if source_digest is None:
+        return None
+    query = select(TemplateRow).where(
+        TemplateRow.subject_id == subject_id,
+        TemplateRow.model_id == model_id,
+        TemplateRow.source_digest == source_digest,
+    )
+    row = session.scalars(query).first()
+    return enrolled_template(row) if row else None
+
+
 def duplicate_of(session: Session, twin: Nearest) -> DuplicateIdentity:
     """The refusal that names the other subject."""
     external_id = session.scalar(select(SubjectRow.external_id).where(SubjectRow.id == twin.subject_id))

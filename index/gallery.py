@@ -18,7 +18,15 @@ from embedding.template import Template
 from index import audit
 from index.cipher import TemplateCipher
 from index.database import Database
-from index.enrolment import EnrolledTemplate, audit_details, duplicate_of, enrolled_template, insert, repeated
+from index.enrolment import (
+    EnrolledTemplate,
+    audit_details,
+    duplicate_of,
+    enrolled_template,
+    insert,
+    of_source,
+    repeated,
+)
 from index.erasure import ErasureReceipt, erase_subject
 from index.errors import (
     DatabaseError,
@@ -92,7 +100,7 @@ class Gallery:
             actor: Who enrols, for the audit chain.
             template_id: Given by a caller who may have to repeat the call: the same id is enrolled once.
             force_reason: Why a face may be enrolled under two subjects (twins); goes into the audit chain.
-            source_digest: SHA-256 of the picture, by which a bulk enrolment knows what it has done.
+            source_digest: SHA-256 of the picture; a subject is given one template of each, whoever asks.
             request_id: The request it came with.
 
         Raises:
@@ -104,7 +112,9 @@ class Gallery:
         """
         self._require_own(template)
         with self._database.write() as session:
-            enrolled = repeated(session, template_id, subject_id)
+            enrolled = repeated(session, template_id, subject_id) or of_source(
+                session, subject_id, self.model_id, source_digest
+            )
             if enrolled is None:
                 self._require_known(session, subject_id)
                 twin = self._twin(session, subject_id, template, duplicate_threshold)

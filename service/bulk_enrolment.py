@@ -14,7 +14,14 @@ from typing import TypeVar
 from embedding.embedder import Embedding
 from embedding.errors import EmbeddingError, ImageTooLarge, QualityRefused
 from embedding.quality import Purpose
-from index.errors import DatabaseBusy, DuplicateIdentity, SubjectInvalid, SubjectNotFound
+from index.errors import (
+    DatabaseBusy,
+    DuplicateIdentity,
+    ExternalIdExists,
+    GalleryError,
+    SubjectInvalid,
+    SubjectNotFound,
+)
 from index.sources import enrolled_sources
 from index.subjects import ExternalId, Subject
 from service.parts import Parts
@@ -47,7 +54,7 @@ class Refusal:
     detail: str
 
     @classmethod
-    def of(cls, error: EmbeddingError | DuplicateIdentity | SubjectInvalid | OSError) -> "Refusal":
+    def of(cls, error: EmbeddingError | GalleryError | OSError) -> "Refusal":
         """An error as a line of the report."""
         if isinstance(error, OSError):
             return cls("picture_unreadable", (), error.strerror or "it cannot be read")
@@ -139,7 +146,8 @@ class BulkEnrolment:
             if not isinstance(outcome, Embedding):
                 return Result(photo, Fate.REFUSED, Refusal.of(outcome))
             self._enrol(subject, outcome, prepared.digest)
-        except (DuplicateIdentity, SubjectInvalid) as error:
+        except (DuplicateIdentity, SubjectInvalid, SubjectNotFound) as error:
+            # Not found: erased since the run began, and must not come back by it.
             return Result(photo, Fate.REFUSED, Refusal.of(error))
         self._known.add((photo.external_id, prepared.digest))
         return Result(photo, Fate.ENROLLED)
@@ -155,7 +163,12 @@ class BulkEnrolment:
         try:
             return subjects.find(ExternalId(photo.external_id))
         except SubjectNotFound:
+            pass
+        try:
             return subjects.add(external_id=photo.external_id, display_name=photo.display_name, actor=ACTOR)
+        except ExternalIdExists:
+            # Somebody else was quicker.
+            return subjects.find(ExternalId(photo.external_id))
 
     def _enrol(self, subject: Subject, embedding: Embedding, digest: str) -> None:
         patiently(

@@ -221,3 +221,18 @@ def test_an_outdated_database_is_not_touched(cli: CommandLine, photos: Path) -> 
     assert ended.status == 2
     assert "revision another" in ended.complaint
     assert Path(before).read_bytes() == database.read_bytes()
+
+
+def test_two_runs_over_one_folder_at_once_enrol_each_photo_once(
+    cli: CommandLine, astronaut_jpeg: bytes
+) -> None:
+    many = {f"collins/{number:02}.jpg": astronaut_jpeg + bytes([number]) for number in range(40)}
+    folder = write(cli.folder / "photos", many)
+    cli.run("db", "upgrade")
+
+    runs = [cli.start("enrol", folder, "--refusals", f"{run}.csv", "--json") for run in range(2)]
+    ended = [run.ended() for run in runs]
+
+    assert [one.status for one in ended] == [0, 0], ended
+    assert [one.document["refused"] for one in ended] == [0, 0]
+    assert (count(cli, "template"), count(cli, "subject")) == (40, 1)
