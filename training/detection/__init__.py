@@ -1,0 +1,1 @@
+"""The face detector: its photos, training views, loss, training and evaluation."""

@@ -1,0 +1,97 @@
+"""Faces to paste onto faceless backgrounds: aligned crops, their boxes and landmarks from a teacher detector.
+
+The detector's photos hold few large faces; the recognition set holds tens of thousands of people. A crop that
+shows a held-out photo's face is left out, so that pasting it teaches nothing about the evaluation.
+"""
+
+import csv
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from training.detection.data import Floats, Photo, Pixels, read_shard_rows
+
+# ArcFace's five points in a 112×112 crop (Deng et al., "ArcFace", CVPR 2019, public reference alignment).
+ALIGNED_POINTS = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
+    np.float32,
+)
+MARGIN = 40  # pixels of repeated border that let the teacher see a face that fills its crop
+SAME_PICTURE = 0.93  # correlation of two 16×16 grey thumbnails above which they show one photo
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Crops with exactly one face each."""
+
+    pixels: Pixels  # (n, 112, 112, 3) BGR
+    faces: Floats  # (n, 14) in crop pixels
+
+
+def open_bank(stored: Path, data: Path, count: int, held_out: Sequence[Photo], seed: int) -> Bank:
+    """The bank of a run, made where it is not stored yet."""
+    if not stored.exists():
+        bank = read_bank(data / "faces", data / "teacher" / "yunet.onnx", count, held_out, seed)
+        with stored.open("wb") as file:
+            np.savez(file, pixels=bank.pixels, faces=bank.faces)
+    with np.load(stored) as arrays:
+        return Bank(arrays["pixels"], arrays["faces"])
+
+
+def read_bank(folder: Path, teacher: Path, count: int, held_out: Sequence[Photo], seed: int) -> Bank:
+    """`count` crops of `faces.csv`, less those the teacher is unsure of and those of held-out photos."""
+    with (folder / "faces.csv").open(newline="") as lines:
+        rows = [row for row in csv.DictReader(lines) if float(row["face_width_px"]) >= 60]
+    random.Random(seed).shuffle(rows)
+    detector = cv2.FaceDetectorYN.create(str(teacher), "", (112 + 2 * MARGIN, 112 + 2 * MARGIN), 0.8)
+    seen = thumbnails([crop for photo in held_out for crop in _aligned(photo)])
+    pixels, faces = [], []
+    for _, crop in read_shard_rows(folder, rows[:count]):
+        face = _only_face(detector, crop)
+        if face is not None and not _is_seen(crop, seen):
+            pixels.append(crop)
+            faces.append(face)
+    return Bank(np.stack(pixels), np.stack(faces))
+
+
+def thumbnails(crops: Sequence[Pixels]) -> Floats:
+    """(n, 256) rows of zero mean and unit norm: their products are correlations."""
+    if not crops:
+        return np.zeros((0, 256), np.float32)
+    grey = [
+        cv2.cvtColor(cv2.resize(crop, (16, 16), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+        for crop in crops
+    ]
+    rows = np.stack(grey).reshape(len(crops), -1).astype(np.float32)
+    rows -= rows.mean(axis=1, keepdims=True)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)  # type: ignore[no-any-return]
+
+
+def _is_seen(crop: Pixels, seen: Floats) -> bool:
+    return bool(len(seen)) and bool((seen @ thumbnails([crop])[0]).max() > SAME_PICTURE)
+
+
+def _aligned(photo: Photo) -> list[Pixels]:
+    crops = []
+    for face in photo.faces:
+        matrix, _ = cv2.estimateAffinePartial2D(face[4:].reshape(5, 2), ALIGNED_POINTS, method=cv2.LMEDS)
+        if matrix is not None:
+            crops.append(np.asarray(cv2.warpAffine(photo.pixels, matrix, (112, 112)), np.uint8))
+    return crops
+
+
+def _only_face(detector: cv2.FaceDetectorYN, crop: Pixels) -> Floats | None:
+    """(14,) the crop's one face as the teacher sees it; None when there is not just one, well aligned."""
+    padded = cv2.copyMakeBorder(crop, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
+    _, found = detector.detect(padded)
+    if found is None or len(found) != 1:
+        return None
+    face: Floats = found[0, :14].astype(np.float32)
+    face[[0, 1]] -= MARGIN
+    face[4:] -= MARGIN
+    misplaced = np.abs(face[4:].reshape(5, 2) - ALIGNED_POINTS).max() > 15
+    return None if misplaced else face

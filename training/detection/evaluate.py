@@ -1,0 +1,148 @@
+"""What the detector finds, misses and imagines on pictures it was not trained on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.detector import Face
+from training.detection.data import Floats, Photo, Pixels
+from training.detection.geometry import face_sizes
+
+Finder = Callable[[Pixels], Sequence[Face]]
+"""Takes (h, w, 3) RGB."""
+
+SIZES = ((0, 15), (15, 20), (20, 30), (30, 50), (50, 100), (100, 1000))
+LARGE = (30, 1000)  # sizes that the aims speak of
+OVERLAP = 0.5
+UNCERTAIN_OVERLAP = 0.3  # a find that covers an uncertain face so far is neither right nor false
+Z95 = 1.959964
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class SizeRow:
+    """Faces of one range of sizes, √(w·h) in pixels of the picture.
+
+    Attributes:
+        recall: Share found at an overlap of 0.5 or more; None without faces.
+        landmark_error: Mean distance of five points over the inter-eye distance; median over found faces.
+    """
+
+    sizes: tuple[int, int]
+    faces: int
+    found: int
+    recall: float | None
+    recall_interval: Interval | None
+    landmark_error: float | None
+    landmark_interval: Interval | None
+
+
+@dataclass(frozen=True)
+class DetectorReport:
+    """One evaluation.
+
+    Attributes:
+        false_faces: In pictures without any face; finds on uncertain faces do not count.
+        false_interval: Of false faces in 100 pictures, by drawing pictures.
+    """
+
+    rows: tuple[SizeRow, ...]
+    large: SizeRow
+    faceless: int
+    false_faces: int
+    false_interval: Interval | None
+
+    @property
+    def false_per_100(self) -> float | None:
+        """False faces in 100 pictures without a face."""
+        return 100 * self.false_faces / self.faceless if self.faceless else None
+
+
+def evaluate_detector(photos: Sequence[Photo], find: Finder) -> DetectorReport:
+    """Look at every photo once and compare what is found with its labels."""
+    false_counts: list[int] = []
+    sizes: list[float] = []
+    errors: list[float] = []
+    for photo in photos:
+        found = find(np.ascontiguousarray(photo.pixels[:, :, ::-1]))
+        boxes = np.array([face.box for face in found], np.float32).reshape(-1, 4)
+        if len(photo.faces):
+            sizes += face_sizes(photo.faces).tolist()
+            errors += match_faces(photo.faces, found, boxes)
+        else:
+            unsure = overlaps(boxes, photo.uncertain[:, :4]).max(axis=1, initial=0) >= UNCERTAIN_OVERLAP
+            false_counts.append(int((~unsure).sum()))
+    of_size, error = np.array(sizes), np.array(errors)
+    return DetectorReport(
+        rows=tuple(_row(limits, of_size, error) for limits in SIZES),
+        large=_row(LARGE, of_size, error),
+        faceless=len(false_counts),
+        false_faces=sum(false_counts),
+        false_interval=_bootstrap(100 * np.array(false_counts, np.float64), np.mean),
+    )
+
+
+def match_faces(labelled: Floats, found: Sequence[Face], boxes: Floats) -> list[float]:
+    """Landmark error of each labelled face over its inter-eye distance; infinite where it was not found.
+
+    Each find answers for one face at most; the largest overlaps are matched first.
+    """
+    errors = [float("inf")] * len(labelled)
+    overlap = overlaps(labelled[:, :4], boxes)
+    while overlap.size and overlap.max() >= OVERLAP:
+        face, find = divmod(int(overlap.argmax()), len(found))
+        errors[face] = landmark_error(labelled[face, 4:].reshape(5, 2), found[find].landmarks)
+        overlap[face, :] = 0
+        overlap[:, find] = 0
+    return errors
+
+
+def landmark_error(labelled: Floats, found: Floats) -> float:
+    """Mean distance of five points over the labelled distance of the eyes."""
+    eyes = float(np.linalg.norm(labelled[0] - labelled[1]))
+    return float(np.linalg.norm(labelled - found, axis=1).mean()) / max(eyes, 1e-6)
+
+
+def overlaps(one: Floats, other: Floats) -> Floats:
+    """(n, m) intersection over union of x, y, w, h boxes."""
+    low = np.maximum(one[:, None, :2], other[None, :, :2])
+    high = np.minimum((one[:, :2] + one[:, 2:])[:, None], (other[:, :2] + other[:, 2:])[None])
+    shared = (high - low).clip(min=0).prod(axis=2)
+    union = one[:, 2:].prod(axis=1)[:, None] + other[:, 2:].prod(axis=1)[None] - shared
+    return np.asarray(shared / np.maximum(union, 1e-9), np.float32)
+
+
+def wilson(successes: int, trials: int) -> Interval:
+    """95 % interval of a share (Wilson, "Probable Inference", JASA 1927)."""
+    share, z2 = successes / trials, Z95**2
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    reach = Z95 / (1 + z2 / trials) * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+    return max(0.0, float(middle - reach)), min(1.0, float(middle + reach))
+
+
+def _row(limits: tuple[int, int], sizes: NDArray[np.float64], errors: NDArray[np.float64]) -> SizeRow:
+    chosen = errors[(sizes >= limits[0]) & (sizes < limits[1])]
+    hits = chosen[np.isfinite(chosen)]
+    return SizeRow(
+        limits,
+        len(chosen),
+        len(hits),
+        len(hits) / len(chosen) if len(chosen) else None,
+        wilson(len(hits), len(chosen)) if len(chosen) else None,
+        float(np.median(hits)) if len(hits) else None,
+        _bootstrap(hits, np.median),
+    )
+
+
+def _bootstrap(
+    values: NDArray[np.float64], statistic: Callable[..., np.floating], replicates: int = 1000
+) -> Interval | None:
+    """95 % interval by drawing the values again, with a fixed seed."""
+    if not len(values):
+        return None
+    drawn = np.random.default_rng(0).integers(len(values), size=(replicates, len(values)))
+    low, high = np.percentile([statistic(values[row]) for row in drawn], [2.5, 97.5])
+    return float(low), float(high)

@@ -1,0 +1,45 @@
+"""The detector as an ONNX file in YuNet's layout."""
+
+import warnings
+from copy import deepcopy
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from training.networks.detector import OUTPUT_NAMES, FaceDetector, YuNetLayout
+
+
+def export_detector(network: FaceDetector, path: Path) -> None:
+    """Write `network` for any batch and any multiples of 32; batch norms are folded away first."""
+    layout = YuNetLayout(fold_batch_norms(network)).eval()
+    sizes = {name: {0: "n", 1: f"cells_{name.split('_')[1]}"} for name in OUTPUT_NAMES}
+    with warnings.catch_warnings():
+        # The older exporter is on its way out of torch; the newer writes arithmetic on sizes where this one
+        # writes a plain upsampling, and takes half a minute.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            layout,
+            (torch.zeros(1, 3, 320, 320),),
+            str(path),
+            input_names=["input"],
+            output_names=list(OUTPUT_NAMES),
+            dynamic_axes={"input": {0: "n", 2: "height", 3: "width"}} | sizes,
+            opset_version=13,
+            dynamo=False,
+        )
+
+
+def fold_batch_norms(network: FaceDetector) -> FaceDetector:
+    """A copy whose convolutions hold the scale and shift of the batch norm after them."""
+    folded = deepcopy(network).eval()
+    for sequence in folded.modules():
+        if not isinstance(sequence, nn.Sequential):
+            continue
+        for index in range(len(sequence) - 1):
+            first, second = sequence[index], sequence[index + 1]
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                sequence[index] = fuse_conv_bn_eval(first, second)
+                sequence[index + 1] = nn.Identity()
+    return folded

@@ -1,0 +1,104 @@
+"""What the detector is punished for: class, objectness, box and landmarks of the cells."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from training.detection.assign import IGNORED
+from training.detection.recipe import Weights
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The four parts, each a mean over the cells that answer for faces."""
+
+    cls: Tensor
+    obj: Tensor
+    box: Tensor
+    landmarks: Tensor
+
+    def values(self) -> dict[str, float]:
+        """As plain numbers."""
+        return {name: float(part) for name, part in vars(self).items()}
+
+    def total(self, weights: Weights) -> Tensor:
+        """Their weighted sum."""
+        return (
+            weights.cls * self.cls
+            + weights.obj * self.obj
+            + weights.box * self.box
+            + weights.landmarks * self.landmarks
+        )
+
+
+def flatten_grids(grids: list[Tensor]) -> Tensor:
+    """Three (n, 16, h, w) → (n, cells, 16), strides 8, 16, 32 in this order, rows first."""
+    return torch.cat([grid.permute(0, 2, 3, 1).flatten(1, 2) for grid in grids], dim=1)
+
+
+def detection_losses(cells: Tensor, points: Tensor, owners: Tensor, faces: Tensor) -> Losses:
+    """Losses of one batch.
+
+    Args:
+        cells: (n, cells, 16) raw outputs: class and objectness logits, box, landmarks.
+        points: (cells, 3) x, y, stride of each cell.
+        owners: (n, cells) the row of `faces` a cell answers for, NEGATIVE or IGNORED.
+        faces: (f, 14) every face of the batch, in pixels of its view.
+    """
+    learned = owners != IGNORED
+    picture, cell = torch.nonzero(owners >= 0, as_tuple=True)
+    count = max(len(cell), 1)
+    truth, place, raw = faces[owners[picture, cell].long()], points[cell], cells[picture, cell]
+    boxes, marks = decode_boxes(raw[:, 2:6], place), decode_landmarks(raw[:, 6:], place)
+    overlap, box_loss = box_losses(boxes, truth[:, :4])
+    quality = torch.zeros_like(cells[..., 0])
+    quality[picture, cell] = overlap.detach()
+    present = (owners >= 0).to(cells.dtype)
+    return Losses(
+        cls=focal(cells[..., 0], quality)[learned].sum() / count,
+        obj=focal(cells[..., 1], present)[learned].sum() / count,
+        box=box_loss.sum() / count,
+        landmarks=landmark_losses(marks, truth).sum() / count,
+    )
+
+
+def decode_boxes(raw: Tensor, points: Tensor) -> Tensor:
+    """(k, 4) raw → x, y, w, h in pixels: centre = point + raw · stride, size = exp(raw) · stride (YuNet)."""
+    strides = points[:, 2:]
+    sizes = raw[:, 2:].clamp(max=8).exp() * strides
+    return torch.cat([points[:, :2] + raw[:, :2] * strides - sizes / 2, sizes], dim=1)
+
+
+def decode_landmarks(raw: Tensor, points: Tensor) -> Tensor:
+    """(k, 10) raw → (k, 5, 2) pixels: point + raw · stride."""
+    return points[:, None, :2] + raw.view(-1, 5, 2) * points[:, None, 2:]
+
+
+def focal(logits: Tensor, targets: Tensor) -> Tensor:
+    """Quality focal loss |y − σ|² · BCE of each element (Li et al., "Generalized Focal Loss", eq. 6)."""
+    distance = (targets - logits.sigmoid()).abs()
+    return distance**2 * F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+
+
+def box_losses(boxes: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """(k,) IoU and (k,) EIoU loss of (k, 4) boxes (Zhang et al., "Focal and Efficient IOU Loss", eq. 6)."""
+    low = torch.maximum(boxes[:, :2], truth[:, :2])
+    high = torch.minimum(boxes[:, :2] + boxes[:, 2:], truth[:, :2] + truth[:, 2:])
+    shared = (high - low).clamp(min=0).prod(dim=1)
+    overlap = shared / (boxes[:, 2:].prod(dim=1) + truth[:, 2:].prod(dim=1) - shared)
+    hull = torch.maximum(boxes[:, :2] + boxes[:, 2:], truth[:, :2] + truth[:, 2:]) - torch.minimum(
+        boxes[:, :2], truth[:, :2]
+    )
+    centres = boxes[:, :2] + boxes[:, 2:] / 2 - truth[:, :2] - truth[:, 2:] / 2
+    apart = (centres**2).sum(dim=1) / (hull**2).sum(dim=1)
+    sizes = ((boxes[:, 2:] - truth[:, 2:]) ** 2 / hull**2).sum(dim=1)
+    return overlap, 1 - overlap + apart + sizes
+
+
+def landmark_losses(landmarks: Tensor, truth: Tensor) -> Tensor:
+    """(k,) smooth L1 of the landmark error over √(w·h): pixels weigh the same in every size."""
+    sizes = truth[:, 2:4].prod(dim=1).sqrt()[:, None, None]
+    error = (landmarks - truth[:, 4:].view(-1, 5, 2)) / sizes
+    return F.smooth_l1_loss(error, torch.zeros_like(error), beta=0.02, reduction="none").mean(dim=(1, 2)) * 2
