@@ -55,7 +55,7 @@ THOROUGH = Pass(canvases=((480, 640), (640, 480), (640, 640)))
 
 # The quick look is trusted when it shows a face this wide, in its own pixels: the landmarks are then exact to
 # a pixel or two, and a second person at up to twice the distance would have been seen too.
-TRUSTED_WIDTH = 48
+TRUSTED_WIDTH = 40
 
 
 class Detector:

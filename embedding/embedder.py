@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -110,6 +111,8 @@ class Embedder:
         Raises:
             BundleError: If the bundle is missing, corrupted or fails its self-test.
         """
+        # Many pictures are worked on at once; sharing one picture's small operations among cores only costs.
+        cv2.setNumThreads(1)
         bundle = Bundle.load(path)
         threads = threads or usable_cores()
         record = bundle.manifest.detector

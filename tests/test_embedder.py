@@ -51,7 +51,18 @@ def test_the_same_picture_gives_the_same_template(embedder: Embedder, astronaut_
 
 @pytest.mark.parametrize(
     "guise",
-    ["mirrored", "turned", "smaller", "larger", "closer", "darker", "brighter", "compressed", "grey", "webcam"],
+    [
+        "mirrored",
+        "turned",
+        "smaller",
+        "larger",
+        "closer",
+        "darker",
+        "brighter",
+        "compressed",
+        "grey",
+        "webcam",
+    ],
 )
 def test_the_same_person_in_another_guise_matches(
     guise: str, embedder: Embedder, astronaut_jpeg: bytes, astronaut_variants: Mapping[str, bytes]
