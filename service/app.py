@@ -106,7 +106,7 @@ def describe_app() -> FastAPI:
         app.include_router(resource.router)
         for route in resource.router.routes:
             if isinstance(route, APIRoute):
-                methods.setdefault(route.path, set()).update(route.methods)
+                methods.setdefault(route.path, set()).update(route.methods or ())
     app.state.methods = methods
     pages.mount(app)
     return app

@@ -60,7 +60,7 @@ STATUSES: dict[type[Exception], int] = {
 }
 """The nearest class in an error's ancestry counts; an error that is not here is a fault of ours: 500."""
 
-ROUTER_CODES = {400: "validation_failed", 404: "not_found", 405: "method_not_allowed"}
+ROUTER_CODES = {404: "not_found", 405: "method_not_allowed"}
 RETRYABLE_STATUSES = frozenset({408, 429, 503})
 
 
@@ -214,6 +214,9 @@ async def on_router(request: Request, error: Exception) -> ProblemResponse:
     if isinstance(error.__cause__, service.ServiceError):
         return describe(request, error.__cause__)
     status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 400:
+        # FastAPI could not read the body as what it says it is: a field error like any other here.
+        return describe(request, service.InvalidRequest("/body", "unreadable", "The body cannot be read."))
     headers = {"allow": allowed_methods(request)} if status == 405 else None
     code = ROUTER_CODES.get(status, HTTPStatus(status).phrase.lower().replace(" ", "_"))
     return problem(request, status, code, HTTPStatus(status).description or code, headers=headers)

@@ -71,7 +71,7 @@ def settings_for(shipped_bundle: Path, tmp_path: Path) -> Callable[..., Settings
         clean = {name for name in os.environ if name.startswith("INVIGIL_")}
         assert not clean, f"unset {', '.join(sorted(clean))} to run the tests"
         values = {"data_dir": tmp_path, "bundle": shipped_bundle, **changes}
-        return Settings(_env_file=None, **values)
+        return Settings(_env_file=None, **values)  # type: ignore[call-arg]
 
     return settings
 

@@ -1,6 +1,7 @@
 """Keys: who may do what, from when until when, and what is kept of a key."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -69,7 +70,7 @@ def test_a_route_opens_to_its_scope_and_to_no_other(
 ) -> None:
     others = [other for other in Scope if other not in (scope, Scope.ADMIN, Scope.ENROL, Scope.VERIFY)]
     with_scope, without_scope = service.key(scope), service.key(*others)
-    body = {"json": {}} if method == "PATCH" or path in ("/v1/subjects", "/v1/keys") else {}
+    body: dict[str, Any] = {"json": {}} if method == "PATCH" or path in ("/v1/subjects", "/v1/keys") else {}
 
     allowed = service.call(method, path, key=with_scope, **body)
     refused = service.call(method, path, key=without_scope, **body)

@@ -271,6 +271,7 @@ def test_a_path_with_an_external_id_of_10_kilobytes_finds_nobody(service_everywh
         (b'{"legal_basis": {"basis": "consent", "expires_at": "tomorrow"}}', "/body/legal_basis/expires_at"),
         (b'{"external_id": "\\ud800"}', "/body/external_id"),
         (b'{"external_id": ', "/body/16"),
+        (b'{"external_id": "\xff"}', "/body"),
         (b"[]", "/body"),
         (b"", "/body"),
     ],

@@ -122,7 +122,7 @@ def test_a_request_whose_process_died_is_done_again_under_the_same_id(service: S
 
 
 def test_a_kept_answer_cannot_be_read_in_the_database(service: Service) -> None:
-    body = {"json": {"name": "door", "scopes": ["verify"]}, "headers": ONCE}
+    body: dict[str, Any] = {"json": {"name": "door", "scopes": ["verify"]}, "headers": ONCE}
 
     first, second = service.call("POST", "/v1/keys", **body), service.call("POST", "/v1/keys", **body)
 
