@@ -123,8 +123,7 @@ def faceless_pictures() -> Mapping[str, bytes]:
 @pytest.fixture(scope="session")
 def shipped_bundle() -> Path:
     """The folder of the bundle that the project ships."""
-    development = ROOT / "var" / "dev-bundle"
-    return SHIPPED if SHIPPED.is_dir() else development
+    return SHIPPED
 
 
 @pytest.fixture(scope="session")
