@@ -37,8 +37,9 @@ from index.errors import (
     WrongModel,
 )
 from index.ids import uuid7
-from index.neighbours import Nearest, nearest_people, nearest_within, pairs_among
+from index.neighbours import Nearest, best_of, nearest_people, pairs_among
 from index.replay import Replay, VectorCodec
+from index.rosters import Rosters
 from index.tables import GalleryChangeRow, ModelRow, SubjectRow, TemplateRow
 from index.vectors import distances
 
@@ -63,12 +64,13 @@ class Gallery:
         self._database = database
         self._codec = VectorCodec(cipher, dim)
         self._replay = Replay(self._codec, model_id)
+        self._rosters = Rosters()
 
     def __len__(self) -> int:
         return len(self._replay.vectors)
 
     def catch_up(self) -> int:
-        """Take up every change that is committed by now; returns the last sequence number taken up.
+        """Take up every change that is committed by now; returns the number of the newest.
 
         Raises:
             TemplateUnreadable: If rows are encrypted with another key than the gallery's.
@@ -225,10 +227,12 @@ class Gallery:
         """
         self._require_own(probe)
         with self._database.read() as session:
-            self._replay.catch_up(session)
-            if within is not None:
-                return nearest_within(session, self._replay.vectors, probe.vector, k, max_d, within)
-            return nearest_people(session, self._replay.vectors, probe.vector, k, max_d)
+            seq = self._replay.catch_up(session)
+            vectors = self._replay.vectors
+            if within is None:
+                return nearest_people(session, vectors, probe.vector, k, max_d)
+            owners = self._rosters.owners(session, seq, within)
+        return best_of(vectors, probe.vector, owners, max_d)[:k]
 
     def close_pairs(self, subject_ids: Collection[UUID], max_d: float) -> list[tuple[UUID, UUID, float]]:
         """Pairs of the given subjects who look alike, with the smallest d between their templates.
@@ -241,8 +245,9 @@ class Gallery:
             (a, b, d) with a < b, nearest first; each pair once.
         """
         with self._database.read() as session:
-            self._replay.catch_up(session)
-            return pairs_among(session, self._replay.vectors, subject_ids, max_d)
+            seq = self._replay.catch_up(session)
+            owners = self._rosters.owners(session, seq, subject_ids)
+        return pairs_among(self._replay.vectors, owners, max_d)
 
     def _require_own(self, template: Template) -> None:
         if template.model_id != self.model_id:

@@ -1,6 +1,6 @@
 """Who is near: from vectors to people, every answer checked against the rows."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -34,9 +34,12 @@ class Nearest:
 class Owner(NamedTuple):
     """Whose a template is."""
 
-    number: int
     template_id: UUID
     subject_id: UUID
+
+
+Owners = Mapping[int, Owner]
+"""By the template's number."""
 
 
 def nearest_people(
@@ -51,47 +54,31 @@ def nearest_people(
         found = vectors.search(probe, fetch)
         near = found.numbers[found.d <= max_d + _ROUNDING]
         owners = owners_where(session, TemplateRow.number, near.tolist())
-        people = best_of(vectors, probe, (owner for owner in owners if owner.subject_id != skip), max_d)
+        others = {number: owner for number, owner in owners.items() if owner.subject_id != skip}
+        people = best_of(vectors, probe, others, max_d)
         if len(people) >= k or len(near) < fetch:
             return people[:k]
         fetch *= 4
 
 
-def nearest_within(
-    session: Session,
-    vectors: VectorIndex,
-    probe: Vectors,
-    k: int,
-    max_d: float,
-    subject_ids: Collection[UUID],
-) -> list[Nearest]:
-    """The k nearest of the given people with d <= max_d, without a look at anybody else."""
-    owners = owners_where(session, TemplateRow.subject_id, subject_ids)
-    return best_of(vectors, probe, owners, max_d)[:k]
-
-
-def best_of(vectors: VectorIndex, probe: Vectors, owners: Iterable[Owner], max_d: float) -> list[Nearest]:
+def best_of(vectors: VectorIndex, probe: Vectors, owners: Owners, max_d: float) -> list[Nearest]:
     """The nearest template of each owner with d <= max_d, nearest owner first."""
-    by_number = {owner.number: owner for owner in owners}
-    numbers, theirs = vectors.take(np.fromiter(by_number, np.int64, len(by_number)))
+    numbers, theirs = vectors.take(np.fromiter(owners, np.int64, len(owners)))
     d = distances(probe, theirs)
     people: dict[UUID, Nearest] = {}
     for row in np.argsort(d, kind="stable").tolist():
-        owner = by_number[int(numbers[row])]
-        if d[row] <= max_d and owner.subject_id not in people:
+        if d[row] > max_d:
+            break
+        owner = owners[int(numbers[row])]
+        if owner.subject_id not in people:
             people[owner.subject_id] = Nearest(owner.subject_id, owner.template_id, float(d[row]))
     return list(people.values())
 
 
-def pairs_among(
-    session: Session, vectors: VectorIndex, subject_ids: Collection[UUID], max_d: float
-) -> list[tuple[UUID, UUID, float]]:
-    """Pairs of the given people with the smallest d between their templates, where it is at most max_d."""
-    owners = {
-        owner.number: owner.subject_id for owner in owners_where(session, TemplateRow.subject_id, subject_ids)
-    }
+def pairs_among(vectors: VectorIndex, owners: Owners, max_d: float) -> list[tuple[UUID, UUID, float]]:
+    """Pairs of the owners with the smallest d between their templates, where it is at most max_d."""
     numbers, theirs = vectors.take(np.fromiter(owners, np.int64, len(owners)))
-    people = [owners[number] for number in numbers.tolist()]
+    people = [owners[number].subject_id for number in numbers.tolist()]
     smallest: dict[tuple[UUID, UUID], float] = {}
     for i, j, d in pairs_within(theirs, max_d):
         a, b = sorted((people[i], people[j]))
@@ -102,12 +89,14 @@ def pairs_among(
 
 def owners_where(
     session: Session, column: InstrumentedAttribute[Any], values: Collection[Any]
-) -> list[Owner]:
+) -> dict[int, Owner]:
     """The owners of the templates that the rows still hold and whose column has one of the values."""
     wanted = list(values)
     query = select(TemplateRow.number, TemplateRow.id, TemplateRow.subject_id)
-    return [
-        Owner(*row)
+    return {
+        number: Owner(template_id, subject_id)
         for start in range(0, len(wanted), _IDS_IN_ONE_QUERY)
-        for row in session.execute(query.where(column.in_(wanted[start : start + _IDS_IN_ONE_QUERY])))
-    ]
+        for number, template_id, subject_id in session.execute(
+            query.where(column.in_(wanted[start : start + _IDS_IN_ONE_QUERY]))
+        )
+    }

@@ -83,6 +83,9 @@ class Replay:
     def catch_up(self, session: Session) -> int:
         """Take up what this session can see; one small query when there is nothing new.
 
+        Returns:
+            The number of the newest change that the session sees; another thread may be further already.
+
         Raises:
             TemplateUnreadable: If a row cannot be opened.
         """
@@ -94,7 +97,7 @@ class Replay:
                     self._load(session, newest)
                 while self._seq < newest:
                     self._take_block(session, newest)
-        return self._seq
+        return newest
 
     def _load(self, session: Session, newest: int) -> None:
         """Read all rows. Some may be newer than `newest`; the replay passes over what is already here."""

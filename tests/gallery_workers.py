@@ -1,0 +1,118 @@
+"""What the processes of `test_gallery_processes.py` do; a module of its own, which they import quickly."""
+
+import os
+import resource
+import time
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from uuid import UUID
+
+from made_templates import DIM, MODEL, enrol, made_template
+from sqlalchemy.orm import configure_mappers
+
+from index.database import Database
+from index.errors import DatabaseFull, DuplicateIdentity
+from index.gallery import Gallery
+
+NEAR = 0.1
+
+# Done once in the process that all others are forked from, and not again in each.
+configure_mappers()
+
+
+def enrol_until_killed(url: str, subject_id: UUID, first_person: int, answers: Path) -> None:
+    """Enrol one made person after the other; write down each that was answered."""
+    gallery = Gallery(Database(url), model_id=MODEL, dim=DIM)
+    file = os.open(answers, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    person = first_person
+    while True:
+        enrol(gallery, subject_id, made_template(person))
+        os.write(file, b"%010d\n" % person)
+        person += 1
+
+
+def race_for_a_face(url: str, subject_id: UUID, rounds: int, start: Barrier, answers: Connection) -> None:
+    """Enrol the same faces as the others, each in the same moment as they; tell which were answered."""
+    gallery = Gallery(Database(url), model_id=MODEL, dim=DIM)
+    gallery.catch_up()
+    won = []
+    for person in range(rounds):
+        start.wait()
+        try:
+            enrol(gallery, subject_id, made_template(person, sample=1 + os.getpid() % 1000))
+            won.append(person)
+        except DuplicateIdentity:
+            pass
+    answers.send(won)
+
+
+def enrol_search_and_remove(
+    url: str, subject_id: UUID, first_person: int, seconds: float, peer: Connection, report: Connection
+) -> None:
+    """Do everything at once with another process and check each answer; report the wrong ones.
+
+    Both tell each other what they have enrolled and removed, after it was answered.
+    """
+    gallery = Gallery(Database(url), model_id=MODEL, dim=DIM)
+    news = News(gallery, peer)
+    wrong: list[str] = []
+    person, ends = first_person, time.monotonic() + seconds
+    while time.monotonic() < ends:
+        template = enrol(gallery, subject_id, made_template(person))
+        peer.send(("enrolled", person))
+        if not is_found(gallery, person):
+            wrong.append(f"own {person} was not found")
+        if person % 2:
+            gallery.remove(subject_id, template.id, actor="test")
+            peer.send(("removed", person))
+            if is_found(gallery, person):
+                wrong.append(f"own {person} was found after its removal")
+        news.check()
+        person += 1
+    peer.send(("done", person))
+    while not news.is_over:
+        news.check()
+    report.send((wrong + news.wrong, person - first_person))
+
+
+class News:
+    """What the other process tells, checked in this one's gallery.
+
+    An even person stays and must be found as soon as it was told. An odd one may be removed between the
+    telling and the search; once that is told, it must never be found again.
+    """
+
+    def __init__(self, gallery: Gallery, peer: Connection) -> None:
+        self.wrong: list[str] = []
+        self.is_over = False
+        self._gallery = gallery
+        self._peer = peer
+
+    def check(self) -> None:
+        """Check all that has come by now."""
+        while not self.is_over and self._peer.poll(0.001):
+            what, person = self._peer.recv()
+            self.is_over = what == "done"
+            if what == "removed" and is_found(self._gallery, person):
+                self.wrong.append(f"the other's {person} was found after its removal")
+            if what == "enrolled" and person % 2 == 0 and not is_found(self._gallery, person):
+                self.wrong.append(f"the other's {person} was not found")
+
+
+def is_found(gallery: Gallery, person: int) -> bool:
+    """Whether a search finds the made person."""
+    return bool(gallery.nearest(made_template(person), 1, max_d=NEAR))
+
+
+def enrol_into_a_limited_file(url: str, subject_id: UUID, max_bytes: int, report: Connection) -> None:
+    """Enrol until the system lets no file grow; tell how many were answered before, and how it ended."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
+    gallery = Gallery(Database(url), model_id=MODEL, dim=DIM)
+    answered = 0
+    try:
+        while True:
+            enrol(gallery, subject_id, made_template(answered))
+            answered += 1
+    except DatabaseFull:
+        report.send((answered, "full"))

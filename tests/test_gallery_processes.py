@@ -1,0 +1,159 @@
+"""The gallery under several processes, and under processes that are killed in the middle of their work."""
+
+import random
+import signal
+import time
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+import gallery_workers
+import pytest
+from made_templates import DIM, MODEL, add_subject, made_template, open_gallery
+from processes import quick_processes
+from sqlalchemy import func, select
+
+from index import audit
+from index.database import Database
+from index.gallery import Gallery
+from index.tables import AuditEventRow, GalleryChangeRow, TemplateRow
+
+KILLS = {"sqlite": 100, "postgresql": 30}
+PATIENCE_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def processes() -> ForkServerContext:
+    """Starts processes that have imported everything already; 100 of them would else import for minutes."""
+    return quick_processes()
+
+
+@pytest.mark.timeout(600)
+def test_what_was_answered_before_a_kill_is_found_and_nothing_is_half_written(
+    database: Database, database_url: str, processes: ForkServerContext, tmp_path: Path
+) -> None:
+    open_gallery(database)
+    subject_id = add_subject(database)
+    kills = KILLS[database_url.partition(":")[0]]
+    chance = random.Random(0)
+    answers = tmp_path / "answers"
+    answers.touch()
+
+    for kill in range(kills):
+        before = answers.stat().st_size
+        worker = processes.Process(
+            target=gallery_workers.enrol_until_killed, args=(database_url, subject_id, 1000 * kill, answers)
+        )
+        worker.start()
+        until = time.monotonic() + PATIENCE_SECONDS
+        while answers.stat().st_size == before and time.monotonic() < until:
+            time.sleep(0.002)
+        time.sleep(chance.uniform(0, 0.03))
+        worker.kill()
+        worker.join()
+        assert worker.exitcode == -signal.SIGKILL
+
+    answered = [int(line) for line in answers.read_text().split()]
+    gallery = Gallery(database, model_id=MODEL, dim=DIM)
+    assert len(answered) >= kills
+    assert [p for p in answered if not gallery.nearest(made_template(p), 1, max_d=0.01)] == []
+    # At most the enrolment that was under way at each kill may have been committed without an answer.
+    assert len(answered) <= whole_enrolments(database) <= len(answered) + kills
+    assert len(gallery) == whole_enrolments(database)
+    with database.read() as session:
+        assert audit.verify_chain(session).is_whole
+
+
+def test_of_two_processes_that_enrol_one_face_at_once_exactly_one_wins(
+    database: Database, database_url: str, processes: ForkServerContext
+) -> None:
+    open_gallery(database)
+    rounds, racers = 15, 2
+    start = processes.Barrier(racers)
+    pipes = [processes.Pipe(duplex=False) for _ in range(racers)]
+
+    workers = [
+        processes.Process(
+            target=gallery_workers.race_for_a_face,
+            args=(database_url, add_subject(database), rounds, start, sender),
+        )
+        for _, sender in pipes
+    ]
+    won = run(workers, [receiver for receiver, _ in pipes])
+
+    assert sorted(person for faces in won for person in faces) == list(range(rounds))
+
+
+def test_two_processes_that_enrol_search_and_remove_at_once_give_no_wrong_answer(
+    database: Database, database_url: str, processes: ForkServerContext
+) -> None:
+    open_gallery(database)
+    one, other = processes.Pipe()
+    reports = [processes.Pipe(duplex=False) for _ in range(2)]
+
+    workers = [
+        processes.Process(
+            target=gallery_workers.enrol_search_and_remove,
+            args=(database_url, add_subject(database), first, 4.0, peer, sender),
+        )
+        for first, peer, (_, sender) in zip((0, 100_000), (one, other), reports, strict=True)
+    ]
+    found = run(workers, [receiver for receiver, _ in reports])
+
+    assert [wrong for wrong, _ in found] == [[], []]
+    assert all(enrolled > 3 for _, enrolled in found)
+    assert whole_enrolments(database) > 0
+
+
+def test_a_file_that_may_not_grow_refuses_the_enrolment_and_harms_nothing(
+    sqlite_url: str, processes: ForkServerContext
+) -> None:
+    database = Database(sqlite_url)
+    open_gallery(database)
+    subject_id = add_subject(database)
+    receiver, sender = processes.Pipe(duplex=False)
+    max_bytes = 400_000
+
+    ((answered, how),) = run(
+        [
+            processes.Process(
+                target=gallery_workers.enrol_into_a_limited_file,
+                args=(sqlite_url, subject_id, max_bytes, sender),
+            )
+        ],
+        [receiver],
+    )
+
+    gallery = Gallery(database, model_id=MODEL, dim=DIM)
+    assert how == "full"
+    assert whole_enrolments(database) == answered > 0
+    assert all(gallery.nearest(made_template(p), 1, max_d=0.01) for p in range(answered))
+    database.close()
+
+
+def run(workers: list[Any], receivers: list[Any]) -> list[Any]:
+    """Start all, take what each reports, and wait for their end."""
+    for worker in workers:
+        worker.start()
+    reports = [receiver.recv() for receiver in receivers if receiver.poll(PATIENCE_SECONDS)]
+    for worker in workers:
+        worker.join(PATIENCE_SECONDS)
+    assert [worker.exitcode for worker in workers] == [0] * len(workers)
+    return reports
+
+
+def whole_enrolments(database: Database) -> int:
+    """How many templates are or were enrolled; each must have its gallery change and its audit event."""
+    with database.read() as session:
+        added, removed, enrolled, templates = (
+            session.scalars(select(func.count()).where(condition)).one()
+            for condition in (
+                GalleryChangeRow.kind == "added",
+                GalleryChangeRow.kind == "removed",
+                AuditEventRow.action == "template.enrolled",
+                TemplateRow.number > 0,
+            )
+        )
+    assert templates == added - removed
+    assert added == enrolled
+    return added
