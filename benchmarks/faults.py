@@ -3,7 +3,6 @@
 `python -m benchmarks faults`. The workers are those of `tests/test_gallery_processes.py`.
 """
 
-import multiprocessing
 import random
 import sys
 import tempfile
@@ -53,9 +52,8 @@ def kill_often(url: str, answers: Path) -> list[int]:
     """Start a process that enrols and kill it at a random moment, a thousand times; whom it answered for."""
     import gallery_workers
     from made_templates import add_subject, open_gallery
+    from processes import quick_processes
 
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["gallery_workers"])
     database = Database(url)
     database.upgrade()
     open_gallery(database)
@@ -66,7 +64,7 @@ def kill_often(url: str, answers: Path) -> list[int]:
     for kill in range(KILLS):
         before = answers.stat().st_size
         arguments = (url, subject_id, 1000 * kill, answers)
-        worker = context.Process(target=gallery_workers.enrol_until_killed, args=arguments)
+        worker = quick_processes().Process(target=gallery_workers.enrol_until_killed, args=arguments)
         worker.start()
         until = time.monotonic() + PATIENCE_SECONDS
         while answers.stat().st_size == before and time.monotonic() < until:

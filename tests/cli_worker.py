@@ -1,16 +1,12 @@
-"""One run of the command line in a process that has imported everything already."""
+"""One run of the command line in a process of its own."""
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# Imported for the processes that are forked from here; a command would else import for seconds.
 import invigil
-import service.app
-import service.bulk_enrolment
-import service.commands.decisions
-import service.commands.parts  # noqa: F401
 
 
 def become(
@@ -22,5 +18,7 @@ def become(
     os.environ.update(environment)
     for path, stream in ((stdout, 1), (stderr, 2)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
+    # As a shell starts what runs in the foreground; a run of tests in the background ignores Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["invigil", *arguments]
     invigil.main()

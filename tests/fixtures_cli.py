@@ -1,7 +1,6 @@
 """The command line as a script meets it: a program with arguments, a folder and an exit status."""
 
 import json
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from typing import Any
 
 import cli_worker
 import pytest
+from processes import quick_processes
 
 SECONDS = 240
 
@@ -43,11 +43,9 @@ class Running:
     """A command that has been started; a real process, forked from one that has imported everything."""
 
     def __init__(self, arguments: list[str], folder: Path, environment: Mapping[str, str]) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["cli_worker"])
         self._scratch = tempfile.TemporaryDirectory(prefix="invigil-cli-")
         self.stdout, self.stderr = (Path(self._scratch.name) / name for name in ("stdout", "stderr"))
-        self.process = context.Process(
+        self.process = quick_processes().Process(
             target=cli_worker.become, args=(arguments, folder, environment, self.stdout, self.stderr)
         )
         self.process.start()

@@ -50,7 +50,7 @@ def photos(
         "hopper/cup.jpg": faceless_pictures["coffee"],
         "hopper/truncated.jpg": stranger_jpeg[:4000],
         "hopper/notes.txt": b"call back on Monday",
-        "impostor/portrait.jpg": astronaut_variants["webcam"],
+        "impostor/brighter.jpg": astronaut_variants["brighter"],
         "nobody/pair.jpg": two_faces_jpeg,
         "nobody/empty.jpg": b"",
         "nobody/large.jpg": astronaut_jpeg + bytes(LIMIT_BYTES),
@@ -71,9 +71,9 @@ def test_a_bad_picture_is_reported_and_never_stops_the_run(cli: CommandLine, pho
         "cup.jpg": "face_not_found",
         "truncated.jpg": "decode_failed",
         "notes.txt": "unsupported_media",
-        "portrait.jpg": "duplicate_identity",
+        "brighter.jpg": "duplicate_identity",
         "pair.jpg": "multiple_faces",
-        "empty.jpg": "unsupported_media",
+        "empty.jpg": "decode_failed",
         "large.jpg": "image_too_large",
     }
 

@@ -66,7 +66,7 @@ def test_a_key_can_end_by_itself(cli: CommandLine) -> None:
         (["keys", "create", "--name", "x"], "Missing option '--scope'"),
         (["keys", "create", "--name", "x", "--scope", "everything"], "Invalid value for '--scope'"),
         (["keys", "revoke", "inv0000000000"], "Invalid value for KEY: there is no key 'inv0000000000'"),
-        (["models", "show", "absent"], "Invalid value for '[BUNDLE]'"),
+        (["models", "show", "absent"], "Invalid value for 'bundle': dir 'absent' does not exist"),
         (["models", "install", "absent.tar"], "There is no model bundle at absent.tar"),
         (
             ["models", "install", "https://localhost:1/b.tar"],
@@ -86,7 +86,7 @@ def test_a_wrong_call_is_one_line(cli: CommandLine, arguments: list[str], compla
     [
         ({"INVIGIL_MATCH_FMR": "2"}, "INVIGIL_MATCH_FMR: Input should be less than 1"),
         ({"INVIGIL_PORT": "http"}, "INVIGIL_PORT: Input should be a valid integer"),
-        ({"INVIGIL_MATCH_FMR": "0.01"}, "Value error, INVIGIL_MATCH_FMR (0.01) must not exceed"),
+        ({"INVIGIL_MATCH_FMR": "0.01"}, "INVIGIL_MATCH_FMR (0.01) exceeds INVIGIL_REFER_FMR (0.001)"),
     ],
 )
 def test_a_wrong_setting_is_named(cli: CommandLine, setting: dict[str, str], complaint: str) -> None:

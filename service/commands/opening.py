@@ -20,7 +20,9 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         lines = [
-            f"INVIGIL_{str(one['loc'][0]).upper()}: {one['msg']}" if one["loc"] else one["msg"]
+            f"INVIGIL_{str(one['loc'][0]).upper()}: {one['msg']}"
+            if one["loc"]
+            else one["msg"].removeprefix("Value error, ")
             for one in error.errors(include_url=False, include_input=False)
         ]
         raise StartRefused("; ".join(lines)) from error
