@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
 from uuid import UUID
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import Table, bindparam, delete, insert, update
 from sqlalchemy.orm import Session as OrmSession
 
 from index.ids import uuid7
@@ -16,13 +16,25 @@ from service.exams.desk import Desk, Origin
 from service.exams.errors import RosterRefused
 from service.exams.exams import exam_row
 from service.exams.journal import ROSTER_IMPORTED, note
-from service.exams.roster_checks import Known, batches, check_rows, known_to, overlapping, without_template
+from service.exams.roster_checks import (
+    Entry,
+    Known,
+    batches,
+    check_rows,
+    known_to,
+    overlapping,
+    without_template,
+)
 from service.exams.roster_file import Row
-from service.exams.roster_report import Finding, Findings, RosterReport
+from service.exams.roster_report import Findings, RosterReport
 from service.exams.sessions import session_row
 from service.exams.tables import ExamRow, RosterEntryRow, SessionRow
 
 Mode = Literal["replace", "merge"]
+# The tables themselves: through the classes, a large roster would take three times as long.
+ENTRIES = cast(Table, RosterEntryRow.__table__)
+SUBJECTS = cast(Table, SubjectRow.__table__)
+
 KEPT = ("display_name", "seat", "manual_identification", "twin", "accommodation")
 
 
@@ -33,8 +45,8 @@ class Plan:
     report: RosterReport
     known: Known
     added: list[Row] = field(default_factory=list)
-    changed: list[tuple[RosterEntryRow, Row]] = field(default_factory=list)
-    removed: list[RosterEntryRow] = field(default_factory=list)
+    changed: list[tuple[Entry, Row]] = field(default_factory=list)
+    removed: list[Entry] = field(default_factory=list)
     new_subjects: list[Row] = field(default_factory=list)
 
 
@@ -100,7 +112,7 @@ def plan_import(
         report.created_subjects = len(plan.new_subjects)
     else:
         report.unknown = Findings.of(
-            Finding(row=one.row, external_id=one.external_id) for one in plan.new_subjects
+            {"row": one.row, "external_id": one.external_id} for one in plan.new_subjects
         )
     report.without_template = without_template(session, desk.gallery.model_id, wanted, known)
     report.in_other_sessions = overlapping(session, row, wanted)
@@ -129,7 +141,7 @@ def compare(plan: Plan, wanted: dict[str, Row]) -> None:
     report.unchanged = len(wanted) - report.added - report.changed
 
 
-def differs(entry: RosterEntryRow, row: Row, known: Known) -> bool:
+def differs(entry: Entry, row: Row, known: Known) -> bool:
     """Whether the row says something else than the entry, or the entry has lost its subject."""
     relinked = entry.subject_id != known.subjects.get(row.external_id)
     return relinked or any(getattr(entry, name) != getattr(row, name) for name in KEPT)
@@ -141,7 +153,7 @@ def leaving(plan: Plan, wanted: dict[str, Row]) -> None:
     plan.removed = absent
     plan.report.removed = len(absent)
     plan.report.has_checkins = Findings.of(
-        Finding(external_id=entry.external_id, display_name=entry.display_name, seat=entry.seat)
+        {"external_id": entry.external_id, "display_name": entry.display_name, "seat": entry.seat}
         for entry in absent
         if entry.id in plan.known.at_the_door
     )
@@ -151,17 +163,17 @@ def apply(session: OrmSession, row: SessionRow, plan: Plan) -> None:
     """Write the plan."""
     subjects = plan.known.subjects | insert_subjects(session, plan.new_subjects)
     for batch in batches([entry.id for entry in plan.removed]):
-        session.execute(delete(RosterEntryRow).where(RosterEntryRow.id.in_(batch)))
+        session.execute(delete(ENTRIES).where(ENTRIES.c.id.in_(batch)))
     # Seats are unique: all that change are emptied first, or two candidates could never change places.
     for batch in batches([entry.id for entry, _ in plan.changed]):
-        session.execute(update(RosterEntryRow).where(RosterEntryRow.id.in_(batch)).values(seat=None))
+        session.execute(update(ENTRIES).where(ENTRIES.c.id.in_(batch)).values(seat=None))
     if plan.changed:
-        values = [{"id": entry.id, **entry_values(one, subjects)} for entry, one in plan.changed]
-        session.execute(update(RosterEntryRow), values)
+        values = [{"entry_id": entry.id, **entry_values(one, subjects)} for entry, one in plan.changed]
+        session.execute(update(ENTRIES).where(ENTRIES.c.id == bindparam("entry_id")), values)
     if plan.added:
         new = {"session_id": row.id, "created_at": utc_now()}
         values = [{"id": uuid7(), **new, **entry_values(one, subjects)} for one in plan.added]
-        session.execute(insert(RosterEntryRow), values)
+        session.execute(insert(ENTRIES), values)
 
 
 def entry_values(row: Row, subjects: dict[str, UUID]) -> dict[str, Any]:
@@ -185,7 +197,7 @@ def insert_subjects(session: OrmSession, rows: Sequence[Row]) -> dict[str, UUID]
         for row in rows
     ]
     if values:
-        session.execute(insert(SubjectRow), values)
+        session.execute(insert(SUBJECTS), values)
     return ids
 
 
@@ -193,7 +205,7 @@ def note_import(
     session: OrmSession, row: SessionRow, rows: Sequence[Row], plan: Plan, origin: Origin
 ) -> None:
     """Say in the audit chain what was imported: its digest and its counts, no candidate."""
-    content = json.dumps([asdict(one) for one in rows], sort_keys=True, ensure_ascii=False)
+    content = json.dumps([vars(one) for one in rows], sort_keys=True, ensure_ascii=False)
     report = plan.report
     note(
         session,

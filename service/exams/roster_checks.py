@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from index.tables import SubjectRow, TemplateRow
 from service.exams.roster_file import Row
-from service.exams.roster_report import Finding, Findings, RosterReport
+from service.exams.roster_report import Findings, RosterReport
 from service.exams.tables import CheckinRow, ExamRow, RosterEntryRow, SessionRow
 
 # Both databases take far more parameters in one statement (SQLite 32,766).
@@ -19,11 +19,24 @@ IDS_IN_ONE_QUERY = 5_000
 T = TypeVar("T")
 
 
+class Entry(NamedTuple):
+    """What an import has to know of a roster entry; whole entries would cost seconds for a large roster."""
+
+    id: UUID
+    subject_id: UUID | None
+    external_id: str
+    display_name: str | None
+    seat: str | None
+    manual_identification: bool
+    twin: bool
+    accommodation: str | None
+
+
 @dataclass(frozen=True)
 class Known:
     """What was there before: the session's entries and the subjects, by external id; who was at the door."""
 
-    entries: dict[str, RosterEntryRow]
+    entries: dict[str, Entry]
     subjects: dict[str, UUID]
     at_the_door: frozenset[UUID]
 
@@ -36,7 +49,9 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
 
 def known_to(session: OrmSession, session_id: UUID, external_ids: Sequence[str]) -> Known:
     """What the database knows about the session's roster and about these candidates."""
-    entries = session.scalars(select(RosterEntryRow).where(RosterEntryRow.session_id == session_id))
+    columns = [getattr(RosterEntryRow, name) for name in Entry._fields]
+    rows = session.execute(select(*columns).where(RosterEntryRow.session_id == session_id))
+    entries = [Entry(*row) for row in rows]
     subjects: dict[str, UUID] = {}
     for batch in batches(external_ids):
         query = select(SubjectRow.external_id, SubjectRow.id).where(SubjectRow.external_id.in_(batch))
@@ -57,7 +72,7 @@ def check_rows(
     for row in rows:
         first = wanted.setdefault(row.external_id, row)
         if first is not row and replace(row, row=first.row) != first:
-            conflicting.append(Finding(row=row.row, first_row=first.row, external_id=row.external_id))
+            conflicting.append({"row": row.row, "first_row": first.row, "external_id": row.external_id})
     report = RosterReport(dry_run=False, applied=False, rows=len(rows), candidates=len(wanted))
     report.repeated_rows = len(rows) - len(wanted) - len(conflicting)
     report.conflicting_rows = Findings.of(conflicting)
@@ -66,7 +81,7 @@ def check_rows(
     return wanted, report
 
 
-def duplicate_seats(wanted: dict[str, Row], known: Known, *, merge: bool) -> Iterator[Finding]:
+def duplicate_seats(wanted: dict[str, Row], known: Known, *, merge: bool) -> Iterator[dict[str, Any]]:
     """Two candidates on one seat, in the file or, when merging, between the file and the roster."""
     taken: dict[str, Row] = {}
     if merge:
@@ -75,23 +90,23 @@ def duplicate_seats(wanted: dict[str, Row], known: Known, *, merge: bool) -> Ite
     for row in wanted.values():
         first = taken.setdefault(row.seat, row) if row.seat else row
         if first is not row:
-            yield Finding(
-                row=row.row,
-                first_row=first.row or None,
-                external_id=row.external_id,
-                seat=row.seat,
-                other=first.external_id,
-            )
+            yield {
+                "row": row.row,
+                "first_row": first.row or None,
+                "external_id": row.external_id,
+                "seat": row.seat,
+                "other": first.external_id,
+            }
 
 
-def from_elsewhere(rows: Sequence[Row], session: SessionRow, exam: ExamRow) -> Iterator[Finding]:
+def from_elsewhere(rows: Sequence[Row], session: SessionRow, exam: ExamRow) -> Iterator[dict[str, Any]]:
     """Rows whose `exam` or `room` column names another one: somebody has picked the wrong file."""
     exams = {str(exam.id), exam.name, exam.reference}
     for row in rows:
         if row.exam is not None and row.exam not in exams:
-            yield Finding(row=row.row, external_id=row.external_id, other=row.exam)
+            yield {"row": row.row, "external_id": row.external_id, "other": row.exam}
         elif row.room is not None and row.room != session.room:
-            yield Finding(row=row.row, external_id=row.external_id, other=row.room)
+            yield {"row": row.row, "external_id": row.external_id, "other": row.room}
 
 
 def without_template(session: OrmSession, model_id: str, wanted: dict[str, Row], known: Known) -> Findings:
@@ -102,7 +117,7 @@ def without_template(session: OrmSession, model_id: str, wanted: dict[str, Row],
         mine = TemplateRow.subject_id.in_(batch) & (TemplateRow.model_id == model_id)
         enrolled.update(session.scalars(select(TemplateRow.subject_id).where(mine).distinct()))
     return Findings.of(
-        Finding(row=row.row, external_id=row.external_id, display_name=row.display_name)
+        {"row": row.row, "external_id": row.external_id, "display_name": row.display_name}
         for row in wanted.values()
         if not row.manual_identification and known.subjects.get(row.external_id) not in enrolled
     )
@@ -118,7 +133,7 @@ def overlapping(session: OrmSession, row: SessionRow, wanted: dict[str, Row]) ->
         .order_by(RosterEntryRow.external_id)
     )
     return Findings.of(
-        Finding(row=wanted[external_id].row, external_id=external_id, other=room)
+        {"row": wanted[external_id].row, "external_id": external_id, "other": room}
         for external_id, room in session.execute(elsewhere)
         if external_id in wanted
     )

@@ -1,6 +1,7 @@
 """What a roster would change, and what is wrong with it."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -27,10 +28,10 @@ class Findings(BaseModel):
     items: list[Finding] = []
 
     @classmethod
-    def of(cls, findings: Iterable[Finding]) -> "Findings":
-        """The findings, listed up to a length that a page can show."""
+    def of(cls, findings: Iterable[dict[str, Any]]) -> "Findings":
+        """The findings, by the fields that apply, listed up to a length that a page can show."""
         found = list(findings)
-        return cls(total=len(found), items=found[:LISTED])
+        return cls(total=len(found), items=[Finding(**one) for one in found[:LISTED]])
 
 
 class RosterReport(BaseModel):
