@@ -126,6 +126,21 @@ def test_opencv_runs_the_exported_file_and_agrees_with_torch_at_any_size(tmp_pat
     assert found[:, 14].max() == pytest.approx(float(scores.max()), abs=1e-4)
 
 
+def test_in_use_the_network_says_what_it_said_in_training() -> None:
+    torch.manual_seed(6)
+    network = FaceDetector()
+    with torch.no_grad():
+        for norm, mean in zip(network.norms, (0.2, 1.0, 3.0), strict=True):
+            norm.bias[:] = mean  # type: ignore[operator]
+        pictures = torch.rand(4, 3, 128, 128) * 255
+        for _ in range(150):
+            trained = network(pictures)
+        used = network.eval()(pictures)
+
+    for one, other in zip(trained, used, strict=True):
+        assert (one - other).abs().mean() < 0.05 * one.std()
+
+
 def test_the_order_of_cells_is_rows_first_and_their_points_are_top_left() -> None:
     points = cell_points(64, 96)
 
@@ -340,7 +355,10 @@ def test_the_split_takes_the_same_share_of_each_kind_and_no_picture_twice(made_s
 
 def test_a_crop_of_a_held_out_photo_is_recognised_at_another_brightness() -> None:
     random = np.random.default_rng(1)
-    noise = [cv2.resize(random.integers(0, 256, (8, 8, 3), np.uint8), (112, 112)) for _ in range(2)]
+    noise = [
+        np.asarray(cv2.resize(random.integers(0, 256, (8, 8, 3), np.uint8), (112, 112)), np.uint8)
+        for _ in range(2)
+    ]
     brighter = np.clip(noise[0].astype(int) // 2 + 60, 0, 255).astype(np.uint8)
 
     rows = thumbnails([noise[0], brighter, noise[1]])
@@ -400,8 +418,8 @@ def test_the_report_counts_what_is_found_missed_and_imagined() -> None:
     photos = [drawn_photo("photo", faces), empty]
     near = Face(faces[0][:4] + 1, faces[0][4:].reshape(5, 2) + np.array([1.6, 0], np.float32), 0.9)
     far = Face(faces[1][:4] + 40, faces[1][4:].reshape(5, 2), 0.8)
-    unsure = Face(np.float32([11, 9, 30, 30]), np.zeros((5, 2), np.float32), 0.7)
-    imagined = Face(np.float32([90, 90, 20, 20]), np.zeros((5, 2), np.float32), 0.7)
+    unsure = Face(np.array([11, 9, 30, 30], np.float32), np.zeros((5, 2), np.float32), 0.7)
+    imagined = Face(np.array([90, 90, 20, 20], np.float32), np.zeros((5, 2), np.float32), 0.7)
     answers = iter([[near, far], [unsure, imagined]])
 
     report = evaluate_detector(photos, lambda _: next(answers))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from training.detection.commands import evaluate_detector
+
 if TYPE_CHECKING:
     from training.evaluation import AtFmr, Evaluation, Rate
     from training.pictures import Pictures
@@ -223,7 +225,7 @@ def best_of(run: Path) -> Path:
     return run / BEST if (run / BEST).is_file() else run / LAST
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (train, evaluate, calibrate, export)
+COMMANDS: tuple[Callable[..., None], ...] = (train, evaluate, evaluate_detector, calibrate, export)
 
 
 def names_of(pictures: "Pictures", run: Path, part: str) -> list[str]:

@@ -5,7 +5,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from training.networks.detector import OUTPUT_NAMES, FaceDetector, YuNetLayout
@@ -31,9 +31,30 @@ def export_detector(network: FaceDetector, path: Path) -> None:
         )
 
 
+class ScaleShift(nn.Module):
+    """What a batch norm does once it has learned; runtimes fuse it into the convolution before it.
+
+    Folded into the convolution that all strides share, it would write those weights three times.
+    """
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        learned = norm.state_dict()
+        scale = learned["weight"] / torch.sqrt(learned["running_var"] + norm.eps)
+        self.register_buffer("scale", scale[:, None, None])
+        self.register_buffer("shift", (learned["bias"] - learned["running_mean"] * scale)[:, None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) → the same shape."""
+        return x * self.scale + self.shift  # type: ignore[operator]
+
+
 def fold_batch_norms(network: FaceDetector) -> FaceDetector:
     """A copy whose convolutions hold the scale and shift of the batch norm after them."""
     folded = deepcopy(network).eval()
+    folded.norms = nn.ModuleList(
+        ScaleShift(norm) for norm in network.norms if isinstance(norm, nn.BatchNorm2d)
+    )
     for sequence in folded.modules():
         if not isinstance(sequence, nn.Sequential):
             continue

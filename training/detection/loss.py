@@ -21,7 +21,7 @@ class Losses:
 
     def values(self) -> dict[str, float]:
         """As plain numbers."""
-        return {name: float(part) for name, part in vars(self).items()}
+        return {name: part.item() for name, part in vars(self).items()}
 
     def total(self, weights: Weights) -> Tensor:
         """Their weighted sum."""
