@@ -5,9 +5,9 @@ without a database in the same run, so the ratio shows what rows, audit trail an
 """
 
 import io
-import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -37,20 +37,18 @@ def run(console: Console) -> None:
         photos = list_photos(folder / "photos")
         embedder = Embedder.open(SHIPPED)
         embedding_s = seconds_to_embed(embedder, photos)
-        table = Table(
-            "database", "run", "photos/s", "of embedding alone", title=f"{len(photos)} photos of 640×480"
-        )
-        table.add_row("none", "embedding alone", f"{len(photos) / embedding_s:.0f}", "1.00")
+        title = f"{len(photos)} photos of 640×480 into SQLite"
+        table = Table("run", "photos/s", "of embedding alone", "enrolled", "known", "refused", title=title)
+        table.add_row("embedding alone", f"{len(photos) / embedding_s:.0f}", "1.00")
         settings = Settings(_env_file=None, data_dir=folder)  # type: ignore[call-arg]
         Database(settings.database).upgrade()
         parts = Parts.around(settings, embedder)
-        for run_name, fate in (("first", Fate.ENROLLED), ("second (all known)", Fate.KNOWN)):
+        for name in ("first", "second"):
             started = time.perf_counter()
-            fates = [result.fate for result in BulkEnrolment(parts).run(photos)]
+            fates = Counter(result.fate for result in BulkEnrolment(parts).run(photos))
             seconds = time.perf_counter() - started
-            if set(fates) != {fate}:
-                sys.exit(f"{fates.count(fate)} of {len(fates)} photos were {fate}")
-            table.add_row("SQLite", run_name, f"{len(photos) / seconds:.0f}", f"{embedding_s / seconds:.2f}")
+            counts = (str(fates[fate]) for fate in Fate)
+            table.add_row(name, f"{len(photos) / seconds:.0f}", f"{embedding_s / seconds:.2f}", *counts)
         parts.close()
     console.print(table)
 

@@ -200,17 +200,3 @@ def test_the_openapi_document_is_the_one_that_is_committed(cli: CommandLine) -> 
 
     assert ended.status == 0
     assert ended.document == json.loads(committed.read_text(encoding="utf-8"))
-
-
-def test_a_training_command_says_how_to_get_what_it_needs(cli: CommandLine) -> None:
-    # A folder without torch in front of everything else stands for an installation without the extra.
-    blocked = cli.folder / "blocked"
-    blocked.mkdir()
-    (blocked / "torch.py").write_text(
-        "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n"
-    )
-
-    ended = cli.run_afresh("train", "full", "--data", cli.folder, PYTHONPATH=str(blocked))
-
-    assert (ended.status, ended.stdout) == (2, "")
-    assert "make train-install" in ended.complaint

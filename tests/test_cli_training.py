@@ -1,0 +1,121 @@
+"""evaluate, calibrate, train and export from the command line; what they compute has tests of its own."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from fixtures_cli import CommandLine
+
+from training.seen import Seen
+
+
+@pytest.fixture
+def faces(cli: CommandLine, astronaut_variants: Mapping[str, bytes], stranger_jpeg: bytes) -> Path:
+    """Three pictures of one person and one of another, in folders of their names."""
+    folder = cli.folder / "faces"
+    pictures = {f"collins/{name}.jpg": astronaut_variants[name] for name in ("mirrored", "larger", "grey")}
+    for name, picture in {**pictures, "hopper/portrait.jpg": stranger_jpeg}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(picture)
+    return folder
+
+
+@pytest.fixture
+def no_torch(cli: CommandLine) -> Mapping[str, str]:
+    """A folder in front of everything else, whose torch is as absent as without the extra."""
+    folder = cli.folder / "blocked"
+    folder.mkdir()
+    missing = "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n"
+    (folder / "torch.py").write_text(missing)
+    return {"PYTHONPATH": str(folder)}
+
+
+def test_a_bundle_is_measured_on_all_pairs_without_torch(
+    cli: CommandLine, faces: Path, no_torch: Mapping[str, str], shipped_bundle: Path
+) -> None:
+    ended = cli.run_afresh("evaluate", "--images", faces, "--bundle", shipped_bundle, "--json", **no_torch)
+
+    assert ended.status == 0, ended.stderr
+    assert (ended.document["mated"], ended.document["non_mated"]) == (3, 3)
+    assert ended.document["fta"] == 0
+
+
+def test_a_bundle_is_measured_on_a_list_of_pairs_and_what_is_missing_is_counted(
+    cli: CommandLine, faces: Path, shipped_bundle: Path
+) -> None:
+    lines = [
+        "path_a,path_b,same",
+        "collins/mirrored.jpg,collins/larger.jpg,1",
+        "collins/grey.jpg,hopper/portrait.jpg,0",
+        "collins/grey.jpg,hopper/absent.jpg,0",
+    ]
+    (cli.folder / "pairs.csv").write_text("\n".join(lines))
+    options = ("--images", faces, "--pairs", "pairs.csv", "--bundle", shipped_bundle)
+
+    ended = cli.run("evaluate", *options, "--report", "report.html", "--json")
+    shown = cli.run("evaluate", *options)
+
+    assert ended.status == shown.status == 0, ended.stderr
+    assert [failure["name"] for failure in ended.document["failures"]] == ["hopper/absent.jpg"]
+    assert "1 pictures gave no template" in shown.stdout
+    assert (cli.folder / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_a_set_too_small_for_a_rate_says_which_it_supports_and_changes_nothing(
+    cli: CommandLine, faces: Path, shipped_bundle: Path
+) -> None:
+    bundle, run = cli.folder / "bundle", cli.folder / "run"
+    shutil.copytree(shipped_bundle, bundle)
+    run.mkdir()
+    Seen().write(run)
+    before = (bundle / "manifest.json").read_bytes()
+
+    ended = cli.run(
+        "calibrate", "--images", faces, "--run", run, "--bundle", bundle, "--data", "portraits", "--everyone"
+    )
+
+    assert ended.status == 2
+    assert "A false match rate of 0.01 is not supported" in ended.stderr.splitlines()[-1]
+    assert (bundle / "manifest.json").read_bytes() == before
+
+
+def test_people_whom_the_network_was_trained_on_do_not_calibrate_it(
+    cli: CommandLine, faces: Path, shipped_bundle: Path
+) -> None:
+    run = cli.folder / "run"
+    run.mkdir()
+    Seen(identities=frozenset({"collins"})).write(run)
+    options = ("--images", faces, "--run", run, "--bundle", shipped_bundle, "--data", "x", "--everyone")
+
+    ended = cli.run("calibrate", *options)
+
+    assert ended.status == 2
+    assert "The network was trained on 1 identities of this set: collins." in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["train", "ful", "--data", "."], "ful: there is no such recipe; did you mean 'full'?"),
+        (["train", "full", "--data", "absent"], "Invalid value for '--data'"),
+        (["evaluate"], "Missing option '--images'"),
+        (["export", "faces", "--to", "bundle"], "faces/last.pt: there is no such checkpoint"),
+    ],
+)
+def test_a_wrong_training_call_is_one_line(
+    cli: CommandLine, faces: Path, shipped_bundle: Path, arguments: list[str], complaint: str
+) -> None:
+    ended = cli.run(*arguments)
+
+    assert (ended.status, ended.stdout) == (2, "")
+    assert ended.complaint.startswith(complaint)
+
+
+def test_a_training_command_says_how_to_get_what_it_needs(
+    cli: CommandLine, no_torch: Mapping[str, str]
+) -> None:
+    ended = cli.run_afresh("train", "full", "--data", cli.folder, **no_torch)
+
+    assert (ended.status, ended.stdout) == (2, "")
+    assert "make train-install" in ended.complaint
