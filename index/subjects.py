@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from index import audit
@@ -17,6 +17,10 @@ from index.errors import CursorInvalid, ExternalIdExists, SubjectNotFound
 from index.fields import columns_of
 from index.ids import uuid7
 from index.tables import SubjectRow, TemplateRow, utc_now
+
+# Built once: every verification asks one of them, and building takes longer than the answer.
+_ID_BY_ID = select(SubjectRow.id).where(SubjectRow.id == bindparam("key"))
+_ID_BY_EXTERNAL_ID = select(SubjectRow.id).where(SubjectRow.external_id == bindparam("key"))
 
 
 class _Unset:
@@ -110,6 +114,20 @@ class Subjects:
                     session, action="subject.added", actor=actor, subject_id=subject_id, request_id=request_id
                 )
             return _one(session, subject_id)
+
+    def id_of(self, reference: UUID | ExternalId) -> UUID:
+        """The subject's id alone: all that a verification needs, and cheaper than `find`.
+
+        Raises:
+            SubjectNotFound: If there is none.
+        """
+        query = _ID_BY_ID if isinstance(reference, UUID) else _ID_BY_EXTERNAL_ID
+        key = reference if isinstance(reference, UUID) else reference.value
+        with self._database.read() as session:
+            subject_id = session.scalar(query, {"key": key})
+        if subject_id is None:
+            raise SubjectNotFound(reference if isinstance(reference, UUID) else str(reference))
+        return subject_id
 
     def find(self, reference: UUID | ExternalId) -> Subject:
         """The subject of this id.

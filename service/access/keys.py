@@ -14,16 +14,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from index import audit
 from index.database import Database
+from index.errors import DatabaseError
 from index.ids import uuid7
 from index.tables import ApiKeyRow
 from service.access.callers import Caller
 from service.access.scopes import KIOSK_SCOPES, Scope
 from service.errors import InvalidRequest, KeyNotFound, Unauthenticated
+from service.logs import log
 
+# Built once: every request asks it, and building takes longer than the answer.
+BY_PREFIX = select(ApiKeyRow).where(ApiKeyRow.prefix == bindparam("prefix"))
 PREFIX = re.compile(r"inv[0-9a-f]{10}")
 USE_INTERVAL = timedelta(minutes=1)
 """`last_used_at` is written at most this often; a write at each request would cost a disk flush."""
@@ -138,7 +142,7 @@ class Keys:
             raise Unauthenticated
         now = datetime.now(UTC)
         with self._database.read() as session:
-            row = session.scalar(select(ApiKeyRow).where(ApiKeyRow.prefix == prefix))
+            row = session.scalar(BY_PREFIX, {"prefix": prefix})
             # The hash is compared in constant time, and for an unknown prefix too.
             known = hmac.compare_digest(row.secret_hash if row else "", hash_of(secret))
             if row is None or not known or not is_valid(row, now):
@@ -158,8 +162,12 @@ class Keys:
             self._writer.submit(self._write_use, row.id, now)
 
     def _write_use(self, key_id: UUID, now: datetime) -> None:
-        with self._database.write(ordered=False) as session:
-            session.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(last_used_at=now))
+        try:
+            with self._database.write(ordered=False) as session:
+                session.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(last_used_at=now))
+        except DatabaseError as error:
+            # Worth a line but no request: the key was valid, and its use is noted again in a minute.
+            log.warning("key_use_not_noted", key_id=str(key_id), code=error.code)
 
 
 def check_grant(

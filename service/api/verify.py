@@ -29,8 +29,8 @@ async def verify_subject(
     """Compare one photograph with this subject's templates, and with nobody else's."""
 
     def work(form: Form, _: UUID) -> Answer:
-        found = parts.subjects.find(subject)
-        decision = verify(parts, found.id, form.images["image"], request.state.request_id)
-        return answer(decision, subject_id=found.id)
+        subject_id = parts.subjects.id_of(subject)
+        decision = verify(parts, subject_id, form.images["image"], request.state.request_id)
+        return answer(decision, subject_id=subject_id)
 
     return await on_pictures(request, parts, once, ("image",), work)

@@ -1,0 +1,229 @@
+"""A photo of 640×480 becomes a decision over HTTP: eight clients against the real server on this machine.
+
+`python -m benchmarks service`. The aim is 100 requests/s with a p99 of 60 ms on two cores. The limit is the
+picture's way to a template: the same pictures are embedded by as many threads without HTTP and without a
+database in the same run. The clients share the machine with the server; CPU is counted for the server alone.
+"""
+
+import contextlib
+import http.client
+import io
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+import skimage.data
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from embedding.embedder import Embedder
+from embedding.quality import Purpose
+from index.database import Database
+from service.access.keys import Keys
+from service.access.scopes import Scope
+from service.settings import Settings
+
+CLIENTS = 8
+REQUESTS = 1200
+SECONDS = 30.0
+BOUNDARY = "benchmark"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one kind of work took.
+
+    Attributes:
+        milliseconds: Of each request, as its client saw it.
+        seconds: From the first request to the last answer.
+        cpu_seconds: Of the process that did the work.
+    """
+
+    milliseconds: list[float]
+    seconds: float
+    cpu_seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return len(self.milliseconds) / self.seconds
+
+    def row(self, name: str, limit: float) -> tuple[str, ...]:
+        """One line of the table; `limit` is the rate of embedding alone."""
+        cuts = statistics.quantiles(self.milliseconds, n=100)
+        cpu_ms = 1000 * self.cpu_seconds / len(self.milliseconds)
+        return (
+            name,
+            f"{self.rate:.0f}",
+            f"{cuts[49]:.1f}",
+            f"{cuts[98]:.1f}",
+            f"{cpu_ms:.1f}",
+            f"{self.rate / limit:.2f}",
+        )
+
+
+def run(console: Console) -> None:
+    """Measure and print one table."""
+    settings = Settings()
+    picture = photo_640x480()
+    alone = embed_alone(settings, picture)
+    with tempfile.TemporaryDirectory() as folder:
+        port, process, key = serve(settings, Path(folder))
+        with stopping(process):
+            enrol(port, key, picture)
+            runs = {
+                "verify": load(port, key, process, "/v1/subjects/ext:s-1/verify", picture),
+                "search": load(port, key, process, "/v1/search", picture),
+                "quality": load(port, key, process, "/v1/quality", picture),
+                "health/live": load(port, key, process, "/health/live", None),
+            }
+    table = Table(
+        "work",
+        "per second",
+        "p50 ms",
+        "p99 ms",
+        "CPU ms each",
+        "of embedding alone",
+        title=f"{CLIENTS} clients",
+    )
+    table.add_row(*alone.row("embedding alone", alone.rate))
+    for name, measured in runs.items():
+        table.add_row(*measured.row(name, alone.rate))
+    console.print(table)
+
+
+def photo_640x480() -> bytes:
+    """A face as a webcam would see it, as a JPEG."""
+    sheet = np.full((480, 640, 3), 128, np.uint8)
+    sheet[:, 80:560] = np.asarray(Image.fromarray(skimage.data.astronaut()).resize((480, 480)))
+    stream = io.BytesIO()
+    Image.fromarray(sheet).save(stream, "JPEG", quality=90)
+    return stream.getvalue()
+
+
+def embed_alone(settings: Settings, picture: bytes) -> Run:
+    """The limit: the same pictures by as many threads as the server has, without HTTP and database."""
+    embedder = Embedder.open(settings.bundle, settings.image_limits, threads=settings.picture_workers)
+    return repeat(
+        settings.picture_workers, lambda: lambda: embedder.embed(picture, Purpose.VERIFY), psutil.Process()
+    )
+
+
+def serve(settings: Settings, folder: Path) -> tuple[int, psutil.Process, str]:
+    """Start the server on an empty database; returns its port, its process and a key for everything."""
+    url = f"sqlite:///{folder / 'invigil.db'}"
+    database = Database(url)
+    database.upgrade()
+    key = Keys(database).create("benchmark", [Scope.ADMIN], actor="benchmark")[1]
+    database.close()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    environment = os.environ | {"INVIGIL_DATABASE_URL": url, "INVIGIL_BUNDLE": str(settings.bundle)}
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "service.app:from_environment",
+        "--factory",
+        "--port",
+        str(port),
+    ]
+    server = subprocess.Popen([*command, "--no-access-log"], env=environment, stderr=subprocess.DEVNULL)
+    process = psutil.Process(server.pid)
+    for _ in range(1200):
+        if server.poll() is not None:
+            sys.exit("the server has ended")
+        with contextlib.suppress(OSError), contextlib.closing(connect(port)) as connection:
+            connection.request("GET", "/health/ready")
+            if connection.getresponse().status == 200:
+                break
+        time.sleep(0.1)
+    return port, process, key
+
+
+@contextlib.contextmanager
+def stopping(process: psutil.Process) -> Iterator[None]:
+    """Stop the server whatever happens."""
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def connect(port: int) -> http.client.HTTPConnection:
+    """A connection that stays open."""
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+
+def form(picture: bytes) -> bytes:
+    """The picture as the only part of a form."""
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="p.jpg"\r\n'
+    return f"{head}Content-Type: image/jpeg\r\n\r\n".encode() + picture + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def send(connection: http.client.HTTPConnection, key: str, path: str, picture: bytes | None) -> None:
+    """One request; anything but success ends the benchmark."""
+    headers = {"Authorization": f"Bearer {key}"}
+    if picture is None:
+        connection.request("GET", path, headers=headers)
+    else:
+        headers["Content-Type"] = f"multipart/form-data; boundary={BOUNDARY}"
+        connection.request("POST", path, form(picture), headers)
+    answer = connection.getresponse()
+    body = answer.read()
+    if answer.status >= 300:
+        sys.exit(f"{path} answered {answer.status}: {body.decode()}")
+
+
+def enrol(port: int, key: str, picture: bytes) -> None:
+    """The one subject that is verified."""
+    with contextlib.closing(connect(port)) as connection:
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        connection.request("POST", "/v1/subjects", b'{"external_id": "s-1"}', headers)
+        connection.getresponse().read()
+        send(connection, key, "/v1/subjects/ext:s-1/templates", picture)
+
+
+def load(port: int, key: str, process: psutil.Process, path: str, picture: bytes | None) -> Run:
+    """All clients at once, each on a connection of its own."""
+
+    def client() -> Callable[[], object]:
+        connection = connect(port)
+        return lambda: send(connection, key, path, picture)
+
+    return repeat(CLIENTS, client, process)
+
+
+def repeat(threads: int, worker: Callable[[], Callable[[], object]], process: psutil.Process) -> Run:
+    """So many threads do the work until the count or the time is used up; the first turns do not count."""
+
+    def turns(_: int) -> list[float]:
+        work = worker()
+        work()
+        times: list[float] = []
+        while len(times) < REQUESTS // threads and time.perf_counter() < until:
+            started = time.perf_counter()
+            work()
+            times.append((time.perf_counter() - started) * 1000)
+        return times
+
+    started, before = time.perf_counter(), process.cpu_times()
+    until = started + SECONDS
+    with ThreadPoolExecutor(threads) as pool:
+        times = [one for each in pool.map(turns, range(threads)) for one in each]
+    after = process.cpu_times()
+    cpu = after.user + after.system - before.user - before.system
+    return Run(times, time.perf_counter() - started, cpu)
