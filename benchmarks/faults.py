@@ -3,7 +3,6 @@
 `python -m benchmarks faults`. The workers are those of `tests/test_gallery_processes.py`.
 """
 
-import random
 import sys
 import tempfile
 import time
@@ -20,7 +19,6 @@ from index.tables import TemplateRow
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 KILLS = 1000
-PATIENCE_SECONDS = 60
 NEAR = 0.01
 
 
@@ -59,20 +57,7 @@ def kill_often(url: str, answers: Path) -> list[int]:
     open_gallery(database)
     subject_id = add_subject(database)
     database.close()
-    chance = random.Random(0)
-    answers.touch()
-    for kill in range(KILLS):
-        before = answers.stat().st_size
-        arguments = (url, subject_id, 1000 * kill, answers)
-        worker = quick_processes().Process(target=gallery_workers.enrol_until_killed, args=arguments)
-        worker.start()
-        until = time.monotonic() + PATIENCE_SECONDS
-        while answers.stat().st_size == before and time.monotonic() < until:
-            time.sleep(0.002)
-        time.sleep(chance.uniform(0, 0.03))
-        worker.kill()
-        worker.join()
-    return [int(line) for line in answers.read_text().split()]
+    return gallery_workers.kill_one_after_the_other(quick_processes(), url, subject_id, KILLS, answers)
 
 
 def what_is_left(url: str, answered: list[int]) -> tuple[int, int, bool]:

@@ -1,35 +1,83 @@
 """What the processes of `test_gallery_processes.py` do; a module of its own, which they import quickly."""
 
 import os
+import random
 import resource
+import signal
+import tempfile
 import time
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from uuid import UUID
 
-from made_templates import DIM, MODEL, enrol, made_template
-from sqlalchemy.orm import configure_mappers
+from made_templates import DIM, MODEL, add_subject, enrol, made_template, open_gallery
 
 from index.database import Database
 from index.errors import DatabaseFull, DuplicateIdentity
 from index.gallery import Gallery
 
 NEAR = 0.1
+PATIENCE_SECONDS = 120
 
-# Done once in the process that all others are forked from, and not again in each.
-configure_mappers()
+
+def fork_workers(url: str, subject_id: UUID, kills: int, answers: Path, pids: Connection) -> None:
+    """Start one worker after the other, each when the one before was killed; tell each one's process id.
+
+    They are forked from a process that has enrolled somebody, elsewhere: none spends its short life on
+    learning how.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        practice = Database(f"sqlite:///{folder}/practice.db")
+        practice.upgrade()
+        enrol(open_gallery(practice), add_subject(practice), made_template(1))
+        practice.close()
+    for kill in range(kills):
+        pid = os.fork()
+        if pid == 0:
+            enrol_until_killed(url, subject_id, 1000 * kill, answers)
+        pids.send(pid)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
 
 
 def enrol_until_killed(url: str, subject_id: UUID, first_person: int, answers: Path) -> None:
-    """Enrol one made person after the other; write down each that was answered."""
+    """Enrol one made person after the other; write down each that was answered.
+
+    When whoever started the processes is gone, nobody is left to kill this one, and it ends by itself.
+    """
+    parent = os.getppid()
     gallery = Gallery(Database(url), model_id=MODEL, dim=DIM)
     file = os.open(answers, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     person = first_person
-    while True:
+    while os.getppid() == parent:
         enrol(gallery, subject_id, made_template(person))
         os.write(file, b"%010d\n" % person)
         person += 1
+    os._exit(1)
+
+
+def kill_one_after_the_other(
+    context: ForkServerContext, url: str, subject_id: UUID, kills: int, answers: Path
+) -> list[int]:
+    """Let workers enrol and kill each at a random moment after its first answer; whom they answered for."""
+    chance = random.Random(0)
+    answers.touch()
+    receiver, sender = context.Pipe(duplex=False)
+    forks = context.Process(target=fork_workers, args=(url, subject_id, kills, answers, sender))
+    forks.start()
+    for _ in range(kills):
+        before = answers.stat().st_size
+        assert receiver.poll(PATIENCE_SECONDS), "no worker started"
+        pid = receiver.recv()
+        until = time.monotonic() + PATIENCE_SECONDS
+        while answers.stat().st_size == before and time.monotonic() < until:
+            time.sleep(0.002)
+        time.sleep(chance.uniform(0, 0.03))
+        os.kill(pid, signal.SIGKILL)
+    forks.join()
+    assert forks.exitcode == 0
+    return [int(line) for line in answers.read_text().split()]
 
 
 def race_for_a_face(url: str, subject_id: UUID, rounds: int, start: Barrier, answers: Connection) -> None:
@@ -48,7 +96,7 @@ def race_for_a_face(url: str, subject_id: UUID, rounds: int, start: Barrier, ans
 
 
 def enrol_search_and_remove(
-    url: str, subject_id: UUID, first_person: int, seconds: float, peer: Connection, report: Connection
+    url: str, subject_id: UUID, people: range, peer: Connection, report: Connection
 ) -> None:
     """Do everything at once with another process and check each answer; report the wrong ones.
 
@@ -57,8 +105,7 @@ def enrol_search_and_remove(
     gallery = Gallery(Database(url), model_id=MODEL, dim=DIM)
     news = News(gallery, peer)
     wrong: list[str] = []
-    person, ends = first_person, time.monotonic() + seconds
-    while time.monotonic() < ends:
+    for person in people:
         template = enrol(gallery, subject_id, made_template(person))
         peer.send(("enrolled", person))
         if not is_found(gallery, person):
@@ -69,11 +116,10 @@ def enrol_search_and_remove(
             if is_found(gallery, person):
                 wrong.append(f"own {person} was found after its removal")
         news.check()
-        person += 1
-    peer.send(("done", person))
+    peer.send(("done", people.stop))
     while not news.is_over:
         news.check()
-    report.send((wrong + news.wrong, person - first_person))
+    report.send(wrong + news.wrong)
 
 
 class News:

@@ -1,8 +1,5 @@
 """The gallery under several processes, and under processes that are killed in the middle of their work."""
 
-import random
-import signal
-import time
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -35,25 +32,11 @@ def test_what_was_answered_before_a_kill_is_found_and_nothing_is_half_written(
     open_gallery(database)
     subject_id = add_subject(database)
     kills = KILLS[database_url.partition(":")[0]]
-    chance = random.Random(0)
-    answers = tmp_path / "answers"
-    answers.touch()
 
-    for kill in range(kills):
-        before = answers.stat().st_size
-        worker = processes.Process(
-            target=gallery_workers.enrol_until_killed, args=(database_url, subject_id, 1000 * kill, answers)
-        )
-        worker.start()
-        until = time.monotonic() + PATIENCE_SECONDS
-        while answers.stat().st_size == before and time.monotonic() < until:
-            time.sleep(0.002)
-        time.sleep(chance.uniform(0, 0.03))
-        worker.kill()
-        worker.join()
-        assert worker.exitcode == -signal.SIGKILL
+    answered = gallery_workers.kill_one_after_the_other(
+        processes, database_url, subject_id, kills, tmp_path / "answers"
+    )
 
-    answered = [int(line) for line in answers.read_text().split()]
     gallery = Gallery(database, model_id=MODEL, dim=DIM)
     assert len(answered) >= kills
     assert [p for p in answered if not gallery.nearest(made_template(p), 1, max_d=0.01)] == []
