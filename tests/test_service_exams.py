@@ -208,7 +208,7 @@ class TestRefusals:
     def test_a_field_that_makes_no_sense_is_named(
         self, staffed_exam: ExamService, astronaut_jpeg: bytes, fields: dict[str, str]
     ) -> None:
-        found = problem(staffed_exam.check_in(astronaut_jpeg, **fields), 422, "validation_failed")
+        found = problem(staffed_exam.check_in(astronaut_jpeg, None, None, **fields), 422, "validation_failed")
 
         assert found["errors"][0]["pointer"] == f"/body/{next(iter(fields))}"
 

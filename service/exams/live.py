@@ -93,13 +93,12 @@ class Live:
 
     async def _read_once(self, after_seq: int) -> int:
         watched = list(self._viewers)
+        # Before the news: what was committed until a session was found closed is still told before its end.
+        ended = await asyncio.to_thread(lambda: {one: closed_event(self._desk, one) for one in watched})
         seq, events = await asyncio.to_thread(news, self._desk, after_seq, watched)
-        for session_id, messages in events.items():
-            self._spread(session_id, messages)
         for session_id in watched:
-            last = await asyncio.to_thread(closed_event, self._desk, session_id)
-            if last is not None:
-                self._spread(session_id, [last])
+            last = ended[session_id]
+            self._spread(session_id, [*events.get(session_id, []), *([last] if last else [])])
         return seq
 
     def _spread(self, session_id: UUID, messages: Iterable[FeedEvent]) -> None:
@@ -113,9 +112,10 @@ class Live:
 
 def first_messages(desk: Desk, session_id: UUID, after_seq: int | None) -> list[FeedEvent]:
     """What a viewer needs before the news: what it missed, or the board; and the end, where that has come."""
+    # First whether it is over: what comes after would otherwise be lost between the two.
+    last = closed_event(desk, session_id)
     behind = missed(desk, session_id, after_seq) if after_seq is not None else None
     first = [snapshot(desk, session_id)] if behind is None else behind
-    last = closed_event(desk, session_id)
     return [*first, last] if last else first
 
 
