@@ -56,4 +56,6 @@ def test_a_module_imports_only_along_the_arrows_and_inside_the_fences(path: Path
 
 
 def test_the_arrow_rule_sees_a_wrong_import() -> None:
-    assert list(imports_of("from service.app import create_app\nimport torch.nn")) == ["service.app", "torch.nn"]
+    source = "from service.app import create_app\nimport torch.nn"
+
+    assert list(imports_of(source)) == ["service.app", "torch.nn"]
