@@ -6,9 +6,10 @@ what was committed is on the disk. On that rests the rule that sequence numbers 
 
 import functools
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from index.errors import DatabaseBusy, DatabaseOutdated
+from index.errors import DatabaseBusy, DatabaseError, DatabaseOutdated
 from index.faults import translate
 from index.tables import Base
 
@@ -32,6 +33,7 @@ MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 _WRITER_LOCK = 0x1A71_611
 _POOL_SIZE = 16
 _POOL_OVERFLOW = 32
+_SETTLING_MILLISECONDS = 100
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -140,6 +142,22 @@ class Database:
         if not self.is_current():
             raise DatabaseOutdated(actual=self.revision(), expected=newest_revision())
 
+    def settle(self) -> None:
+        """Empty SQLite's write-ahead log into the file, so that no older copy of an erased row remains in it.
+
+        A reader at work can prevent it for longer than is waited here; a later call, or the closing of the
+        last connection, then does it.
+        """
+        if not self.is_sqlite:
+            return
+        # What was committed stays committed: a log that cannot be emptied now must not look like a failure.
+        with suppress(sqlite3.OperationalError, DatabaseError, PoolTimeout), _raw(self.engine) as raw:
+            raw.execute(f"PRAGMA busy_timeout = {_SETTLING_MILLISECONDS}")
+            try:
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                raw.execute(f"PRAGMA busy_timeout = {int(self._lock_wait_seconds * 1000)}")
+
     def close(self) -> None:
         """Give every connection back."""
         self.engine.dispose()
@@ -212,6 +230,16 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+@contextmanager
+def _raw(engine: Engine) -> Iterator[Any]:
+    """A connection of the driver's own, outside any transaction."""
+    connection = engine.raw_connection()
+    try:
+        yield connection.dbapi_connection
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -174,6 +174,7 @@ class Gallery:
             if session.get(SubjectRow, subject_id) is None:
                 raise SubjectNotFound(subject_id)
             receipt = erase_subject(session, subject_id, actor=actor, request_id=request_id)
+        self._database.settle()
         self._show()
         return receipt
 

@@ -237,7 +237,9 @@ class Subjects:
         """
         with self._database.write() as session:
             subject = _one(session, reference)
-            return erase_subject(session, subject.id, actor=actor, request_id=request_id)
+            receipt = erase_subject(session, subject.id, actor=actor, request_id=request_id)
+        self._database.settle()
+        return receipt
 
 
 def _one(session: Session, reference: UUID | ExternalId) -> Subject:

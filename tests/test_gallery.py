@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import combinations
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -263,6 +264,26 @@ def test_look_alikes_inside_a_roster_are_named_once_with_their_smallest_distance
     assert len(expected) == 5
     assert {(a, b): pytest.approx(d) for a, b, d in pairs} == expected
     assert [d for _, _, d in pairs] == sorted(d for _, _, d in pairs)
+
+
+def test_no_byte_of_an_erased_template_is_left_in_the_files(
+    sqlite_url: str, open_database: Callable[[str], Database], tmp_path: Path
+) -> None:
+    database = open_database(sqlite_url)
+    gallery = open_gallery(database)
+    ana = Subjects(database).add(display_name="Ana Lovelace", actor="test").id
+    enrol(gallery, ana, made_template(1))
+    traces = (made_template(1).vector.tobytes()[:32], b"Ana Lovelace")
+
+    def found() -> list[bool]:
+        files = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+        return [trace in files for trace in traces]
+
+    before = found()
+    gallery.erase(ana, actor="test")
+
+    assert before == [True, True]
+    assert found() == [False, False]
 
 
 def test_an_erased_subject_is_gone_with_everything(
