@@ -82,11 +82,9 @@ def run(console: Console) -> None:
             quiet = check_in_everybody(api, exam, picture, process)
             with watching(api, new_session(api, exam)) as (session, seen):
                 watched = check_in_everybody(api, exam, picture, process, session)
-                delays = seen(CANDIDATES)
-            imports = import_rosters(api, exam)
-    show_checkins(console, {"no viewer": quiet, f"{VIEWERS} viewers": watched}, alone.rate)
-    show_delays(console, delays)
-    show_imports(console, imports)
+                show_delays(console, seen(CANDIDATES))
+            show_checkins(console, {"no viewer": quiet, f"{VIEWERS} viewers": watched}, alone.rate)
+            show_imports(console, import_rosters(api, exam))
 
 
 def moment(hours: float) -> str:

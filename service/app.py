@@ -35,6 +35,7 @@ from service.logs import configure_logs, log
 from service.parts import Parts
 from service.problems import DOCUMENTED, answer_problems, problem_schemas
 from service.settings import Settings
+from service.stopping import before_stopping
 from service.tracing import Tracing
 from service.web import pages
 
@@ -122,6 +123,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Watch the gauges and purge old answers while the application runs."""
     parts: Parts = app.state.parts
     parts.watch()
+    before_stopping(parts.live.close)
     purging = asyncio.create_task(purge_forever(parts))
     log.info("started", model_id=parts.embedder.model_id, calibration_id=parts.policy.calibration.id)
     try:
