@@ -1,4 +1,4 @@
-"""A thousand kills in the middle of enrolments: is what was answered there, and nothing else?
+"""A thousand kills in the middle of enrolments, and two processes at once: is every answer right?
 
 `python -m benchmarks faults`. The workers are those of `tests/test_gallery_processes.py`.
 """
@@ -19,6 +19,7 @@ from index.tables import TemplateRow
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 KILLS = 1000
+PEOPLE_EACH = 1500
 NEAR = 0.01
 
 
@@ -44,6 +45,32 @@ def run(console: Console) -> None:
     # At each kill one enrolment may have been committed whose answer was never written down.
     if found != len(answered) or not len(answered) <= whole <= len(answered) + KILLS or not chain:
         sys.exit("Something was lost, or something is there that was never enrolled.")
+    measure_two_at_once(console)
+
+
+def measure_two_at_once(console: Console) -> None:
+    """Two processes enrol, search and remove for about a minute and check each other's answers."""
+    import gallery_workers
+    from made_templates import add_subject, open_gallery
+    from processes import quick_processes
+
+    with tempfile.TemporaryDirectory() as scratch:
+        database = Database(f"sqlite:///{scratch}/invigil.db")
+        database.upgrade()
+        open_gallery(database)
+        subjects = add_subject(database), add_subject(database)
+        started = time.perf_counter()
+        wrong = gallery_workers.work_at_once(
+            quick_processes(), f"sqlite:///{scratch}/invigil.db", subjects, PEOPLE_EACH
+        )
+        seconds = time.perf_counter() - started
+        database.close()
+    table = Table("two processes at once", "enrolments", "removals", "wrong answers", "seconds")
+    answers = sum(map(len, wrong))
+    table.add_row("", f"{2 * PEOPLE_EACH:,}", f"{PEOPLE_EACH:,}", f"{answers:,}", f"{seconds:.0f}")
+    console.print(table)
+    if answers:
+        sys.exit("; ".join(wrong[0] + wrong[1]))
 
 
 def kill_often(url: str, answers: Path) -> list[int]:

@@ -95,6 +95,29 @@ def race_for_a_face(url: str, subject_id: UUID, rounds: int, start: Barrier, ans
     answers.send(won)
 
 
+def work_at_once(
+    context: ForkServerContext, url: str, subjects: tuple[UUID, UUID], people_each: int
+) -> list[list[str]]:
+    """Let two processes enrol, search and remove at once; what each found wrong with the answers."""
+    peers = context.Pipe()
+    reports = [context.Pipe(duplex=False) for _ in subjects]
+    starts = (0, 1_000_000)
+    workers = [
+        context.Process(
+            target=enrol_search_and_remove,
+            args=(url, subject_id, range(first, first + people_each), peer, sender),
+        )
+        for subject_id, first, peer, (_, sender) in zip(subjects, starts, peers, reports, strict=True)
+    ]
+    for worker in workers:
+        worker.start()
+    wrong = [receiver.recv() for receiver, _ in reports if receiver.poll(PATIENCE_SECONDS * people_each / 20)]
+    for worker in workers:
+        worker.join(PATIENCE_SECONDS)
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    return wrong
+
+
 def enrol_search_and_remove(
     url: str, subject_id: UUID, people: range, peer: Connection, report: Connection
 ) -> None:

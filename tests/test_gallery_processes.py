@@ -71,19 +71,11 @@ def test_two_processes_that_enrol_search_and_remove_at_once_give_no_wrong_answer
     database: Database, database_url: str, processes: ForkServerContext
 ) -> None:
     open_gallery(database)
-    one, other = processes.Pipe()
-    reports = [processes.Pipe(duplex=False) for _ in range(2)]
+    subjects = add_subject(database), add_subject(database)
 
-    workers = [
-        processes.Process(
-            target=gallery_workers.enrol_search_and_remove,
-            args=(database_url, add_subject(database), range(first, first + 25), peer, sender),
-        )
-        for first, peer, (_, sender) in zip((0, 100_000), (one, other), reports, strict=True)
-    ]
-    found = run(workers, [receiver for receiver, _ in reports])
+    wrong = gallery_workers.work_at_once(processes, database_url, subjects, people_each=25)
 
-    assert found == [[], []]
+    assert wrong == [[], []]
     assert whole_enrolments(database) == 50
 
 
