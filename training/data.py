@@ -147,8 +147,10 @@ class Split:
         return np.flatnonzero([identity not in held_out for identity in faces.identities])
 
     def write(self, path: Path) -> None:
-        """As JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        """As JSON; another process that trains with this one sees all of it or nothing."""
+        draft = path.with_name(f".{path.name}.draft")
+        draft.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        draft.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> "Split":

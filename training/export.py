@@ -4,6 +4,7 @@ The exported network takes uint8 RGB crops (n, 112, 112, 3) and gives unit vecto
 pixels and of length are inside.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,21 +105,31 @@ def export_bundle(
         onnx.unlink(missing_ok=True)
 
 
-def write_onnx(network: nn.Module, path: Path) -> None:
-    """One file with the weights inside, for batches of any size."""
-    faces = torch.zeros(2, ALIGNED_SIZE, ALIGNED_SIZE, 3, dtype=torch.uint8)
-    torch.onnx.export(
-        network.eval(),
-        (faces,),
-        path,
-        input_names=["faces"],
-        output_names=["vector"],
-        dynamic_shapes=({0: torch.export.Dim("n")},),
-        opset_version=OPSET,
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
+def write_onnx(network: nn.Module, path: Path, example: torch.Tensor | None = None) -> None:
+    """One file with the weights inside, for batches of any size.
+
+    Args:
+        network: Takes one tensor.
+        path: Of the file.
+        example: (2, …) what it takes; uint8 RGB crops by default.
+    """
+    if example is None:
+        example = torch.zeros(2, ALIGNED_SIZE, ALIGNED_SIZE, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        # Torch's exporter calls a function that torch itself has deprecated.
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        torch.onnx.export(
+            network.eval(),
+            (example,),
+            path,
+            input_names=["faces"],
+            output_names=["vector"],
+            dynamic_shapes=({0: torch.export.Dim("n")},),
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
 
 
 def views_of_portrait() -> Crops:

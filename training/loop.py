@@ -1,6 +1,6 @@
 """Train an embedding network: a recipe and faces in, a run folder out.
 
-with torchrun: torchrun --nproc-per-node 2 --no-python invigil train cpu --data …
+Several processes: torchrun --nproc-per-node 2 --no-python -- invigil train cpu --data …
 """
 
 import math

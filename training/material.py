@@ -107,9 +107,12 @@ def _teacher(
     if recipe.teacher.mode is TeacherMode.LIVE:
         return teacher, None
     # Beside the run, not in it: the next run on the same faces finds them.
+    folder = run.path.parent / "targets"
     with progress_bar("teacher", shown=process.writes) as report:
-        targets = cached_targets(teacher, faces, run.path.parent / "targets", report)
-    return None, torch.from_numpy(targets)
+        if process.writes:
+            cached_targets(teacher, faces, folder, report)
+        process.wait()
+        return None, torch.from_numpy(cached_targets(teacher, faces, folder, report))
 
 
 def _record(run: RunFolder, recipe: Recipe, faces: FaceSet, split: Split, rows: Rows) -> None:

@@ -23,6 +23,11 @@ class Process:
         """Whether this is the one process that writes checkpoints and shows progress."""
         return self.part.rank == 0
 
+    def wait(self) -> None:
+        """Returns once all processes have come here."""
+        if self.part.of > 1:
+            distributed.barrier()
+
     def share(self, module: nn.Module, *, unused: bool) -> nn.Module:
         """The module, its gradients averaged over all processes; `unused` allows parameters without one."""
         if self.part.of == 1:

@@ -225,7 +225,9 @@ class _Reader:
 
     def choice(self, value: Any, kind: type[StrEnum], place: str) -> StrEnum:
         if value not in list(kind):
-            raise RecipeInvalid(self.path, f"{value!r} is unknown; {nearest_of(str(value), kind)}", place)
+            raise RecipeInvalid(
+                self.path, f"{value!r} is unknown; {nearest_of(str(value), map(str, kind))}", place
+            )
         return kind(value)
 
 

@@ -1,0 +1,1 @@
+"""The networks that are trained here, and what they are called in a recipe."""

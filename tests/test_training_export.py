@@ -1,0 +1,89 @@
+"""A checkpoint to ONNX: the file computes what the network does, and says so before anything uses it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from made_training import tiny_recipe
+
+from training.errors import CheckpointInvalid, ExportDiffers
+from training.export import export_onnx, views_of_portrait
+from training.networks.backbones import NetworkConfig, build_network
+from training.networks.embedder import FaceEmbedder
+from training.run import FORMAT, described, save_checkpoint
+
+TINY = tiny_recipe().network
+
+
+def checkpoint_of(config: NetworkConfig, path: Path) -> FaceEmbedder:
+    """Saves an untrained network whose normalisations have seen something, as a training would."""
+    torch.manual_seed(0)
+    network = build_network(config)
+    for _ in range(3):
+        network(torch.from_numpy(views_of_portrait()[:16]))
+    save_checkpoint(path, {"format": FORMAT, "network": described(config), "ema": network.state_dict()})
+    return network.eval()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [TINY, NetworkConfig(kind="vit", widths=(32,), depths=(1,), dim=16)],
+    ids=lambda config: config.kind,
+)
+def test_the_file_equals_the_network_on_a_hundred_views(tmp_path: Path, config: NetworkConfig) -> None:
+    checkpoint_of(config, tmp_path / "last.pt")
+
+    export = export_onnx(tmp_path / "last.pt", tmp_path / "network.onnx")
+
+    assert export.dim == 16
+    assert export.difference < 1e-3
+    assert export.distance_bf16 is None or export.distance_bf16 < 1e-2
+    assert [file.name for file in tmp_path.glob("*onnx*")] == ["network.onnx"]
+
+
+def test_the_views_of_the_portrait_are_a_hundred_different_ones() -> None:
+    views = views_of_portrait()
+
+    assert views.shape == (100, 112, 112, 3)
+    assert len({view.tobytes() for view in views}) == 100
+
+
+def test_a_file_of_both_sides_gives_a_face_and_its_mirror_image_one_vector(tmp_path: Path) -> None:
+    import onnxruntime
+
+    checkpoint_of(TINY, tmp_path / "last.pt")
+    export_onnx(tmp_path / "last.pt", tmp_path / "network.onnx", both_sides=True)
+    crops = views_of_portrait()[:5]
+
+    session = onnxruntime.InferenceSession(tmp_path / "network.onnx")
+    (vectors,) = session.run(None, {"faces": crops})
+    (mirrored,) = session.run(None, {"faces": np.ascontiguousarray(crops[:, :, ::-1])})
+
+    assert vectors.shape == (5, 16)
+    assert np.abs(np.linalg.norm(vectors, axis=1) - 1).max() < 1e-5
+    assert np.abs(vectors - mirrored).max() < 1e-5
+
+
+def test_a_network_that_is_not_a_number_is_not_exported(tmp_path: Path) -> None:
+    network = checkpoint_of(TINY, tmp_path / "sound.pt")
+    broken = {
+        name: value * torch.nan for name, value in network.state_dict().items() if value.is_floating_point()
+    }
+    content = {"format": FORMAT, "network": described(TINY), "ema": network.state_dict() | broken}
+    save_checkpoint(tmp_path / "broken.pt", content)
+
+    with pytest.raises(ExportDiffers):
+        export_onnx(tmp_path / "broken.pt", tmp_path / "network.onnx")
+
+    assert not list(tmp_path.glob("*onnx*"))
+
+
+def test_a_checkpoint_of_another_network_is_not_exported(tmp_path: Path) -> None:
+    network = checkpoint_of(TINY, tmp_path / "sound.pt")
+    wider = NetworkConfig(widths=(8, 8, 24), depths=(1, 1, 1), dim=16, head_channels=4)
+    content = {"format": FORMAT, "network": described(wider), "ema": network.state_dict()}
+    save_checkpoint(tmp_path / "other.pt", content)
+
+    with pytest.raises(CheckpointInvalid, match="another network"):
+        export_onnx(tmp_path / "other.pt", tmp_path / "network.onnx")
