@@ -10,10 +10,10 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def before_stopping(act: Callable[[], None]) -> None:
-    """Do something on the event loop when the process is told to stop, and then what was to be done anyway.
-
     """Do something on the event loop when the process is told to stop, then what was to be done anyway.
-    there are no signals to hear, and nothing is done.
+
+    To be called on the loop's thread, after the server has set its own signal handlers. Outside the main
+    thread there are no signals to hear, and nothing is done.
     """
     if threading.current_thread() is not threading.main_thread():
         return
