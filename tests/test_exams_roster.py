@@ -205,7 +205,7 @@ def test_whoever_is_erased_stays_on_the_roster_by_number(hall: ExamDay) -> None:
     ]
 
 
-def test_the_work_of_an_import_grows_with_its_rows_and_not_with_their_square(sqlite_exam_day: ExamDay) -> None:
+def test_the_work_of_an_import_grows_with_its_rows_not_their_square(sqlite_exam_day: ExamDay) -> None:
     rows = [f"s-{number},Student {number},{number}" for number in range(50_000)]
     sqlite_exam_day.roster(*rows, create_subjects=True)
     moved = [f"s-{number},Student {number},{number + 1}" for number in range(50_000)]

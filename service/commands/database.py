@@ -58,7 +58,7 @@ def check(as_json: AsJson = False) -> None:
 
 @audit.command()
 def verify(as_json: AsJson = False) -> None:
-    """Walk the audit trail and compare the evidence of check-ins with it. Exit status 1 if anything was changed."""
+    """Walk the audit trail and compare all evidence with it. Exit status 1 if something was changed."""
     from dataclasses import asdict
 
     from index.audit import verify_chain

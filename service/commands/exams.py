@@ -23,7 +23,7 @@ def purge(
     dry_run: Annotated[bool, typer.Option(help="With EXAM_ID: only say what would go.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove rosters, attempts, overrides and pictures whose retention is over; counts and audit trail stay."""
+    """Remove rosters, attempts, overrides and pictures past their retention; counts and audit trail stay."""
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
     from service.exams.desk import Origin
