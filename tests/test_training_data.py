@@ -53,7 +53,10 @@ def test_a_picture_of_another_size_is_not_an_aligned_face(tmp_path: Path, astron
 
 def test_an_empty_shard_is_refused_by_its_name(tmp_path: Path) -> None:
     (picture,) = people(1, 1)["person 00"]
-    shards = {"full.tar": {"a.png": ("ada", picture)}, "empty.tar": {"b.png": ("bob", None)}}
+    shards: dict[str, dict[str, tuple[str, bytes | None]]] = {
+        "full.tar": {"a.png": ("ada", picture)},
+        "empty.tar": {"b.png": ("bob", None)},
+    }
 
     with pytest.raises(PicturesInvalid, match=r"empty\.tar: the shard holds no face"):
         read_faces(write_shards(tmp_path / "faces", shards))
