@@ -286,7 +286,7 @@ def test_two_processes_train_together_under_torchrun(faces: Path, tmp_path: Path
     recipe.write_text(RECIPE_FILE.replace("samples = 480", "samples = 80"))
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--no-python", "--"]
 
-    subprocess.run(in_a_process(recipe, faces, tmp_path / "run", *launcher), check=True, timeout=300)
+    subprocess.run(in_a_process(recipe, faces, tmp_path / "run", *launcher), check=True, timeout=500)
 
     assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 10
     assert list(losses_by_step(tmp_path / "run")) == list(range(1, 11))
