@@ -117,7 +117,7 @@ function outcomeOf({ checkin, attempts }) {
   }
   const left = attempts ? attempts.allowed - attempts.made : 0;
   const reason = checkin.reasons.map((code) => textOf(`guide.${code}`)).find(Boolean) ?? "";
-  return { tone: "wait", mark: "✋", title: t("kiosk.referred"), detail: reason || t("kiosk.referred_detail"), again: left > 0 };
+  return { tone: "wait", mark: "!", title: t("kiosk.referred"), detail: reason || t("kiosk.referred_detail"), again: left > 0 };
 }
 
 function refusalOf(problem) {
@@ -127,10 +127,10 @@ function refusalOf(problem) {
     return { tone: "info", mark: "✓", title: t("kiosk.already"), detail };
   }
   if (problem.status === 422) {
-    return { tone: "wait", mark: "↻", title: t("kiosk.again"), detail: textOf(`guide.${code}`) ?? problem.message, again: true };
+    return { tone: "wait", mark: "?", title: t("kiosk.again"), detail: textOf(`guide.${code}`) ?? problem.message, again: true };
   }
   const known = textOf(`kiosk.${code}`);
-  return { tone: code === "session_closed" ? "info" : "wait", mark: "✋", title: known ?? t("kiosk.referred"), detail: problem.message };
+  return { tone: code === "session_closed" ? "info" : "wait", mark: "!", title: known ?? t("kiosk.referred"), detail: problem.message };
 }
 
 async function checkIn(candidate) {
