@@ -53,7 +53,7 @@ function decide(one, attempt, back) {
     back();
   };
   const identify = async ({ document_type, note, candidate: typed }) => {
-    const json = { candidate: attempt.external_id ?? typed, document_type, note: note || null, checkin_id: attempt.id };
+    const json = { candidate: attempt.external_id ?? typed, document_type, note: note || null };
     await call("POST", `/v1/sessions/${one.id}/identifications`, { json });
     back();
   };
