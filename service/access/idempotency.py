@@ -18,6 +18,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import delete, update
+from sqlalchemy.exc import IntegrityError
 
 from index.database import Database
 from index.errors import SubjectNotFound
@@ -105,7 +106,8 @@ class Idempotency:
         while True:
             try:
                 return self._claim(attempt)
-            except IdempotencyPending:
+            except (IdempotencyPending, IntegrityError):
+                # On PostgreSQL two first requests may insert at once; the one that comes second looks again.
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.02)
@@ -113,7 +115,8 @@ class Idempotency:
     def _claim(self, attempt: Attempt) -> UUID | Answer:
         now = utc_now()
         with self._database.write(ordered=False) as session:
-            record = session.get(IdempotencyRecordRow, attempt.identity)
+            # Locked, or two requests could both take over a claim whose lease has ended.
+            record = session.get(IdempotencyRecordRow, attempt.identity, with_for_update=True)
             if record is not None and record.created_at < now - self._keep:
                 session.delete(record)
                 session.flush()
