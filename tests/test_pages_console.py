@@ -93,33 +93,28 @@ def test_the_board_shows_a_referred_candidate_live_and_the_invigilator_decides(
     assert checkins[0]["overrides"][0]["note"] == "<script>alert(1)</script>"
 
 
-def test_a_decision_needs_a_reason(
-    desk: Desk, console: Page, astronaut_jpeg: bytes, stranger_jpeg: bytes
-) -> None:
+@pytest.fixture
+def case(desk: Desk, console: Page, astronaut_jpeg: bytes, stranger_jpeg: bytes) -> Page:
+    """The page of a candidate who was referred."""
     desk.seat(("1002", "Grace Hopper", "A2"))
     desk.enrol("1002", stranger_jpeg)
     refer(desk, astronaut_jpeg)
     visit(console, desk, "board")
     console.get_by_role("link", name="Hopper").click()
-
-    console.get_by_role("button", name="Refuse").click()
-
-    assert console.locator("select[name=reason_code]").evaluate("node => node.validity.valueMissing")
+    return console
 
 
-def test_a_candidate_is_identified_by_document(
-    desk: Desk, console: Page, astronaut_jpeg: bytes, stranger_jpeg: bytes
-) -> None:
-    desk.seat(("1002", "Grace Hopper", "A2"))
-    desk.enrol("1002", stranger_jpeg)
-    refer(desk, astronaut_jpeg)
-    visit(console, desk, "board")
-    console.get_by_role("link", name="Hopper").click()
+def test_a_decision_needs_a_reason(case: Page) -> None:
+    case.get_by_role("button", name="Refuse").click()
 
-    console.select_option("select[name=document_type]", "passport")
-    console.get_by_role("button", name="Identified by document").click()
+    assert case.locator("select[name=reason_code]").evaluate("node => node.validity.valueMissing")
 
-    expect(console.locator('.seat.good[data-candidate="1002"]')).to_contain_text("by document")
+
+def test_a_candidate_is_identified_by_document(case: Page) -> None:
+    case.select_option("select[name=document_type]", "passport")
+    case.get_by_role("button", name="Identified by document").click()
+
+    expect(case.locator('.seat.good[data-candidate="1002"]')).to_contain_text("by document")
 
 
 def test_a_subject_is_added_and_enrolled_from_a_file(
