@@ -102,6 +102,8 @@ class ModelRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     calibration_id: Mapped[str | None] = mapped_column(String(100))
     facts: Mapped[dict[str, Any]]
+    # How it compares with the model that was active when it was made (training/gate.py); none where nobody compared.
+    gate: Mapped[dict[str, Any] | None]
     location: Mapped[str | None] = mapped_column(Text)
     replaced_id: Mapped[str | None] = mapped_column(ForeignKey("model.id"))
     registered_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -132,11 +134,59 @@ class TemplateRow(Base):
     quality: Mapped[dict[str, Any]]
     # SHA-256 of the picture, where it came from a folder or list: a second bulk enrolment leaves it out.
     source_digest: Mapped[str | None] = mapped_column(String(64))
+    # The crop it was made of, where it is kept: templates of several models may share one.
+    crop_id: Mapped[UUID | None] = mapped_column(ForeignKey("crop.id", ondelete="SET NULL"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     # Without AUTOINCREMENT, SQLite would give a removed row's number to the next template, and a process
     # that has not yet heard of the removal would take one person's vector for another's.
     __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class CropRow(Base):
+    """The aligned face of an enrolment, always encrypted; kept only where the settings say so.
+
+    It lets another model's template be made without the person, and a network be trained where there is a
+    legal basis for that. Its end of retention removes it and leaves the templates.
+    """
+
+    __tablename__ = "crop"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    subject_id: Mapped[UUID] = mapped_column(ForeignKey("subject.id", ondelete="CASCADE"), index=True)
+    picture: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class JobRow(Base):
+    """Work that takes longer than a request: asked for by the service, done by a worker.
+
+    `state` is `queued`, `running`, `done`, `failed` or `cancelled`. The row is where the two meet; whatever
+    the worker needs to survive a crash is its own affair.
+    """
+
+    __tablename__ = "job"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    kind: Mapped[str] = mapped_column(String(32))
+    params: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(16), default="queued", index=True)
+    step: Mapped[str | None] = mapped_column(String(64))
+    progress: Mapped[float] = mapped_column(default=0.0)
+    metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # The last lines of its log, oldest first.
+    log: Mapped[list[Any]] = mapped_column(default=list)
+    result: Mapped[dict[str, Any] | None]
+    error: Mapped[dict[str, Any] | None]
+    actor: Mapped[str] = mapped_column(String(255))
+    worker: Mapped[str | None] = mapped_column(String(255))
+    cancel_requested_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    started_at: Mapped[datetime | None]
+    changed_at: Mapped[datetime] = mapped_column(default=utc_now)
+    ended_at: Mapped[datetime | None]
 
 
 class GalleryChangeRow(Base):

@@ -18,6 +18,7 @@ ACTIVE = sa.text("state = 'active'")
 def upgrade() -> None:
     create_subject()
     create_model()
+    create_crop()
     create_template()
     create_gallery_change()
     create_api_key()
@@ -49,6 +50,7 @@ def create_model() -> None:
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("calibration_id", sa.String(100)),
         sa.Column("facts", JSON, nullable=False),
+        sa.Column("gate", JSON),
         sa.Column("location", sa.Text()),
         sa.Column("replaced_id", sa.String(100)),
         sa.Column("registered_at", MOMENT, nullable=False),
@@ -61,9 +63,28 @@ def create_model() -> None:
     )
 
 
+def create_crop() -> None:
+    op.create_table(
+        "crop",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("picture", sa.LargeBinary(), nullable=False),
+        sa.Column("key_id", sa.String(16), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("expires_at", MOMENT),
+        sa.ForeignKeyConstraint(
+            ["subject_id"], ["subject.id"], name="fk_crop_subject_id_subject", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_crop"),
+    )
+    op.create_index("ix_crop_subject_id", "crop", ["subject_id"])
+    op.create_index("ix_crop_expires_at", "crop", ["expires_at"])
+
+
 def create_template() -> None:
     op.create_table(
         "template",
+        "crop",
         sa.Column("number", ROW_NUMBER, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("subject_id", sa.Uuid(), nullable=False),
@@ -72,6 +93,7 @@ def create_template() -> None:
         sa.Column("key_id", sa.String(16)),
         sa.Column("quality", JSON, nullable=False),
         sa.Column("source_digest", sa.String(64)),
+        sa.Column("crop_id", sa.Uuid()),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_template"),
         sa.UniqueConstraint("id", name="uq_template_id"),
@@ -79,9 +101,13 @@ def create_template() -> None:
             ["subject_id"], ["subject.id"], name="fk_template_subject_id_subject", ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(["model_id"], ["model.id"], name="fk_template_model_id_model"),
+        sa.ForeignKeyConstraint(
+            ["crop_id"], ["crop.id"], name="fk_template_crop_id_crop", ondelete="SET NULL"
+        ),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_template_subject_id", "template", ["subject_id"])
+    op.create_index("ix_template_crop_id", "template", ["crop_id"])
 
 
 def create_gallery_change() -> None:
@@ -170,6 +196,7 @@ def downgrade() -> None:
         "api_key",
         "gallery_change",
         "template",
+        "crop",
         "model",
         "subject",
     ):
