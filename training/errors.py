@@ -14,6 +14,9 @@
     ├── PicturesInvalid        a folder or archive of pictures that cannot be read as one
     ├── PairsInvalid           a pairs file that cannot be read, or that can decide nothing
     ├── NothingToCompare       too few pictures could be used for any error rate
+    ├── NothingToMine          one identity only, or none with two pictures: no hard negative exists
+    ├── PoolInvalid            a list of hard examples or known confusions that cannot be read as one
+    ├── LabelsDisagree         one picture under two names in two sources
     └── TrainedOn              a calibration set that the network has seen
         ├── IdentityTrained    by label
         └── PictureTrained     by the digest of a picture
@@ -21,7 +24,7 @@
 A calibration set too small for a false match rate raises `embedding.errors.FmrNotSupported`.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -152,6 +155,37 @@ class NothingToCompare(TrainingError):
         self.kind = kind
         self.pictures = pictures
         self.failed = failed
+
+
+class NothingToMine(TrainingError):
+    """A triplet needs two pictures of one person and one of another."""
+
+    def __init__(self, identities: int, pictures: int) -> None:
+        reason = "there is no second identity" if identities < 2 else "no identity has two pictures"
+        super().__init__(
+            f"There is nothing to mine in {pictures} pictures of {identities} identities: {reason}."
+        )
+        self.identities = identities
+        self.pictures = pictures
+
+
+class PoolInvalid(TrainingError):
+    """A list of hard examples, or of known confusions, that cannot be used."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}.")
+        self.path = path
+        self.reason = reason
+
+
+class LabelsDisagree(TrainingError):
+    """One picture shows two people, as two sources have it; `pictures` names each with both labels."""
+
+    def __init__(self, pictures: Mapping[str, tuple[str, str]]) -> None:
+        name, (one, other) = next(iter(pictures.items()))
+        more = f", and {len(pictures) - 1} more pictures are labelled twice" if len(pictures) > 1 else ""
+        super().__init__(f"{name} shows {one!r} in one source and {other!r} in another{more}.")
+        self.pictures = dict(pictures)
 
 
 class TrainedOn(TrainingError):
