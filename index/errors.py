@@ -11,6 +11,10 @@
     ├── NoTemplate                 no_template           the subject has nothing to compare with
     ├── WrongModel                 model_mismatch        a template of another model
     ├── NothingToRollBack          nothing_to_roll_back  no model was active before the present one
+    ├── JobNotFound                job_not_found
+    ├── JobInvalid                 validation_failed     a job that no worker could do as it is described
+    ├── JobEnded                   job_ended             it is done, failed or cancelled already
+    ├── JobTaken                   job_taken             another worker has taken the job over
     ├── CipherError
     │   ├── KeyInvalid             key_invalid           the template key is not a key
     │   └── TemplateUnreadable     template_unreadable   wrong or missing key, or changed bytes
@@ -133,6 +137,49 @@ class NothingToRollBack(GalleryError):
 
     def __init__(self) -> None:
         super().__init__("No model was active before the present one.")
+
+
+class JobNotFound(GalleryError):
+    """There is no such job."""
+
+    code = "job_not_found"
+
+    def __init__(self, job_id: UUID | str) -> None:
+        super().__init__(f"There is no job {job_id}.")
+        self.job_id = job_id
+
+
+class JobInvalid(GalleryError):
+    """A job that no worker could do as it is described; `field` is the place, as in a JSON pointer."""
+
+    code = "validation_failed"
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}.".replace("?.", "?"))
+        self.field = field
+        self.reason = reason
+
+
+class JobEnded(GalleryError):
+    """The job has ended: nothing can be done about it any more."""
+
+    code = "job_ended"
+
+    def __init__(self, job_id: UUID, state: str) -> None:
+        super().__init__(f"Job {job_id} has ended already: it is {state}.")
+        self.job_id = job_id
+        self.state = state
+
+
+class JobTaken(GalleryError):
+    """Another worker has taken the job over; what this one says of it counts no more."""
+
+    code = "job_taken"
+
+    def __init__(self, job_id: UUID, worker: str | None) -> None:
+        super().__init__(f"Job {job_id} is no longer this worker's, but {worker or 'nobody'}'s.")
+        self.job_id = job_id
+        self.worker = worker
 
 
 class CipherError(GalleryError):

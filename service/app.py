@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from index.crops import purge_crops
 from index.errors import DatabaseError
 from service.api import (
     audit_events,
@@ -15,6 +16,7 @@ from service.api import (
     compare,
     exams,
     health,
+    jobs,
     keys,
     live,
     metrics,
@@ -49,6 +51,7 @@ RESOURCES = (
     search,
     quality,
     models,
+    jobs,
     keys,
     audit_events,
     exams,
@@ -137,14 +140,16 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def purge_forever(parts: Parts) -> None:
-    """Forget outdated idempotency records and exams whose retention is over, now and then every hour."""
+    """Forget outdated answers, and crops and exams whose retention is over: now, and then every hour."""
     while True:
         try:
             forgotten = await asyncio.to_thread(parts.idempotency.purge)
             swept = await asyncio.to_thread(sweep, parts.database, Origin("retention"))
+            crops = await asyncio.to_thread(purge_crops, parts.database, actor="retention")
             log.info(
                 "purged",
                 idempotency_records=forgotten,
+                crops=crops,
                 exams=len(swept.purges),
                 thumbnails=swept.thumbnails,
             )

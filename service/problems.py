@@ -36,6 +36,9 @@ STATUSES: dict[type[Exception], int] = {
     index.DuplicateIdentity: 409,
     index.WrongModel: 409,
     index.NothingToRollBack: 409,
+    index.JobNotFound: 404,
+    index.JobInvalid: 422,
+    index.JobEnded: 409,
     index.DatabaseError: 503,
     service.InvalidRequest: 422,
     service.WrongMediaType: 415,
@@ -115,7 +118,7 @@ def members_of(error: Exception, caller: Caller | None) -> dict[str, Any]:
             return other_subject(error, caller)
         case service.InvalidRequest(pointer=pointer, reason=reason):
             return {"errors": [{"pointer": pointer, "code": reason, "detail": str(error)}]}
-        case index.SubjectInvalid(field=field):
+        case index.SubjectInvalid(field=field) | index.JobInvalid(field=field):
             return {"errors": [{"pointer": f"/body/{field}", "code": "invalid", "detail": str(error)}]}
         case index.CursorInvalid():
             return {"errors": [{"pointer": "/query/cursor", "code": "invalid", "detail": str(error)}]}

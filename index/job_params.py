@@ -1,0 +1,94 @@
+"""What may be asked of each kind of job. The service checks it before a job waits, the worker reads it."""
+
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from index.errors import JobInvalid
+
+Kind = Literal["retrain", "reembed", "evaluate"]
+
+Place = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class _Params(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class RetrainParams(_Params):
+    """A new candidate model.
+
+    Attributes:
+        recipe: One of the project's recipes by name, or a whole recipe as a table.
+        data: Folders or archives of labelled, aligned faces, as the worker sees them.
+        enrolled: Also the crops of the enrolment database that may be trained on.
+        start_from: A checkpoint to start from instead of the recipe's.
+        name: What the model is to be called.
+    """
+
+    recipe: Annotated[str, Field(min_length=1, max_length=200)] | dict[str, Any] = "retrain"
+    data: Annotated[list[Place], Field(max_length=50)] = []
+    enrolled: bool = False
+    start_from: Place | None = None
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9._-]*$")] | None = None
+
+    @model_validator(mode="after")
+    def _require_faces(self) -> "RetrainParams":
+        if not self.data and not self.enrolled:
+            raise ValueError("faces are needed: data, enrolled, or both")
+        return self
+
+
+class ReembedParams(_Params):
+    """Templates of one model for every crop that is kept."""
+
+    model_id: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class EvaluateParams(_Params):
+    """The figures of a model on labelled pictures.
+
+    Attributes:
+        data: A folder or archive of pictures, as the worker sees it.
+        model_id: By default the active model.
+        aligned: The pictures are aligned crops already.
+    """
+
+    data: Place
+    model_id: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    aligned: bool = False
+
+
+PARAMS: dict[str, type[_Params]] = {
+    "retrain": RetrainParams,
+    "reembed": ReembedParams,
+    "evaluate": EvaluateParams,
+}
+
+
+def check_params(kind: str, params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters with their defaults, as they are stored.
+
+    Raises:
+        JobInvalid: If the kind is unknown, or a parameter is unknown or not what it may be; the nearest valid
+            word is named.
+    """
+    if kind not in PARAMS:
+        raise JobInvalid("kind", f"there is no kind {kind!r}; {_nearest(kind, PARAMS)}")
+    model = PARAMS[kind]
+    for key in params:
+        if key not in model.model_fields:
+            raise JobInvalid(f"params/{key}", f"unknown key; {_nearest(key, model.model_fields)}")
+    try:
+        return model.model_validate(params).model_dump(mode="json")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = "/".join(["params", *map(str, first["loc"][:1])])
+        raise JobInvalid(place, first["msg"].removeprefix("Value error, ")) from error
+
+
+def _nearest(word: str, words: Any) -> str:
+    known = sorted(words)
+    near = get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"

@@ -1,0 +1,104 @@
+"""/v1/jobs as callers meet it."""
+
+from uuid import uuid4
+
+from fixtures_service import Service
+
+from index.jobs import Jobs
+from service.access.scopes import Scope
+
+RETRAIN = {"kind": "retrain", "params": {"recipe": "finetune", "data": ["/faces"]}}
+
+
+def submitted(service: Service) -> str:
+    return str(service.call("POST", "/v1/jobs", json=RETRAIN).json()["id"])
+
+
+def test_a_job_is_taken_and_can_be_followed(service: Service) -> None:
+    taken = service.call("POST", "/v1/jobs", json=RETRAIN)
+
+    assert taken.status_code == 202, taken.text
+    shown = service.call("GET", taken.headers["location"])
+    assert shown.json() == taken.json()
+    assert (shown.json()["state"], shown.json()["progress"]) == ("queued", 0.0)
+
+
+def test_a_job_shows_what_its_worker_says(service_everywhere: Service) -> None:
+    service = service_everywhere
+    job_id = submitted(service)
+    jobs = Jobs(service.parts.database)
+    job = jobs.begin(next(iter(jobs.waiting())), "worker")
+    jobs.note(job.id, "worker", step="train", progress=0.25, metrics={"loss": 2.0}, lines=["one", "two"])
+
+    shown = service.call("GET", f"/v1/jobs/{job_id}?log_lines=1").json()
+
+    assert (shown["state"], shown["step"], shown["progress"]) == ("running", "train", 0.25)
+    assert (shown["metrics"], shown["log"], shown["worker"]) == ({"loss": 2.0}, ["two"], "worker")
+    assert service.call("GET", "/v1/jobs").json()["items"][0]["log"] == []
+
+
+def test_a_failed_job_says_in_one_line_what_failed(service: Service) -> None:
+    job_id = submitted(service)
+    jobs = Jobs(service.parts.database)
+    job = jobs.begin(next(iter(jobs.waiting())), "worker")
+    error = {"step": "gather", "code": "PicturesInvalid", "detail": "/faces: there is no such folder."}
+    jobs.end(job.id, "worker", "failed", error=error)
+
+    assert service.call("GET", f"/v1/jobs/{job_id}").json()["error"] == error
+
+
+def test_the_same_request_makes_one_job(service: Service) -> None:
+    key = {"Idempotency-Key": "tonight"}
+
+    first = service.call("POST", "/v1/jobs", json=RETRAIN, headers=key)
+    again = service.call("POST", "/v1/jobs", json=RETRAIN, headers=key)
+
+    assert again.json()["id"] == first.json()["id"]
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.headers["location"] == first.headers["location"]
+    assert len(service.call("GET", "/v1/jobs").json()["items"]) == 1
+
+
+def test_a_job_is_cancelled_once(service: Service) -> None:
+    path = f"/v1/jobs/{submitted(service)}/cancel"
+
+    first, second = service.call("POST", path), service.call("POST", path)
+
+    assert (first.status_code, first.json()["state"]) == (202, "cancelled")
+    assert (second.status_code, second.json()["code"]) == (409, "job_ended")
+
+
+def test_a_parameter_that_does_not_exist_is_named_with_the_nearest(service: Service) -> None:
+    wrong = {"kind": "retrain", "params": {"recipee": "full", "data": ["/faces"]}}
+
+    answer = service.call("POST", "/v1/jobs", json=wrong)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+    error = answer.json()["errors"][0]
+    assert error["pointer"] == "/body/params/recipee"
+    assert "did you mean 'recipe'?" in error["detail"]
+
+
+def test_an_unknown_job_is_not_found(service: Service) -> None:
+    for path in (f"/v1/jobs/{uuid4()}", "/v1/jobs/none"):
+        answer = service.call("GET", path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found")
+
+
+def test_jobs_need_their_scope(service: Service) -> None:
+    runner, other = service.key(Scope.JOBS_RUN), service.key(Scope.ENROL)
+
+    assert service.call("POST", "/v1/jobs", json=RETRAIN, key=runner).status_code == 202
+    assert service.call("GET", "/v1/jobs", key=runner).status_code == 200
+    assert service.call("POST", "/v1/jobs", json=RETRAIN, key=other).status_code == 403
+    assert service.call("GET", "/v1/jobs", key="").status_code == 401
+
+
+def test_jobs_come_in_pages(service: Service) -> None:
+    made = [submitted(service) for _ in range(3)]
+
+    first = service.call("GET", "/v1/jobs?limit=2").json()
+    rest = service.call("GET", f"/v1/jobs?limit=2&cursor={first['next_cursor']}").json()
+
+    assert [job["id"] for job in first["items"] + rest["items"]] == made[::-1]
+    assert rest["next_cursor"] is None
