@@ -54,12 +54,13 @@ class Timings:
 
 @dataclass(frozen=True)
 class Embedding:
-    """What one picture yields."""
+    """What one picture yields; `crop` is what the network saw, (112, 112, 3) RGB."""
 
     template: Template
     face: Face
     quality: Assessment
     timings: Timings
+    crop: Pixels
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,8 @@ class Embedder:
 
     def _embedding(self, sighting: _Sighting, vector: Vector, embed_ms: float) -> Embedding:
         timings = Timings(sighting.decode_ms, sighting.detect_ms, embed_ms)
-        return Embedding(Template(vector, self.model_id), sighting.face, sighting.quality, timings)
+        template = Template(vector, self.model_id)
+        return Embedding(template, sighting.face, sighting.quality, timings, sighting.crop)
 
 
 def _faces_that_count(faces: list[Face]) -> list[Face]:

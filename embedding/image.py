@@ -1,4 +1,4 @@
-"""Bytes → pixels: limits first, then the format by its magic bytes, decoding, and the EXIF turn.
+"""Bytes → pixels and back: limits first, then the format by its magic bytes, decoding, and the EXIF turn.
 
 Pillow decodes: it names every fault of a file, where OpenCV fills the missing part of a truncated JPEG with
 grey and calls it a picture. OpenCV would save 0.6 ms of 2.2 ms on a 640×480 JPEG (`benchmarks/embedding.py`).
@@ -76,6 +76,13 @@ def decode(data: bytes, limits: ImageLimits) -> Pixels:
         return _turn_upright(_to_rgb(image), _orientation(image))
     except DAMAGE as damage:
         raise DecodeFailed(_reason(damage)) from damage
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """(H, W, 3) RGB → PNG: smaller, and every pixel comes back as it was."""
+    target = io.BytesIO()
+    Image.fromarray(pixels).save(target, "PNG", optimize=True)
+    return target.getvalue()
 
 
 def _read_header(data: bytes, limits: ImageLimits) -> ImageFile:

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.tables import GalleryChangeRow, IdempotencyRecordRow, SubjectRow, TemplateRow
+from index.tables import CropRow, GalleryChangeRow, IdempotencyRecordRow, SubjectRow, TemplateRow
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class ErasureReceipt:
     subject_id: UUID
     erased_at: datetime
     templates: int
+    crops: int
     responses: int
     audit_seq: int
 
@@ -25,7 +26,7 @@ class ErasureReceipt:
 def erase_subject(
     session: Session, subject_id: UUID, *, actor: str, request_id: str | None = None
 ) -> ErasureReceipt:
-    """Remove a person's row, templates and kept responses, and tell every process by the change log.
+    """Remove a person's row, templates, crops and kept responses, and tell every process by the change log.
 
     Args:
         session: An ordered one of `Database.write`.
@@ -43,6 +44,9 @@ def erase_subject(
         for row in templates
     )
     responses = _empty_responses(session, subject_id, [row.id for row in templates])
+    crops = session.scalars(
+        delete(CropRow).where(CropRow.subject_id == subject_id).returning(CropRow.id)
+    ).all()
     session.execute(delete(SubjectRow).where(SubjectRow.id == subject_id))
     event = audit.record(
         session,
@@ -50,9 +54,24 @@ def erase_subject(
         actor=actor,
         subject_id=subject_id,
         request_id=request_id,
-        details={"templates": len(templates), "responses": responses},
+        details={"templates": len(templates), "crops": len(crops), "responses": responses},
     )
-    return ErasureReceipt(subject_id, event.at, len(templates), responses, event.seq)
+    return ErasureReceipt(subject_id, event.at, len(templates), len(crops), responses, event.seq)
+
+
+def remove_template(session: Session, row: TemplateRow) -> None:
+    """Remove a template with its crop and what other models made of it, and tell every process.
+
+    Whoever removes a template means the picture: another model's template of it would bring the face back.
+    """
+    made = TemplateRow.crop_id == row.crop_id if row.crop_id else TemplateRow.number == row.number
+    gone = delete(TemplateRow).where(made).returning(TemplateRow.number, TemplateRow.model_id)
+    session.add_all(
+        GalleryChangeRow(kind="removed", template_number=number, model_id=model_id)
+        for number, model_id in session.execute(gone).all()
+    )
+    if row.crop_id:
+        session.execute(delete(CropRow).where(CropRow.id == row.crop_id))
 
 
 def _empty_responses(session: Session, subject_id: UUID, template_ids: list[UUID]) -> int:

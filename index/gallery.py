@@ -11,12 +11,13 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from embedding.template import Template
 from index import audit
 from index.cipher import TemplateCipher
+from index.crops import NewCrop, keep_crop
 from index.database import Database
 from index.enrolment import (
     EnrolledTemplate,
@@ -27,7 +28,7 @@ from index.enrolment import (
     of_source,
     repeated,
 )
-from index.erasure import ErasureReceipt, erase_subject
+from index.erasure import ErasureReceipt, erase_subject, remove_template
 from index.errors import (
     DatabaseError,
     ModelNotFound,
@@ -40,7 +41,7 @@ from index.ids import uuid7
 from index.neighbours import Nearest, best_of, nearest_people, pairs_among
 from index.replay import Replay, VectorCodec
 from index.rosters import Rosters
-from index.tables import GalleryChangeRow, ModelRow, SubjectRow, TemplateRow
+from index.tables import ModelRow, SubjectRow, TemplateRow
 from index.vectors import distances
 
 __all__ = ["EnrolledTemplate", "ErasureReceipt", "Gallery", "Nearest"]
@@ -62,6 +63,7 @@ class Gallery:
         """
         self.model_id = model_id
         self._database = database
+        self._cipher = cipher
         self._codec = VectorCodec(cipher, dim)
         self._replay = Replay(self._codec, model_id)
         self._rosters = Rosters()
@@ -90,6 +92,7 @@ class Gallery:
         template_id: UUID | None = None,
         force_reason: str | None = None,
         source_digest: str | None = None,
+        crop: NewCrop | None = None,
         request_id: str | None = None,
     ) -> EnrolledTemplate:
         """Add a template to a subject. Once this returns, every search in every process finds it.
@@ -103,6 +106,7 @@ class Gallery:
             template_id: Given by a caller who may have to repeat the call: the same id is enrolled once.
             force_reason: Why a face may be enrolled under two subjects (twins); goes into the audit chain.
             source_digest: SHA-256 of the picture; a subject is given one template of each, whoever asks.
+            crop: What the template was made of, where it is to be kept; the gallery then needs a cipher.
             request_id: The request it came with.
 
         Raises:
@@ -124,6 +128,7 @@ class Gallery:
                     raise duplicate_of(session, twin)
                 row = self._row(subject_id, template, template_id or uuid7())
                 row.quality, row.source_digest = dict(quality), source_digest
+                row.crop_id = self._keep(session, subject_id, crop)
                 enrolled = insert(session, row)
                 audit.record(
                     session,
@@ -139,7 +144,9 @@ class Gallery:
     def remove(
         self, subject_id: UUID, template_id: UUID, *, actor: str, request_id: str | None = None
     ) -> None:
-        """Remove one template. Once this returns, no search in any process finds it again.
+        """Remove one template, its crop and what other models made of that crop.
+
+        Once this returns, no search in any process finds it again.
 
         Raises:
             TemplateNotFound: If the subject has no such template.
@@ -151,8 +158,7 @@ class Gallery:
             ).first()
             if row is None:
                 raise TemplateNotFound(template_id)
-            session.execute(delete(TemplateRow).where(TemplateRow.number == row.number))
-            session.add(GalleryChangeRow(kind="removed", template_number=row.number, model_id=row.model_id))
+            remove_template(session, row)
             audit.record(
                 session,
                 action="template.removed",
@@ -271,6 +277,13 @@ class Gallery:
         return TemplateRow(
             id=new_id, subject_id=subject_id, model_id=self.model_id, vector=vector, key_id=key_id
         )
+
+    def _keep(self, session: Session, subject_id: UUID, crop: NewCrop | None) -> UUID | None:
+        if crop is None:
+            return None
+        if self._cipher is None:
+            raise ValueError("A crop is kept only where there is a key to encrypt it with.")
+        return keep_crop(session, self._cipher, subject_id, crop)
 
     def _show(self) -> None:
         """Bring this process's memory up to what was just committed.

@@ -25,6 +25,7 @@ class Model:
     Attributes:
         state: `candidate` until it was active for the first time, `retired` after it was.
         facts: The bundle's manifest, as it was when registered.
+        gate: How it compares with the model that was active when it was made; None where nobody compared.
         location: The bundle's folder.
         replaced_id: The model that was active before this one; what a rollback returns to.
     """
@@ -35,6 +36,7 @@ class Model:
     state: State
     calibration_id: str | None
     facts: dict[str, Any]
+    gate: dict[str, Any] | None
     location: str | None
     replaced_id: str | None
     registered_at: datetime
@@ -69,10 +71,13 @@ class Models:
         dim: int,
         calibration_id: str | None = None,
         facts: dict[str, Any] | None = None,
+        gate: dict[str, Any] | None = None,
         location: str | None = None,
         actor: str,
     ) -> Model:
         """Make a model known as a candidate. One that is known keeps its state and takes the new facts.
+
+        A comparison that is known stays until another one is given.
 
         Args:
             model_id: Digest of the bundle's content; the same content is the same model wherever it lies.
@@ -80,10 +85,18 @@ class Models:
             dim: Length of its vectors.
             calibration_id: The calibration that turns its distances into error rates.
             facts: The bundle's manifest.
+            gate: How it compares with the active model: incumbent_id, candidate_id, verdict, worse_in, …
             location: The bundle's folder.
             actor: Who registers it, for the audit chain.
         """
-        fields = {"name": name, "calibration_id": calibration_id, "facts": facts or {}, "location": location}
+        fields: dict[str, Any] = {
+            "name": name,
+            "calibration_id": calibration_id,
+            "facts": facts or {},
+            "location": location,
+        }
+        if gate is not None:
+            fields["gate"] = gate
         with self._database.write() as session:
             row = session.get(ModelRow, model_id)
             if row is None:
@@ -189,6 +202,7 @@ def _model(row: ModelRow) -> Model:
         state=row.state,  # type: ignore[arg-type]
         calibration_id=row.calibration_id,
         facts=row.facts,
+        gate=row.gate,
         location=row.location,
         replaced_id=row.replaced_id,
         registered_at=row.registered_at,

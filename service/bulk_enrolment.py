@@ -24,6 +24,7 @@ from index.errors import (
 )
 from index.sources import enrolled_sources
 from index.subjects import ExternalId, Subject
+from service.enrolling import enrol_embedding
 from service.parts import Parts
 from service.photo_lists import Photo
 
@@ -172,14 +173,7 @@ class BulkEnrolment:
 
     def _enrol(self, subject: Subject, embedding: Embedding, digest: str) -> None:
         patiently(
-            lambda: self._parts.gallery.enrol(
-                subject.id,
-                embedding.template,
-                quality=embedding.quality.measures,
-                duplicate_threshold=self._parts.duplicate_d,
-                actor=ACTOR,
-                source_digest=digest,
-            )
+            lambda: enrol_embedding(self._parts, subject.id, embedding, actor=ACTOR, source_digest=digest)
         )
 
 

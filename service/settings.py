@@ -22,6 +22,9 @@ class Settings(BaseSettings):
         refer_fmr: False match rate up to which a person decides.
         duplicate_fmr: How near another subject's face must be for an enrolment to be refused.
         template_key: Encrypts templates at rest; base64 of 32 bytes.
+        store_crops: Keep the aligned face of every enrolment, encrypted, so that a new model can make its
+            templates without the people; needs `template_key`.
+        crop_retention_days: How long one is kept.
         picture_workers: Pictures worked on at once; by default one for each core.
         picture_queue: Pictures that may wait; one more is answered 503 `queue_full`.
         upload_seconds: Longest time in which a request's body may arrive.
@@ -39,6 +42,8 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=ImageLimits().max_bytes, ge=1_000)
     max_pixels: int = Field(default=ImageLimits().max_pixels, ge=10_000)
     template_key: SecretStr | None = None
+    store_crops: bool = False
+    crop_retention_days: int = Field(default=365, ge=1, le=36_500)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
     workers: int = Field(default=1, ge=1)
@@ -52,6 +57,14 @@ class Settings(BaseSettings):
         if self.match_fmr > self.refer_fmr:
             raise ValueError(
                 f"INVIGIL_MATCH_FMR ({self.match_fmr:g}) exceeds INVIGIL_REFER_FMR ({self.refer_fmr:g})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_crops(self) -> Self:
+        if self.store_crops and self.template_key is None:
+            raise ValueError(
+                "INVIGIL_STORE_CROPS needs INVIGIL_TEMPLATE_KEY: crops are kept encrypted or not at all"
             )
         return self
 

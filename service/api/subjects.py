@@ -28,6 +28,9 @@ class LegalBasis(BaseModel):
     basis: Text = Field(description="such as consent, contract or legal obligation")
     reference: Text | None = None
     expires_at: AwareDatetime | None = None
+    training: bool | None = Field(
+        default=None, description="whether kept pictures may also train a model; needs a reference"
+    )
 
 
 class SubjectFields(BaseModel):
@@ -76,6 +79,7 @@ class Receipt(BaseModel):
     subject_id: UUID
     erased_at: datetime
     templates: int
+    crops: int = Field(description="kept crops that were erased with it")
     responses: int = Field(description="kept answers to earlier requests that were erased with it")
     audit_seq: int = Field(description="the event of the erasure in the audit chain")
 

@@ -18,6 +18,7 @@ from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.inputs import OnceHere, PartsHere, SubjectHere, form_schema, needs, on_pictures
 from service.decision import Quality, StageTimes
+from service.enrolling import enrol_embedding
 from service.errors import InvalidRequest
 from service.parts import Parts
 from service.uploads import Form
@@ -122,11 +123,10 @@ def enrol(
     found = parts.subjects.find(subject)
     embedding = parts.embedder.embed(picture, Purpose.ENROL)
     started = time.perf_counter()
-    template = parts.gallery.enrol(
+    template = enrol_embedding(
+        parts,
         found.id,
-        embedding.template,
-        quality=embedding.quality.measures,
-        duplicate_threshold=parts.duplicate_d,
+        embedding,
         actor=caller.actor,
         template_id=template_id,
         force_reason=force_reason,

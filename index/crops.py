@@ -1,0 +1,159 @@
+"""Kept crops: aligned faces of enrolments, so that another model's templates can be made without the person.
+
+They are always encrypted. A crop goes with its subject, with a template that was made of it, or when its time
+is over; only the last leaves the templates.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.orm import Session
+
+from index import audit
+from index.cipher import TemplateCipher
+from index.database import Database
+from index.errors import TemplateUnreadable
+from index.ids import uuid7
+from index.tables import CropRow, SubjectRow, TemplateRow, utc_now
+
+_BLOCK_ROWS = 64
+
+
+@dataclass(frozen=True)
+class NewCrop:
+    """A crop to keep.
+
+    Attributes:
+        picture: (112, 112) RGB as PNG.
+        days: How long it is kept.
+    """
+
+    picture: bytes
+    days: int
+
+
+@dataclass(frozen=True)
+class StoredCrop:
+    """A crop as it was kept; `picture` is a PNG."""
+
+    id: UUID
+    subject_id: UUID
+    picture: bytes
+
+
+class Crops:
+    """The kept crops of one installation."""
+
+    def __init__(self, database: Database, cipher: TemplateCipher) -> None:
+        self._database = database
+        self._cipher = cipher
+
+    def of_training(self) -> Iterator[tuple[UUID, UUID, bytes]]:
+        """Subject, crop and PNG of everybody who may be trained on, in the order they were kept.
+
+        Raises:
+            TemplateUnreadable: If a crop was sealed with another key or changed.
+        """
+        after = UUID(int=0)
+        query = _kept().add_columns(SubjectRow.legal_basis).join(SubjectRow).limit(_BLOCK_ROWS)
+        while True:
+            with self._database.read() as session:
+                rows = session.execute(query.where(CropRow.id > after)).all()
+            for row, basis in rows:
+                if permits_training(basis, utc_now()):
+                    yield row.subject_id, row.id, open_crop(self._cipher, row)
+            if len(rows) < _BLOCK_ROWS:
+                return
+            after = rows[-1][0].id
+
+    def to_embed(self, model_id: str) -> Iterator[StoredCrop]:
+        """The crops of which there is no template of this model; one that cannot be read is left out."""
+        after = UUID(int=0)
+        while True:
+            with self._database.read() as session:
+                rows = session.scalars(without_template_of(model_id).where(CropRow.id > after)).all()
+            yield from readable(self._cipher, rows)
+            if len(rows) < _BLOCK_ROWS:
+                return
+            after = rows[-1].id
+
+
+def purge_crops(database: Database, *, actor: str) -> int:
+    """Remove the crops whose time is over; their templates stay. Returns how many went."""
+    with database.write() as session:
+        over = delete(CropRow).where(CropRow.expires_at <= utc_now()).returning(CropRow.id)
+        gone = len(session.scalars(over).all())
+        if gone:
+            audit.record(session, action="crops.purged", actor=actor, details={"crops": gone})
+    if gone:
+        database.settle()
+    return gone
+
+
+def keep_crop(session: Session, cipher: TemplateCipher, subject_id: UUID, new: NewCrop) -> UUID:
+    """Write a crop in the enrolment's own transaction; returns its id."""
+    crop_id = uuid7()
+    session.add(
+        CropRow(
+            id=crop_id,
+            subject_id=subject_id,
+            picture=cipher.seal(crop_id, new.picture),
+            key_id=cipher.key_id,
+            expires_at=utc_now() + timedelta(days=new.days),
+        )
+    )
+    # Before the template that refers to it.
+    session.flush()
+    return crop_id
+
+
+def without_template_of(model_id: str) -> Select[tuple[CropRow]]:
+    """A block of the crops of which this model has no template, by id."""
+    made = select(TemplateRow.number).where(
+        TemplateRow.crop_id == CropRow.id, TemplateRow.model_id == model_id
+    )
+    return _kept().where(~made.exists()).limit(_BLOCK_ROWS)
+
+
+def count_without_template_of(session: Session, model_id: str) -> int:
+    """How many crops there are of which this model has no template."""
+    found = without_template_of(model_id).limit(None).subquery()
+    return session.scalar(select(func.count()).select_from(found)) or 0
+
+
+def open_crop(cipher: TemplateCipher, row: CropRow) -> bytes:
+    """The PNG of a crop.
+
+    Raises:
+        TemplateUnreadable: If it was sealed with another key or changed.
+    """
+    if row.key_id != cipher.key_id:
+        raise TemplateUnreadable(row.id, f"it is encrypted with key {row.key_id}")
+    return cipher.open(row.id, row.picture)
+
+
+def readable(cipher: TemplateCipher, rows: Iterable[CropRow]) -> Iterator[StoredCrop]:
+    """The crops that this key opens: one lost crop must not keep all others from a new model."""
+    for row in rows:
+        try:
+            yield StoredCrop(row.id, row.subject_id, open_crop(cipher, row))
+        except TemplateUnreadable:
+            continue
+
+
+def permits_training(basis: Mapping[str, Any] | None, now: datetime) -> bool:
+    """Whether a subject's legal basis names training, and on what ground, and is still in force."""
+    if not basis or basis.get("training") is not True or not (basis.get("basis") and basis.get("reference")):
+        return False
+    expires_at = basis.get("expires_at")
+    return expires_at is None or datetime.fromisoformat(expires_at) > now
+
+
+def _kept() -> Select[tuple[CropRow]]:
+    """Crops whose time is not over, in the order they were kept."""
+    in_time = CropRow.expires_at.is_(None) | (CropRow.expires_at > utc_now())
+    return select(CropRow).where(in_time).order_by(CropRow.id)

@@ -1,0 +1,44 @@
+"""From a photograph's embedding to an enrolled template; the same over HTTP and for many photos at once."""
+
+from typing import Any
+from uuid import UUID
+
+from embedding.embedder import Embedding
+from embedding.image import encode_png
+from index.crops import NewCrop
+from index.enrolment import EnrolledTemplate
+from service.parts import Parts
+from service.settings import Settings
+
+
+def enrol_embedding(
+    parts: Parts, subject_id: UUID, embedding: Embedding, *, actor: str, **details: Any
+) -> EnrolledTemplate:
+    """Enrol what was made of a photograph; the crop is kept with it where the settings say so.
+
+    Args:
+        parts: The open parts.
+        subject_id: Whose photograph it is.
+        embedding: Of the model in use.
+        actor: Who enrols, for the audit chain.
+        details: As `Gallery.enrol` takes them.
+
+    Raises:
+        GalleryError: As `Gallery.enrol`.
+    """
+    return parts.gallery.enrol(
+        subject_id,
+        embedding.template,
+        quality=embedding.quality.measures,
+        duplicate_threshold=parts.duplicate_d,
+        crop=crop_to_keep(parts.settings, embedding),
+        actor=actor,
+        **details,
+    )
+
+
+def crop_to_keep(settings: Settings, embedding: Embedding) -> NewCrop | None:
+    """The crop of an enrolment, where crops are kept at all."""
+    if not settings.store_crops:
+        return None
+    return NewCrop(encode_png(embedding.crop), settings.crop_retention_days)
