@@ -197,7 +197,7 @@ def test_crops_without_a_template_key_refuse_to_start(settings_for: Callable[...
 
 
 @pytest.fixture
-def keeping(start_service: Callable[..., Service]) -> Iterator[Service]:
+def keeping(start_service: Callable[..., Service]) -> Service:
     return start_service(store_crops=True, template_key=KEY)
 
 
