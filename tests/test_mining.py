@@ -36,12 +36,14 @@ def made_set(
 
 def unit_vectors(count: int, seed: int = 0) -> NDArray[np.float32]:
     vectors = np.random.default_rng(seed).normal(size=(count, 12))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    unit: NDArray[np.float32] = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def all_d(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     wide = vectors.astype(np.float64)
-    return np.square(wide[:, None] - wide[None]).sum(axis=2)
+    d: NDArray[np.float64] = np.square(wide[:, None] - wide[None]).sum(axis=2)
+    return d
 
 
 def mined_by_loops(vectors: NDArray[np.float32], identity: NDArray[np.int64], how: Mining) -> set[Triplet]:
@@ -60,7 +62,7 @@ def mined_by_loops(vectors: NDArray[np.float32], identity: NDArray[np.int64], ho
             gap, p = min(((abs(d[a, p] - d_n), p) for p in own), default=(9.0, -1))
             if gap <= how.band:
                 against[identity[a], identity[n]].append((d_n, (a, p, n)))
-    of_anchor = defaultdict(list)
+    of_anchor: dict[int, list[tuple[float, Triplet]]] = defaultdict(list)
     for (a, _), found in against.items():
         of_anchor[a] += sorted(found)[: how.per_pair]
     kept = [each for found in of_anchor.values() for each in sorted(found)[: how.per_identity]]
@@ -69,7 +71,7 @@ def mined_by_loops(vectors: NDArray[np.float32], identity: NDArray[np.int64], ho
         nearest[pair] = min(d_n, nearest.get(pair, 9.0))
     ranked = sorted(nearest, key=lambda pair: nearest[pair])
     suspects |= {frozenset(pair) for pair in ranked[: int(how.held_back * len(ranked))]}
-    of_negative = defaultdict(list)
+    of_negative: dict[int, list[tuple[float, Triplet]]] = defaultdict(list)
     for d_n, triplet in kept:
         if frozenset((identity[triplet[0]], identity[triplet[2]])) not in suspects:
             of_negative[identity[triplet[2]]].append((d_n, triplet))

@@ -110,11 +110,14 @@ def read_triplets(path: Path, names: Sequence[str]) -> Triplets:
         here = [line for line in lines if all(line[column] in row_of for column in COLUMNS[:3])]
         if not here and lines:
             raise PoolInvalid(path, "none of its pictures is in the set")
-        return Triplets(
-            *(np.array([row_of[line[column]] for line in here], np.int64) for column in COLUMNS[:3]),
-            *(np.array([line[column] for line in here], np.float32) for column in COLUMNS[3:5]),
-            np.array([line["known"] == "1" for line in here], np.bool_),
+        anchor, positive, negative = (
+            np.array([row_of[line[column]] for line in here], np.int64) for column in COLUMNS[:3]
         )
+        d_positive, d_negative = (
+            np.array([line[column] for line in here], np.float32) for column in COLUMNS[3:5]
+        )
+        known = np.array([line["known"] == "1" for line in here], np.bool_)
+        return Triplets(anchor, positive, negative, d_positive, d_negative, known)
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, ValueError) as error:
         raise PoolInvalid(path, f"it is not a list of hard examples ({error})") from error
 
