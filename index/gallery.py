@@ -5,8 +5,9 @@ that a search brings up counts only while its row is there. A vector whose row w
 could never be removed; a row whose vector was lost in a crash comes back by replay of the change log.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -38,13 +39,28 @@ from index.errors import (
     WrongModel,
 )
 from index.ids import uuid7
-from index.neighbours import Nearest, best_of, nearest_people, pairs_among
+from index.neighbours import Nearest, best_of, nearest_people, pairs_among, without_known
 from index.replay import Replay, VectorCodec
 from index.rosters import Rosters
 from index.tables import ModelRow, SubjectRow, TemplateRow
 from index.vectors import distances
 
-__all__ = ["EnrolledTemplate", "ErasureReceipt", "Gallery", "Nearest"]
+__all__ = ["EnrolledTemplate", "ErasureReceipt", "FormerProbe", "Gallery", "Nearest"]
+
+
+@dataclass(frozen=True)
+class FormerProbe:
+    """A face under a former model, to be looked for among those whom no newer model knows.
+
+    Attributes:
+        max_d: d up to which another subject's template is taken for the same face.
+        newer: The models that come before this one.
+    """
+
+    gallery: "Gallery"
+    template: Template
+    max_d: float
+    newer: tuple[str, ...]
 
 
 class Gallery:
@@ -93,6 +109,7 @@ class Gallery:
         force_reason: str | None = None,
         source_digest: str | None = None,
         crop: NewCrop | None = None,
+        former: Sequence[FormerProbe] = (),
         request_id: str | None = None,
     ) -> EnrolledTemplate:
         """Add a template to a subject. Once this returns, every search in every process finds it.
@@ -107,6 +124,7 @@ class Gallery:
             force_reason: Why a face may be enrolled under two subjects (twins); goes into the audit chain.
             source_digest: SHA-256 of the picture; a subject is given one template of each, whoever asks.
             crop: What the template was made of, where it is to be kept; the gallery then needs a cipher.
+            former: The same face under former models that still know people whom this one does not.
             request_id: The request it came with.
 
         Raises:
@@ -123,7 +141,13 @@ class Gallery:
             )
             if enrolled is None:
                 self._require_known(session, subject_id)
-                twin = self._twin(session, subject_id, template, duplicate_threshold)
+                probes = (FormerProbe(self, template, duplicate_threshold, newer=()), *former)
+                twin = next(
+                    filter(
+                        None, (probe.gallery.nearest_other(session, subject_id, probe) for probe in probes)
+                    ),
+                    None,
+                )
                 if twin is not None and force_reason is None:
                     raise duplicate_of(session, twin)
                 row = self._row(subject_id, template, template_id or uuid7())
@@ -216,7 +240,13 @@ class Gallery:
         return Nearest(subject_id, own[best].id, float(d[best]))
 
     def nearest(
-        self, probe: Template, k: int, *, max_d: float, within: Collection[UUID] | None = None
+        self,
+        probe: Template,
+        k: int,
+        *,
+        max_d: float,
+        within: Collection[UUID] | None = None,
+        unknown_to: Collection[str] = (),
     ) -> list[Nearest]:
         """The k nearest people with d <= max_d, nearest first; fewer, or none, when no more are near enough.
 
@@ -227,6 +257,7 @@ class Gallery:
             k: How many people at most, however many templates each has.
             max_d: Largest d.
             within: Only these subjects, without touching the rest of the gallery.
+            unknown_to: Only subjects of whom none of these models has a template.
 
         Raises:
             WrongModel: If the probe is of another model.
@@ -237,9 +268,10 @@ class Gallery:
             seq = self._replay.catch_up(session)
             vectors = self._replay.vectors
             if within is None:
-                return nearest_people(session, vectors, probe.vector, k, max_d)
+                return nearest_people(session, vectors, probe.vector, k, max_d, unknown_to=unknown_to)
             owners = self._rosters.owners(session, seq, within)
-        return best_of(vectors, probe.vector, owners, max_d)[:k]
+            people = best_of(vectors, probe.vector, owners, max_d)
+            return without_known(session, people, unknown_to)[:k]
 
     def close_pairs(self, subject_ids: Collection[UUID], max_d: float) -> list[tuple[UUID, UUID, float]]:
         """Pairs of the given subjects who look alike, with the smallest d between their templates.
@@ -256,6 +288,16 @@ class Gallery:
             owners = self._rosters.owners(session, seq, subject_ids)
         return pairs_among(self._replay.vectors, owners, max_d)
 
+    def nearest_other(self, session: Session, subject_id: UUID, probe: FormerProbe) -> Nearest | None:
+        """Another subject with this face. Under the writers' lock nobody can enrol one meanwhile."""
+        self._require_own(probe.template)
+        self._replay.catch_up(session)
+        vectors, vector = self._replay.vectors, probe.template.vector
+        found = nearest_people(
+            session, vectors, vector, 1, probe.max_d, skip=subject_id, unknown_to=probe.newer
+        )
+        return found[0] if found else None
+
     def _require_own(self, template: Template) -> None:
         if template.model_id != self.model_id:
             raise WrongModel(expected=self.model_id, actual=template.model_id)
@@ -265,12 +307,6 @@ class Gallery:
             raise SubjectNotFound(subject_id)
         if session.get(ModelRow, self.model_id) is None:
             raise ModelNotFound(self.model_id)
-
-    def _twin(self, session: Session, subject_id: UUID, template: Template, max_d: float) -> Nearest | None:
-        """Another subject with this face. Under the writers' lock nobody can enrol one meanwhile."""
-        self._replay.catch_up(session)
-        found = nearest_people(session, self._replay.vectors, template.vector, 1, max_d, skip=subject_id)
-        return found[0] if found else None
 
     def _row(self, subject_id: UUID, template: Template, new_id: UUID) -> TemplateRow:
         vector, key_id = self._codec.encode(new_id, template.vector)

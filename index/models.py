@@ -15,7 +15,7 @@ from index.tables import ModelRow, utc_now
 if TYPE_CHECKING:
     from embedding.bundle import Bundle
 
-State = Literal["candidate", "active", "retired"]
+State = Literal["candidate", "incoming", "active", "retired"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Model:
     """A registered model bundle.
 
     Attributes:
-        state: `candidate` until it was active for the first time, `retired` after it was.
+        state: `candidate` until it was active for the first time, `retired` after it was; `incoming` while
+            every process opens it, so that the switch to it costs nobody a request.
         facts: The bundle's manifest, as it was when registered.
         gate: How it compares with the model that was active when it was made; None where nobody compared.
         location: The bundle's folder.
@@ -58,7 +59,7 @@ class Models:
             dim=bundle.dim,
             calibration_id=calibration.id if calibration else None,
             facts=bundle.manifest.model_dump(mode="json", exclude={"calibration"}),
-            location=str(bundle.path),
+            location=str(bundle.path.resolve()),
             actor=actor,
         )
         return registered if self.active() else self.activate(bundle.model_id, actor=actor)
@@ -121,11 +122,21 @@ class Models:
             ModelNotFound: If it is not registered.
         """
         with self._database.write() as session:
+            return make_active(session, model_id, actor=actor, details=details)
+
+    def announce(self, model_id: str) -> Model:
+        """Name the model that is about to become active; every process opens it beside the present one.
+
+        Raises:
+            ModelNotFound: If it is not registered.
+        """
+        with self._database.write() as session:
             row = _row(session, model_id)
-            if row.state == "active":
-                return _model(row)
-            row.replaced_id = _switch(session, row)
-            _record(session, "model.activated", actor, row, details)
+            for other in session.scalars(select(ModelRow).where(ModelRow.state == "incoming")):
+                other.state = "retired" if other.activated_at else "candidate"
+            if row.state != "active":
+                row.state = "incoming"
+            session.flush()
             return _model(row)
 
     def rollback(self, *, actor: str, details: dict[str, Any] | None = None) -> Model:
@@ -135,19 +146,22 @@ class Models:
             NothingToRollBack: If the present one replaced none.
         """
         with self._database.write() as session:
-            present = _active(session)
-            if present is None or present.replaced_id is None:
-                raise NothingToRollBack
-            row = _row(session, present.replaced_id)
-            _switch(session, row)
-            _record(session, "model.rolled_back", actor, row, {**(details or {}), "from": present.id})
-            return _model(row)
+            return roll_back(session, actor=actor, details=details)
 
     def active(self) -> Model | None:
         """The model in use; None before the first is."""
         with self._database.read() as session:
             row = _active(session)
             return _model(row) if row else None
+
+    def former(self) -> Model:
+        """The model that a rollback returns to.
+
+        Raises:
+            NothingToRollBack: If the active one replaced none.
+        """
+        with self._database.read() as session:
+            return _model(_former(session))
 
     def find(self, model_id: str) -> Model:
         """The model of this id.
@@ -163,6 +177,38 @@ class Models:
         with self._database.read() as session:
             rows = session.scalars(select(ModelRow).order_by(ModelRow.registered_at, ModelRow.id))
             return [_model(row) for row in rows]
+
+
+def make_active(
+    session: Session, model_id: str, *, actor: str, details: dict[str, Any] | None = None
+) -> Model:
+    """Make a model the active one within an ordered transaction; raises as `Models.activate`."""
+    row = _row(session, model_id)
+    if row.state != "active":
+        row.replaced_id = _switch(session, row)
+        _record(session, "model.activated", actor, row, details)
+    return _model(row)
+
+
+def roll_back(session: Session, *, actor: str, details: dict[str, Any] | None = None) -> Model:
+    """Make the former model active within an ordered transaction; raises as `Models.rollback`."""
+    row = _former(session)
+    left = _switch(session, row)
+    _record(session, "model.rolled_back", actor, row, {**(details or {}), "from": left})
+    return _model(row)
+
+
+def active_id(session: Session) -> str | None:
+    """The id of the active model, as this session sees it."""
+    row = _active(session)
+    return row.id if row else None
+
+
+def _former(session: Session) -> ModelRow:
+    present = _active(session)
+    if present is None or present.replaced_id is None:
+        raise NothingToRollBack
+    return _row(session, present.replaced_id)
 
 
 def _active(session: Session) -> ModelRow | None:

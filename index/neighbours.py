@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from index.coverage import models_of
 from index.tables import TemplateRow
 from index.vectors import VectorIndex, Vectors, distances, pairs_within
 
@@ -43,11 +44,26 @@ Owners = Mapping[int, Owner]
 
 
 def nearest_people(
-    session: Session, vectors: VectorIndex, probe: Vectors, k: int, max_d: float, skip: UUID | None = None
+    session: Session,
+    vectors: VectorIndex,
+    probe: Vectors,
+    k: int,
+    max_d: float,
+    skip: UUID | None = None,
+    unknown_to: Collection[str] = (),
 ) -> list[Nearest]:
-    """The k nearest people with d <= max_d in the whole gallery, without the one to skip.
+    """The k nearest people with d <= max_d in the whole gallery.
 
     More vectors are fetched until k different people are among them, or everybody within max_d is.
+
+    Args:
+        session: For reading.
+        vectors: Of one model.
+        probe: (dim,) of the same.
+        k: How many people at most.
+        max_d: Largest d.
+        skip: Somebody who is not looked for.
+        unknown_to: Only people of whom none of these models has a template.
     """
     fetch = max(_FIRST_FETCH, 2 * k)
     while True:
@@ -55,10 +71,18 @@ def nearest_people(
         near = found.numbers[found.d <= max_d + _ROUNDING]
         owners = owners_where(session, TemplateRow.number, near.tolist())
         others = {number: owner for number, owner in owners.items() if owner.subject_id != skip}
-        people = best_of(vectors, probe, others, max_d)
+        people = without_known(session, best_of(vectors, probe, others, max_d), unknown_to)
         if len(people) >= k or len(near) < fetch:
             return people[:k]
         fetch *= 4
+
+
+def without_known(session: Session, people: list[Nearest], model_ids: Collection[str]) -> list[Nearest]:
+    """The people of whom none of these models has a template."""
+    if not people or not model_ids:
+        return people
+    known = models_of(session, [one.subject_id for one in people])
+    return [one for one in people if known.get(one.subject_id, set()).isdisjoint(model_ids)]
 
 
 def best_of(vectors: VectorIndex, probe: Vectors, owners: Owners, max_d: float) -> list[Nearest]:

@@ -1,0 +1,68 @@
+"""Which models know whom: templates of two models are never compared; a person may be known to one alone."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, distinct, func, select
+from sqlalchemy.orm import Session, aliased
+
+from index.tables import TemplateRow
+
+# Both databases take far more parameters in one statement (SQLite 32,766).
+_IDS_IN_ONE_QUERY = 5000
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many subjects hang on a model.
+
+    Attributes:
+        subjects: With a template of it.
+        only_here: Of them, those without a template of the active model.
+    """
+
+    subjects: int
+    only_here: int
+
+
+def models_of(session: Session, subject_ids: Collection[UUID]) -> dict[UUID, set[str]]:
+    """The models of each subject's templates; who has none is left out."""
+    wanted = list(subject_ids)
+    found: dict[UUID, set[str]] = {}
+    for start in range(0, len(wanted), _IDS_IN_ONE_QUERY):
+        some = TemplateRow.subject_id.in_(wanted[start : start + _IDS_IN_ONE_QUERY])
+        query = select(TemplateRow.subject_id, TemplateRow.model_id).where(some).distinct()
+        for subject_id, model_id in session.execute(query):
+            found.setdefault(subject_id, set()).add(model_id)
+    return found
+
+
+def knows_others(session: Session, model_id: str, than: Sequence[str]) -> bool:
+    """Whether the model has a template of somebody of whom none of the other models has one."""
+    mine = select(TemplateRow.number).where(TemplateRow.model_id == model_id, ~_known_to(than)).limit(1)
+    return session.scalar(mine) is not None
+
+
+def coverage_of(session: Session, model_id: str, active_id: str | None) -> Coverage:
+    """How many subjects hang on a model."""
+    count = select(func.count(distinct(TemplateRow.subject_id))).where(TemplateRow.model_id == model_id)
+    subjects = session.scalar(count) or 0
+    if active_id is None or model_id == active_id:
+        return Coverage(subjects, 0)
+    return Coverage(subjects, session.scalar(count.where(~_known_to([active_id]))) or 0)
+
+
+def subjects_lacking(session: Session, model_id: str) -> list[UUID]:
+    """The subjects with templates, but none of this model: they need another photograph, or a kept crop."""
+    query = select(TemplateRow.subject_id).where(~_known_to([model_id])).distinct()
+    return sorted(session.scalars(query))
+
+
+def _known_to(model_ids: Sequence[str]) -> ColumnElement[bool]:
+    """Whether the template's subject has one of these models, too."""
+    other = aliased(TemplateRow)
+    theirs = select(other.number).where(
+        other.subject_id == TemplateRow.subject_id, other.model_id.in_(model_ids)
+    )
+    return theirs.exists()

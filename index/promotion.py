@@ -1,0 +1,114 @@
+"""Another model becomes the active one: compared, opened everywhere, its templates made, then switched to.
+
+The switch is one transaction: whoever was enrolled before it has, where a crop is kept, a template of the new
+model. Processes follow by themselves. What was enrolled under the former model stays, so a rollback is the
+same switch the other way.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from embedding.embedder import DEFAULT_LIMITS, Embedder
+from embedding.errors import BundleError
+from embedding.image import ImageLimits
+from index.cipher import TemplateCipher
+from index.coverage import subjects_lacking
+from index.database import Database
+from index.errors import ActiveModelChanged, BundleChanged, PromotionRefused
+from index.models import Model, active_id
+from index.reembedding import reembed, reembed_rest
+
+
+@dataclass(frozen=True)
+class Switched:
+    """A switch that was made.
+
+    Attributes:
+        model: The one that is active now.
+        reembedded: Templates that were made of kept crops.
+        without_template: Subjects whom the new model does not know; they are verified with a former one.
+    """
+
+    model: Model
+    reembedded: int
+    without_template: list[UUID]
+
+
+def gate_fault(candidate: Model, active: Model | None) -> PromotionRefused | None:
+    """Why the comparison of both speaks against the candidate; None where it does not."""
+    gate = candidate.gate
+    if active is None:
+        return None
+    if gate is None:
+        return PromotionRefused("it was not compared with the active model", [])
+    if gate.get("incumbent_id") != active.id:
+        return PromotionRefused(
+            f"it was compared with model {gate.get('incumbent_id')}, not the active one", []
+        )
+    if gate.get("verdict") != "not_worse":
+        worse_in = [str(one) for one in gate.get("worse_in") or []]
+        return PromotionRefused(
+            f"it is worse than the active model in {', '.join(worse_in) or '?'}", worse_in
+        )
+    return None
+
+
+def open_registered(
+    model: Model, limits: ImageLimits = DEFAULT_LIMITS, threads: int | None = None
+) -> Embedder:
+    """The embedder of a registered model, every file verified.
+
+    Raises:
+        BundleChanged: If its files are missing or damaged, or not those that were registered.
+    """
+    if model.location is None:
+        raise BundleChanged(model.id, "it was registered without a place.")
+    try:
+        embedder = Embedder.open(Path(model.location), limits, threads)
+    except BundleError as error:
+        raise BundleChanged(model.id, str(error)) from error
+    if embedder.model_id != model.id:
+        raise BundleChanged(model.id, f"at {model.location} there is model {embedder.model_id} now.")
+    calibration = embedder.bundle.manifest.calibration
+    if (calibration.id if calibration else None) != model.calibration_id:
+        raise BundleChanged(model.id, f"it was registered with calibration {model.calibration_id}.")
+    return embedder
+
+
+def switch_to(
+    database: Database,
+    cipher: TemplateCipher | None,
+    embedder: Embedder,
+    switch: Callable[[Session], Model],
+    *,
+    expected_active: str | None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Switched:
+    """Make the embedder's templates of the kept crops, then switch to its model.
+
+    Args:
+        database: With the model registered.
+        cipher: Opens the crops.
+        embedder: Of the model that becomes active.
+        switch: `make_active` or `roll_back`, in the transaction that finds no crop left.
+        expected_active: The model that is active while this is decided.
+        progress: As `reembed` takes it.
+
+    Raises:
+        ActiveModelChanged: If somebody else switched meanwhile.
+        DatabaseError: If it could not be written; then the present model stays.
+    """
+    made = reembed(database, embedder, cipher, progress=progress).made
+    # Enrolments went on meanwhile. What they left is little, and what is left of that fits the transaction.
+    made += reembed(database, embedder, cipher).made
+    with database.write() as session:
+        actual = active_id(session)
+        if actual != expected_active:
+            raise ActiveModelChanged(expected_active, actual)
+        made += reembed_rest(session, embedder, cipher)
+        model = switch(session)
+        return Switched(model, made, subjects_lacking(session, model.id))
