@@ -6,6 +6,7 @@ Other people's order of pixels, normalisation and un-normalised output are folde
 import os
 import queue
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -49,6 +50,16 @@ class Network:
             self._idle.put(request)
 
 
+@cache
+def _core() -> ov.Core:
+    """The one OpenVINO runtime of this process, which is never let go of.
+
+    Its CPU plugin gives the thread that loads it another stack for signals, and frees that stack with itself,
+    in whatever thread that happens: the next signal would then end the process.
+    """
+    return ov.Core()
+
+
 def usable_cores() -> int:
     """Cores this process may run on, which in a container is fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -56,7 +67,7 @@ def usable_cores() -> int:
 
 def reduced_precision() -> bool:
     """Whether the processor computes in bfloat16 itself (AMX or AVX512-BF16)."""
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def compile_detector(onnx: bytes, pixels: PixelInput, threads: int) -> Network:
@@ -97,7 +108,7 @@ def compile_embedder(onnx: bytes, record: EmbedderRecord, threads: int, precisio
 
 def _read(onnx: bytes) -> ov.Model:
     try:
-        model = ov.Core().read_model(onnx)
+        model = _core().read_model(onnx)
     except RuntimeError as error:
         raise NetworkRefused("it is not an ONNX network that OpenVINO can read") from error
     if len(model.inputs) != 1:
@@ -146,7 +157,7 @@ def _compile(model: ov.Model, outputs: Sequence[str], threads: int, precision: P
         "INFERENCE_PRECISION_HINT": precision,
         "ENABLE_CPU_PINNING": "NO",
     }
-    compiled = ov.Core().compile_model(model, "CPU", settings)
+    compiled = _core().compile_model(model, "CPU", settings)
     return Network(compiled, [compiled.output(name) for name in outputs], threads)
 
 

@@ -3,6 +3,8 @@
 import json
 import logging
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +32,8 @@ from embedding.errors import (
 from embedding.image import ImageLimits, decode
 from embedding.quality import ENROL, TEMPLATE, Purpose
 from embedding.template import distance
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_a_template_has_unit_length_and_names_its_model(embedder: Embedder, astronaut_jpeg: bytes) -> None:
@@ -249,6 +253,24 @@ def test_the_service_path_and_the_training_path_agree(
     crop = align(decode(astronaut_jpeg, ImageLimits()), embedding.face.landmarks)
 
     assert np.allclose(embedder.embed_crops(crop[None])[0], embedding.template.vector, atol=1e-5)
+
+
+def test_a_signal_is_survived_after_an_embedder_was_dropped_in_another_thread(shipped_bundle: Path) -> None:
+    script = """
+import os, signal, sys, threading
+from pathlib import Path
+from embedding.embedder import Embedder
+opened = [Embedder.open(Path(sys.argv[1]), threads=1)]
+dropping = threading.Thread(target=opened.clear)
+dropping.start()
+dropping.join()
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+    command = [sys.executable, "-c", script, str(shipped_bundle)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout) == (0, "handled\n")
 
 
 def test_a_machine_that_computes_another_vector_refuses_to_start(
