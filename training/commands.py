@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from training.detection.commands import evaluate_detector
+from training.mining_commands import mine
 
 if TYPE_CHECKING:
     from training.evaluation import AtFmr, Evaluation, Rate
@@ -225,14 +226,12 @@ def best_of(run: Path) -> Path:
     return run / BEST if (run / BEST).is_file() else run / LAST
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (train, evaluate, evaluate_detector, calibrate, export)
+COMMANDS: tuple[Callable[..., None], ...] = (train, mine, evaluate, evaluate_detector, calibrate, export)
 
 
 def names_of(pictures: "Pictures", run: Path, part: str) -> list[str]:
     """The pictures of the people that a run held out to calibrate or to test."""
-    with the_extra("--held-out"):
-        from training.data import Split
-        from training.material import SPLIT
+    from training.data import SPLIT, Split
 
     split = Split.read(run / SPLIT)
     people = frozenset(split.test if part == "test" else split.calibrate)

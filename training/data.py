@@ -19,6 +19,9 @@ from embedding.align import ALIGNED_SIZE
 from training.errors import PicturesInvalid, SplitInvalid
 from training.pictures import Pictures, open_pictures
 
+SPLIT = "split.json"
+"""In a run folder."""
+
 Crop = NDArray[np.uint8]  # (112, 112, 3) RGB
 Rows = NDArray[np.int64]
 

@@ -4,11 +4,17 @@
     ├── ExtraMissing           the `[train]` extra is not installed
     ├── UnknownLoss            no loss of this name; the nearest is named
     ├── UnknownOption          the loss has no such option; the nearest is named
+    ├── UnknownMiner           no in-batch miner of this name; the nearest is named
+    ├── LossWithoutPairs       a miner or a memory for a loss that knows no pairs
     ├── RecipeInvalid          a recipe that cannot be read, or with an unknown key; the nearest is named
     ├── NetworkInvalid         no network of this name, or it has no such part
     ├── SplitInvalid           an identity on both sides of a split, or too few of them to split
     ├── CheckpointInvalid      no checkpoint, one of another network, or one of other data
     ├── CheckpointNotSaved     the disk is full; the former checkpoint is whole
+    ├── TrainingStopped        somebody asked it to stop; the last checkpoint holds all of it
+    ├── WorkshopLacks          a worker without what its job needs: a key, the files of a model
+    ├── LabelsDisagree         a picture that two sources give to two people
+    ├── FacesChanged           the faces are no longer those that were gathered
     ├── ExportDiffers          an ONNX file that does not compute what the network does
     ├── LossNotFinite          the training diverged; the last good checkpoint is kept
     ├── PicturesInvalid        a folder or archive of pictures that cannot be read as one
@@ -16,7 +22,6 @@
     ├── NothingToCompare       too few pictures could be used for any error rate
     ├── NothingToMine          one identity only, or none with two pictures: no hard negative exists
     ├── PoolInvalid            a list of hard examples or known confusions that cannot be read as one
-    ├── LabelsDisagree         one picture under two names in two sources
     └── TrainedOn              a calibration set that the network has seen
         ├── IdentityTrained    by label
         └── PictureTrained     by the digest of a picture
@@ -68,6 +73,22 @@ class UnknownOption(TrainingError):
         self.option = option
 
 
+class UnknownMiner(TrainingError):
+    """No miner of this name chooses pairs in a batch."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no miner {name!r}; {nearest_of(name, known)}")
+        self.name = name
+
+
+class LossWithoutPairs(TrainingError):
+    """A miner chooses pairs or triplets, and a memory offers more of them; this loss takes neither."""
+
+    def __init__(self, loss: str, usable: Iterable[str]) -> None:
+        super().__init__(f"The loss {loss!r} takes no miner and no memory; {', '.join(sorted(usable))} do.")
+        self.loss = loss
+
+
 class RecipeInvalid(TrainingError):
     """A recipe that cannot be used; `key` is the place in it, dotted."""
 
@@ -101,6 +122,42 @@ class CheckpointNotSaved(TrainingError):
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(f"{path} could not be saved ({reason}); the former checkpoint is whole.")
         self.path = path
+        self.reason = reason
+
+
+class TrainingStopped(TrainingError):
+    """Somebody asked the training to stop; `step` counts from 1."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"The training was stopped after step {step}; it can go on from there.")
+        self.step = step
+
+
+class WorkshopLacks(TrainingError):
+    """This worker has not what the job needs."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"This worker lacks {what}.")
+
+
+class LabelsDisagree(TrainingError):
+    """The same picture under two identities: one of the labels is wrong, and nobody can tell which."""
+
+    def __init__(self, pictures: Collection[tuple[str, str]]) -> None:
+        shown = "; ".join(f"{a} and {b}" for a, b in list(pictures)[:3])
+        more = f" and {len(pictures) - 3} more" if len(pictures) > 3 else ""
+        super().__init__(
+            f"{len(pictures)} pictures have another identity in another place: {shown}{more}. "
+            "Remove the wrong ones."
+        )
+        self.pictures = tuple(pictures)
+
+
+class FacesChanged(TrainingError):
+    """What was gathered is not there any more, or may no longer be used."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The faces are no longer those that were gathered: {reason}. Start a new job.")
         self.reason = reason
 
 
@@ -176,16 +233,6 @@ class PoolInvalid(TrainingError):
         super().__init__(f"{path}: {reason}.")
         self.path = path
         self.reason = reason
-
-
-class LabelsDisagree(TrainingError):
-    """One picture shows two people, as two sources have it; `pictures` names each with both labels."""
-
-    def __init__(self, pictures: Mapping[str, tuple[str, str]]) -> None:
-        name, (one, other) = next(iter(pictures.items()))
-        more = f", and {len(pictures) - 1} more pictures are labelled twice" if len(pictures) > 1 else ""
-        super().__init__(f"{name} shows {one!r} in one source and {other!r} in another{more}.")
-        self.pictures = dict(pictures)
 
 
 class TrainedOn(TrainingError):

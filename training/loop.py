@@ -4,15 +4,17 @@ Several processes: torchrun --nproc-per-node 2 --no-python -- invigil train cpu 
 """
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from training.batches import load
-from training.errors import LossNotFinite
+from training.data import FaceSet
+from training.errors import LossNotFinite, TrainingStopped
 from training.keeper import Keeper
 from training.material import gather
+from training.miner import Miner
 from training.optimise import learning_rate
 from training.processes import joined
 from training.progress import progress_bar
@@ -21,7 +23,15 @@ from training.run import RunFolder, load_checkpoint
 from training.state import Training
 
 
-def train(recipe: Recipe, data: Path, folder: Path, *, resume: bool = False) -> RunFolder:
+def train(
+    recipe: Recipe,
+    data: Path,
+    folder: Path,
+    *,
+    resume: bool = False,
+    faces: FaceSet | None = None,
+    stop: Callable[[int, int], bool] | None = None,
+) -> RunFolder:
     """Trains until the recipe's samples are seen; `last.pt` and `best.pt` of the folder hold what came of it.
 
     Args:
@@ -29,16 +39,19 @@ def train(recipe: Recipe, data: Path, folder: Path, *, resume: bool = False) -> 
         data: A folder or archive of aligned faces, or one with `faces/` and `teacher/` in it.
         folder: Where the run writes.
         resume: Go on from the folder's last checkpoint, on the same curve.
+        faces: Those to train on, where they were read already; else they are read from `data`.
+        stop: Asked after every step, with the steps done and those in all, whether to stop there.
 
     Raises:
         CheckpointInvalid: If the folder holds a training already, or none that could go on with these faces.
         CheckpointNotSaved: If the disk is full; the former checkpoint is whole.
         LossNotFinite: If the training diverges.
+        TrainingStopped: If it was told to stop; the last checkpoint holds all of it.
         TrainingError: If recipe and data do not go together.
     """
     with joined(recipe.machine.threads) as process:
         run = RunFolder.create(folder, resume=resume)
-        material = gather(recipe, data, run, process)
+        material = gather(recipe, data, run, process, faces)
         training = Training.begin(recipe, material, process)
         if resume:
             training.restore(load_checkpoint(run.last), run.last)
@@ -48,7 +61,7 @@ def train(recipe: Recipe, data: Path, folder: Path, *, resume: bool = False) -> 
         device = process.device
         steps = range(training.step, recipe.optimiser.steps)
         with progress_bar("train", shown=process.writes) as report:
-            for batch in load(material.views, steps, recipe.data.loaders):
+            for batch in Miner(keeper).batches(steps):
                 for group in training.optimiser.param_groups:
                     group["lr"] = learning_rate(recipe.optimiser, training.step)
                 targets = material.targets(batch, device)
@@ -65,5 +78,8 @@ def train(recipe: Recipe, data: Path, folder: Path, *, resume: bool = False) -> 
                 training.step += 1
                 keeper.after_step(terms.detach())
                 report(training.step * recipe.optimiser.batch, steps.stop * recipe.optimiser.batch)
+                if stop is not None and stop(training.step, steps.stop):
+                    keeper.save()
+                    raise TrainingStopped(training.step)
         keeper.save()
         return run

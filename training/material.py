@@ -1,5 +1,6 @@
 """What a training learns from: faces, who is held out, the batch of each step, what a teacher says."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -7,17 +8,18 @@ import torch
 from torch import Tensor
 
 from training.batches import Batch, ByIdentity, EveryFace, Order, Views
-from training.data import FaceSet, Rows, Split, class_labels, read_faces, split_identities
+from training.confusions import Confusion, read_confusions
+from training.data import SPLIT, FaceSet, Rows, Split, class_labels, read_faces, split_identities
 from training.errors import RecipeInvalid
+from training.hard_order import LookAlikes
 from training.objective import refuse_unusable_losses
+from training.pool import read_triplets
 from training.processes import Process
 from training.progress import progress_bar
 from training.recipe import Recipe, Sampling, TeacherMode
 from training.run import RunFolder, described
 from training.seen import Seen
 from training.teacher import Teacher, cached_targets
-
-SPLIT = "split.json"
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Material:
         classes: Identities trained on.
         teacher: Asked for each batch, where the recipe wants it live.
         cached: (len(faces), dim) what the teacher made of every face, where the recipe wants that.
+        confusions: People who are known to be confused; hard pairs of them are mined.
     """
 
     faces: FaceSet
@@ -39,6 +42,7 @@ class Material:
     classes: int
     teacher: Teacher | None
     cached: Tensor | None
+    confusions: Sequence[Confusion] = ()
 
     def targets(self, batch: Batch, device: torch.device) -> Tensor | None:
         """(b, dim) what the embeddings of a batch are to be; None without a teacher."""
@@ -49,13 +53,16 @@ class Material:
         return None
 
 
-def gather(recipe: Recipe, data: Path, run: RunFolder, process: Process) -> Material:
-    """Reads the faces, holds identities out, asks the teacher, and records all of it in the run folder.
+def gather(
+    recipe: Recipe, data: Path, run: RunFolder, process: Process, faces: FaceSet | None = None
+) -> Material:
+    """Reads the faces where they are not given, holds identities out, asks the teacher, and records all of it in the run folder.
 
     Raises:
         TrainingError: If recipe and data do not go together.
     """
-    faces = read_faces(data / "faces" if (data / "faces").is_dir() else data)
+    if faces is None:
+        faces = read_faces(data / "faces" if (data / "faces").is_dir() else data)
     split = _split(recipe, faces, run)
     rows = split.training_rows(faces)
     labels = class_labels(faces, rows)
@@ -69,14 +76,15 @@ def gather(recipe: Recipe, data: Path, run: RunFolder, process: Process) -> Mate
     views = Views(
         faces,
         labels,
-        _order(recipe, rows, labels, run),
+        _order(recipe, rows, labels, run, data, faces),
         recipe.augmentation,
         seed=recipe.seed,
         mixed=recipe.teacher.mix,
         part=process.part,
     )
     teacher, cached = _teacher(recipe, data, faces, run, process)
-    return Material(faces, split, views, classes, teacher, cached)
+    confusions = read_confusions(data / recipe.mining.confusions) if recipe.mining.confusions else []
+    return Material(faces, split, views, classes, teacher, cached, confusions)
 
 
 def _split(recipe: Recipe, faces: FaceSet, run: RunFolder) -> Split:
@@ -88,14 +96,22 @@ def _split(recipe: Recipe, faces: FaceSet, run: RunFolder) -> Split:
     return split_identities(faces, recipe.data.held_out, recipe.seed)
 
 
-def _order(recipe: Recipe, rows: Rows, labels: Rows, run: RunFolder) -> Order:
-    batch, each = recipe.optimiser.batch, recipe.data.faces_per_identity
+def _order(recipe: Recipe, rows: Rows, labels: Rows, run: RunFolder, data: Path, faces: FaceSet) -> Order:
+    batch, each, mining = recipe.optimiser.batch, recipe.data.faces_per_identity, recipe.mining
     if recipe.data.sampling is Sampling.EVERY_FACE:
+        if mining.every_epochs:
+            raise RecipeInvalid(run.path, "hard negatives need batches by identity", "data.sampling")
         return EveryFace(rows, batch, recipe.seed)
     if batch % each:
         reason = f"{batch} is no multiple of {each} faces per identity"
         raise RecipeInvalid(run.path, reason, "optimiser.batch")
-    return ByIdentity(rows, labels, batch, each, recipe.seed)
+    plain = ByIdentity(rows, labels, batch, each, recipe.seed)
+    if not mining.every_epochs:
+        return plain
+    order = LookAlikes(plain, labels, mining, recipe.seed)
+    if mining.pool:
+        order.take(read_triplets(data / mining.pool, faces.names))
+    return order
 
 
 def _teacher(

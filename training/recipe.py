@@ -13,6 +13,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from training.augment import Augmentation
 from training.errors import RecipeInvalid, nearest_of
+from training.mining import Mining
 from training.networks.backbones import NetworkConfig
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -77,11 +78,23 @@ class TeacherPart:
 
 @dataclass(frozen=True)
 class LossPart:
-    """One term of the loss: its name in `training.losses`, its weight, its own options."""
+    """One term of the loss.
+
+    Attributes:
+        name: In `training.losses`.
+        weight: Of the term in the sum.
+        options: Of the loss.
+        miner: What chooses among the pairs of a batch, by its name in `training.losses`; empty for all pairs.
+        miner_options: Of the miner.
+        memory: Embeddings of former batches that are paired with the present one; 0 for none.
+    """
 
     name: str
     weight: float = 1.0
     options: dict[str, Any] = field(default_factory=dict)
+    miner: str = ""
+    miner_options: dict[str, Any] = field(default_factory=dict)
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -120,6 +133,8 @@ class MachinePart:
         compile: Let `torch.compile` fuse the network.
         threads: Of one process.
         checkpoint_minutes: At most so much work is lost by a fault.
+        judge_minutes: Between two looks at the people held out, which take their time; at every checkpoint
+            where it is shorter.
         log_steps: Steps between two lines of the metrics.
     """
 
@@ -127,6 +142,7 @@ class MachinePart:
     compile: bool = True
     threads: int = 1
     checkpoint_minutes: float = 3.0
+    judge_minutes: float = 0.0
     log_steps: int = 50
 
 
@@ -146,6 +162,7 @@ class Recipe:
     data: DataPart = field(default_factory=DataPart)
     augmentation: Augmentation = field(default_factory=Augmentation)
     teacher: TeacherPart = field(default_factory=TeacherPart)
+    mining: Mining = field(default_factory=Mining)
     machine: MachinePart = field(default_factory=MachinePart)
 
 

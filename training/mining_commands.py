@@ -1,0 +1,139 @@
+"""mine: which pictures of two people lie nearest, to train on and to look at."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from training.confusions import Confusion
+    from training.mined_set import MinedSet
+    from training.mining import Mining
+    from training.pictures import Pictures
+
+
+def mine(
+    images: Annotated[
+        Path, typer.Option(exists=True, help="IDENTITY/picture folders, a .tar, or shards with faces.csv.")
+    ],
+    to: Annotated[Path, typer.Option(file_okay=False, help="Where the list and the review page go.")],
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="The network to mine with; by default RUN's, or ours."
+        ),
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="A training run; the people it held out are left out."
+        ),
+    ] = None,
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="CSV: identity_a,identity_b,reason of known confusions."
+        ),
+    ] = None,
+    neighbours: Annotated[int, typer.Option(min=1, help="Pictures of others looked at, for each.")] = 32,
+    band: Annotated[float, typer.Option(min=0, max=4, help="Largest |d(A, P) - d(A, N)|.")] = 0.2,
+    per_identity: Annotated[int, typer.Option(min=1, help="Triplets of one person, at most.")] = 20,
+    held_back: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the nearest that is held back for review.")
+    ] = 0.01,
+    aligned: Annotated[
+        bool, typer.Option("--aligned", help="The pictures are aligned 112×112 crops already.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
+    ] = False,
+) -> None:
+    """Find hard negatives and probable label noise in a labelled set."""
+    from training.confusions import read_confusions
+    from training.mining import Mining
+    from training.pictures import open_pictures
+
+    how = Mining(neighbours=neighbours, band=band, per_identity=per_identity, held_back=held_back)
+    confusions = read_confusions(known) if known else []
+    pictures = open_pictures(images)
+    if run is not None and bundle is None:
+        found = _mined_by_run(run, images, how, confusions, shown=not as_json)
+    else:
+        found = _mined_by_bundle(bundle, run, pictures, how, confusions, aligned=aligned, shown=not as_json)
+    found.write(to, pictures)
+    facts: dict[str, Any] = {
+        "pictures": len(found.names),
+        "failures": len(found.failures),
+        "triplets": len(found.mined.triplets),
+        "known": int(found.mined.triplets.known.sum()),
+        "held_back": len(found.mined.suspects),
+        "alone": found.mined.alone,
+        "unused": [[each.a, each.b] for each in found.unused],
+    }
+    typer.echo(json.dumps(facts, indent=2) if as_json else _told(facts, to))
+
+
+def _told(facts: dict[str, Any], to: Path) -> str:
+    lines = [
+        f"{facts['pictures']:,} pictures: {facts['triplets']:,} hard triplets ({facts['known']:,} of known "
+        f"confusions), {facts['alone']:,} people with one picture",
+        f"{facts['held_back']:,} pairs of people held back as probable label noise: see {to / 'review.html'}",
+    ]
+    if facts["unused"]:
+        lines.append(f"{len(facts['unused'])} known confusions are of people who are not here")
+    return "\n".join(lines)
+
+
+def _mined_by_bundle(
+    bundle: Path | None,
+    run: Path | None,
+    pictures: "Pictures",
+    how: "Mining",
+    confusions: "list[Confusion]",
+    *,
+    aligned: bool,
+    shown: bool,
+) -> "MinedSet":
+    from embedding.bundle import SHIPPED
+    from embedding.embedder import Embedder
+    from training.data import SPLIT, Split
+    from training.mined_set import mine_pictures
+    from training.progress import progress_bar
+
+    with (
+        progress_bar("acquire", shown=shown, unit="pictures/s") as acquiring,
+        progress_bar("mine", shown=shown, unit="pictures/s") as searching,
+    ):
+        return mine_pictures(
+            Embedder.open(bundle or SHIPPED),
+            pictures,
+            how,
+            without=Split.read(run / SPLIT).held_out if run else (),
+            confusions=confusions,
+            aligned=aligned,
+            acquiring=acquiring,
+            searching=searching,
+        )
+
+
+def _mined_by_run(
+    run: Path, images: Path, how: "Mining", confusions: "list[Confusion]", *, shown: bool
+) -> "MinedSet":
+    """With the run's own network, which takes aligned crops."""
+    from training.commands import best_of, the_extra
+    from training.data import SPLIT, Split, read_faces
+    from training.progress import progress_bar
+
+    with the_extra("mine"):
+        import torch
+
+        from training.miner import mine_faces
+        from training.run import load_network
+
+    network, faces = load_network(best_of(run)), read_faces(images)
+    rows = Split.read(run / SPLIT).training_rows(faces)
+    with progress_bar("mine", shown=shown, unit="pictures/s") as told:
+        return mine_faces(
+            network, faces, rows, how, confusions=confusions, device=torch.device("cpu"), progress=told
+        )
