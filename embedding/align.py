@@ -24,13 +24,22 @@ def align(image: Pixels, landmarks: NDArray[np.float32]) -> Pixels:
         image: (H, W, 3) uint8.
         landmarks: (5, 2) in pixels of `image`, in the order of `REFERENCE_LANDMARKS`.
     """
-    transform = similarity(landmarks, REFERENCE_LANDMARKS)
+    return warp(image, similarity(landmarks, REFERENCE_LANDMARKS), ALIGNED_SIZE)
+
+
+def warp(image: Pixels, transform: NDArray[np.float64], side: int) -> Pixels:
+    """The part of a picture that a transform brings onto a (side, side, 3) square; black where there is none.
+
+    Args:
+        image: (H, W, 3) uint8.
+        transform: (2, 3) from the picture's pixels to the square's: rotation, uniform scale and shift.
+        side: Of the square, in pixels.
+    """
     scale = float(np.hypot(transform[0, 0], transform[1, 0]))
     # Bilinear sampling looks at four pixels only: a face that shrinks by more than two would alias.
     while scale < 0.5 and min(image.shape[:2]) >= 2:
         image, transform, scale = _halve(image, transform, scale)
-    size = (ALIGNED_SIZE, ALIGNED_SIZE)
-    return np.asarray(cv2.warpAffine(image, transform, size, flags=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.warpAffine(image, transform, (side, side), flags=cv2.INTER_LINEAR), np.uint8)
 
 
 def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -6,12 +6,13 @@ official file can take each other's place.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
+from embedding.align import warp
 from embedding.image import Pixels
 from embedding.networks import DETECTOR_OUTPUTS, STRIDES, Floats, Network
 
@@ -53,9 +54,16 @@ class Pass:
 QUICK = Pass(canvases=((256, 320), (320, 256), (320, 320)))
 THOROUGH = Pass(canvases=((480, 640), (640, 480), (640, 640)))
 
-# The quick look is trusted when it shows a face this wide, in its own pixels: the landmarks are then exact to
-# a pixel or two, and a second person at up to twice the distance would have been seen too.
-TRUSTED_WIDTH = 40
+# The quick look is trusted when it shows a face this wide, in its own pixels: a second person at up to twice
+# the distance would have been seen too.
+TRUSTED_WIDTH = 32
+
+# The close look at one face: the size at which its landmarks are most exact, measured on LFW, and the margin
+# around it that the network needs.
+CLOSE_FACE = 96
+CLOSE_CANVAS = 160
+CLOSE_SCORE = 0.1
+SAME_FACE_OVERLAP = 0.4
 
 
 class Detector:
@@ -83,6 +91,25 @@ class Detector:
         if any(face.width >= TRUSTED_WIDTH * scale for face in faces):
             return faces
         return self.look(image, THOROUGH)
+
+    def look_closely(self, image: Pixels, face: Face) -> Face:
+        """The same face, its landmarks found in a second look at it alone, always at one size.
+
+        Alignment rests on the landmarks: those of the whole picture are exact only while the face happens to
+        be as large as the network likes it. Where the second look does not see the face, it stays as it is.
+        """
+        scale = CLOSE_FACE / max(float(np.sqrt(face.box[2] * face.box[3])), 1.0)
+        shift = CLOSE_CANVAS / 2 - scale * (face.box[:2] + face.box[2:] / 2)
+        onto_canvas = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+        canvas = warp(image, onto_canvas, CLOSE_CANVAS)
+        boxes, landmarks, scores = decode_outputs(self._run(canvas), canvas.shape[:2], CLOSE_SCORE)
+        boxes[:, :2] = (boxes[:, :2] - shift) / scale
+        boxes[:, 2:] /= scale
+        same = overlap(np.vstack([face.box, boxes]))[0, 1:]
+        if not len(same) or same.max() < SAME_FACE_OVERLAP:
+            return face
+        best = int((scores * (same >= SAME_FACE_OVERLAP)).argmax())
+        return replace(face, landmarks=np.asarray((landmarks[best] - shift) / scale, np.float32))
 
     def look(self, image: Pixels, how: Pass) -> list[Face]:
         """All faces that one pass over the picture shows, best score first."""

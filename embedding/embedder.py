@@ -181,7 +181,7 @@ class Embedder:
         image = decode(picture, self._limits)
         decode_ms = _ms_since(start)
         start = time.perf_counter()
-        faces = _faces_that_count(self._detector.detect(image))
+        faces = self._faces(image)
         quality = None
         if len(faces) == 1:
             crop = align(image, faces[0].landmarks)
@@ -200,7 +200,7 @@ class Embedder:
         image = decode(picture, self._limits)
         decode_ms = _ms_since(start)
         start = time.perf_counter()
-        faces = _faces_that_count(self._detector.detect(image))
+        faces = self._faces(image)
         if not faces:
             raise FaceNotFound
         if len(faces) > 1:
@@ -208,6 +208,11 @@ class Embedder:
         crop = align(image, faces[0].landmarks)
         quality = _accepted(measure(faces[0], crop, image.shape[:2]), purpose)
         return _Sighting(faces[0], crop, quality, decode_ms, _ms_since(start))
+
+    def _faces(self, image: Pixels) -> list[Face]:
+        """The faces that count; one that is alone is looked at closely, for it is going to be aligned."""
+        faces = _faces_that_count(self._detector.detect(image))
+        return [self._detector.look_closely(image, faces[0])] if len(faces) == 1 else faces
 
     def _embedding(self, sighting: _Sighting, vector: Vector, embed_ms: float) -> Embedding:
         timings = Timings(sighting.decode_ms, sighting.detect_ms, embed_ms)
