@@ -23,7 +23,7 @@ class Keeper:
         self.material = material
         self.process = process
         self.judge = build_network(training.recipe.network).to(process.device)
-        self.saved_at = self.logged_at = time.monotonic()
+        self.saved_at = self.judged_at = self.logged_at = time.monotonic()
         self.best = _best_so_far(run)
         self.unlogged: list[Tensor] = []
 
@@ -37,8 +37,13 @@ class Keeper:
         self.unlogged.append(terms)
         if self.training.step % machine.log_steps == 0:
             self.log()
-        if time.monotonic() - self.saved_at > 60 * machine.checkpoint_minutes:
-            self.save()
+        now = time.monotonic()
+        if now - self.saved_at > 60 * machine.checkpoint_minutes:
+            if now - self.judged_at > 60 * machine.judge_minutes:
+                self.save()
+            elif self.process.writes:
+                save_checkpoint(self.run.last, self.training.checkpoint())
+                self.saved_at = time.monotonic()
 
     def log(self) -> None:
         """One line: the mean of each loss since the last one, and how fast it goes."""
@@ -72,7 +77,7 @@ class Keeper:
         if not fnmr or judged(fnmr) < self.best:
             self.best = judged(fnmr) if fnmr else self.best
             save_checkpoint(self.run.best, checkpoint)
-        self.saved_at = time.monotonic()
+        self.saved_at = self.judged_at = time.monotonic()
 
     def judged(self) -> dict[float, float]:
         """FNMR of the averaged network by FMR; empty where nobody is held out."""
