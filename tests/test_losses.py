@@ -242,8 +242,7 @@ def test_the_gradient_of_every_loss_is_that_of_its_value(name: str, batch: tuple
     kind = loss_kind(name)
     x, y = batch
     target = y[:6] if kind.against is Against.LABELS else draw(6, DIM)
-    options = {"classes": CLASSES, "dim": DIM} if kind.has_proxies else {}
-    loss = build_loss(name, **options).double()
+    loss = build_loss(name, **kind.sizes(CLASSES, DIM)).double()
 
     assert torch.autograd.gradcheck(lambda embeddings: loss(embeddings, target), (x[:6].requires_grad_(),))
 

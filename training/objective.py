@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from training.errors import RecipeInvalid
-from training.losses.registry import Against, build_loss, loss_kind
+from training.losses.registry import Against, build_loss, build_mined_loss, loss_kind
 from training.networks.embedder import FaceEmbedder
 from training.recipe import LossPart, Recipe, TeacherMode
 
@@ -58,8 +58,17 @@ class Objective(nn.Module):
 
 
 def _build(part: LossPart, classes: int, dim: int) -> nn.Module:
-    sizes = {"classes": classes, "dim": dim} if loss_kind(part.name).has_proxies else {}
-    return build_loss(part.name, **sizes, **part.options)
+    sizes = loss_kind(part.name).sizes(classes, dim)
+    if not part.miner and not part.memory:
+        return build_loss(part.name, **sizes, **part.options)
+    return build_mined_loss(
+        part.name,
+        **{"dim": dim, **sizes},
+        miner=part.miner,
+        miner_options=part.miner_options,
+        memory=part.memory,
+        **part.options,
+    )
 
 
 def refuse_unusable_losses(recipe: Recipe, classes: int, path: Path) -> None:
@@ -75,5 +84,8 @@ def refuse_unusable_losses(recipe: Recipe, classes: int, path: Path) -> None:
         if loss_kind(part.name).against is Against.TEACHER:
             if recipe.teacher.mode is TeacherMode.NONE:
                 raise RecipeInvalid(path, f"{part.name} needs a teacher", "teacher.mode")
+        elif 0 < part.memory < recipe.optimiser.batch:
+            reason = f"a memory of {part.memory} holds no whole batch of {recipe.optimiser.batch}"
+            raise RecipeInvalid(path, reason, "losses")
         elif classes < 2:
             raise RecipeInvalid(path, f"{part.name} needs two identities, there are {classes}", "losses")

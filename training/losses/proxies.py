@@ -1,7 +1,7 @@
 """Losses against a learnt vector (or several) per identity.
 
 All normalise both sides, so only angles count. Those that pytorch-metric-learning has are taken from it, with
-two of its habits put right here: margins are given in radians, and its parameters keep their precision.
+one more of its habits put right here: margins are given in radians.
 """
 
 import math
@@ -11,25 +11,7 @@ from pytorch_metric_learning import losses as library
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-
-class FromLibrary(nn.Module):
-    """A loss of pytorch-metric-learning, computed in the precision of its own parameters.
-
-    The library casts its parameters, in place, to the type of the embeddings; under bf16 autocast the proxies
-    would become bf16 and small updates would be lost.
-    """
-
-    def __init__(self, loss: nn.Module) -> None:
-        super().__init__()
-        self.loss = loss
-
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """(n, dim) and (n,) → scalar."""
-        parameter = next(self.parameters(), embeddings)
-        precise = torch.promote_types(parameter.dtype, torch.float32)
-        with torch.autocast(embeddings.device.type, enabled=False):
-            value: Tensor = self.loss(embeddings.to(precise), labels)
-        return value
+from training.losses.library import FromLibrary
 
 
 class ProxyNCA(nn.Module):
@@ -86,6 +68,33 @@ def arc_face(classes: int, dim: int, scale: float = 64.0, margin: float = 0.5) -
     return FromLibrary(library.ArcFaceLoss(classes, dim, margin=math.degrees(margin), scale=scale))
 
 
-def multi_similarity(alpha: float = 2.0, beta: float = 50.0, base: float = 0.5) -> FromLibrary:
-    """Multi-similarity (Wang et al., CVPR 2019, eq. 11) over the pairs of the batch; no proxies."""
-    return FromLibrary(library.MultiSimilarityLoss(alpha, beta, base))
+def sub_centre_arc_face(
+    classes: int, dim: int, centres: int = 3, scale: float = 64.0, margin: float = 0.5
+) -> FromLibrary:
+    """Sub-centre ArcFace (Deng et al., ECCV 2020, eq. 3-4): the nearest of `centres` counts."""
+    return FromLibrary(
+        library.SubCenterArcFaceLoss(
+            num_classes=classes,
+            embedding_size=dim,
+            sub_centers=centres,
+            margin=math.degrees(margin),
+            scale=scale,
+        )
+    )
+
+
+def normalised_softmax(classes: int, dim: int, temperature: float = 0.05) -> FromLibrary:
+    """Cross-entropy of cosines / temperature (Zhai and Wu, BMVC 2019, eq. 3)."""
+    return FromLibrary(library.NormalizedSoftmaxLoss(classes, dim, temperature))
+
+
+def proxy_anchor(classes: int, dim: int, scale: float = 32.0, margin: float = 0.1) -> FromLibrary:
+    """Proxy-Anchor (Kim et al., CVPR 2020, eq. 4): proxies as anchors, the batch as positives and negatives.
+
+    Args:
+        classes: Identities.
+        dim: Length of an embedding.
+        scale: α in the paper.
+        margin: δ in the paper, in units of cosine.
+    """
+    return FromLibrary(library.ProxyAnchorLoss(classes, dim, margin=margin, alpha=scale))
