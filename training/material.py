@@ -56,7 +56,7 @@ class Material:
 def gather(
     recipe: Recipe, data: Path, run: RunFolder, process: Process, faces: FaceSet | None = None
 ) -> Material:
-    """Reads the faces where they are not given, holds identities out, asks the teacher, and records all of it in the run folder.
+    """Reads the faces where none are given, holds identities out, asks the teacher, and records all of it.
 
     Raises:
         TrainingError: If recipe and data do not go together.
