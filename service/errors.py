@@ -13,7 +13,8 @@
     │   ├── KeyNotFound           key_not_found
     │   ├── SessionNotFound       session_not_found
     │   ├── IdempotencyConflict   idempotency_conflict the key was used for another request
-    │   └── IdempotencyPending    idempotency_pending  the first request is still being worked on
+    │   ├── IdempotencyPending    idempotency_pending  the first request is still being worked on
+    │   └── RateLimited           rate_limited         the key has sent too many requests
     └── Unavailable
         ├── QueueFull             queue_full           as many pictures wait as may
         └── NotReady              not_ready            a part is not up yet, or being shut down
@@ -154,6 +155,16 @@ class IdempotencyPending(RequestRefused):
 
     def __init__(self) -> None:
         super().__init__("The first request with this Idempotency-Key is still being worked on.")
+
+
+class RateLimited(RequestRefused):
+    """The key has sent as many requests as it may for now."""
+
+    code = "rate_limited"
+
+    def __init__(self, per_minute: int, retry_after_seconds: int) -> None:
+        super().__init__(f"A key may send {per_minute} requests a minute.")
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Unavailable(ServiceError):

@@ -50,6 +50,7 @@ STATUSES: dict[type[Exception], int] = {
     service.SessionNotFound: 404,
     service.IdempotencyConflict: 409,
     service.IdempotencyPending: 409,
+    service.RateLimited: 429,
     service.Unavailable: 503,
     exams.ExamNotFound: 404,
     exams.CheckinNotFound: 404,

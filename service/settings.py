@@ -27,6 +27,7 @@ class Settings(BaseSettings):
         crop_retention_days: How long one is kept.
         picture_workers: Pictures worked on at once; by default one for each core.
         picture_queue: Pictures that may wait; one more is answered 503 `queue_full`.
+        requests_per_minute: Of one key in one process; one more is answered 429; None: no limit.
         upload_seconds: Longest time in which a request's body may arrive.
         idempotency_hours: How long an answer can be replayed.
     """
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1)
     picture_workers: int = Field(default_factory=usable_cores, ge=1)
     picture_queue: int = Field(default=32, ge=0)
+    requests_per_minute: int | None = Field(default=None, ge=1)
     upload_seconds: float = Field(default=30.0, gt=0)
     idempotency_hours: float = Field(default=24.0, gt=0)
 

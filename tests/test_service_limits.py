@@ -146,3 +146,21 @@ def test_a_request_id_that_could_do_harm_is_replaced(service: Service, sent: str
 
     assert given != sent
     assert len(given) == 36
+
+
+def test_a_key_that_sends_too_much_is_told_when_to_come_back_and_others_are_served(
+    start_service: Callable[..., Service],
+) -> None:
+    service = start_service(requests_per_minute=3)
+    other = service.call("POST", "/v1/keys", json={"name": "other", "scopes": ["subjects:read"]}).json()[
+        "key"
+    ]
+
+    answers = [service.call("GET", "/v1/subjects") for _ in range(4)]
+    of_other = service.call("GET", "/v1/subjects", key=made["key"])
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+    assert answers[-1].json()["code"] == "rate_limited"
+    assert answers[-1].json()["retryable"] is True
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 20
+    assert of_other.status_code == 200

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
 
 from index import audit
 from index.database import Database
@@ -22,6 +23,7 @@ from index.errors import DatabaseError
 from index.ids import uuid7
 from index.tables import ApiKeyRow
 from service.access.callers import Caller
+from service.access.rates import Rates
 from service.access.scopes import KIOSK_SCOPES, Scope
 from service.errors import InvalidRequest, KeyNotFound, Unauthenticated
 from service.logs import log
@@ -52,8 +54,9 @@ class KeyFacts:
 class Keys:
     """The keys in the database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rates: Rates | None = None) -> None:
         self._database = database
+        self._rates = rates or Rates(per_minute=None)
         self._used: dict[UUID, datetime] = {}
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="keys")
 
@@ -79,31 +82,20 @@ class Keys:
         """
         granted = tuple(sorted(set(scopes)))
         check_grant(granted, session_id, not_before, expires_at)
-        prefix, secret = "inv" + secrets.token_hex(5), secrets.token_urlsafe(32)
-        row = ApiKeyRow(
-            id=key_id or uuid7(),
-            prefix=prefix,
-            secret_hash=hash_of(secret),
-            name=name,
-            scopes=[str(scope) for scope in granted],
-            session_id=session_id,
-            not_before=not_before,
-            expires_at=expires_at,
-            created_at=datetime.now(UTC),
-        )
+        row, text = new_row(name, granted, key_id or uuid7())
+        row.session_id, row.not_before, row.expires_at = session_id, not_before, expires_at
         with self._database.write() as session:
-            session.add(row)
-            details = {"key_id": str(row.id), "name": name, "scopes": [str(scope) for scope in granted]}
-            audit.record(session, action="key.created", actor=actor, request_id=request_id, details=details)
-            facts = facts_of(row)
-        return facts, f"{prefix}.{secret}"
+            add_key(session, row, actor, request_id)
+            return facts_of(row), text
 
     def create_first(self) -> str | None:
-        """An admin key where there has never been a key: its text, or None."""
-        with self._database.read() as session:
+        """An admin key where there has never been a key: its text, or None; of two processes one gets it."""
+        row, text = new_row("first admin", (Scope.ADMIN,), uuid7())
+        with self._database.write() as session:
             if session.scalar(select(ApiKeyRow.id).limit(1)) is not None:
                 return None
-        return self.create("first admin", [Scope.ADMIN], actor="invigil serve")[1]
+            add_key(session, row, "invigil serve", None)
+        return text
 
     def revoke(self, key_id: UUID, *, actor: str, request_id: str | None = None) -> KeyFacts:
         """End a key at once, in every process; a key that is revoked already stays as it is.
@@ -136,6 +128,7 @@ class Keys:
 
         Raises:
             Unauthenticated: If it is unknown, revoked, expired or not valid yet.
+            RateLimited: If it has sent too many requests.
         """
         prefix, _, secret = text.partition(".")
         if not PREFIX.fullmatch(prefix):
@@ -147,6 +140,7 @@ class Keys:
             known = hmac.compare_digest(row.secret_hash if row else "", hash_of(secret))
             if row is None or not known or not is_valid(row, now):
                 raise Unauthenticated
+            self._rates.take(row.id)
             self._note_use(row, now)
             scopes = frozenset(Scope(scope) for scope in row.scopes)
             return Caller(row.id, row.name, scopes, row.session_id, seal_of(secret))
@@ -184,6 +178,27 @@ def check_grant(
         raise InvalidRequest("/body/scopes", "too_wide", "A key bound to a session holds only `checkin`.")
     if start is not None and end is not None and end <= start:
         raise InvalidRequest("/body/expires_at", "empty_window", "The key would expire before it is valid.")
+
+
+def new_row(name: str, scopes: tuple[Scope, ...], key_id: UUID) -> tuple[ApiKeyRow, str]:
+    """A key's row without limits of time or session, and the key's text."""
+    prefix, secret = "inv" + secrets.token_hex(5), secrets.token_urlsafe(32)
+    row = ApiKeyRow(
+        id=key_id,
+        prefix=prefix,
+        secret_hash=hash_of(secret),
+        name=name,
+        scopes=[str(scope) for scope in scopes],
+        created_at=datetime.now(UTC),
+    )
+    return row, f"{prefix}.{secret}"
+
+
+def add_key(session: Session, row: ApiKeyRow, actor: str, request_id: str | None) -> None:
+    """Write a key with its audit event."""
+    session.add(row)
+    details = {"key_id": str(row.id), "name": row.name, "scopes": row.scopes}
+    audit.record(session, action="key.created", actor=actor, request_id=request_id, details=details)
 
 
 def is_valid(row: ApiKeyRow, now: datetime) -> bool:
