@@ -210,9 +210,9 @@ class Embedder:
         return _Sighting(faces[0], crop, quality, decode_ms, _ms_since(start))
 
     def _faces(self, image: Pixels) -> list[Face]:
-        """The faces that count; one that is alone is looked at closely, for it is going to be aligned."""
-        faces = _faces_that_count(self._detector.detect(image))
-        return [self._detector.look_closely(image, faces[0])] if len(faces) == 1 else faces
+        """The faces that count, each looked at closely: it may be aligned."""
+        counted = _faces_that_count(self._detector.detect(image))
+        return [self._detector.look_closely(image, face) for face in counted]
 
     def _embedding(self, sighting: _Sighting, vector: Vector, embed_ms: float) -> Embedding:
         timings = Timings(sighting.decode_ms, sighting.detect_ms, embed_ms)
