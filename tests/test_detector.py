@@ -19,6 +19,7 @@ from embedding.detector import (
     QUICK,
     THOROUGH,
     Detector,
+    Face,
     Pass,
     decode_outputs,
     letterbox,
@@ -147,6 +148,25 @@ def test_a_face_of_any_size_is_found_where_it_is(
     assert len(faces) == 1
     assert np.linalg.norm(faces[0].box[:2] + faces[0].box[2:] / 2 - [320, 240]) < 0.2 * face_px
     assert faces[0].width == pytest.approx(face_px, rel=0.3)
+
+
+@pytest.mark.parametrize("face_px", [45, 70, 120, 200, 330])
+def test_a_close_look_finds_the_landmarks_of_a_face_of_any_size_in_one_place(
+    face_px: int, detector: Detector, astronaut: Picture
+) -> None:
+    picture = close_up(astronaut, face_px)
+    landmarks = detector.look_closely(picture, detector.detect(picture)[0]).landmarks
+    usual = detector.look_closely(astronaut, detector.detect(astronaut)[0]).landmarks
+
+    in_portrait = (landmarks - [320, 240]) / face_px * FACE_WIDTH + FACE_CENTRE
+    eyes = np.linalg.norm(usual[0] - usual[1])
+    assert np.linalg.norm(in_portrait - usual, axis=1).mean() < 0.1 * eyes
+
+
+def test_a_face_that_a_close_look_does_not_show_stays_as_it_was(detector: Detector) -> None:
+    claimed = Face(np.array([10, 10, 40, 40], np.float32), np.full((5, 2), 20, np.float32), 0.9)
+
+    assert detector.look_closely(np.full((200, 200, 3), 128, np.uint8), claimed) is claimed
 
 
 def close_up(picture: Picture, face_px: int) -> Picture:
