@@ -111,7 +111,7 @@ def keep_crop(session: Session, cipher: TemplateCipher, subject_id: UUID, new: N
     return crop_id
 
 
-def without_template_of(model_id: str) -> Select[tuple[CropRow]]:
+def without_template_of(model_id: str) -> Select[CropRow]:
     """A block of the crops of which this model has no template, by id."""
     made = select(TemplateRow.number).where(
         TemplateRow.crop_id == CropRow.id, TemplateRow.model_id == model_id
@@ -153,7 +153,7 @@ def permits_training(basis: Mapping[str, Any] | None, now: datetime) -> bool:
     return expires_at is None or datetime.fromisoformat(expires_at) > now
 
 
-def _kept() -> Select[tuple[CropRow]]:
+def _kept() -> Select[CropRow]:
     """Crops whose time is not over, in the order they were kept."""
     in_time = CropRow.expires_at.is_(None) | (CropRow.expires_at > utc_now())
     return select(CropRow).where(in_time).order_by(CropRow.id)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from embedding.template import Template
 from index import audit
 from index.cipher import TemplateCipher
+from index.coverage import models_of
 from index.crops import NewCrop, keep_crop
 from index.database import Database
 from index.enrolment import (
@@ -42,7 +43,7 @@ from index.ids import uuid7
 from index.neighbours import Nearest, best_of, nearest_people, pairs_among, without_known
 from index.replay import Replay, VectorCodec
 from index.rosters import Rosters
-from index.tables import ModelRow, SubjectRow, TemplateRow
+from index.tables import GalleryChangeRow, ModelRow, SubjectRow, TemplateRow
 from index.vectors import distances
 
 __all__ = ["EnrolledTemplate", "ErasureReceipt", "FormerProbe", "Gallery", "Nearest"]
@@ -213,6 +214,21 @@ class Gallery:
         query = select(TemplateRow).where(TemplateRow.subject_id == subject_id).order_by(TemplateRow.number)
         with self._database.read() as session:
             return [enrolled_template(row) for row in session.scalars(query)]
+
+    def models_of(self, subject_ids: Collection[UUID]) -> dict[UUID, set[str]]:
+        """The models of each subject's templates; who has none is left out."""
+        with self._database.read() as session:
+            return models_of(session, subject_ids)
+
+    def added_elsewhere(self, model_ids: Collection[str], after_seq: int) -> bool:
+        """Whether one of these models was given a template since the change of this number."""
+        added = select(GalleryChangeRow.seq).where(
+            GalleryChangeRow.seq > after_seq,
+            GalleryChangeRow.kind == "added",
+            GalleryChangeRow.model_id.in_(model_ids),
+        )
+        with self._database.read() as session:
+            return session.scalar(added.limit(1)) is not None
 
     def distance_to(self, subject_id: UUID, probe: Template) -> Nearest:
         """The nearest of one subject's templates, read from the rows alone: exact and without any index.

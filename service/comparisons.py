@@ -22,6 +22,7 @@ from service.decision import (
     false_match_rates,
 )
 from service.parts import Parts
+from service.serving import LoadedModel
 
 
 class Match(BaseModel):
@@ -32,10 +33,14 @@ class Match(BaseModel):
     d: float = Field(ge=0, le=4)
     decision: Outcome
     fmr_at_d: float | None
+    model_id: str = Field(description="the model that knows the subject; its d means nothing under another")
 
 
 class SearchResult(BaseModel):
-    """Who is near enough, nearest first; empty where nobody is (open set)."""
+    """Who is near enough, the rarest distance first; empty where nobody is (open set).
+
+    Thresholds and calibration are those of the model in use.
+    """
 
     matches: list[Match]
     k: int
@@ -49,21 +54,24 @@ class SearchResult(BaseModel):
 
 
 def verify(parts: Parts, subject_id: UUID, picture: bytes, request_id: str | None = None) -> Decision:
-    """Is this the subject? Compared with that subject's templates only.
+    """Is this the subject? Compared with that subject's templates only, under the newest model that has some.
 
     Raises:
         EmbeddingError: If no template can be made of the picture.
         NoTemplate: If the subject has nothing to compare with.
     """
-    return verify_probe(parts, subject_id, parts.embedder.embed(picture, Purpose.VERIFY), request_id)
+    model = parts.serving.model_of(subject_id)
+    return verify_probe(parts, model, subject_id, model.embedder.embed(picture, Purpose.VERIFY), request_id)
 
 
-def verify_probe(parts: Parts, subject_id: UUID, probe: Embedding, request_id: str | None = None) -> Decision:
-    """As `verify`, with the picture's template at hand."""
+def verify_probe(
+    parts: Parts, model: LoadedModel, subject_id: UUID, probe: Embedding, request_id: str | None = None
+) -> Decision:
+    """As `verify`, with the template at hand that the subject's model made of the picture."""
     started = time.perf_counter()
-    nearest = parts.gallery.distance_to(subject_id, probe.template)
+    nearest = model.gallery.distance_to(subject_id, probe.template)
     search_ms = _since(started)
-    decision = decision_of(parts.policy, nearest.d, probe, search_ms, request_id)
+    decision = decision_of(model.policy, nearest.d, probe, search_ms, request_id)
     decision.subject_id, decision.template_id = nearest.subject_id, nearest.template_id
     _count(parts, "verify", decision.decision, probe)
     return decision
@@ -100,7 +108,7 @@ def search(
     request_id: str | None = None,
     within: Collection[UUID] | None = None,
 ) -> SearchResult:
-    """Who is this? Everybody whose distance is at most the refer threshold, nearest first.
+    """Who is this? Everybody whose distance is at most the refer threshold, the rarest distance first.
 
     Args:
         parts: The open parts.
@@ -125,15 +133,16 @@ def search_probe(
     """As `search`, with the picture's template at hand."""
     policy = parts.policy
     started = time.perf_counter()
-    found = parts.gallery.nearest(probe.template, k, max_d=policy.refer, within=within)
+    found = parts.serving.nearest(probe, k, lambda model: model.policy.refer, within)
     search_ms = _since(started)
     matches = [
         Match(
-            subject_id=one.subject_id,
-            template_id=one.template_id,
-            d=one.d,
-            decision=decide(one.d, policy),
-            fmr_at_d=policy.calibration.fmr_at(one.d),
+            subject_id=one.nearest.subject_id,
+            template_id=one.nearest.template_id,
+            d=one.nearest.d,
+            decision=decide(one.nearest.d, one.model.policy),
+            fmr_at_d=one.model.calibration.fmr_at(one.nearest.d),
+            model_id=one.model.id,
         )
         for one in found
     ]

@@ -39,6 +39,10 @@ class Metrics:
             "invigil_problems", "Requests refused or failed, by code.", ["code"], registry=self.registry
         )
 
+        self._model = Gauge(
+            "invigil_model", "The model in use.", ["model_id", "calibration_id"], registry=self.registry
+        )
+
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
         self._requests.labels(method, route, str(status)).inc()
@@ -64,7 +68,5 @@ class Metrics:
 
     def describe_model(self, model_id: str, calibration_id: str) -> None:
         """Name the model in use, as a gauge that is always 1."""
-        gauge = Gauge(
-            "invigil_model", "The model in use.", ["model_id", "calibration_id"], registry=self.registry
-        )
-        gauge.labels(model_id, calibration_id).set(1)
+        self._model.clear()
+        self._model.labels(model_id, calibration_id).set(1)

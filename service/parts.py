@@ -1,25 +1,28 @@
 """Everything the service is made of, opened once; the web application and the command line share it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
 
 from embedding.embedder import Embedder
-from embedding.errors import FmrNotSupported
 from index.cipher import TemplateCipher
 from index.database import Database
+from index.errors import BundleChanged
 from index.gallery import Gallery
 from index.models import Models
+from index.promotion import open_registered
 from index.subjects import Subjects
 from service.access.idempotency import Idempotency
 from service.access.keys import Keys
+from service.access.rates import Rates
 from service.decision import Policy
 from service.errors import StartRefused
 from service.exams.desk import Desk
 from service.exams.live import Live
-from service.logs import log
+from service.following import Following
 from service.metrics import Metrics
 from service.pictures import PictureWork
+from service.serving import LoadedModel, Serving, policy_of
 from service.settings import Settings
 
 
@@ -28,26 +31,21 @@ class Parts:
     """The open parts of one process.
 
     Attributes:
-        policy: The thresholds of verify, compare and search.
-        duplicate_fmr: The rate in force for duplicates at enrolment; the calibration may be too small for
-            the one in the settings, and then this is the smallest it supports.
-        duplicate_d: The distance at that rate.
+        following: Keeps what is decided with in step with the active model.
+        serving: What is decided with; it stays as it is, so that a request ends with the model it began with.
     """
 
     settings: Settings
     database: Database
-    embedder: Embedder
-    gallery: Gallery
+    cipher: TemplateCipher | None
+    following: Following
+    serving: Serving
     subjects: Subjects
     models: Models
     keys: Keys
     idempotency: Idempotency
     metrics: Metrics
     pictures: PictureWork
-    policy: Policy
-    duplicate_fmr: float
-    duplicate_d: float
-    desk: Desk
     live: Live
 
     @classmethod
@@ -55,7 +53,7 @@ class Parts:
         """Open everything; the database must be at the program's revision.
 
         Raises:
-            StartRefused: If the calibration cannot serve the settings, or another model is active.
+            StartRefused: If the calibration cannot serve the settings, or the active model cannot be opened.
             BundleError: If the bundle is missing or damaged.
             DatabaseError: If the database is unavailable or at another revision.
         """
@@ -65,47 +63,83 @@ class Parts:
     @classmethod
     def around(cls, settings: Settings, embedder: Embedder) -> Self:
         """Open everything else for an embedder that is open already; raises as `open`."""
-        policy = policy_of(embedder, settings)
-        duplicate_fmr = max(settings.duplicate_fmr, policy.calibration.smallest_fmr)
+        # Before anything is written: a calibration that is too small must not leave an active model behind.
+        policy_of(embedder, settings)
         database = Database(settings.database)
         database.require_current()
         subjects, models = Subjects(database), Models(database)
-        require_active(embedder, models, subjects)
+        active = active_embedder(embedder, settings, models, subjects)
         cipher = cipher_of(settings)
-        gallery = Gallery(database, model_id=embedder.model_id, dim=embedder.dim, cipher=cipher)
-        gallery.catch_up()
-        desk = Desk(database, embedder, gallery, policy, cipher)
+        following = Following(settings, database, cipher, active)
         return cls(
             settings=settings,
             database=database,
-            embedder=embedder,
-            gallery=gallery,
+            cipher=cipher,
+            following=following,
+            serving=following.serving,
             subjects=subjects,
             models=models,
-            keys=Keys(database),
+            keys=Keys(database, Rates(settings.requests_per_minute)),
             idempotency=Idempotency(database, timedelta(hours=settings.idempotency_hours)),
             metrics=Metrics(),
             pictures=PictureWork(settings.picture_workers, settings.picture_queue),
-            policy=policy,
-            duplicate_fmr=duplicate_fmr,
-            duplicate_d=policy.calibration.threshold(duplicate_fmr),
-            desk=desk,
-            live=Live(desk),
+            live=Live(Desk(database, following.serving, cipher)),
         )
 
+    def now(self) -> Self:
+        """These parts with what is decided with at this moment; a request takes them once, at its start."""
+        serving = self.following.serving
+        return self if serving is self.serving else replace(self, serving=serving)
+
+    @property
+    def model(self) -> LoadedModel:
+        """The model in use."""
+        return self.serving.active
+
+    @property
+    def embedder(self) -> Embedder:
+        """Of the model in use."""
+        return self.model.embedder
+
+    @property
+    def gallery(self) -> Gallery:
+        """Of the model in use."""
+        return self.model.gallery
+
+    @property
+    def policy(self) -> Policy:
+        """The thresholds of the model in use."""
+        return self.model.policy
+
+    @property
+    def desk(self) -> Desk:
+        """What the exam domain works with."""
+        return Desk(self.database, self.serving, self.cipher)
+
     def watch(self) -> None:
-        """Let the metrics read the gauges of these parts."""
-        self.metrics.describe_model(self.embedder.model_id, self.policy.calibration.id)
+        """Follow the active model, and let the metrics read the gauges of these parts."""
+        self.following.when_switched = self._describe
+        self._describe(self.following.serving)
         self.metrics.watch(
             "invigil_pictures_admitted", "Pictures being received, waiting or worked on.", self.pictures.count
         )
         self.metrics.watch(
             "invigil_pictures_waiting", "Pictures waiting for a worker.", self.pictures.waiting
         )
-        self.metrics.watch("invigil_templates", "Templates in this process's index.", self.gallery.__len__)
+        self.metrics.watch(
+            "invigil_templates", "Templates of the model in use in this process's index.", self._templates
+        )
+        self.following.start()
+
+    def _describe(self, serving: Serving) -> None:
+        self.metrics.describe_model(serving.active.id, serving.active.calibration.id)
+
+    def _templates(self) -> int:
+        return len(self.following.serving.active.gallery)
 
     def close(self) -> None:
         """Finish what is running, then let go of everything."""
+        self.following.close()
         self.live.close()
         self.pictures.close()
         self.keys.close()
@@ -119,40 +153,25 @@ def cipher_of(settings: Settings) -> TemplateCipher | None:
     )
 
 
-def policy_of(embedder: Embedder, settings: Settings) -> Policy:
-    """The thresholds at the configured rates.
+def active_embedder(embedder: Embedder, settings: Settings, models: Models, subjects: Subjects) -> Embedder:
+    """The embedder of the active model: the given one, or the one that was promoted.
+
+    The given bundle's model becomes the active one where nobody is enrolled yet.
 
     Raises:
-        StartRefused: If the calibration is too small for them; nothing is guessed.
-        BundleInvalid: If the bundle has no calibration.
+        StartRefused: If the active model is another one and cannot be opened.
     """
-    calibration = embedder.bundle.calibration
+    given = models.begin_with(embedder.bundle)
+    if given.state == "active":
+        return embedder
+    active = models.active()
+    if active is None or not subjects.page(limit=1, has_template=True).items:
+        models.activate(embedder.model_id, actor="system")
+        return embedder
     try:
-        policy = Policy.of(calibration, settings.match_fmr, settings.refer_fmr)
-    except FmrNotSupported as error:
+        return open_registered(active, settings.image_limits, settings.picture_workers)
+    except BundleChanged as error:
         raise StartRefused(
-            f"The calibration of the model bundle supports false match rates from {error.smallest:.3g}; "
-            f"INVIGIL_MATCH_FMR is {settings.match_fmr:g}, INVIGIL_REFER_FMR is {settings.refer_fmr:g}."
+            f"The bundle's model {embedder.model_id} is not the active one, and the active one cannot be "
+            f"opened: {error} Put it back, or set INVIGIL_BUNDLE to where it is now."
         ) from error
-    if settings.duplicate_fmr < calibration.smallest_fmr:
-        log.warning(
-            "duplicate_fmr_not_supported", asked=settings.duplicate_fmr, in_force=calibration.smallest_fmr
-        )
-    return policy
-
-
-def require_active(embedder: Embedder, models: Models, subjects: Subjects) -> None:
-    """Make the bundle's model the active one where nobody is enrolled under another.
-
-    Raises:
-        StartRefused: If templates of another model are in use.
-    """
-    active = models.begin_with(embedder.bundle)
-    if active.state == "active":
-        return
-    if subjects.page(limit=1, has_template=True).items:
-        raise StartRefused(
-            f"The bundle's model {embedder.model_id} is not the active one; "
-            "promote it with `invigil models promote`, or set INVIGIL_BUNDLE to the active model's bundle."
-        )
-    models.activate(embedder.model_id, actor="system")

@@ -38,6 +38,7 @@ from service.exams.roster_file import rows_of_csv
 from service.exams.roster_report import RosterReport
 from service.exams.sessions import create_session
 from service.exams.terms import ExamTerms, SessionTerms
+from service.serving import LoadedModel, Serving
 
 ORIGIN = Origin("test", "request-1")
 
@@ -153,7 +154,9 @@ def open_exam_day() -> Callable[..., ExamDay]:
         session_names = {"room", "opens_at", "closes_at"}
         embedder = MadeEmbedder()
         policy = Policy.of(CALIBRATION, 1e-4, 1e-3)
-        desk = Desk(database, cast(Embedder, embedder), open_gallery(database, cipher=cipher), policy, cipher)
+        gallery = open_gallery(database, cipher=cipher)
+        model = LoadedModel(cast(Embedder, embedder), gallery, policy, duplicate_fmr=1e-5, duplicate_d=0.4)
+        desk = Desk(database, Serving(model), cipher)
         exam_terms = {name: value for name, value in terms.items() if name not in session_names}
         session_terms = {name: value for name, value in terms.items() if name in session_names}
         times = {"starts_at": hours_from_now(-1), "ends_at": hours_from_now(2)}

@@ -84,7 +84,6 @@ def create_crop() -> None:
 def create_template() -> None:
     op.create_table(
         "template",
-        "crop",
         sa.Column("number", ROW_NUMBER, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("subject_id", sa.Uuid(), nullable=False),

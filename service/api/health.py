@@ -47,8 +47,7 @@ def states_of(parts: Parts) -> dict[str, State]:
     states: dict[str, State] = {"database": "down", "models": "down", "index": "down"}
     try:
         states["database"] = "up" if parts.database.is_current() else "down"
-        active = parts.models.active()
-        states["models"] = "up" if active is not None and active.id == parts.embedder.model_id else "down"
+        states["models"] = "up" if parts.models.active() and parts.following.is_in_step() else "down"
         parts.gallery.catch_up()
         states["index"] = "up"
     except DatabaseError:

@@ -34,8 +34,8 @@ bearer = HTTPBearer(
 
 
 def parts_of(request: Request) -> Parts:
-    """The application's parts."""
-    return cast(Parts, request.app.state.parts)
+    """The application's parts, with the models of this moment: whoever asks in a request gets the same."""
+    return cast(Parts, request.app.state.parts).now()
 
 
 PartsHere = Annotated[Parts, Depends(parts_of)]

@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from embedding.calibration import Calibration, Target
+from embedding.calibration import Target
 from index.models import Model
 from service.access.callers import Caller
 from service.api.inputs import PartsHere, needs
 from service.decision import CalibrationFacts, ConfiguredRates, Thresholds
 from service.parts import Parts
+from service.serving import LoadedModel
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 AnyKey = Annotated[Caller, needs()]
@@ -23,7 +24,7 @@ class ModelDocument(BaseModel):
     id: str
     name: str
     dim: int
-    state: Literal["candidate", "active", "retired"]
+    state: Literal["candidate", "incoming", "active", "retired"]
     calibration_id: str | None
     registered_at: datetime
     activated_at: datetime | None
@@ -70,21 +71,22 @@ def show_model(parts: PartsHere, caller: AnyKey, model_id: str) -> ShownModel:
 
 def shown(parts: Parts, model: Model) -> ShownModel:
     """A model as it is shown."""
-    in_use = in_use_of(parts, parts.policy.calibration) if model.id == parts.embedder.model_id else None
+    loaded = next((one for one in parts.serving.models if one.id == model.id), None)
+    in_use = in_use_of(parts, loaded) if loaded else None
     # The self-test's vector is a face's template, if a public one; no template leaves the service.
     manifest = {name: value for name, value in model.facts.items() if name != "self_test"}
     return ShownModel(**vars(model), manifest=manifest, in_use=in_use)
 
 
-def in_use_of(parts: Parts, calibration: Calibration) -> InUse:
+def in_use_of(parts: Parts, model: LoadedModel) -> InUse:
     """The thresholds that this process decides with."""
-    policy = parts.policy
+    policy, calibration = model.policy, model.calibration
     return InUse(
         threshold=Thresholds(match=policy.match, refer=policy.refer),
         fmr=ConfiguredRates(match=policy.match_fmr, refer=policy.refer_fmr),
-        duplicate_fmr=parts.duplicate_fmr,
+        duplicate_fmr=model.duplicate_fmr,
         duplicate_fmr_asked=parts.settings.duplicate_fmr,
-        duplicate_threshold=parts.duplicate_d,
+        duplicate_threshold=model.duplicate_d,
         smallest_fmr=calibration.smallest_fmr,
         calibration=CalibrationFacts.of(calibration),
         targets=list(calibration.targets),

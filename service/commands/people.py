@@ -28,8 +28,9 @@ def verify(
 
     with open_parts() as parts:
         subject = parts.subjects.find(ExternalId(external_id))
-        decision = verify_probe(parts, subject.id, embed_file(parts.embedder, photo))
-        show(decision, parts.policy.calibration, f"{photo} against {external_id}", as_json)
+        model = parts.serving.model_of(subject.id)
+        decision = verify_probe(parts, model, subject.id, embed_file(model.embedder, photo))
+        show(decision, model.calibration, f"{photo} against {external_id}", as_json)
 
 
 def compare(photo_a: Photo, photo_b: Photo, as_json: AsJson = False) -> None:
@@ -42,7 +43,7 @@ def compare(photo_a: Photo, photo_b: Photo, as_json: AsJson = False) -> None:
     from service.commands.parts import embed_file
     from service.comparisons import decide_between
     from service.logs import configure_logs
-    from service.parts import policy_of
+    from service.serving import policy_of
 
     configure_logs()
     settings = read_settings()

@@ -11,7 +11,7 @@ from embedding.embedder import Embedding
 from embedding.quality import Purpose
 from index.tables import utc_now
 from service.decision import CalibrationFacts, Outcome, Quality, StageTimes
-from service.exams.comparing import Comparison, compare
+from service.exams.comparing import Comparison, compare, model_for
 from service.exams.desk import Desk, Origin
 from service.exams.documents import Checkin, Verdict
 from service.exams.door import (
@@ -86,8 +86,8 @@ def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checki
         # Before the photograph is looked at: nobody is measured whose case is settled.
         if expected.entry is not None:
             require_another_photograph(session, expected, expected.entry)
-    probe = desk.embedder.embed(picture, Purpose.VERIFY)
-    look = Look(arrival, probe, compare(desk, expected, probe.template), picture)
+    probe = model_for(desk, expected.entry).embedder.embed(picture, Purpose.VERIFY)
+    look = Look(arrival, probe, compare(desk, expected, probe), picture)
     thumbnail = thumbnail_row(desk, expected.exam, checkin_id, picture)
     with desk.database.write() as session:
         expected = expect(session, arrival)
@@ -162,7 +162,7 @@ def measured(look: Look) -> dict[str, Any]:
         "match_fmr": policy.match_fmr,
         "refer_fmr": policy.refer_fmr,
         "fmr_at_d": policy.calibration.fmr_at(d),
-        "model_id": probe.template.model_id,
+        "model_id": look.comparison.model.id,
         "calibration": CalibrationFacts.of(policy.calibration).model_dump(mode="json"),
         "probe_quality": Quality.of(probe.quality).model_dump(mode="json"),
         "timings_ms": StageTimes.of(probe.timings, look.comparison.search_ms).model_dump(mode="json"),
@@ -173,7 +173,7 @@ def conflicts_of(
     session: OrmSession, expected: Expected, comparison: Comparison
 ) -> tuple[list[dict[str, Any]], list[Rival]]:
     """The exam's other candidates with this face, as evidence and as rivals, nearest first."""
-    near = {one.subject_id: one.d for one in comparison.rivals}
+    near = {one.subject_id: one for one in comparison.rivals}
     query = (
         select(RosterEntryRow, AdmissionRow.at)
         .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
@@ -181,25 +181,25 @@ def conflicts_of(
         .where(SessionRow.exam_id == expected.exam.id, RosterEntryRow.subject_id.in_(near))
     )
     found = [(near[entry.subject_id], entry, at) for entry, at in session.execute(query) if entry.subject_id]
-    found.sort(key=lambda one: (one[0], one[1].id))
+    found.sort(key=lambda one: (one[0].comparable_d, one[1].id))
     conflicts = [
         {
             "entry_id": str(entry.id),
             "external_id": entry.external_id,
             "session_id": str(entry.session_id),
-            "d": d,
+            "d": one.d,
             "checked_in_at": at.isoformat() if at else None,
         }
-        for d, entry, at in found
+        for one, entry, at in found
     ]
-    return conflicts, [Rival(entry.id, d, admitted=at is not None) for d, entry, at in found]
+    return conflicts, [Rival(entry.id, one.comparable_d, at is not None) for one, entry, at in found]
 
 
 def judge_search(comparison: Comparison, verdict: Verdict, reasons: list[str]) -> tuple[Verdict, list[str]]:
     """A search admits only if nobody else of the exam would have matched as well."""
     if comparison.decision is Outcome.NO_MATCH:
         return Verdict.REFERRED, [*reasons, NO_CANDIDATE_FOUND]
-    if any(rival.d <= comparison.policy.match for rival in comparison.rivals):
+    if any(rival.comparable_d <= comparison.policy.match for rival in comparison.rivals):
         return Verdict.REFERRED, [*reasons, AMBIGUOUS_SEARCH]
     return verdict, reasons
 

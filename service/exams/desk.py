@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from embedding.calibration import Calibration
-from embedding.embedder import Embedder
 from embedding.errors import FmrNotSupported
 from index.cipher import TemplateCipher
 from index.database import Database
 from index.gallery import Gallery
 from service.decision import Policy
 from service.exams.errors import ExamInvalid
+from service.serving import Serving
 
 
 @dataclass(frozen=True)
@@ -17,20 +16,23 @@ class Desk:
     """The parts that check-ins need.
 
     Attributes:
-        policy: The installation's rates, for exams that set none of their own.
+        serving: The models to decide with.
         cipher: Encrypts kept pictures; without it none is kept.
     """
 
     database: Database
-    embedder: Embedder
-    gallery: Gallery
-    policy: Policy
+    serving: Serving
     cipher: TemplateCipher | None
 
     @property
-    def calibration(self) -> Calibration:
-        """The calibration that turns rates into distances."""
-        return self.policy.calibration
+    def gallery(self) -> Gallery:
+        """Of the model in use."""
+        return self.serving.active.gallery
+
+    @property
+    def policy(self) -> Policy:
+        """The installation's rates, for exams that set none of their own."""
+        return self.serving.active.policy
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def policy_at(desk: Desk, match_fmr: float | None, refer_fmr: float | None) -> P
     if match > refer:
         raise ExamInvalid("match_fmr", f"{match:g} must not exceed the refer_fmr of {refer:g}")
     try:
-        return Policy.of(desk.calibration, match, refer)
+        return Policy.of(desk.policy.calibration, match, refer)
     except FmrNotSupported as error:
         raise ExamInvalid("match_fmr" if match < error.smallest else "refer_fmr", str(error)) from error
 

@@ -69,7 +69,7 @@ def readiness(desk: Desk, session_id: UUID) -> Readiness:
         entries = session.scalars(
             select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id)
         ).all()
-        obstacles = list(obstacles_of(session, entries, desk.gallery.model_id))
+        obstacles = list(obstacles_of(session, entries, desk.serving.ids))
     return Readiness(
         session_id=session_id,
         candidates=len(entries),
@@ -83,12 +83,12 @@ def readiness(desk: Desk, session_id: UUID) -> Readiness:
 
 
 def obstacles_of(
-    session: OrmSession, entries: Sequence[RosterEntryRow], model_id: str
+    session: OrmSession, entries: Sequence[RosterEntryRow], model_ids: Sequence[str]
 ) -> Iterator[CannotVerify]:
     """Who cannot be verified by a photograph; each for the first reason that applies."""
     templates = templates_of(session, [entry.subject_id for entry in entries if entry.subject_id])
     for entry in entries:
-        reason, detail = obstacle(entry, templates.get(entry.subject_id or entry.id, []), model_id)
+        reason, detail = obstacle(entry, templates.get(entry.subject_id or entry.id, []), model_ids)
         if reason is not None:
             yield CannotVerify(**vars(person(entry)), reason=reason, detail=detail)
 
@@ -104,7 +104,7 @@ def templates_of(session: OrmSession, subject_ids: Sequence[UUID]) -> dict[UUID,
 
 
 def obstacle(
-    entry: RosterEntryRow, templates: Sequence[TemplateRow], model_id: str
+    entry: RosterEntryRow, templates: Sequence[TemplateRow], model_ids: Sequence[str]
 ) -> tuple[Obstacle | None, str | None]:
     """Why this candidate cannot be verified, if so."""
     if entry.manual_identification:
@@ -113,7 +113,8 @@ def obstacle(
         return "subject_erased", None
     if not templates:
         return "no_template", None
-    own = [one for one in templates if one.model_id == model_id]
+    newest = next((one for one in model_ids if any(one == each.model_id for each in templates)), None)
+    own = [one for one in templates if one.model_id == newest]
     if not own:
         return "old_model", f"enrolled with {len(templates)} templates of another model"
     poor = [", ".join(poor_reasons(one)) for one in own]
@@ -128,17 +129,22 @@ def poor_reasons(template: TemplateRow) -> tuple[str, ...]:
 
 
 def look_alikes(desk: Desk, entries: Iterable[RosterEntryRow], policy: Policy) -> list[LookAlikes]:
-    """Pairs of candidates within the refer threshold, nearest first."""
+    """Pairs of candidates within the refer threshold, nearest first; only one model's can be compared."""
     by_subject = {entry.subject_id: entry for entry in entries if entry.subject_id}
+    known = desk.serving.models_of(list(by_subject))
     return [
         LookAlikes(
             a=person(by_subject[a]),
             b=person(by_subject[b]),
             d=d,
-            fmr_at_d=policy.calibration.fmr_at(d),
+            fmr_at_d=model.calibration.fmr_at(d),
             flagged_twins=by_subject[a].twin and by_subject[b].twin,
         )
-        for a, b, d in desk.gallery.close_pairs(list(by_subject), policy.refer)
+        for model in desk.serving.models
+        for a, b, d in model.gallery.close_pairs(
+            [one for one in by_subject if known.get(one) is model],
+            model.policy_at(policy.match_fmr, policy.refer_fmr).refer,
+        )
     ]
 
 

@@ -114,7 +114,7 @@ def plan_import(
         report.unknown = Findings.of(
             {"row": one.row, "external_id": one.external_id} for one in plan.new_subjects
         )
-    report.without_template = without_template(session, desk.gallery.model_id, wanted, known)
+    report.without_template = without_template(session, desk.serving.ids, wanted, known)
     report.in_other_sessions = overlapping(session, row, wanted)
     kinds = (
         report.unknown,

@@ -109,12 +109,14 @@ def from_elsewhere(rows: Sequence[Row], session: SessionRow, exam: ExamRow) -> I
             yield {"row": row.row, "external_id": row.external_id, "other": row.room}
 
 
-def without_template(session: OrmSession, model_id: str, wanted: dict[str, Row], known: Known) -> Findings:
+def without_template(
+    session: OrmSession, model_ids: Sequence[str], wanted: dict[str, Row], known: Known
+) -> Findings:
     """Candidates who cannot be verified yet. They never stop an import: there is time to enrol them."""
     subject_ids = [known.subjects[one] for one in wanted if one in known.subjects]
     enrolled: set[UUID] = set()
     for batch in batches(subject_ids):
-        mine = TemplateRow.subject_id.in_(batch) & (TemplateRow.model_id == model_id)
+        mine = TemplateRow.subject_id.in_(batch) & TemplateRow.model_id.in_(model_ids)
         enrolled.update(session.scalars(select(TemplateRow.subject_id).where(mine).distinct()))
     return Findings.of(
         {"row": row.row, "external_id": row.external_id, "display_name": row.display_name}

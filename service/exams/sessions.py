@@ -17,6 +17,7 @@ from service.exams.exams import check_window, exam_row
 from service.exams.journal import note
 from service.exams.tables import ExamRow, RosterEntryRow, SessionRow
 from service.exams.terms import SessionChanges, SessionTerms, columns_of, merged
+from service.serving import LoadedModel
 
 
 def create_session(
@@ -98,14 +99,31 @@ def session_row(session: OrmSession, session_id: UUID) -> SessionRow:
     return row
 
 
-def policy_of(desk: Desk, row: SessionRow | SessionTerms, exam: ExamRow) -> Policy:
+def policy_of(
+    desk: Desk, row: SessionRow | SessionTerms, exam: ExamRow, model: LoadedModel | None = None
+) -> Policy:
     """The thresholds in force: at the session's own rates, the exam's or the installation's.
 
-    Raises:
-        ExamInvalid: If the calibration cannot support them.
+    The session may be older than the model: where its calibration cannot support a rate, the smallest that it
+    supports is used, and every decision shows it.
+
+    Args:
+        desk: With the models.
+        row: The session.
+        exam: Its exam.
+        model: Whose thresholds are asked for; by default the one in use.
     """
+    match, refer = rates_of(row, exam)
+    policy = desk.policy
+    return (model or desk.serving.active).policy_at(
+        policy.match_fmr if match is None else match, policy.refer_fmr if refer is None else refer
+    )
+
+
+def rates_of(row: SessionRow | SessionTerms, exam: ExamRow) -> tuple[float | None, float | None]:
+    """The false match rates that the session, or else its exam, sets; None means the installation's."""
     match = exam.match_fmr if row.match_fmr is None else row.match_fmr
-    return policy_at(desk, match, exam.refer_fmr if row.refer_fmr is None else row.refer_fmr)
+    return match, exam.refer_fmr if row.refer_fmr is None else row.refer_fmr
 
 
 def attempts_of(row: SessionRow, exam: ExamRow) -> int:
@@ -127,7 +145,7 @@ def check_session(desk: Desk, exam: ExamRow, terms: SessionTerms) -> None:
         ExamInvalid: Naming the field.
     """
     check_window("closes_at", terms.opens_at, terms.closes_at)
-    policy_of(desk, terms, exam)
+    policy_at(desk, *rates_of(terms, exam))
 
 
 def session_document(desk: Desk, session: OrmSession, row: SessionRow, exam: ExamRow) -> Session:

@@ -2,7 +2,6 @@
 
 from importlib import resources
 from pathlib import Path
-from typing import cast
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -10,7 +9,7 @@ from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
-from service.parts import Parts
+from service.api.inputs import PartsHere
 from service.web import desk
 from service.web.places import STATIC, TEMPLATES
 
@@ -21,14 +20,13 @@ templates = Jinja2Templates(TEMPLATES)
 
 
 @router.get("/", response_class=HTMLResponse)
-def first_page(request: Request) -> HTMLResponse:
+def first_page(request: Request, parts: PartsHere) -> HTMLResponse:
     """What this is, how to enrol and verify, and what the model can do."""
-    parts = cast(Parts, request.app.state.parts)
     context = {
         "base": str(request.base_url).rstrip("/"),
         "policy": parts.policy,
         "calibration": parts.policy.calibration,
-        "duplicate_fmr": parts.duplicate_fmr,
+        "duplicate_fmr": parts.model.duplicate_fmr,
         "manifest": parts.embedder.bundle.manifest,
         "model_id": parts.embedder.model_id,
     }
