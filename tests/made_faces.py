@@ -18,26 +18,29 @@ CELLS = 8
 DIM = CELLS * CELLS * 3
 
 
-def coarse_bundle(folder: Path, detector: Path) -> Bundle:
-    """A bundle whose network averages 14×14 pixels: a crop → 192 numbers around 128, made unit length."""
-    side = 112 // CELLS
+def coarse_bundle(folder: Path, detector: Path, cells: int = CELLS, mean: float = 128.0) -> Bundle:
+    """A bundle whose network averages 14×14 pixels: a crop → 192 numbers around 128, made unit length.
+
+    With fewer cells it sees less; with a lower mean all faces look alike.
+    """
+    side, dim = 112 // cells, cells * cells * 3
     pool = helper.make_node(
         "AveragePool", ["face"], ["cells"], kernel_shape=[side, side], strides=[side, side]
     )
     flat = helper.make_node("Flatten", ["cells"], ["vector"])
     face = helper.make_tensor_value_info("face", TensorProto.FLOAT, [1, 3, 112, 112])
-    vector = helper.make_tensor_value_info("vector", TensorProto.FLOAT, [1, DIM])
+    vector = helper.make_tensor_value_info("vector", TensorProto.FLOAT, [1, dim])
     graph = helper.make_graph([pool, flat], "coarse", [face], [vector])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     network = folder.with_suffix(".onnx")
     onnx.save(model, network)
-    takes = PixelInput(layout="NCHW", mean=(128.0, 128.0, 128.0))
+    takes = PixelInput(layout="NCHW", mean=(mean, mean, mean))
     return write_bundle(
         folder,
         name="coarse",
         detector=detector,
         embedder=network,
-        dim=DIM,
+        dim=dim,
         embedder_input=takes,
         normalised=False,
     )

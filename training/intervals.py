@@ -6,7 +6,7 @@ Pankanti, "Error analysis of pattern recognition systems", CVIU 2004). Intervals
 one are several times too narrow.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,36 +39,58 @@ class Replicates:
         """95 % interval of the equal error rate; None where the kept comparisons do not reach it."""
         if (self.fmr[:, -1] < self.fnmr[:, -1]).any():
             return None
-        return _percentiles([equal_error_rate(*row) for row in zip(self.fmr, self.fnmr, strict=True)])
+        return percentiles([equal_error_rate(*row) for row in zip(self.fmr, self.fnmr, strict=True)])
 
     def fnmr_at(self, fmr: float) -> Interval | None:
         """95 % interval of FNMR at a false match rate; None where the kept comparisons do not reach it."""
-        return self._at(fmr, lambda row, k: float(self.fnmr[row, k]))
+        values = self.fnmr_values(fmr)
+        return None if values is None else percentiles(values)
+
+    def fnmr_values(self, fmr: float) -> Vector | None:
+        """(replicates,) FNMR of each at a false match rate; None as above."""
+        at = self.places(fmr)
+        return None if at is None else self.fnmr[np.arange(len(at)), at]
 
     def threshold_at(self, fmr: float) -> Interval | None:
         """95 % interval of the threshold at a false match rate; None as above."""
-        return self._at(fmr, lambda _, k: float(self.thresholds[k]))
+        at = self.places(fmr)
+        return None if at is None else percentiles(self.thresholds[at])
 
     def fmr_at(self, threshold: float) -> Interval | None:
         """95 % interval of FMR at a threshold; None as above."""
         k = last_at_most(self.thresholds, threshold)
-        return _percentiles(list(self.fmr[:, k])) if threshold <= self.thresholds[-1] else None
+        return percentiles(self.fmr[:, k]) if threshold <= self.thresholds[-1] else None
 
-    def _at(self, fmr: float, value: Callable[[int, int], float]) -> Interval | None:
+    def places(self, fmr: float) -> Indices | None:
+        """(replicates,) where in `thresholds` each reaches a false match rate; None as above."""
         if (self.fmr[:, -1] < min(1.0, fmr)).any():
             return None
-        return _percentiles([value(row, last_at_most(rates, fmr)) for row, rates in enumerate(self.fmr)])
+        return np.array([last_at_most(rates, fmr) for rates in self.fmr], np.int64)
 
 
-def _percentiles(values: list[float]) -> Interval:
+def percentiles(values: Sequence[float] | Vector) -> Interval:
+    """The 95 % interval of (replicates,) values."""
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 
 
-def bootstrap(comparisons: Comparisons, replicates: int = 200, seed: int = 0) -> Replicates:
+def bootstrap(
+    comparisons: Comparisons,
+    replicates: int = 200,
+    seed: int = 0,
+    within: NDArray[np.bool_] | None = None,
+) -> Replicates:
     """Draw as many identities as there are, with replacement, and count again.
 
-    A draw without any mated comparison is drawn again.
+    A draw without any mated comparison is drawn again. Whom it draws depends on the seed and on who is there,
+    not on distances: two models compared on the same people draw the same ones.
+
+    Args:
+        comparisons: What was compared.
+        replicates: Draws.
+        seed: Of the draws.
+        within: (identities,) count only comparisons among these; the draws and thresholds stay the same, and
+            a rate over nothing is NaN.
     """
     random = np.random.default_rng(seed)
     identities = len(comparisons.sizes)
@@ -85,8 +107,13 @@ def bootstrap(comparisons: Comparisons, replicates: int = 200, seed: int = 0) ->
         total = _non_mated_weight(comparisons, drawn, cross)
         if not weight.any() or not total:
             continue
-        fnmr.append(1 - _cumulative(mated_at, weight, len(thresholds)) / weight.sum())
-        fmr.append(_cumulative(close_at, cross, len(thresholds)) / total)
+        if within is not None:
+            drawn = drawn * within
+            weight, cross = drawn[mated_of], drawn[first] * drawn[second]
+            total = _non_mated_weight(comparisons, drawn, cross)
+        with np.errstate(invalid="ignore"):
+            fnmr.append(1 - _cumulative(mated_at, weight, len(thresholds)) / weight.sum())
+            fmr.append(_cumulative(close_at, cross, len(thresholds)) / np.int64(total))
     return Replicates(thresholds, np.stack(fmr), np.stack(fnmr))
 
 
