@@ -142,6 +142,19 @@ class Database:
         if not self.is_current():
             raise DatabaseOutdated(actual=self.revision(), expected=newest_revision())
 
+    def engine_url(self) -> str:
+        """Where a job engine keeps its own tables: the same PostgreSQL, or a private file beside SQLite's.
+
+        A second writer in the SQLite file itself would poll there while somebody waits at the door.
+        """
+        address = self.engine.url
+        if not self.is_sqlite:
+            return address.set(drivername="postgresql").render_as_string(hide_password=False)
+        path = Path(str(address.database)).resolve()
+        beside = path.with_name(f"{path.stem}-jobs{path.suffix}")
+        _create_private_file(beside)
+        return f"sqlite:///{beside}"
+
     def settle(self) -> None:
         """Empty SQLite's write-ahead log into the file, so that no older copy of an erased row remains in it.
 

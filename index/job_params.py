@@ -10,6 +10,7 @@ from index.errors import JobInvalid
 Kind = Literal["retrain", "reembed", "evaluate"]
 
 Place = Annotated[str, Field(min_length=1, max_length=1000)]
+Confusion = Annotated[list[Annotated[str, Field(max_length=300)]], Field(min_length=3, max_length=3)]
 
 
 class _Params(BaseModel):
@@ -25,13 +26,21 @@ class RetrainParams(_Params):
         enrolled: Also the crops of the enrolment database that may be trained on.
         start_from: A checkpoint to start from instead of the recipe's.
         name: What the model is to be called.
+        confusions: Pairs of people who must be told apart: identity, identity, reason.
     """
 
     recipe: Annotated[str, Field(min_length=1, max_length=200)] | dict[str, Any] = "retrain"
     data: Annotated[list[Place], Field(max_length=50)] = []
     enrolled: bool = False
     start_from: Place | None = None
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9._-]*$")] | None = None
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] | None = None
+    confusions: Annotated[list[Confusion], Field(max_length=10_000)] = []
+
+    def as_command(self) -> str:
+        """What asks for the same on the command line."""
+        recipe = self.recipe if isinstance(self.recipe, str) else "RECIPE.toml"
+        data = [f"--data {place}" for place in self.data]
+        return " ".join(["invigil train", recipe, "--job", *data, *(["--enrolled"] if self.enrolled else [])])
 
     @model_validator(mode="after")
     def _require_faces(self) -> "RetrainParams":

@@ -13,6 +13,7 @@
     ├── CheckpointNotSaved     the disk is full; the former checkpoint is whole
     ├── TrainingStopped        somebody asked it to stop; the last checkpoint holds all of it
     ├── WorkshopLacks          a worker without what its job needs: a key, the files of a model
+    ├── HeldOutTooFew          people held out support no error rate that is small enough
     ├── LabelsDisagree         a picture that two sources give to two people
     ├── FacesChanged           the faces are no longer those that were gathered
     ├── ExportDiffers          an ONNX file that does not compute what the network does
@@ -138,6 +139,18 @@ class WorkshopLacks(TrainingError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"This worker lacks {what}.")
+
+
+class HeldOutTooFew(TrainingError):
+    """The comparisons of the people held out do not support a false match rate that is needed."""
+
+    def __init__(self, purpose: str, people: int, wanted: float, smallest: float) -> None:
+        super().__init__(
+            f"The {people} people held out to {purpose} support false match rates from {smallest:.3g}; "
+            f"{wanted:g} is needed. More people with two pictures, or a larger share held out, would help."
+        )
+        self.wanted = wanted
+        self.smallest = smallest
 
 
 class LabelsDisagree(TrainingError):
