@@ -4,6 +4,8 @@ import { facts, h, signIn, signOut, t } from "./page.js";
 import { notice, refresh as refreshOn } from "./ui.js";
 import { home } from "./views/home.js";
 import { exam, exams } from "./views/exams.js";
+import { job, jobs } from "./views/jobs.js";
+import { model, models } from "./views/models.js";
 import { session } from "./views/session.js";
 import { subject, subjects } from "./views/subjects.js";
 
@@ -14,6 +16,10 @@ const routes = [
   [/^\/sessions\/([^/]+)(?:\/(\w+))?(?:\/([^/]+))?$/, session],
   [/^\/subjects$/, subjects],
   [/^\/subjects\/([^/]+)$/, subject],
+  [/^\/models$/, models],
+  [/^\/models\/([^/]+)$/, model],
+  [/^\/jobs$/, jobs],
+  [/^\/jobs\/([^/]+)$/, job],
 ];
 
 const view = document.getElementById("view");
@@ -42,7 +48,8 @@ async function render() {
 }
 
 function showNavigation(path) {
-  const links = [["/", "nav.home"], ["/exams", "nav.exams"], ["/subjects", "nav.subjects"]];
+  const links = [["/", "nav.home"], ["/exams", "nav.exams"], ["/subjects", "nav.subjects"], ["/models", "nav.models"]];
+  if (facts.scopes.includes("jobs:run") || facts.scopes.includes("admin")) links.push(["/jobs", "nav.jobs"]);
   const current = (to) => (to === "/" ? path === "/" : path.startsWith(to) || (to === "/exams" && path.startsWith("/sessions")));
   const nav = document.getElementById("nav");
   nav.replaceChildren(
