@@ -1,11 +1,13 @@
 """The command line: a thin front door. The commands live in the packages whose work they do."""
 
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 import typer
 
-from service.commands import database, enrolment, exams, keys, models, people, serving
+from service.commands import database, enrolment, exams, jobs, keys, models, people, serving
 from training import commands as training
 
 WRONG_CALL = 2
@@ -28,11 +30,40 @@ app.command()(people.search)
 for command in training.COMMANDS:
     app.command()(command)
 app.add_typer(models.app, name="models")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(database.db, name="db")
 app.add_typer(database.audit, name="audit")
 app.add_typer(exams.app, name="exams")
 app.command()(serving.openapi)
+
+
+@app.command()
+def worker() -> None:
+    """Do jobs (retrain, reembed, evaluate) until stopped; several may run on one PostgreSQL.
+
+    Here, because it opens the service's settings for the training's work, and those two know nothing of
+    each other.
+    """
+    from service.commands.opening import open_database, read_settings
+    from service.logs import configure_logs
+    from service.parts import cipher_of
+
+    with training.the_extra("worker"):
+        from training.worker import Worker
+        from training.workshop import Workshop
+
+    configure_logs()
+    settings = read_settings()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    fmrs = (settings.match_fmr, settings.refer_fmr)
+    with open_database(settings) as opened:
+        shop = Workshop(opened, settings.data_dir, settings.bundle, cipher_of(settings), fmrs)
+        with Worker(shop) as working:
+            typer.echo(f"Worker {working.name} waits for jobs.", err=True)
+            working.work(stop)
 
 
 def main() -> None:
@@ -47,7 +78,7 @@ def run(arguments: Sequence[str]) -> int:
         0 done; 1 the answer is no; 2 the call or the input is wrong; 130 after Ctrl-C.
     """
     try:
-        status = app(list(arguments), prog_name="invigil", standalone_mode=False)
+        status = app(list(arguments), prog_name="invigil", standalone_mode=False, obj=jobs.train_as_job)
     except typer.TyperException as error:
         return refuse(error.format_message())
     except refusals() as error:

@@ -68,7 +68,8 @@ def test_two_replicas_wait_for_the_migration_behind_a_proxy(compose: dict[str, A
     assert services["api"]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert services["migrate"]["command"] == ["db", "upgrade"]
     assert [name for name, service in services.items() if "ports" in service] == ["proxy"]
-    assert services["trainer"]["profiles"] == ["train"]
+    assert services["trainer"]["profiles"] == services["worker"]["profiles"] == ["train"]
+    assert services["worker"]["command"] == ["worker"]
 
 
 def test_every_running_service_says_how_it_is(compose: dict[str, Any]) -> None:

@@ -34,22 +34,38 @@ Aligned = Annotated[bool, typer.Option("--aligned", help="The pictures are align
 
 
 def train(
+    context: typer.Context,
     recipe: Annotated[str, typer.Argument(help="A recipe of the project by its name, or a TOML file.")],
-    data: Annotated[Path, typer.Option(exists=True, help="Faces: a folder, a .tar, or shards.")] = Path(
-        "data"
-    ),
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, help="Faces: a folder, a .tar, or shards; by default ./data."),
+    ] = None,
     run: Annotated[
         Path | None, typer.Option(file_okay=False, help="Where to write; by default runs/RECIPE.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    job: Annotated[
+        bool, typer.Option("--job", help="Let a worker do it, up to a candidate model; follow it here.")
+    ] = False,
+    enrolled: Annotated[
+        bool, typer.Option("--enrolled", help="With --job: also enrolled people who may be trained on.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a network by a recipe; several processes by torchrun."""
+    if job:
+        # The database is the service's to open; the program lends what submits.
+        context.obj(recipe, data or [], enrolled, as_json)
+        return
+    faces, *more = data or [Path("data")]
+    if more:
+        raise typer.BadParameter("several places are joined by a job only: add --job")
     folder = run or Path("runs") / Path(recipe).stem
     with the_extra("train"):
         if is_of_detector(recipe):
-            train_detector(recipe, data, folder, resume)
+            train_detector(recipe, faces, folder, resume)
         else:
-            train_embedder(recipe, data, folder, resume)
+            train_embedder(recipe, faces, folder, resume)
     typer.echo(f"Done: {folder}. Next: invigil export {folder} --to …")
 
 

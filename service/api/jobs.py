@@ -18,6 +18,7 @@ from service.api.answers import answer
 from service.api.cursors import write_cursor
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
 from service.api.keys import read_id
+from service.exams.confusions import with_confusions
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 Runner = Annotated[Caller, needs(Scope.JOBS_RUN)]
@@ -34,7 +35,7 @@ class NewJob(BaseModel):
     kind: Kind
     params: dict[str, Any] = Field(
         default_factory=dict,
-        description="`retrain`: recipe, data, enrolled, start_from, name; `reembed`: model_id; "
+        description="`retrain`: recipe, data, enrolled, start_from, name, confusions; `reembed`: model_id; "
         "`evaluate`: data, model_id, aligned",
     )
 
@@ -98,7 +99,8 @@ def submit_job(parts: PartsHere, caller: Runner, wanted: NewJob, once: OnceHere)
     """Let a job wait for a worker (`invigil worker`); `Location` says where to follow it."""
 
     def work(job_id: UUID) -> Answer:
-        job = Jobs(parts.database).submit(wanted.kind, wanted.params, actor=caller.actor, job_id=job_id)
+        params = with_confusions(parts.database, wanted.kind, wanted.params)
+        job = Jobs(parts.database).submit(wanted.kind, params, actor=caller.actor, job_id=job_id)
         return answer(JobDocument.of(job), 202, {"location": f"/v1/jobs/{job.id}"})
 
     return once.run([wanted.model_dump_json().encode()], work)

@@ -1,0 +1,117 @@
+"""A worker's hold on one job: says how far it is, shows that its worker lives, hears when to let go."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Self
+from uuid import UUID
+
+from index.errors import DatabaseError, JobTaken
+from index.jobs import LEASE, Jobs
+
+BEAT_SECONDS = 3.0
+NOTE_SECONDS = 1.0
+"""Between two notes of progress; a training of small batches would write hundreds a second."""
+
+
+class JobCancelled(Exception):
+    """Somebody asked for the job's end."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelled")
+
+
+class Abandoned(BaseException):
+    """This worker leaves the job as it is: it stops, or another has taken the job over.
+
+    No Exception: the engine would write it down as the job's outcome, and nobody could go on from there.
+    """
+
+
+class Hold:
+    """One job in the hands of one worker.
+
+    Args:
+        jobs: Where it is written down.
+        job_id: The job.
+        worker: Who this is.
+        leaving: Set when the worker is to stop.
+    """
+
+    def __init__(self, jobs: Jobs, job_id: UUID, worker: str, leaving: threading.Event) -> None:
+        self._jobs = jobs
+        self._job_id = job_id
+        self._worker = worker
+        self._leaving = leaving
+        self._share = (0.0, 1.0)
+        self._over = threading.Event()
+        self._cancelled = False
+        self._lost = False
+        self._heard_at = self._noted_at = time.monotonic()
+        self._beat = threading.Thread(target=self._beat_on, name=f"beat of {job_id}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._beat.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._beat.join()
+
+    def enter(self, step: str, begin: float, until: float) -> None:
+        """Say that a step begins; it takes the job's progress from `begin` to `until`, 0 to 1."""
+        self._share = (begin, until)
+        self._note(step=step, progress=begin)
+        self.check()
+
+    def check(self) -> None:
+        """Let go where that is asked for.
+
+        Raises:
+            JobCancelled: If somebody asked for the job's end.
+            Abandoned: If the worker stops, or is no longer the one whose job this is.
+        """
+        if self._lost or self._leaving.is_set():
+            raise Abandoned
+        if self._cancelled:
+            raise JobCancelled
+
+    @property
+    def is_to_stop(self) -> bool:
+        """Whether `check` would raise."""
+        return self._lost or self._cancelled or self._leaving.is_set()
+
+    def say(self, line: str, **figures: Any) -> None:
+        """Add a line to the job's log, and figures of the step where there are any."""
+        stamped = f"{time.strftime('%H:%M:%S', time.gmtime())} {line}"
+        self._note(lines=[stamped], metrics=figures or None)
+
+    def at(self, done: int, total: int, figures: Callable[[], Mapping[str, Any]] | None = None) -> None:
+        """Say how far the step is, now and then."""
+        if time.monotonic() - self._noted_at < NOTE_SECONDS and done < total:
+            return
+        self._noted_at = time.monotonic()
+        begin, end = self._share
+        progress = begin + (end - begin) * done / max(total, 1)
+        self._note(progress=progress, metrics=figures() if figures else None)
+
+    def checked(self, done: int, total: int) -> None:
+        """As `at`, and let go where that is asked for: for work that asks nothing itself."""
+        self.at(done, total)
+        self.check()
+
+    def _note(self, **facts: Any) -> None:
+        """A job goes on while the database is away; once that lasts, somebody else may have taken it over."""
+        try:
+            self._cancelled = self._jobs.note(self._job_id, self._worker, **facts) or self._cancelled
+            self._heard_at = time.monotonic()
+        except JobTaken:
+            self._lost = True
+        except DatabaseError:
+            self._lost = time.monotonic() - self._heard_at > LEASE.total_seconds() - 2 * BEAT_SECONDS
+
+    def _beat_on(self) -> None:
+        while not self._over.wait(BEAT_SECONDS):
+            with suppress(Exception):  # whatever ails the database: the next beat tries again
+                self._note()

@@ -1,0 +1,73 @@
+"""What a worker works with: the database, the folder of its runs, the model in use."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+from embedding.bundle import Bundle
+from embedding.embedder import Embedder
+from index.cipher import TemplateCipher
+from index.crops import Crops
+from index.database import Database
+from index.jobs import Jobs
+from index.models import Models
+from training.errors import WorkshopLacks
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """One installation, as a worker sees it.
+
+    Attributes:
+        data_dir: Where runs and new bundles go.
+        bundle: The bundle in use where the active model's own folder is not on this machine.
+        cipher: Opens kept crops.
+        fmrs: False match rates that a new model must have thresholds for.
+    """
+
+    database: Database
+    data_dir: Path
+    bundle: Path
+    cipher: TemplateCipher | None = None
+    fmrs: tuple[float, ...] = (1e-4, 1e-3)
+    jobs: Jobs = field(init=False)
+    models: Models = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "jobs", Jobs(self.database))
+        object.__setattr__(self, "models", Models(self.database))
+
+    def folder(self, job_id: UUID) -> Path:
+        """Where a job writes; made here."""
+        folder = self.data_dir / "jobs" / str(job_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def crops(self) -> Crops:
+        """The crops that enrolments kept.
+
+        Raises:
+            WorkshopLacks: If there is no key to open them.
+        """
+        if self.cipher is None:
+            raise WorkshopLacks("a template key, without which no crop is kept: set INVIGIL_TEMPLATE_KEY")
+        return Crops(self.database, self.cipher)
+
+    def embedder(self, model_id: str | None = None) -> Embedder:
+        """A registered model, or the active one; opened from its own folder, or from the bundle in use.
+
+        Raises:
+            ModelNotFound: If it is not registered.
+            WorkshopLacks: If its files are not on this machine.
+        """
+        model = self.models.find(model_id) if model_id else self.models.active()
+        if model is None:
+            model = self.models.begin_with(Bundle.load(self.bundle))
+        for place in (Path(model.location or ""), self.bundle):
+            if (place / "manifest.json").is_file():
+                opened = Embedder.open(place)
+                if opened.model_id == model.id:
+                    return opened
+        raise WorkshopLacks(
+            f"the files of model {model.id}, looked for in {model.location} and {self.bundle}"
+        )
