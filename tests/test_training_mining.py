@@ -245,8 +245,8 @@ def test_the_command_mines_with_a_bundle_and_writes_the_list_and_the_page(
     bundle = coarse_bundle(tmp_path / "coarse", shipped_bundle / "detector.onnx").path
     options = ("--images", images, "--bundle", bundle, "--to", tmp_path / "to", "--aligned")
 
-    ended = cli.run("mine", *options, "--known", tmp_path / "known.csv", "--band", 4, "--json")
-    shown = cli.run("mine", *options, "--held-back", 0)
+    ended = cli.run("mine", *options, "--known", tmp_path / "known.csv", "--band", "4", "--json")
+    shown = cli.run("mine", *options, "--held-back", "0")
 
     assert ended.status == shown.status == 0, ended.stderr
     assert ended.document["pictures"] == 37
@@ -272,7 +272,7 @@ def test_the_command_mines_with_a_run_and_leaves_out_whom_the_run_held_out(
     held_out = Split.read(run.path / "split.json").held_out
 
     ended = cli.run(
-        "mine", "--images", faces, "--run", run.path, "--to", tmp_path / "to", "--band", 4, "--json"
+        "mine", "--images", faces, "--run", run.path, "--to", tmp_path / "to", "--band", "4", "--json"
     )
 
     assert ended.status == 0, ended.stderr

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 WIDTH, HEIGHT = 460, 340
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 46
+LEFT, RIGHT, TOP, BOTTOM = 66, 12, 12, 46
 
-COLOURS = ("#1f6feb", "#c2410c", "#15803d")
+COLOURS = ("#1f6feb", "#c2410c", "#15803d", "#7e22ce", "#64748b")
 
 Vector = NDArray[np.float64]
 
@@ -56,7 +56,11 @@ def line_chart(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in _thinned(_places(x, y, line.x, line.y)))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
     if len(lines) > 1:
-        parts += [_legend(index, line.name) for index, line in enumerate(lines)]
+        ends_high = np.mean([y.share(np.asarray(line.y)[-1]) for line in lines]) > 0.5
+        top = HEIGHT - BOTTOM - 8 - 18 * len(lines) if ends_high else TOP
+        parts += [
+            _legend(top + 16 + 18 * index, COLOURS[index], line.name) for index, line in enumerate(lines)
+        ]
     return _svg(title, parts)
 
 
@@ -93,11 +97,11 @@ def _frame(x: Axis, y: Axis) -> str:
     for tick, share in zip(x.ticks, x.share(x.ticks), strict=True):
         at = LEFT + share * (right - LEFT)
         parts.append(f'<path d="M{at:.1f},{TOP} V{bottom}" class="grid"/>')
-        parts.append(f'<text x="{at:.1f}" y="{bottom + 16}" text-anchor="middle">{tick:.3g}</text>')
+        parts.append(f'<text x="{at:.1f}" y="{bottom + 16}" text-anchor="middle">{_told(tick)}</text>')
     for tick, share in zip(y.ticks, y.share(y.ticks), strict=True):
         at = bottom - share * (bottom - TOP)
         parts.append(f'<path d="M{LEFT},{at:.1f} H{right}" class="grid"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{tick:.3g}</text>')
+        parts.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{_told(tick)}</text>')
     middle = (TOP + bottom) / 2
     parts.append(
         f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x.name)}</text>'
@@ -107,11 +111,15 @@ def _frame(x: Axis, y: Axis) -> str:
     return "".join(parts)
 
 
-def _legend(index: int, name: str) -> str:
-    y = TOP + 16 + 18 * index
+def _told(tick: float) -> str:
+    """A number on an axis."""
+    return f"{tick:,.0f}" if tick >= 1000 else f"{tick:.3g}"
+
+
+def _legend(y: float, colour: str, name: str) -> str:
     x = WIDTH - RIGHT - 120
     return (
-        f'<path d="M{x},{y - 4} h18" stroke="{COLOURS[index]}" stroke-width="3"/>'
+        f'<path d="M{x},{y - 4} h18" stroke="{colour}" stroke-width="3"/>'
         f'<text x="{x + 24}" y="{y}">{escape(name)}</text>'
     )
 

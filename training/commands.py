@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from training.detection.commands import evaluate_detector
-from training.mining_commands import mine
+from training.mining_commands import mine, report
 
 if TYPE_CHECKING:
     from training.evaluation import AtFmr, Evaluation, Rate
@@ -242,7 +242,15 @@ def best_of(run: Path) -> Path:
     return run / BEST if (run / BEST).is_file() else run / LAST
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (train, mine, evaluate, evaluate_detector, calibrate, export)
+COMMANDS: tuple[Callable[..., None], ...] = (
+    train,
+    mine,
+    evaluate,
+    evaluate_detector,
+    calibrate,
+    export,
+    report,
+)
 
 
 def names_of(pictures: "Pictures", run: Path, part: str) -> list[str]:

@@ -30,7 +30,7 @@
 A calibration set too small for a false match rate raises `embedding.errors.FmrNotSupported`.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 

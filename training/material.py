@@ -1,5 +1,7 @@
 """What a training learns from: faces, who is held out, the batch of each step, what a teacher says."""
 
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -141,5 +143,6 @@ def _record(run: RunFolder, recipe: Recipe, faces: FaceSet, split: Split, rows: 
             "network": described(recipe.network),
             "data": {"digest": faces.digest, "faces": len(faces), "trained_on": len(rows)},
             "skipped": faces.skipped,
+            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         },
     )

@@ -1,4 +1,4 @@
-"""mine: which pictures of two people lie nearest, to train on and to look at."""
+"""mine, report: what a training learns from beside the pictures, and what came of it."""
 
 import json
 from pathlib import Path
@@ -72,6 +72,61 @@ def mine(
         "unused": [[each.a, each.b] for each in found.unused],
     }
     typer.echo(json.dumps(facts, indent=2) if as_json else _told(facts, to))
+
+
+def report(
+    run: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="A run of the embedding network.")
+    ],
+    bundle: Annotated[Path, typer.Option(exists=True, file_okay=False, help="What was exported of it.")],
+    images: Annotated[
+        Path, typer.Option(exists=True, help="IDENTITY/picture folders, a .tar, or shards with faces.csv.")
+    ],
+    to: Annotated[Path, typer.Option(dir_okay=False, help="Where the page goes.")],
+    incumbent: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="The model in use; by default the one we ship."),
+    ] = None,
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="All people of IMAGES, not only those held out to test.")
+    ] = False,
+    aligned: Annotated[
+        bool, typer.Option("--aligned", help="The pictures are aligned 112×112 crops already.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
+    ] = False,
+) -> None:
+    """Compare a training's model with the one in use, and write a page to decide on."""
+    from embedding.bundle import SHIPPED
+    from embedding.embedder import Embedder
+    from training.commands import names_of, the_extra
+    from training.gate import compare
+    from training.pictures import open_pictures
+    from training.progress import progress_bar
+
+    with the_extra("report"):
+        from training.run import RunFolder
+        from training.run_report import write_run_report
+
+    pictures = open_pictures(images)
+    with progress_bar("compare", shown=not as_json, unit="pictures/s") as told:
+        comparison = compare(
+            Embedder.open(incumbent or SHIPPED),
+            Embedder.open(bundle),
+            pictures,
+            None if everyone else names_of(pictures, run, "test"),
+            aligned=aligned,
+            progress=told,
+        )
+    write_run_report(to, RunFolder(run), comparison, pictures)
+    record = comparison.record
+    if as_json:
+        typer.echo(json.dumps(record, indent=2))
+    elif record["worse_in"]:
+        typer.echo(f"{to}: worse in {', '.join(record['worse_in'])}.")
+    else:
+        typer.echo(f"{to}: not worse than the model in use.")
 
 
 def _told(facts: dict[str, Any], to: Path) -> str:

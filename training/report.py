@@ -1,5 +1,6 @@
 """One self-contained HTML page for an evaluation: figures, curves, hardest pairs, a map of templates."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,36 +22,52 @@ MAP_PEOPLE, MAP_PICTURES = 30, 400
 
 def write_report(path: Path, evaluation: Evaluation, evidence: Evidence, pictures: Pictures) -> None:
     """Write the page; it holds pictures of people, so keep it where the pictures may be kept."""
-    mated, close = evidence.comparisons.mated, evidence.comparisons.close
-    hardest_mated = mated.where(np.arange(len(mated)) >= len(mated) - HARDEST)
-    hardest_non_mated = close.where(np.arange(len(close)) < HARDEST)
     write_page(
         path,
         "report.html",
         e=evaluation,
         charts=charts(evidence),
-        galleries=[
-            Shown("One person, farthest apart", _shown(hardest_mated, evidence, pictures)[::-1]),
-            Shown("Two people, nearest to each other", _shown(hardest_non_mated, evidence, pictures)),
-        ],
+        galleries=hardest(evidence, pictures),
         suspect_d=SUSPECT_D,
     )
+
+
+def hardest(evidence: Evidence, pictures: Pictures) -> list[Shown]:
+    """The mated pairs farthest apart, and the non-mated ones nearest to each other."""
+    mated, close = evidence.comparisons.mated, evidence.comparisons.close
+    far = mated.where(np.arange(len(mated)) >= len(mated) - HARDEST)
+    near = close.where(np.arange(len(close)) < HARDEST)
+    return [
+        Shown("One person, farthest apart", _shown(far, evidence, pictures)[::-1]),
+        Shown("Two people, nearest to each other", _shown(near, evidence, pictures)),
+    ]
 
 
 def charts(evidence: Evidence) -> list[Chart]:
     """DET, ROC, distributions, and the map where scikit-learn is installed."""
     curve = evidence.curve
-    lowest = 10.0 ** np.floor(np.log10(1 / curve.non_mated))
-    fmr = Axis("FMR", lowest, 1, logarithmic=True)
-    fnmr = Axis("FNMR", 10.0 ** np.floor(np.log10(1 / curve.mated)), 1, logarithmic=True)
-    det = line_chart("DET", fmr, fnmr, [Line("", curve.fmr, curve.fnmr)])
+    fmr = Axis("FMR", _decade(curve.non_mated), 1, logarithmic=True)
     roc = line_chart("ROC", fmr, Axis("1 − FNMR", 0, 1), [Line("", curve.fmr, 1 - curve.fnmr)])
-    drawn = [Chart("DET", det), Chart("ROC", roc), Chart("Distances", _distributions(curve))]
+    drawn = [det({"": curve}), Chart("ROC", roc), distributions(curve)]
     plane = _map(evidence)
     return [*drawn, Chart("Templates of some people (t-SNE)", plane)] if plane else drawn
 
 
-def _distributions(curve: RateCurve) -> str:
+def det(curves: Mapping[str, RateCurve]) -> Chart:
+    """FNMR over FMR of one or several models."""
+    lowest = min(_decade(curve.non_mated) for curve in curves.values())
+    fmr = Axis("FMR", lowest, 1, logarithmic=True)
+    fnmr = Axis("FNMR", min(_decade(curve.mated) for curve in curves.values()), 1, logarithmic=True)
+    lines = [Line(name, curve.fmr, curve.fnmr) for name, curve in curves.items()]
+    return Chart("DET", line_chart("DET", fmr, fnmr, lines))
+
+
+def _decade(comparisons: int) -> float:
+    """The power of ten at or below one error in so many comparisons."""
+    return float(10.0 ** np.floor(np.log10(1 / comparisons)))
+
+
+def distributions(curve: RateCurve, title: str = "Distances") -> Chart:
     """Shares of mated and non-mated comparisons over d, in 80 steps."""
     edges = np.linspace(0, 4, 81)
     at = np.searchsorted(curve.thresholds, edges + BIN_WIDTH / 2, side="right") - 1
@@ -59,7 +76,7 @@ def _distributions(curve: RateCurve) -> str:
     ]
     middle = (edges[1:] + edges[:-1]) / 2
     lines = [Line("mated", middle, shares[0]), Line("non-mated", middle, shares[1])]
-    return line_chart("Distances", Axis("d", 0, 4), Axis("share", 0, float(np.max(shares))), lines)
+    return Chart(title, line_chart(title, Axis("d", 0, 4), Axis("share", 0, float(np.max(shares))), lines))
 
 
 def _map(evidence: Evidence) -> str | None:
