@@ -2,7 +2,8 @@
 
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -156,22 +157,42 @@ def named(jobs: "Jobs", text: str) -> "Job":
 
 def follow(jobs: "Jobs", job_id: UUID) -> "Job":
     """Show a job as it goes on, until it ends; after Ctrl-C it goes on unseen."""
-    from rich.console import Console
-    from rich.live import Live
-
     job = jobs.find(job_id)
     try:
-        with Live(console=Console(stderr=True), refresh_per_second=4) as live:
+        with shown_live() as show_now:
+            show_now(job)
             while not job.has_ended:
-                live.update(picture_of(job))
                 time.sleep(LOOK_SECONDS)
                 job = jobs.find(job_id)
-            live.update(picture_of(job))
+                show_now(job)
     except KeyboardInterrupt:
         typer.echo(f"Job {job_id} goes on. `invigil jobs show {job_id} --watch` follows it again.")
         raise typer.Exit(0) from None
     tell(job)
     return job
+
+
+@contextmanager
+def shown_live() -> Iterator[Callable[["Job"], None]]:
+    """A picture that changes in place on a terminal; elsewhere each new line of the log."""
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=4) as live:
+            yield lambda job: live.update(picture_of(job))
+        return
+    told: set[str] = set()
+
+    def tell_new(job: "Job") -> None:
+        for line in [
+            line for line in [f"{job.step or job.state} {percent(job)}", *job.log] if line not in told
+        ]:
+            typer.echo(line, err=True)
+            told.add(line)
+
+    yield tell_new
 
 
 def picture_of(job: "Job") -> "Group":
