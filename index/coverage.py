@@ -53,10 +53,21 @@ def coverage_of(session: Session, model_id: str, active_id: str | None) -> Cover
     return Coverage(subjects, session.scalar(count.where(~_known_to([active_id]))) or 0)
 
 
-def subjects_lacking(session: Session, model_id: str) -> list[UUID]:
-    """The subjects with templates, but none of this model: they need another photograph, or a kept crop."""
+def subjects_lacking(
+    session: Session, model_id: str, *, limit: int | None = None, after: UUID | None = None
+) -> list[UUID]:
+    """The subjects with templates, but none of this model, by id: they need a photograph, or a kept crop.
+
+    Args:
+        session: For reading.
+        model_id: The model.
+        limit: At most so many.
+        after: Only those behind this one.
+    """
     query = select(TemplateRow.subject_id).where(~_known_to([model_id])).distinct()
-    return sorted(session.scalars(query))
+    if after is not None:
+        query = query.where(TemplateRow.subject_id > after)
+    return list(session.scalars(query.order_by(TemplateRow.subject_id).limit(limit)))
 
 
 def _known_to(model_ids: Sequence[str]) -> ColumnElement[bool]:

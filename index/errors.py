@@ -14,6 +14,7 @@
     ├── PromotionError
     │   ├── PromotionRefused       promotion_refused     worse than the active one, or not compared
     │   ├── BundleChanged          bundle_changed        its files are not those that were registered
+    │   ├── CalibrationUnfit       calibration_unfit     its calibration cannot serve the configured rates
     │   ├── CropsLeft              crops_left            too many templates are to be made first
     │   └── ActiveModelChanged     active_model_changed  somebody else switched meanwhile
     ├── JobNotFound                job_not_found
@@ -209,6 +210,15 @@ class BundleChanged(PromotionError):
     def __init__(self, model_id: str, reason: str) -> None:
         super().__init__(f"The bundle of model {model_id} cannot be used: {reason}")
         self.model_id = model_id
+
+
+class CalibrationUnfit(PromotionError):
+    """Nobody knows which distances stand for the configured rates under this model."""
+
+    code = "calibration_unfit"
+
+    def __init__(self, model_id: str, reason: str) -> None:
+        super().__init__(f"Model {model_id} cannot decide at the configured rates: {reason}")
 
 
 class CropsLeft(PromotionError):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from index import audit
@@ -52,8 +52,13 @@ class Models:
 
     def begin_with(self, bundle: "Bundle", *, actor: str = "system") -> Model:
         """Register a bundle, and make it the active model where there is none yet."""
+        registered = self.register_bundle(bundle, actor=actor)
+        return registered if self.active() else self.activate(bundle.model_id, actor=actor)
+
+    def register_bundle(self, bundle: "Bundle", *, actor: str) -> Model:
+        """Make a bundle's model known, as `register`."""
         calibration = bundle.manifest.calibration
-        registered = self.register(
+        return self.register(
             bundle.model_id,
             name=bundle.manifest.name,
             dim=bundle.dim,
@@ -62,7 +67,6 @@ class Models:
             location=str(bundle.path.resolve()),
             actor=actor,
         )
-        return registered if self.active() else self.activate(bundle.model_id, actor=actor)
 
     def register(
         self,
@@ -132,8 +136,7 @@ class Models:
         """
         with self._database.write() as session:
             row = _row(session, model_id)
-            for other in session.scalars(select(ModelRow).where(ModelRow.state == "incoming")):
-                other.state = "retired" if other.activated_at else "candidate"
+            _withdraw(session, ModelRow.state == "incoming")
             if row.state != "active":
                 row.state = "incoming"
             session.flush()
@@ -153,6 +156,11 @@ class Models:
         with self._database.read() as session:
             row = _active(session)
             return _model(row) if row else None
+
+    def withdraw(self, model_id: str) -> None:
+        """Take an announcement back; a model that is not announced is left as it is."""
+        with self._database.write() as session:
+            _withdraw(session, ModelRow.id == model_id)
 
     def former(self) -> Model:
         """The model that a rollback returns to.
@@ -202,6 +210,11 @@ def active_id(session: Session) -> str | None:
     """The id of the active model, as this session sees it."""
     row = _active(session)
     return row.id if row else None
+
+
+def _withdraw(session: Session, which: ColumnElement[bool]) -> None:
+    for row in session.scalars(select(ModelRow).where(which, ModelRow.state == "incoming")):
+        row.state = "retired" if row.activated_at else "candidate"
 
 
 def _former(session: Session) -> ModelRow:

@@ -86,7 +86,6 @@ def switch_to(
     switch: Callable[[Session], Model],
     *,
     expected_active: str | None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Switched:
     """Make the embedder's templates of the kept crops, then switch to its model.
 
@@ -96,15 +95,13 @@ def switch_to(
         embedder: Of the model that becomes active.
         switch: `make_active` or `roll_back`, in the transaction that finds no crop left.
         expected_active: The model that is active while this is decided.
-        progress: As `reembed` takes it.
 
     Raises:
         ActiveModelChanged: If somebody else switched meanwhile.
         DatabaseError: If it could not be written; then the present model stays.
     """
-    made = reembed(database, embedder, cipher, progress=progress).made
-    # Enrolments went on meanwhile. What they left is little, and what is left of that fits the transaction.
-    made += reembed(database, embedder, cipher).made
+    made = reembed(database, embedder, cipher).made
+    # Enrolments went on meanwhile; what they left is little and fits the transaction.
     with database.write() as session:
         actual = active_id(session)
         if actual != expected_active:

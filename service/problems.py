@@ -36,6 +36,7 @@ STATUSES: dict[type[Exception], int] = {
     index.DuplicateIdentity: 409,
     index.WrongModel: 409,
     index.NothingToRollBack: 409,
+    index.PromotionError: 409,
     index.JobNotFound: 404,
     index.JobInvalid: 422,
     index.JobEnded: 409,
@@ -115,6 +116,10 @@ def members_of(error: Exception, caller: Caller | None) -> dict[str, Any]:
             return {"reasons": list(found.reasons), "measures": found.measures, "limits": found.limits}
         case embedding.ModelMismatch() | index.WrongModel():
             return {"expected": error.expected, "actual": error.actual}
+        case index.PromotionRefused():
+            return {"worse_in": error.worse_in}
+        case index.CropsLeft():
+            return {"crops": error.crops}
         case index.DuplicateIdentity() | index.ExternalIdExists():
             return other_subject(error, caller)
         case service.InvalidRequest(pointer=pointer, reason=reason):
@@ -153,6 +158,8 @@ def detail_of(error: Exception, caller: Caller | None) -> str:
             return "The face is already enrolled under another subject."
         case index.ExternalIdExists() if not may_read_subjects(caller):
             return "Another subject already has this external id."
+        case index.BundleChanged():
+            return "The files of the model's bundle are not those that were registered; the log says which."
         case index.DatabaseError():
             return "The database cannot do its part now; nothing was written."
         case _:

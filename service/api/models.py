@@ -1,17 +1,28 @@
 """/v1/models: which models there are, which is in use, and what its distances mean."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
-from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
 from embedding.calibration import Target
-from index.models import Model
+from index.coverage import coverage_of, subjects_lacking
+from index.models import Model, active_id
+from index.promotion import Switched
 from service.access.callers import Caller
-from service.api.inputs import PartsHere, needs
+from service.access.idempotency import Answer
+from service.access.scopes import Scope
+from service.api.answers import answer
+from service.api.cursors import write_cursor
+from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
+from service.api.keys import read_id
 from service.decision import CalibrationFacts, ConfiguredRates, Thresholds
 from service.parts import Parts
+from service.promoting import CROPS_IN_A_REQUEST, Switches
 from service.serving import LoadedModel
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -28,6 +39,13 @@ class ModelDocument(BaseModel):
     calibration_id: str | None
     registered_at: datetime
     activated_at: datetime | None
+    gate: dict[str, Any] | None = Field(
+        description="how it compares with the model that was active when it was made"
+    )
+    subjects: int = Field(description="subjects with a template of it")
+    subjects_only_here: int = Field(
+        description="of them, those without one of the active model: they are verified with this one"
+    )
 
 
 class InUse(BaseModel):
@@ -44,10 +62,43 @@ class InUse(BaseModel):
 
 
 class ShownModel(ModelDocument):
-    """A model with its manifest; `in_use` where this process has it loaded."""
+    """A model with its manifest; `in_use` where this process decides with it."""
 
+    loaded: bool = Field(
+        description="whether this process has it open; an incoming model is, before the switch"
+    )
     manifest: dict[str, Any]
     in_use: InUse | None
+
+
+class Promote(BaseModel):
+    """What a promotion may say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    override_reason: str | None = Field(
+        default=None,
+        min_length=3,
+        max_length=500,
+        description="why it is promoted although it is worse or was not compared; goes into the audit trail",
+    )
+
+
+class Switch(BaseModel):
+    """A switch that was made."""
+
+    model: ShownModel
+    reembedded: int = Field(description="templates made of kept crops")
+    subjects_lacking: int = Field(
+        description="subjects whom the model does not know; they are verified with a former one"
+    )
+
+
+class Lacking(BaseModel):
+    """One page of subjects whom a model does not know."""
+
+    items: list[UUID]
+    next_cursor: str | None
 
 
 class ModelList(BaseModel):
@@ -69,13 +120,88 @@ def show_model(parts: PartsHere, caller: AnyKey, model_id: str) -> ShownModel:
     return shown(parts, parts.models.find(model_id))
 
 
+@router.get("/{model_id}/lacking", response_model=Lacking)
+def list_lacking(
+    parts: PartsHere,
+    caller: Annotated[Caller, needs(Scope.SUBJECTS_READ)],
+    model_id: str,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Lacking:
+    """The subjects who have templates, but none of this model and no kept crop to make one of."""
+    parts.models.find(model_id)
+    with parts.database.read() as session:
+        found = subjects_lacking(session, model_id, limit=limit + 1, after=read_id(cursor))
+    more = len(found) > limit
+    return Lacking(items=found[:limit], next_cursor=write_cursor(str(found[limit - 1])) if more else None)
+
+
+@router.post("/{model_id}/promote", response_model=Switch)
+def promote_model(
+    request: Request,
+    parts: PartsHere,
+    caller: Annotated[Caller, needs(Scope.MODELS_WRITE)],
+    model_id: str,
+    once: OnceHere,
+    wanted: Promote | None = None,
+) -> Response:
+    """Make a candidate the active model; its templates of kept crops are made first."""
+    reason = wanted.override_reason if wanted else None
+
+    def work(_: UUID) -> Answer:
+        return switched(parts, lambda switches: switches.promote(model_id, reason), request, caller)
+
+    return once.run([(reason or "").encode()], work)
+
+
+@router.post("/rollback", response_model=Switch)
+def roll_back_model(
+    request: Request, parts: PartsHere, caller: Annotated[Caller, needs(Scope.MODELS_WRITE)], once: OnceHere
+) -> Response:
+    """Return to the model that the active one replaced, with everybody who was enrolled since."""
+    return once.run([], lambda _: switched(parts, Switches.rollback, request, caller))
+
+
+def switched(
+    parts: Parts, switch: Callable[[Switches], Switched], request: Request, caller: Caller
+) -> Answer:
+    """Do a switch, and let this process follow before it answers."""
+    done = switch(
+        Switches(
+            parts.settings,
+            parts.database,
+            parts.cipher,
+            actor=caller.actor,
+            request_id=request.state.request_id,
+            most_crops=CROPS_IN_A_REQUEST,
+            is_open=parts.following.has_open,
+        )
+    )
+    parts.following.look()
+    document = Switch(
+        model=shown(parts.now(), done.model),
+        reembedded=done.reembedded,
+        subjects_lacking=len(done.without_template),
+    )
+    return answer(document)
+
+
 def shown(parts: Parts, model: Model) -> ShownModel:
     """A model as it is shown."""
     loaded = next((one for one in parts.serving.models if one.id == model.id), None)
     in_use = in_use_of(parts, loaded) if loaded else None
     # The self-test's vector is a face's template, if a public one; no template leaves the service.
     manifest = {name: value for name, value in model.facts.items() if name != "self_test"}
-    return ShownModel(**vars(model), manifest=manifest, in_use=in_use)
+    with parts.database.read() as session:
+        covered = coverage_of(session, model.id, active_id(session))
+    return ShownModel(
+        **vars(model),
+        manifest=manifest,
+        loaded=parts.following.has_open(model.id),
+        in_use=in_use,
+        subjects=covered.subjects,
+        subjects_only_here=covered.only_here,
+    )
 
 
 def in_use_of(parts: Parts, model: LoadedModel) -> InUse:

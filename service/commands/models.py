@@ -1,5 +1,7 @@
-"""models list|show|verify|install."""
+"""models list|show|verify|install|register|promote|rollback."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,7 +9,11 @@ import typer
 
 if TYPE_CHECKING:
     from embedding.bundle import Bundle
+    from index.models import Models
+    from index.promotion import Switched
+    from service.promoting import Switches
 
+ACTOR = "invigil models"
 app = typer.Typer(no_args_is_help=True, help="Model bundles: which there are, whether they are whole.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -107,7 +113,107 @@ def install(
         show_json(facts_of(installed))
         return
     typer.echo(f"{installed.manifest.name} is installed: {installed.model_id}")
-    typer.echo(f"To use it: INVIGIL_BUNDLE={installed.path}")
+    typer.echo(f"To use it from the start: INVIGIL_BUNDLE={installed.path}")
+    typer.echo(f"To change to it later: invigil models register {installed.path}, then promote")
+
+
+@app.command()
+def register(
+    bundle: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A bundle's folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a bundle known as a candidate; a retraining does it by itself."""
+    from embedding.embedder import Embedder
+    from index.models import Models
+    from service.commands.opening import open_database, read_settings
+    from service.commands.showing import show_json
+
+    opened = Embedder.open(bundle).bundle
+    with open_database(read_settings()) as database:
+        model = Models(database).register_bundle(opened, actor=ACTOR)
+    if as_json:
+        show_json({"id": model.id, "state": model.state, "location": model.location})
+    else:
+        typer.echo(f"{model.name} is registered ({model.state}): {model.id}")
+
+
+@app.command()
+def promote(
+    model_id: Annotated[str, typer.Argument(help="The model's id, or its beginning.")],
+    override: Annotated[
+        str | None, typer.Option(help="Why, where it is worse or was not compared; audited.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a candidate the active model. Running services follow by themselves.
+
+    Its templates of kept crops are made first; stopped, the same command goes on from there.
+    """
+    if override is not None and not 3 <= len(override.strip()) <= 500:
+        raise typer.BadParameter("a reason has 3 to 500 characters", param_hint="--override")
+    switch(lambda switches, models: switches.promote(one_named(models, model_id), override), as_json)
+
+
+@app.command()
+def rollback(as_json: AsJson = False) -> None:
+    """Return to the model that the active one replaced, with everybody who was enrolled since."""
+    switch(lambda switches, models: switches.rollback(), as_json)
+
+
+def switch(how: "Callable[[Switches, Models], Switched]", as_json: bool) -> None:
+    """Switch to another model, with a progress bar while its templates are made, and say what was done."""
+    from index.models import Models
+    from service.commands.opening import open_database, read_settings
+    from service.commands.showing import show_json
+    from service.parts import cipher_of
+    from service.promoting import Switches
+
+    settings = read_settings()
+    with open_database(settings) as database, crops_bar() as progress:
+        switches = Switches(settings, database, cipher_of(settings), actor=ACTOR, progress=progress)
+        done = how(switches, Models(database))
+    if as_json:
+        show_json(
+            {
+                "id": done.model.id,
+                "reembedded": done.reembedded,
+                "without_template": [str(one) for one in done.without_template],
+            }
+        )
+        return
+    typer.echo(f"{done.model.name} is the active model: {done.model.id}")
+    typer.echo(f"{done.reembedded:,} templates were made of kept crops.")
+    if done.without_template:
+        typer.echo(
+            f"{len(done.without_template):,} subjects have none of this model; they are verified with a "
+            "former one until they are enrolled again (--json lists them)."
+        )
+
+
+def one_named(models: "Models", start: str) -> str:
+    """The id of the one model whose id begins like this.
+
+    Raises:
+        ModelNotFound: If there is none, or more than one.
+    """
+    from index.errors import ModelNotFound
+
+    found = [model.id for model in models.all() if model.id.startswith(start)]
+    if len(found) != 1:
+        raise ModelNotFound(start if not found else f"{start}… alone: {len(found)} begin like this")
+    return found[0]
+
+
+@contextmanager
+def crops_bar() -> Iterator[Callable[[int, int], None]]:
+    """A live line on stderr while templates are made."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task("Making templates", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def bundle_at(place: Path | None) -> "Bundle":
