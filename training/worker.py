@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Self
 from uuid import UUID, uuid4
 
@@ -121,11 +122,21 @@ class Worker:
         if known is None:
             self._enqueue(job.id)
         elif known.status == "PENDING" and known.executor_id is not None:
+            if not self._has_fallen(job, known):
+                return
             # The engine's own way back into its queue: of several workers that ask, one gets the job.
             log.info("job %s: taken up after %s", job.id, known.executor_id)
             DBOS._recover_pending_workflows([known.executor_id])
         elif known.status not in ("ENQUEUED", "DELAYED"):
             self._give_up(job, known)
+
+    def _has_fallen(self, job: Job, known: WorkflowStatus) -> bool:
+        """Whether nobody is at work on it: a worker that has just begun has not yet told its row so."""
+        begun = datetime.fromtimestamp((known.updated_at or 0) / 1000, UTC)
+        is_quiet = utc_now() - max(begun, job.changed_at) > LEASE
+        if known.executor_id == self.name:
+            return is_quiet and self.is_idle
+        return is_quiet or is_dead(str(known.executor_id))
 
     def _give_up(self, job: Job, known: WorkflowStatus) -> None:
         """A job that the engine has ended without its row being told: its workers died too often."""
