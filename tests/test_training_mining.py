@@ -18,7 +18,7 @@ from made_training import people, tiny_recipe, write_folders
 from training.batches import ByIdentity
 from training.confusions import Confusion, read_confusions, write_confusions
 from training.data import Split, read_faces
-from training.errors import PoolInvalid, RecipeInvalid, SplitInvalid
+from training.errors import PicturesInvalid, PoolInvalid, RecipeInvalid, SplitInvalid
 from training.hard_order import LookAlikes
 from training.loop import train
 from training.mining import Mining
@@ -218,6 +218,17 @@ def test_one_identity_only_cannot_be_trained_on(tmp_path: Path) -> None:
         train(tiny_recipe(data={"held_out": 0.0}), one, tmp_path / "run")
     with pytest.raises(SplitInvalid, match="1 identities have two pictures"):
         train(tiny_recipe(), one, tmp_path / "run")
+
+
+def test_a_folder_without_pictures_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    texts = write_folder(tmp_path / "texts", {"ann/notes.txt": b"hello", "bo/list.csv": b"1,2"})
+    broken = write_folder(tmp_path / "broken", {"ann/1.png": b"?", "bo/1.jpg": b""})
+
+    with pytest.raises(PicturesInvalid, match="holds no picture"):
+        train(tiny_recipe(), texts, tmp_path / "run")
+    with pytest.raises(PicturesInvalid, match="holds no face that can be used"):
+        train(tiny_recipe(), broken, tmp_path / "run")
+    assert not (tmp_path / "run" / "last.pt").exists()
 
 
 def test_identities_with_one_picture_each_can_be_neither_held_out_nor_mined(
