@@ -90,10 +90,50 @@ class ByIdentity:
         random = default_rng((self.seed, step))
         too_few = len(self.groups) < self.identities
         chosen = random.choice(len(self.groups), self.identities, replace=too_few)
-        return np.concatenate([self._faces(self.groups[i], random) for i in chosen])
+        return np.concatenate([self.faces_of(self.groups[i], random) for i in chosen])
 
-    def _faces(self, group: Rows, random: Generator) -> Rows:
+    def faces_of(self, group: Rows, random: Generator) -> Rows:
+        """(each,) random faces of one identity."""
         return random.choice(group, self.each, replace=len(group) < self.each)
+
+
+class AnchorNeighbours:
+    """A few random identities, each with the ones nearest to it: l' · m · t faces (Ge et al., 2018, 3.2).
+
+    Until it is told who is near, all identities are drawn at random.
+
+    Args:
+        plain: Says how many identities and faces a batch has.
+        labels: Class of every face of the set, -1 where it has none.
+        together: m in the paper: an identity and its m - 1 nearest; divides the identities of a batch.
+        seed: Of the choice.
+    """
+
+    def __init__(self, plain: ByIdentity, labels: Rows, together: int, seed: int) -> None:
+        self.plain = plain
+        self.members = {int(labels[group[0]]): group for group in plain.groups}
+        self.together = together
+        self.seed = seed
+        self.nearest: Rows | None = None
+
+    def take(self, nearest: Rows) -> None:
+        """Uses a class tree from the next batch on: (classes, classes - 1) the others, the nearest first."""
+        self.nearest = nearest
+
+    def rows_of(self, step: int) -> Rows:
+        """(batch,) rows, the faces of one identity side by side."""
+        if self.nearest is None or len(self.members) < self.plain.identities:
+            return self.plain.rows_of(step)
+        random = default_rng((self.seed, step))
+        chosen: list[int] = []
+        while len(chosen) < self.plain.identities:
+            free = [label for label in self.members if label not in chosen]
+            anchor = int(random.choice(free))
+            near = [int(label) for label in self.nearest[anchor] if label in free]
+            chosen += [anchor, *near[: self.together - 1]]
+        return np.concatenate(
+            [self.plain.faces_of(self.members[label], random) for label in chosen[: self.plain.identities]]
+        )
 
 
 @dataclass(frozen=True)

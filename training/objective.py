@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from training.errors import RecipeInvalid
+from training.joint import joined_batch
 from training.losses.registry import Against, build_loss, build_mined_loss, loss_kind
 from training.networks.embedder import FaceEmbedder
 from training.recipe import LossPart, Recipe, TeacherMode
@@ -26,10 +27,10 @@ class Objective(nn.Module):
         super().__init__()
         self.network = network
         self.parts = tuple(parts)
-        self.losses = nn.ModuleList(_build(part, classes, dim) for part in parts)
+        self.losses = nn.ModuleList(loss_of_part(part, classes, dim) for part in parts)
 
     def forward(self, faces: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-        """Each term, unweighted.
+        """Each term, unweighted; of the joined batch of all processes, each of which gives its part.
 
         Args:
             faces: (b, 112, 112, 3) uint8 RGB.
@@ -39,7 +40,8 @@ class Objective(nn.Module):
         Returns:
             (terms,) in the order of the recipe.
         """
-        embeddings = self.network(faces)  # (b, dim)
+        embeddings = joined_batch(self.network(faces))  # (b, dim)
+        labels, targets = joined_batch(labels), None if targets is None else joined_batch(targets)
         known = labels >= 0
         terms = []
         for part, loss in zip(self.parts, self.losses, strict=True):
@@ -57,7 +59,12 @@ class Objective(nn.Module):
         return any(True for _ in self.losses.parameters())
 
 
-def _build(part: LossPart, classes: int, dim: int) -> nn.Module:
+def loss_of_part(part: LossPart, classes: int, dim: int) -> nn.Module:
+    """The loss of a recipe's part, with its miner and its memory.
+
+    Raises:
+        TrainingError: If there is none of its name, or it has no such option.
+    """
     sizes = loss_kind(part.name).sizes(classes, dim)
     if not part.miner and not part.memory:
         return build_loss(part.name, **sizes, **part.options)

@@ -9,6 +9,7 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from training.batches import Part
+from training.joint import join_norms
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,14 @@ class Process:
             distributed.barrier()
 
     def share(self, module: nn.Module, *, unused: bool) -> nn.Module:
-        """The module, its gradients averaged over all processes; `unused` allows parameters without one."""
+        """The module as one over all processes; `unused` allows parameters without a gradient.
+
+        Its normalisations see the joined batch. Its loss must, too (`joined_batch`): gradients are then those
+        of one process with the joined batch.
+        """
         if self.part.of == 1:
             return module
+        join_norms(module)
         devices = [self.device] if self.device.type == "cuda" else None
         return DistributedDataParallel(module, device_ids=devices, find_unused_parameters=unused)
 
