@@ -12,6 +12,7 @@ import typer
 
 from training.detection.commands import evaluate_detector
 from training.mining_commands import mine, report
+from training.reality_commands import check_reality
 
 if TYPE_CHECKING:
     from training.evaluation import AtFmr, Evaluation, Rate
@@ -35,7 +36,9 @@ Aligned = Annotated[bool, typer.Option("--aligned", help="The pictures are align
 
 def train(
     context: typer.Context,
-    recipe: Annotated[str, typer.Argument(help="A recipe of the project by its name, or a TOML file.")],
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe of the project by its name, or a TOML file.", show_default=False)
+    ] = "",
     data: Annotated[
         list[Path] | None,
         typer.Option(exists=True, help="Faces: a folder, a .tar, or shards; by default ./data."),
@@ -50,9 +53,17 @@ def train(
     enrolled: Annotated[
         bool, typer.Option("--enrolled", help="With --job: also enrolled people who may be trained on.")
     ] = False,
+    reality_check: Annotated[
+        bool, typer.Option("--reality-check", help="Compare losses on a small network instead.")
+    ] = False,
+    loss: Annotated[
+        list[str] | None, typer.Option(help="With --reality-check: only these rows of the table.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a network by a recipe; several processes by torchrun."""
+    if not recipe and not reality_check:
+        raise typer.BadParameter("it is missing", param_hint="RECIPE")
     if job:
         # The database is the service's to open; the program lends what submits.
         context.obj(recipe, data or [], enrolled, as_json)
@@ -62,6 +73,9 @@ def train(
         raise typer.BadParameter("several places are joined by a job only: add --job")
     folder = run or Path("runs") / Path(recipe).stem
     with the_extra("train"):
+        if reality_check:
+            check_reality(faces, loss or [])
+            return
         if is_of_detector(recipe):
             train_detector(recipe, faces, folder, resume)
         else:
