@@ -135,12 +135,14 @@ class Following:
         once = [model for model in models.values() if model.activated_at and model.id != active.id]
         now = time.monotonic()
         if ask or self._former_asked is None or now - self._former_asked >= FORMER_SECONDS:
+            # Enrolments that began under the model just left may still end: it stays for a while.
+            left = self.serving.active.id if ask else None
             needed = [active.id]
             with self._database.read() as session:
                 for model in sorted(
                     once, key=lambda one: one.activated_at or one.registered_at, reverse=True
                 ):
-                    if knows_others(session, model.id, needed):
+                    if model.id == left or knows_others(session, model.id, needed):
                         needed.append(model.id)
             self._former_ids, self._former_asked = tuple(needed[1:]), now
         return [models[model_id] for model_id in self._former_ids if model_id != active.id]

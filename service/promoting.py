@@ -88,7 +88,7 @@ class Switches:
         fault = None if candidate == active else gate_fault(candidate, active)
         if fault is not None and override_reason is None:
             raise fault
-        details = dict(self._details)
+        details: dict[str, Any] = dict(self._details)
         if fault is not None:
             details |= {"override_reason": override_reason, "fault": str(fault), "worse_in": fault.worse_in}
         return self._switch(candidate, active, make_active, details)

@@ -135,8 +135,7 @@ def test_two_services_switch_and_roll_back_while_people_are_enrolled(
 
     # Both open it before: what is measured is the following and not the opening on a busy machine.
     Models(database).announce(turned.model_id)
-    for client in clients:
-        wait_until(lambda client=client: model_of(client, turned.model_id)["loaded"], 120)
+    wait_until(lambda: all(model_of(one, turned.model_id)["loaded"] for one in clients), 120)
     busy = threading.Thread(target=enrol_and_ask)
     busy.start()
     try:
@@ -160,7 +159,7 @@ def test_two_services_switch_and_roll_back_while_people_are_enrolled(
 
     after = add_person(there, astronaut_jpeg)
     back = here.post("/v1/models/rollback")
-    wait_until(decides_with(there, first_id), 30)
+    wait_until(lambda: verified_with(there, people[0], astronaut_jpeg) == first_id, 30)
 
     assert (back.status_code, back.json()["subjects_lacking"]) == (200, 0)
     for client in clients:
