@@ -290,3 +290,15 @@ def test_two_processes_train_together_under_torchrun(faces: Path, tmp_path: Path
 
     assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 10
     assert list(losses_by_step(tmp_path / "run")) == list(range(1, 11))
+
+
+def test_a_second_stage_may_keep_the_statistics_of_its_normalisations(faces: Path, tmp_path: Path) -> None:
+    first = train(tiny_recipe(), faces, tmp_path / "first")
+
+    second = train(tiny_recipe(start_from=str(first.last), freeze_norms=True), faces, tmp_path / "second")
+
+    before, after = load_checkpoint(first.last)["ema"], load_checkpoint(second.last)["weights"]
+    statistics = [name for name in before if name.endswith(("running_mean", "running_var"))]
+    assert statistics
+    assert all(torch.equal(before[name], after[name]) for name in statistics)
+    assert not torch.equal(before["trunk.stem_norm.weight"], after["trunk.stem_norm.weight"])

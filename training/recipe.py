@@ -152,12 +152,14 @@ class Recipe:
 
     Attributes:
         start_from: A checkpoint whose averaged weights are the beginning; empty for a fresh network.
+        freeze_norms: Keep the statistics of batch normalisations as `start_from` has them.
     """
 
     optimiser: OptimiserPart
     losses: tuple[LossPart, ...]
     seed: int = 20261121
     start_from: str = ""
+    freeze_norms: bool = False
     network: NetworkConfig = field(default_factory=NetworkConfig)
     data: DataPart = field(default_factory=DataPart)
     augmentation: Augmentation = field(default_factory=Augmentation)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from training.errors import CheckpointInvalid
+from training.joint import freeze_norms
 from training.material import Material
 from training.networks.backbones import build_network
 from training.networks.embedder import FaceEmbedder
@@ -56,9 +57,10 @@ class Training:
         weights = torch.tensor([part.weight for part in recipe.losses], device=process.device)
         average = Average(network, recipe.optimiser.average)
         optimiser = adamw(objective, recipe.optimiser)
-        return cls(
-            recipe, network.train(), objective.train(), weights, average, optimiser, material.faces.digest
-        )
+        objective.train()
+        if recipe.freeze_norms:
+            freeze_norms(network)
+        return cls(recipe, network, objective, weights, average, optimiser, material.faces.digest)
 
     def checkpoint(self) -> dict[str, Any]:
         """Everything needed to go on, or to build the network anywhere else."""
