@@ -60,7 +60,7 @@ TRUSTED_WIDTH = 32
 
 # The close look at one face: the size at which its landmarks are most exact, measured on LFW, and the margin
 # around it that the network needs.
-CLOSE_FACE = 96
+CLOSE_FACE = 88
 CLOSE_CANVAS = 160
 CLOSE_SCORE = 0.1
 SAME_FACE_OVERLAP = 0.4
