@@ -10,8 +10,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from embedding.embedder import Embedder
 from embedding.errors import BundleInvalid, FmrNotSupported
 from index.cipher import TemplateCipher
@@ -91,15 +89,12 @@ class Switches:
         details: dict[str, Any] = dict(self._details)
         if fault is not None:
             details |= {"override_reason": override_reason, "fault": str(fault), "worse_in": fault.worse_in}
-        return self._switch(candidate, active, make_active, details)
+        change = partial(make_active, model_id=model_id)
+        return self._switch(candidate, active, change, details)
 
     def rollback(self) -> Switched:
         """Return to the model that the active one replaced; raises as `promote`, or NothingToRollBack."""
-
-        def back(session: Session, model_id: str, **how: Any) -> Model:
-            return roll_back(session, **how)
-
-        return self._switch(self._models.former(), self._models.active(), back, dict(self._details))
+        return self._switch(self._models.former(), self._models.active(), roll_back, dict(self._details))
 
     def _switch(
         self, target: Model, active: Model | None, change: Callable[..., Model], details: dict[str, Any]
@@ -114,7 +109,7 @@ class Switches:
                 self._database,
                 self._cipher,
                 embedder,
-                partial(change, model_id=target.id, actor=self._actor, details=details),
+                partial(change, actor=self._actor, details=details),
                 expected_active=active.id if active else None,
             )
             return replace(done, reembedded=made + done.reembedded)
