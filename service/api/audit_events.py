@@ -1,7 +1,6 @@
 """/v1/audit-events: who did what; a chain that nobody can change unseen."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -13,22 +12,9 @@ from service.access.callers import Caller
 from service.access.scopes import Scope
 from service.api.cursors import read_cursor, write_cursor
 from service.api.inputs import Cursor, Limit, PartsHere, needs
+from service.audit_event import AuditEvent
 
 router = APIRouter(prefix="/v1/audit-events", tags=["audit"])
-
-
-class AuditEvent(BaseModel):
-    """One link of the chain."""
-
-    seq: int
-    at: datetime
-    action: str
-    actor: str
-    subject_id: UUID | None
-    request_id: str | None
-    details: dict[str, Any]
-    previous_digest: str
-    digest: str
 
 
 class AuditEventList(BaseModel):

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from index.database import Database
 from index.tables import AuditEventRow, utc_now
+from service.audit_event import AuditEvent
 from service.exams.desk import Desk, Origin
 from service.exams.documents import Candidate, Checkin, Exam, Session
 from service.exams.door import entry_named
@@ -38,20 +39,6 @@ BLOCK_ROWS = 1_000
 ABOUT_CANDIDATES = (CHECKIN_RECORDED, CHECKIN_DECLINED, OVERRIDE_RECORDED, EVIDENCE_EXPORTED)
 
 
-class ChainLink(BaseModel):
-    """One event of the audit chain as it is stored."""
-
-    seq: int
-    at: datetime
-    action: str
-    actor: str
-    subject_id: UUID | None
-    request_id: str | None
-    details: dict[str, Any]
-    previous_digest: str
-    digest: str
-
-
 class SealedRow(BaseModel):
     """A row of evidence as it is digested, and its digest now; the chain holds the one of then."""
 
@@ -70,7 +57,7 @@ class Evidence(BaseModel):
     candidate: Candidate
     checkins: list[Checkin]
     rows: list[SealedRow]
-    events: list[ChainLink]
+    events: list[AuditEvent]
     intact: bool
 
 
@@ -126,13 +113,13 @@ def sealed(row: CheckinRow | OverrideRow) -> SealedRow:
     return SealedRow(table=row.__tablename__, row=content, digest=evidence_digest(row))
 
 
-def events_about(session: OrmSession, entry_id: UUID, session_id: UUID) -> list[ChainLink]:
+def events_about(session: OrmSession, entry_id: UUID, session_id: UUID) -> list[AuditEvent]:
     """The chain's events about one roster entry, oldest first."""
     found = []
     for event in exam_events(session):
         details = event.details
         if details.get("entry_id") == str(entry_id) and details.get("session_id") == str(session_id):
-            found.append(ChainLink.model_validate(event, from_attributes=True))
+            found.append(AuditEvent.model_validate(event, from_attributes=True))
     return found
 
 

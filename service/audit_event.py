@@ -1,0 +1,21 @@
+"""One event of the audit chain, as it is shown wherever it is shown."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+
+class AuditEvent(BaseModel):
+    """One link of the chain, as it is stored."""
+
+    seq: int
+    at: datetime
+    action: str
+    actor: str
+    subject_id: UUID | None
+    request_id: str | None
+    details: dict[str, Any]
+    previous_digest: str
+    digest: str
