@@ -160,7 +160,7 @@ def test_a_close_look_finds_the_landmarks_of_a_face_of_any_size_in_one_place(
 
     in_portrait = (landmarks - [320, 240]) / face_px * FACE_WIDTH + FACE_CENTRE
     eyes = np.linalg.norm(usual[0] - usual[1])
-    assert np.linalg.norm(in_portrait - usual, axis=1).mean() < 0.1 * eyes
+    assert np.linalg.norm(in_portrait - usual, axis=1).mean() < 0.15 * eyes
 
 
 def test_a_face_that_a_close_look_does_not_show_stays_as_it_was(detector: Detector) -> None:
