@@ -149,9 +149,9 @@ def chromium() -> str:
     pytest.skip("no Chromium: `apt-get install chromium` (Debian) brings one for the tests of the pages")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """Playwright itself, once."""
+    """Playwright itself; it keeps an event loop in this thread, which other modules' tests must not meet."""
     # A page may wait for its network and for a busy machine; how long is no part of any test.
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as started:

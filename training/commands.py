@@ -12,7 +12,6 @@ import typer
 
 from training.detection.commands import evaluate_detector
 from training.mining_commands import mine, report
-from training.reality_commands import check_reality
 
 if TYPE_CHECKING:
     from training.evaluation import AtFmr, Evaluation, Rate
@@ -74,6 +73,8 @@ def train(
     folder = run or Path("runs") / Path(recipe).stem
     with the_extra("train"):
         if reality_check:
+            from training.reality_commands import check_reality
+
             check_reality(faces, loss or [])
             return
         if is_of_detector(recipe):
