@@ -149,6 +149,24 @@ def test_a_retraining_ends_in_a_candidate_with_its_report(
     assert any("candidate" in line for line in job.log)
 
 
+def test_a_training_that_finds_nothing_better_leaves_the_model_in_use_alone(
+    shop: Workshop, faces: Path
+) -> None:
+    before = shop.models.begin_with(Bundle.load(shop.bundle))
+    harmful = recipe(optimiser={"samples": 16, "learning_rate": 0.1}) | {
+        "network": {"kind": "dense", "widths": [32, 64, 128], "depths": [2, 3, 2]},
+        "start_from": "training/checkpoints/invigil-1-embedder.pt",
+    }
+
+    job = done_by(shop, submitted(shop, faces, harmful))
+
+    assert (job.state, job.error) == ("done", None)
+    assert job.result is not None
+    assert job.result["nothing_better"]
+    assert Path(job.result["report"]).is_file()
+    assert shop.models.all() == [before]
+
+
 def test_a_training_whose_worker_is_killed_goes_on_to_the_same_end(shop: Workshop, faces: Path) -> None:
     long = recipe(
         optimiser={"samples": 960},

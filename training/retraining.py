@@ -254,7 +254,10 @@ class Retraining:
         return {"calibration": summary_of(record)} | {"model_id": bundle.model_id}
 
     def register(self, hold: Hold, gate: Mapping[str, Any]) -> Facts:
-        """Write the report, and make the model known as a candidate; a person promotes it."""
+        """Write the report, and make the model known as a candidate; a person promotes it.
+
+        Where no state of the training was better than its start, and that is the model in use, there is none.
+        """
         bundle, incumbent = Bundle.load(self.bundle), self.shop.embedder()
         report = self.folder / "report.html"
         comparison = self.comparison(incumbent, Embedder.open(self.bundle), hold)
@@ -266,6 +269,9 @@ class Retraining:
             mined=self.folder / "mined",
             command=f"{self.params.as_command()}  # job {self.job.id}",
         )
+        if bundle.model_id == incumbent.model_id:
+            hold.say("nothing better than the model in use was found: there is no candidate")
+            return {"report": str(report.resolve()), "nothing_better": True}
         model = self.shop.models.register(
             bundle.model_id,
             name=bundle.manifest.name,

@@ -88,7 +88,8 @@ function result(one) {
   const rows = ["model_id", "bundle", "report", "review"].filter((name) => one.result[name]);
   return h("section.card.stack", {}, h("h2", {}, t("job.result")),
     h("dl.facts", {}, rows.flatMap((name) => [h("dt", {}, t(`job.${name}`)), h("dd.mono", { style: "overflow-wrap:anywhere;margin:0" }, one.result[name])])),
-    one.result.gate ? h("div", {}, h("a.button.primary", { href: `#/models/${one.result.model_id}` }, t("job.to_model"))) : null);
+    one.result.nothing_better ? notice("wait", h("p", {}, t("job.nothing_better"))) : null,
+    one.result.gate && !one.result.nothing_better ? h("div", {}, h("a.button.primary", { href: `#/models/${one.result.model_id}` }, t("job.to_model"))) : null);
 }
 
 function figures(one) {
