@@ -9,6 +9,7 @@ import typer
 
 from service.commands import database, enrolment, exams, jobs, keys, models, people, serving
 from training import commands as training
+from training.command_parts import the_extra
 
 WRONG_CALL = 2
 
@@ -49,7 +50,7 @@ def worker() -> None:
     from service.logs import configure_logs
     from service.parts import cipher_of
 
-    with training.the_extra("worker"):
+    with the_extra("worker"):
         from training.worker import Worker
         from training.workshop import Workshop
 

@@ -6,31 +6,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from training.command_parts import (
+    Aligned,
+    AsJson,
+    BundleFolder,
+    HeldOut,
+    Images,
+    best_of,
+    names_of,
+    the_extra,
+)
 from training.detection.commands import evaluate_detector
 from training.mining_commands import mine, report
-
-if TYPE_CHECKING:
-    from training.evaluation import AtFmr, Evaluation, Rate
-    from training.pictures import Pictures
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Images = Annotated[
-    Path,
-    typer.Option(exists=True, help="IDENTITY/picture folders, a .tar of them, or shards with faces.csv."),
-]
-BundleFolder = Annotated[
-    Path | None,
-    typer.Option(exists=True, file_okay=False, help="By default the one that comes with Invigil."),
-]
-HeldOut = Annotated[
-    Path | None,
-    typer.Option("--held-out", exists=True, file_okay=False, help="Only the people a training run held out."),
-]
-Aligned = Annotated[bool, typer.Option("--aligned", help="The pictures are aligned 112×112 crops already.")]
 
 
 def train(
@@ -139,6 +130,7 @@ def evaluate(
     from training.pictures import open_pictures
     from training.progress import progress_bar
     from training.report import write_report
+    from training.telling import told_in_words
 
     embedder = Embedder.open(bundle or SHIPPED)
     pictures = open_pictures(images)
@@ -250,13 +242,6 @@ def detector_file(source: Path | None) -> Iterator[Path]:
             yield onnx
 
 
-def best_of(run: Path) -> Path:
-    """The checkpoint of a run to export: the best where it was judged, else the last."""
-    from training.run import BEST, LAST
-
-    return run / BEST if (run / BEST).is_file() else run / LAST
-
-
 COMMANDS: tuple[Callable[..., None], ...] = (
     train,
     mine,
@@ -266,70 +251,3 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     export,
     report,
 )
-
-
-def names_of(pictures: "Pictures", run: Path, part: str) -> list[str]:
-    """The pictures of the people that a run held out to calibrate or to test."""
-    from training.data import SPLIT, Split
-
-    split = Split.read(run / SPLIT)
-    people = frozenset(split.test if part == "test" else split.calibrate)
-    return [name for name in pictures.labelled if pictures.identity[name] in people]
-
-
-@contextmanager
-def the_extra(command: str) -> Iterator[None]:
-    """Imports that need the `[train]` extra.
-
-    Raises:
-        ExtraMissing: If it is not installed.
-    """
-    from training.errors import ExtraMissing
-
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise ExtraMissing(command, error.name or "torch") from error
-
-
-def told_in_words(evaluation: "Evaluation") -> str:
-    """The figures for people, one on a line."""
-    lines = [
-        f"{evaluation.protocol}: {evaluation.mated:,} mated and {evaluation.non_mated:,} non-mated "
-        f"comparisons of {evaluation.identities:,} people in {evaluation.pictures:,} pictures",
-        f"FTA       {evaluation.fta:.4f} ({len(evaluation.failures)} pictures gave no template)",
-        f"EER       {rate(evaluation.eer)}",
-        f"AUC       {evaluation.auc:.5f}",
-        *(f"FNMR      {fnmr(at)}" for at in evaluation.at_fmr),
-    ]
-    if evaluation.accuracy is not None:
-        accuracy = evaluation.accuracy
-        lines.insert(1, f"accuracy  {accuracy.mean:.4f} ± {accuracy.deviation:.4f} ({accuracy.folds} folds)")
-    if evaluation.retrieval is not None:
-        found = evaluation.retrieval
-        lines += [
-            "R@K       " + ", ".join(f"R@{k} {share:.4f}" for k, share in found.recall.items()),
-            f"P@1       {found.precision_at_1:.4f}",
-            f"RP        {found.r_precision:.4f}",
-            f"MAP@R     {found.map_at_r:.4f}",
-            f"NMI       {evaluation.nmi:.4f}",
-        ]
-    if evaluation.set_aside:
-        lines.append(f"{evaluation.set_aside:,} pictures of people with very many were set aside")
-    if evaluation.suspects:
-        lines.append(f"{evaluation.suspects} non-mated comparisons look like one photograph: see the labels")
-    return "\n".join(lines)
-
-
-def rate(measured: "Rate") -> str:
-    """A rate with its 95 % interval."""
-    if measured.interval is None:
-        return f"{measured.value:.4f}"
-    return f"{measured.value:.4f} ({measured.interval[0]:.4f} to {measured.interval[1]:.4f})"
-
-
-def fnmr(at: "AtFmr") -> str:
-    """FNMR at one false match rate, or that it cannot be told."""
-    if at.fnmr is None or at.threshold is None:
-        return f"at FMR {at.fmr:g}: too few comparisons to tell"
-    return f"at FMR {at.fmr:g}: {rate(at.fnmr)}, d <= {at.threshold.value:.4f}"

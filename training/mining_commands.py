@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from training.command_parts import Aligned, AsJson, Images, best_of, names_of, the_extra
+
 if TYPE_CHECKING:
     from training.confusions import Confusion
     from training.mined_set import MinedSet
@@ -14,9 +16,7 @@ if TYPE_CHECKING:
 
 
 def mine(
-    images: Annotated[
-        Path, typer.Option(exists=True, help="IDENTITY/picture folders, a .tar, or shards with faces.csv.")
-    ],
+    images: Images,
     to: Annotated[Path, typer.Option(file_okay=False, help="Where the list and the review page go.")],
     bundle: Annotated[
         Path | None,
@@ -42,12 +42,8 @@ def mine(
     held_back: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the nearest that is held back for review.")
     ] = 0.01,
-    aligned: Annotated[
-        bool, typer.Option("--aligned", help="The pictures are aligned 112×112 crops already.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
+    aligned: Aligned = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find hard negatives and probable label noise in a labelled set."""
     from training.confusions import read_confusions
@@ -79,9 +75,7 @@ def report(
         Path, typer.Argument(exists=True, file_okay=False, help="A run of the embedding network.")
     ],
     bundle: Annotated[Path, typer.Option(exists=True, file_okay=False, help="What was exported of it.")],
-    images: Annotated[
-        Path, typer.Option(exists=True, help="IDENTITY/picture folders, a .tar, or shards with faces.csv.")
-    ],
+    images: Images,
     to: Annotated[Path, typer.Option(dir_okay=False, help="Where the page goes.")],
     incumbent: Annotated[
         Path | None,
@@ -90,17 +84,12 @@ def report(
     everyone: Annotated[
         bool, typer.Option("--everyone", help="All people of IMAGES, not only those held out to test.")
     ] = False,
-    aligned: Annotated[
-        bool, typer.Option("--aligned", help="The pictures are aligned 112×112 crops already.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
+    aligned: Aligned = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare a training's model with the one in use, and write a page to decide on."""
     from embedding.bundle import SHIPPED
     from embedding.embedder import Embedder
-    from training.commands import names_of, the_extra
     from training.gate import compare
     from training.pictures import open_pictures
     from training.progress import progress_bar
@@ -176,7 +165,6 @@ def _mined_by_run(
     run: Path, images: Path, how: "Mining", confusions: "list[Confusion]", *, shown: bool
 ) -> "MinedSet":
     """With the run's own network, which takes aligned crops."""
-    from training.commands import best_of, the_extra
     from training.data import SPLIT, Split, read_faces
     from training.progress import progress_bar
 
