@@ -26,13 +26,6 @@ HeldOut = Annotated[
 Aligned = Annotated[bool, typer.Option("--aligned", help="The pictures are aligned 112×112 crops already.")]
 
 
-def best_of(run: Path) -> Path:
-    """The checkpoint of a run to export: the best where it was judged, else the last."""
-    from training.run import BEST, LAST
-
-    return run / BEST if (run / BEST).is_file() else run / LAST
-
-
 def names_of(pictures: "Pictures", run: Path, part: str) -> list[str]:
     """The pictures of the people that a run held out to calibrate or to test."""
     from training.data import SPLIT, Split

@@ -16,7 +16,6 @@ from training.command_parts import (
     BundleFolder,
     HeldOut,
     Images,
-    best_of,
     names_of,
     the_extra,
 )
@@ -212,10 +211,16 @@ def export(
     """Make a bundle of a training run, checked against torch."""
     with the_extra("export"):
         from training.export import export_bundle
+        from training.run import RunFolder
 
         with detector_file(detector) as onnx:
             bundle = export_bundle(
-                best_of(run), onnx, to, name or to.name.lower(), both_sides=both_sides, provenance=None
+                RunFolder(run).chosen,
+                onnx,
+                to,
+                name or to.name.lower(),
+                both_sides=both_sides,
+                provenance=None,
             )
     if as_json:
         typer.echo(json.dumps({"path": str(bundle.path), "model_id": bundle.model_id, "dim": bundle.dim}))
@@ -235,10 +240,11 @@ def detector_file(source: Path | None) -> Iterator[Path]:
     else:
         from training.detection.export import export_detector
         from training.detection.train import open_detector
+        from training.run import RunFolder
 
         with TemporaryDirectory() as scratch:
             onnx = Path(scratch) / "detector.onnx"
-            export_detector(open_detector(best_of(source)), onnx)
+            export_detector(open_detector(RunFolder(source).chosen), onnx)
             yield onnx
 
 

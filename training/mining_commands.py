@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from training.command_parts import Aligned, AsJson, Images, best_of, names_of, the_extra
+from training.command_parts import Aligned, AsJson, Images, names_of, the_extra
 
 if TYPE_CHECKING:
     from training.confusions import Confusion
@@ -172,9 +172,9 @@ def _mined_by_run(
         import torch
 
         from training.miner import mine_faces
-        from training.run import load_network
+        from training.run import RunFolder, load_network
 
-    network, faces = load_network(best_of(run)), read_faces(images)
+    network, faces = load_network(RunFolder(run).chosen), read_faces(images)
     rows = Split.read(run / SPLIT).training_rows(faces)
     with progress_bar("mine", shown=shown, unit="pictures/s") as told:
         return mine_faces(

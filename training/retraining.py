@@ -215,11 +215,10 @@ class Retraining:
 
     def export(self, incumbent: Bundle) -> Bundle:
         """The new network in a bundle, with the detector of the model in use."""
-        best = self.run.best if self.run.best.is_file() else self.run.last
         places = [*self.params.data, *(["crops of enrolments"] if self.params.enrolled else [])]
         asked = self.params.recipe
         return export_bundle(
-            best,
+            self.run.chosen,
             incumbent.path / incumbent.manifest.detector.file,
             self.bundle,
             self.name,
@@ -256,7 +255,7 @@ class Retraining:
     def register(self, hold: Hold, gate: Mapping[str, Any]) -> Facts:
         """Write the report, and make the model known as a candidate; a person promotes it.
 
-        Where no state of the training was better than its start, and that is the model in use, there is none.
+        Where no state of the training was better than the one it began with, there is none.
         """
         bundle, incumbent = Bundle.load(self.bundle), self.shop.embedder()
         report = self.folder / "report.html"
@@ -269,8 +268,8 @@ class Retraining:
             mined=self.folder / "mined",
             command=f"{self.params.as_command()}  # job {self.job.id}",
         )
-        if bundle.model_id == incumbent.model_id:
-            hold.say("nothing better than the model in use was found: there is no candidate")
+        if load_checkpoint(self.run.chosen)["step"] == 0:
+            hold.say("the training found nothing better than what it began with: there is no candidate")
             return {"report": str(report.resolve()), "nothing_better": True}
         model = self.shop.models.register(
             bundle.model_id,

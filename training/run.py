@@ -55,6 +55,11 @@ class RunFolder:
         """The checkpoint that was best on held-out identities."""
         return self.path / BEST
 
+    @property
+    def chosen(self) -> Path:
+        """The checkpoint to make a model of: the best where the training was judged, else the last."""
+        return self.best if self.best.is_file() else self.last
+
     def record(self, name: str, content: Mapping[str, Any]) -> None:
         """Writes a JSON file of the run."""
         text = json.dumps(content, indent=1, ensure_ascii=False)

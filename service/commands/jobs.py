@@ -234,7 +234,7 @@ def tell(job: "Job") -> None:
         if job.result and name in job.result:
             typer.echo(f"{name:10} {job.result[name]}")
     if job.result and job.result.get("nothing_better"):
-        typer.echo("Nothing better than the model in use was found: there is no candidate.")
+        typer.echo("The training found nothing better than what it began with: there is no candidate.")
     elif job.result and "gate" in job.result:
         typer.echo(f"{'gate':10} {job.result['gate']['verdict'].replace('_', ' ')}")
         typer.echo(f"Next: read the report, then `invigil models promote {job.result['model_id']}`")
