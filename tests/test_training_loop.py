@@ -31,6 +31,7 @@ from training.networks.backbones import build_network
 from training.recipe import Recipe
 from training.run import load_checkpoint, load_network, save_checkpoint
 from training.seen import Seen
+from training.start import starting_network
 from training.teacher import Teacher
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -257,6 +258,36 @@ def test_a_second_stage_holds_the_same_people_out_and_starts_from_the_first(
     judged = [line["held_out_fnmr"] for line in second.metrics() if "held_out_fnmr" in line]
     before = [line["held_out_fnmr"] for line in first.metrics() if "held_out_fnmr" in line]
     assert judged[0] in before
+
+
+def test_a_wider_network_begins_as_what_the_narrow_one_was_and_learns_with_all_of_its_width(
+    faces: Path, tmp_path: Path
+) -> None:
+    narrow = train(tiny_recipe(), faces, tmp_path / "narrow")
+    network = TINY_NETWORK | {"widths": [12, 12, 12], "head_channels": 6}
+    recipe = tiny_recipe(start_from=str(narrow.last), widen=True, network=network)
+
+    begun = starting_network(recipe).eval()
+    run = train(recipe, faces, tmp_path / "wide")
+
+    crops = torch.from_numpy(read_faces(faces).crops(range(6)))
+    former = load_network(narrow.last).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(begun(crops), former(crops), rtol=0, atol=1e-5)
+    before, after = begun.state_dict(), load_checkpoint(run.last)["weights"]
+    unchanged = [
+        name for name in before if name.endswith(".weight") and torch.equal(before[name], after[name])
+    ]
+    assert unchanged == []
+    assert after["trunk.head.weight"][:4, 8:].abs().min() > 0  # old channels came to read new ones
+
+
+def test_a_network_is_not_widened_to_a_narrower_one(faces: Path, tmp_path: Path) -> None:
+    wide = train(tiny_recipe(), faces, tmp_path / "wide")
+    network = TINY_NETWORK | {"widths": [8, 8, 4]}
+
+    with pytest.raises(CheckpointInvalid, match="it cannot be widened to this network"):
+        starting_network(tiny_recipe(start_from=str(wide.last), widen=True, network=network))
 
 
 def test_faces_without_a_label_are_not_seen_by_losses_on_labels(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["cpu", "full", "finetune"])
+@pytest.mark.parametrize("name", ["cpu", "cpu_more", "wider", "full", "finetune", "retrain"])
 def test_a_shipped_recipe_builds_its_network_and_can_use_its_losses(name: str) -> None:
     recipe = open_recipe(name)
 
@@ -43,6 +43,7 @@ def test_what_a_recipe_leaves_out_has_its_default(tmp_path: Path) -> None:
         ("[augmentation]\nflip = true\n", "augmentation.flip: True is no float"),
         ('[data]\nsampling = "by_identit"\n', "data.sampling: .* did you mean 'by_identity'"),
         ("[teacher]\nmix = 0.5\n", "teacher.mix: only a live teacher"),
+        ("[widen]\n", "widen: .* is no bool"),
         ("[teacher]\nmean = [1.0]\n", "teacher.mean: 3 values are needed, not 1"),
         ("[network\n", "it is not TOML"),
     ],
@@ -54,6 +55,11 @@ def test_a_wrong_recipe_is_refused_at_the_place_that_is_wrong(
 
     with pytest.raises(RecipeInvalid, match=complaint):
         open_recipe(path)
+
+
+def test_a_recipe_that_widens_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeInvalid, match="widen: there is nothing to widen without start_from"):
+        open_recipe(written(tmp_path, "widen = true\n" + SOUND))
 
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:

@@ -30,11 +30,13 @@ class Batch:
         faces: (b, 112, 112, 3) uint8 RGB.
         rows: (b,) int64 row in the face set.
         labels: (b,) int64 class, or -1 where it has none.
+        targets: (b, dim) what the embeddings are to be, where there is a teacher.
     """
 
     faces: Tensor
     rows: Tensor
     labels: Tensor
+    targets: Tensor | None = None
 
 
 class Order(Protocol):

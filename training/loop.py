@@ -64,7 +64,7 @@ def train(
             for batch in Miner(keeper).batches(steps):
                 for group in training.optimiser.param_groups:
                     group["lr"] = learning_rate(recipe.optimiser, training.step)
-                targets = material.targets(batch, device)
+                targets = None if batch.targets is None else batch.targets.to(device)
                 with torch.autocast(device.type, torch.bfloat16, enabled=recipe.machine.bf16):
                     terms = objective(batch.faces.to(device), batch.labels.to(device), targets)
                 loss = terms @ training.weights

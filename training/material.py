@@ -2,14 +2,15 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from training.batches import Batch, ByIdentity, EveryFace, Order, Views
+from training.batches import Batch, ByIdentity, EveryFace, Order, Views, load
 from training.confusions import Confusion, read_confusions
 from training.data import SPLIT, FaceSet, Rows, Split, class_labels, read_faces, split_identities
 from training.errors import RecipeInvalid
@@ -46,13 +47,28 @@ class Material:
     cached: Tensor | None
     confusions: Sequence[Confusion] = ()
 
-    def targets(self, batch: Batch, device: torch.device) -> Tensor | None:
-        """(b, dim) what the embeddings of a batch are to be; None without a teacher."""
+    def batches(self, steps: range, loaders: int) -> Iterator[Batch]:
+        """The batch of each step; a live teacher looks at the next one while this one is trained on.
+
+        Args:
+            steps: In their order.
+            loaders: Processes that prepare faces ahead; 0 for none.
+        """
+        with ThreadPoolExecutor(1, "teacher") as pool:
+            ahead: Future[Batch] | None = None
+            for batch in load(self.views, steps, loaders):
+                ready, ahead = ahead, pool.submit(self._taught, batch)
+                if ready is not None:
+                    yield ready.result()
+            if ahead is not None:
+                yield ahead.result()
+
+    def _taught(self, batch: Batch) -> Batch:
         if self.cached is not None:
-            return self.cached[batch.rows].to(device)
+            return replace(batch, targets=self.cached[batch.rows])
         if self.teacher is not None:
-            return torch.from_numpy(self.teacher(batch.faces.numpy())).to(device)
-        return None
+            return replace(batch, targets=torch.from_numpy(self.teacher(batch.faces.numpy())))
+        return batch
 
 
 def gather(

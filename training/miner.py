@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from training.acquire import Progress
-from training.batches import Batch, load
+from training.batches import Batch
 from training.confusions import Confusion
 from training.data import FaceSet, Rows
 from training.hard_order import LookAlikes
@@ -30,20 +30,19 @@ class Miner:
     def __init__(self, keeper: Keeper) -> None:
         self.keeper = keeper
         self.recipe = keeper.training.recipe
-        self.views = keeper.material.views
         self.folder = keeper.run.path / FOLDER
 
     def batches(self, steps: range) -> Iterator[Batch]:
         """The batch of each step. Who takes the next one has finished the step before."""
         loaders = self.recipe.data.loaders
-        order = self.views.order
+        order = self.keeper.material.views.order
         if not isinstance(order, LookAlikes):
-            yield from load(self.views, steps, loaders)
+            yield from self.keeper.material.batches(steps, loaders)
             return
         for begun, part in _rounds(steps, self._every(order)):
             self._renew(order, begun)
             # Loaders work ahead with the pool they were started with, so each round starts its own.
-            yield from load(self.views, part, loaders)
+            yield from self.keeper.material.batches(part, loaders)
 
     def _every(self, order: LookAlikes) -> int:
         """Steps between two minings."""

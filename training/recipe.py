@@ -152,6 +152,7 @@ class Recipe:
 
     Attributes:
         start_from: A checkpoint whose averaged weights are the beginning; empty for a fresh network.
+        widen: `start_from` holds a narrower network: its weights keep their places in this one.
         freeze_norms: Keep the statistics of batch normalisations as `start_from` has them.
     """
 
@@ -159,6 +160,7 @@ class Recipe:
     losses: tuple[LossPart, ...]
     seed: int = 20261121
     start_from: str = ""
+    widen: bool = False
     freeze_norms: bool = False
     network: NetworkConfig = field(default_factory=NetworkConfig)
     data: DataPart = field(default_factory=DataPart)
@@ -181,6 +183,8 @@ def open_recipe(name_or_path: str | Path) -> Recipe:
     recipe = read_recipe(path, Recipe)
     if recipe.teacher.mix and recipe.teacher.mode is not TeacherMode.LIVE:
         raise RecipeInvalid(path, "only a live teacher can label a mix of two faces", "teacher.mix")
+    if recipe.widen and not recipe.start_from:
+        raise RecipeInvalid(path, "there is nothing to widen without start_from", "widen")
     if recipe.optimiser.steps < 1:
         raise RecipeInvalid(path, "fewer samples than one batch", "optimiser.samples")
     return recipe

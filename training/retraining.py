@@ -32,15 +32,15 @@ from training.hold import Hold
 from training.loop import train
 from training.metrics import smallest_supported_fmr
 from training.mined_set import mine_pictures
-from training.networks.backbones import build_network
 from training.objective import refuse_unusable_losses
 from training.pictures import PER_PERSON, Pictures
 from training.recipe import RECIPES, Recipe, open_recipe, recipe_of
 from training.review import PAGE, POOL
-from training.run import RunFolder, load_checkpoint, load_weights
+from training.run import RunFolder, load_checkpoint
 from training.run_report import write_run_report
 from training.seen import Seen
 from training.sources import Gathered, as_pictures, gather_again, gather_faces, hold_out, seen_by
+from training.start import starting_network
 from training.workshop import Workshop
 
 CHECKPOINT_MINUTES = 1.0
@@ -125,7 +125,7 @@ class Retraining:
     def gather(self, hold: Hold) -> Facts:
         """Read everything, hold people out, and refuse now what would fail hours later."""
         recipe, params = self.recipe, self.params
-        refuse_other_network(recipe)
+        starting_network(recipe)  # refuses a checkpoint of another network
         faces, record = gather_faces(params.data, self.shop.crops() if params.enrolled else None)
         hold.check()
         split = hold_out(faces, recipe.data.held_out, recipe.seed, self.start)
@@ -333,17 +333,6 @@ def resolved(start: str) -> Path:
     path = Path(start)
     beside = RECIPES.parent.parent / path
     return path if path.is_file() or not beside.is_file() else beside
-
-
-def refuse_other_network(recipe: Recipe) -> None:
-    """Refuse a start that is no checkpoint of the recipe's network.
-
-    Raises:
-        CheckpointInvalid: Saying the first difference.
-    """
-    if recipe.start_from:
-        start = Path(recipe.start_from)
-        load_weights(build_network(recipe.network), load_checkpoint(start)["ema"], start)
 
 
 def non_mated_of(faces: FaceSet, people: Sequence[str]) -> int:

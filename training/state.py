@@ -10,13 +10,13 @@ from torch import Tensor
 from training.errors import CheckpointInvalid
 from training.joint import freeze_norms
 from training.material import Material
-from training.networks.backbones import build_network
 from training.networks.embedder import FaceEmbedder
 from training.objective import Objective
 from training.optimise import Average, adamw
 from training.processes import Process
 from training.recipe import Recipe
-from training.run import FORMAT, described, load_checkpoint, load_weights
+from training.run import FORMAT, described, load_weights
+from training.start import starting_network
 
 
 @dataclass
@@ -45,11 +45,7 @@ class Training:
     @classmethod
     def begin(cls, recipe: Recipe, material: Material, process: Process) -> Self:
         """A fresh network, or the one the recipe starts from."""
-        torch.manual_seed(recipe.seed)
-        network = build_network(recipe.network)
-        if recipe.start_from:
-            start = Path(recipe.start_from)
-            load_weights(network, load_checkpoint(start)["ema"], start)
+        network = starting_network(recipe)
         objective = Objective(network, recipe.losses, material.classes, recipe.network.dim)
         objective = objective.to(process.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if recipe.machine.compile:
