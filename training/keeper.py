@@ -8,6 +8,7 @@ from torch import Tensor
 
 from training.material import Material
 from training.networks.backbones import build_network
+from training.networks.embedder import FaceEmbedder
 from training.processes import Process
 from training.run import RunFolder, save_checkpoint
 from training.state import Training
@@ -79,13 +80,17 @@ class Keeper:
             save_checkpoint(self.run.best, checkpoint)
         self.saved_at = self.judged_at = time.monotonic()
 
+    def averaged(self) -> FaceEmbedder:
+        """The network as it would be exported now."""
+        self.judge.load_state_dict(self.training.average.values)
+        return self.judge
+
     def judged(self) -> dict[float, float]:
         """FNMR of the averaged network by FMR; empty where nobody is held out."""
         identities = self.material.split.calibrate
         if not identities:
             return {}
-        self.judge.load_state_dict(self.training.average.values)
-        return held_out_fnmr(self.judge, self.material.faces, identities, self.process.device)
+        return held_out_fnmr(self.averaged(), self.material.faces, identities, self.process.device)
 
 
 def _best_so_far(run: RunFolder) -> float:

@@ -14,11 +14,11 @@ from training.data import FaceSet
 from training.errors import LossNotFinite, TrainingStopped
 from training.keeper import Keeper
 from training.material import gather
-from training.miner import Miner
 from training.optimise import learning_rate
 from training.processes import joined
 from training.progress import progress_bar
 from training.recipe import Recipe
+from training.renewal import Rounds
 from training.run import RunFolder, load_checkpoint
 from training.state import Training
 
@@ -61,7 +61,7 @@ def train(
         device = process.device
         steps = range(training.step, recipe.optimiser.steps)
         with progress_bar("train", shown=process.writes) as report:
-            for batch in Miner(keeper).batches(steps):
+            for batch in Rounds(keeper).batches(steps):
                 for group in training.optimiser.param_groups:
                     group["lr"] = learning_rate(recipe.optimiser, training.step)
                 targets = None if batch.targets is None else batch.targets.to(device)
