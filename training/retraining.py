@@ -8,8 +8,7 @@ run/            the training
 report.html     everything a person needs to decide
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,19 +20,19 @@ from embedding.embedder import Embedder
 from embedding.manifest import Provenance
 from index.job_params import RetrainParams
 from index.jobs import Job
-from training.calibrate import TARGETS, calibrate_bundle
+from training.calibrate import calibrate_bundle
 from training.confusions import Confusion, write_confusions
 from training.data import SPLIT, FaceSet, Split, class_labels
-from training.errors import HeldOutTooFew, TrainingStopped
+from training.errors import TrainingStopped
 from training.export import export_bundle
-from training.gate import FMRS as GATE_FMRS
+from training.figures import Told
 from training.gate import Comparison, compare
+from training.held_out import refuse_too_few_people, targets_of
 from training.hold import Hold
 from training.loop import train
-from training.metrics import smallest_supported_fmr
 from training.mined_set import mine_pictures
 from training.objective import refuse_unusable_losses
-from training.pictures import PER_PERSON, Pictures
+from training.pictures import Pictures
 from training.recipe import RECIPES, Recipe, open_recipe, recipe_of
 from training.review import PAGE, POOL
 from training.run import RunFolder, load_checkpoint
@@ -45,11 +44,6 @@ from training.workshop import Workshop
 
 CHECKPOINT_MINUTES = 1.0
 """At most so much of a training is lost with its worker."""
-MARGIN = 1.1
-"""Comparisons left out as suspects must not make a recorded target unsupported."""
-
-FIGURES = ("losses", "images_per_second", "held_out_fnmr")
-"""Of a line of the metrics."""
 
 Facts = dict[str, Any]
 
@@ -296,73 +290,11 @@ class Retraining:
         return self._comparison
 
 
-class Told:
-    """What a training writes down, told to whoever follows the job.
-
-    Args:
-        run: Of the training.
-        hold: On the job.
-    """
-
-    def __init__(self, run: RunFolder, hold: Hold) -> None:
-        self._run = run
-        self._hold = hold
-        self._judged = len(self._judgements())
-
-    def figures(self, step: int, steps: int) -> Facts:
-        """The newest losses and rates; each new judgement becomes a line of the log."""
-        judgements = self._judgements()
-        for line in judgements[self._judged :]:
-            rates = ", ".join(f"{rate:.4f} at {float(fmr):g}" for fmr, rate in line["held_out_fnmr"].items())
-            self._hold.say(f"step {line['step']}: FNMR of people held out {rates}")
-        self._judged = len(judgements)
-        found: Facts = {"step": step, "steps": steps}
-        for line in self._lines()[-20:]:
-            found |= {name: line[name] for name in FIGURES if name in line}
-        return found
-
-    def _judgements(self) -> list[Facts]:
-        return [line for line in self._lines() if "held_out_fnmr" in line]
-
-    def _lines(self) -> list[Facts]:
-        return self._run.metrics() if (self._run.path / "metrics.jsonl").is_file() else []
-
-
 def resolved(start: str) -> Path:
     """A checkpoint as it is named: from here, or from where the project lies."""
     path = Path(start)
     beside = RECIPES.parent.parent / path
     return path if path.is_file() or not beside.is_file() else beside
-
-
-def non_mated_of(faces: FaceSet, people: Sequence[str]) -> int:
-    """Comparisons between two of these people that a calibration makes."""
-    wanted = frozenset(people)
-    counts = Counter(identity for identity in faces.identities if identity in wanted)
-    sizes = [min(count, PER_PERSON) for count in counts.values()]
-    return (sum(sizes) ** 2 - sum(size**2 for size in sizes)) // 2
-
-
-def refuse_too_few_people(faces: FaceSet, split: Split, fmrs: Sequence[float]) -> None:
-    """Refuse now what the comparison and the calibration would refuse after the training.
-
-    Raises:
-        HeldOutTooFew: Naming the smallest false match rate that the people held out support.
-    """
-    for purpose, people, wanted in (
-        ("calibrate", split.calibrate, min(fmrs)),
-        ("test", split.test, max(GATE_FMRS)),
-    ):
-        non_mated = non_mated_of(faces, people)
-        smallest = smallest_supported_fmr(non_mated) if non_mated else 1.0
-        if wanted < smallest:
-            raise HeldOutTooFew(purpose, len(people), wanted, smallest)
-
-
-def targets_of(faces: FaceSet, split: Split, fmrs: Sequence[float]) -> tuple[float, ...]:
-    """False match rates to record: those in use, and the usual ones that the people held out support."""
-    smallest = MARGIN * smallest_supported_fmr(non_mated_of(faces, split.calibrate))
-    return tuple(sorted({*fmrs, *(fmr for fmr in TARGETS if fmr >= smallest)}, reverse=True))
 
 
 def summary_of(record: Calibration) -> Facts:
