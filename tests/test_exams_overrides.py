@@ -162,6 +162,28 @@ def test_an_attempt_that_names_nobody_is_refused_without_a_candidate(hall: ExamD
     assert checkin.effective_outcome == "refused"
 
 
+def test_whoever_was_let_in_through_an_attempt_that_names_nobody_is_put_out_by_its_correction(
+    hall: ExamDay,
+) -> None:
+    unknown = hall.arrive(None, "9").checkin
+    decide(hall, unknown.id, "admitted", candidate="c2")
+
+    made, _ = decide(hall, unknown.id, "refused", "wrong_candidate")
+    decide(hall, unknown.id, "admitted", candidate="c1")
+
+    assert (status_of(hall, "c2"), status_of(hall, "c1")) == ("refused", "admitted")
+    assert made.previous_outcome == "admitted"
+
+
+def test_a_correction_puts_out_whoever_is_in_even_where_it_names_another(hall: ExamDay) -> None:
+    unknown = hall.arrive(None, "9").checkin
+    decide(hall, unknown.id, "admitted", candidate="c2")
+
+    decide(hall, unknown.id, "refused", "wrong_candidate", candidate="c1")
+
+    assert (status_of(hall, "c2"), status_of(hall, "c1")) == ("refused", "expected")
+
+
 def test_an_unknown_attempt_is_named(hall: ExamDay) -> None:
     with pytest.raises(CheckinNotFound):
         decide(hall, uuid7(), "admitted")
@@ -246,3 +268,11 @@ class TestADocument:
 
         assert (checkin.outcome, checkin.effective_outcome) == ("identified_manually", "refused")
         assert status_of(hall, "c1") == "refused"
+
+    def test_can_be_confirmed_by_an_override(self, hall: ExamDay) -> None:
+        made = shown(hall, "c1")
+
+        _, checkin = decide(hall, made.id, "admitted", "known_to_invigilator")
+
+        assert (checkin.outcome, checkin.effective_outcome) == ("identified_manually", "admitted")
+        assert status_of(hall, "c1") == "admitted"

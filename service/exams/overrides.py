@@ -63,14 +63,15 @@ def settle(
 ) -> OverrideRow:
     """Check the override against what counts now, and write it with what follows from it."""
     require_reason(session, row, terms.reason_code)
-    previous, number = newest_outcome(session, row)
+    last = newest_override(session, row)
+    previous = last.outcome if last else row.outcome
     if previous == terms.outcome:
         raise AlreadyDecided(previous)
-    entry = entry_meant(session, row, terms)
+    entry = entry_meant(session, row, last, terms)
     made = OverrideRow(
         id=override_id,
         checkin_id=row.id,
-        number=number + 1,
+        number=last.number + 1 if last else 1,
         entry_id=entry.id if entry else None,
         outcome=str(terms.outcome),
         previous_outcome=previous,
@@ -99,31 +100,34 @@ def require_reason(session: OrmSession, row: CheckinRow, reason_code: str) -> No
         raise ReasonCodeUnknown(reason_code, allowed)
 
 
-def newest_outcome(session: OrmSession, row: CheckinRow) -> tuple[str, int]:
-    """What counts now, and how many overrides there are."""
-    last = session.scalar(
+def newest_override(session: OrmSession, row: CheckinRow) -> OverrideRow | None:
+    """The override that counts now; None where the attempt itself does."""
+    return session.scalar(
         select(OverrideRow)
         .where(OverrideRow.checkin_id == row.id)
         .order_by(OverrideRow.number.desc())
         .limit(1)
     )
-    return (last.outcome, last.number) if last else (row.outcome, 0)
 
 
-def entry_meant(session: OrmSession, row: CheckinRow, terms: OverrideTerms) -> RosterEntryRow | None:
-    """The candidate whom the override concerns: the attempt's, or the one it names.
+def entry_meant(
+    session: OrmSession, row: CheckinRow, last: OverrideRow | None, terms: OverrideTerms
+) -> RosterEntryRow | None:
+    """The candidate whom the override concerns: the attempt's, the one it names, or the last override's.
 
     Raises:
-        CandidateNeeded: If somebody is to be admitted and nobody is named.
+        CandidateNeeded: If somebody is to be admitted and nobody was named.
         NotOnRoster: If the named candidate is not expected in the session.
     """
-    if row.entry_id is not None:
-        return session.get(RosterEntryRow, row.entry_id)
-    if terms.candidate is not None:
+    is_admission = terms.outcome is Verdict.ADMITTED
+    decided = last.entry_id if last else None
+    # Whoever was let in by the attempt is the one whom a correction puts out, whomever it names.
+    if row.entry_id is None and terms.candidate is not None and (decided is None or is_admission):
         return entry_named(session, row.session_id, terms.candidate)
-    if terms.outcome is Verdict.ADMITTED:
+    entry_id = row.entry_id or decided
+    if entry_id is None and is_admission:
         raise CandidateNeeded
-    return None
+    return session.get(RosterEntryRow, entry_id) if entry_id else None
 
 
 def follow(session: OrmSession, row: CheckinRow, entry: RosterEntryRow | None, outcome: Verdict) -> None:
@@ -137,7 +141,10 @@ def follow(session: OrmSession, row: CheckinRow, entry: RosterEntryRow | None, o
     admission = session.get(AdmissionRow, entry.id)
     if admission is not None and admission.checkin_id != row.id:
         raise AlreadyCheckedIn(admission.checkin_id, admission.at, admission.seat)
-    if outcome in LETS_IN:
+    if admission is not None and outcome in LETS_IN:
+        # Let in by a document, and now said to be who they claimed: the admission stays theirs.
+        admission.outcome = str(outcome)
+    elif outcome in LETS_IN:
         seat = seat_for(session, session_row(session, row.session_id), entry, row.seat)
         admit(session, row, outcome, seat, entry.id)
     elif admission is not None:
