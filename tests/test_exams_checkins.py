@@ -331,6 +331,14 @@ class TestSeats:
         assert (first.seat, first.reasons) == ("9", [])
         assert (second.seat, second.reasons, second.outcome) == (None, ["seat_taken"], "admitted")
 
+    def test_a_seat_that_a_new_roster_gives_away_keeps_nobody_out(self, hall: ExamDay) -> None:
+        hall.arrive("c1", "1")
+        hall.roster("c1,Ann,B", "c2,Ben,A", mode="merge")
+
+        checkin = hall.arrive("c2", "2").checkin
+
+        assert (checkin.outcome, checkin.seat, checkin.reasons) == ("admitted", None, ["seat_taken"])
+
 
 def test_whoever_is_turned_away_is_noted_without_a_name(hall: ExamDay) -> None:
     from index import audit

@@ -140,7 +140,7 @@ def decided(
         attempt=next_attempt(session, entry),
         outcome=str(verdict),
         decision=str(comparison.decision),
-        reasons=reasons + seat_reasons(seat, arrival.seat),
+        reasons=reasons + seat_reasons(seat, arrival.seat or (entry.seat if entry else None)),
         conflicts=conflicts,
         template_id=comparison.nearest.template_id if entry else None,
         **measured(look),
@@ -204,9 +204,9 @@ def judge_search(comparison: Comparison, verdict: Verdict, reasons: list[str]) -
     return verdict, reasons
 
 
-def seat_reasons(seat: str | None, asked: str | None) -> list[str]:
+def seat_reasons(seat: str | None, wanted: str | None) -> list[str]:
     """What the invigilator should know about the seat; it never stands in anybody's way."""
-    if asked is None or asked == seat:
+    if wanted is None or wanted == seat:
         return []
     return [SEAT_TAKEN if seat is None else SEAT_DIFFERS]
 

@@ -130,16 +130,19 @@ def require_another_photograph(session: OrmSession, expected: Expected, entry: R
 def seat_for(
     session: OrmSession, row: SessionRow, entry: RosterEntryRow | None, asked: str | None
 ) -> str | None:
-    """The roster's seat; where it gives none, the one asked for, if nobody has it."""
-    if entry is not None and entry.seat:
-        return entry.seat
-    if not asked:
+    """The roster's seat; where it gives none, the one asked for; None where somebody else has it.
+
+    Even the roster's may be in use: a new roster can give away the seat of somebody who is in already.
+    """
+    own = entry.seat if entry is not None else None
+    seat = own or asked
+    if not seat:
         return None
-    of_others = RosterEntryRow.session_id == row.id, RosterEntryRow.seat == asked
-    in_use = AdmissionRow.session_id == row.id, AdmissionRow.seat == asked
-    reserved = session.scalar(select(RosterEntryRow.id).where(*of_others))
+    of_others = RosterEntryRow.session_id == row.id, RosterEntryRow.seat == seat
+    in_use = AdmissionRow.session_id == row.id, AdmissionRow.seat == seat
+    reserved = own is None and session.scalar(select(RosterEntryRow.id).where(*of_others))
     taken = session.scalar(select(AdmissionRow.entry_id).where(*in_use))
-    return None if reserved or taken else asked
+    return None if reserved or taken else seat
 
 
 def next_attempt(session: OrmSession, entry: RosterEntryRow | None) -> int | None:
