@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import pytest
-from fixtures_exams import ExamDay, hours_from_now
+from fixtures_exams import ORIGIN, ExamDay, hours_from_now
 from made_templates import OTHER_MODEL
 from sqlalchemy import select, update
 
@@ -12,6 +12,7 @@ from index import audit
 from index.tables import ModelRow, SubjectRow, TemplateRow
 from service.exams.documents import Candidate
 from service.exams.errors import RosterRefused
+from service.exams.overrides import OverrideTerms, override
 from service.exams.readiness import readiness
 from service.exams.roster_report import RosterReport
 from service.exams.standing import candidates_page
@@ -153,6 +154,19 @@ def test_somebody_elses_roster_is_found_out_by_its_exam_or_its_room(hall: ExamDa
     assert [(one.row, one.other) for one in other_exam.other_exam.items] == [(1, "Physics")]
     assert [(one.row, one.other) for one in other_room.other_exam.items] == [(1, "R9")]
     assert hall.roster("c1,Mathematics,R1", header=header).applied
+
+
+def test_whom_a_person_let_in_cannot_be_taken_off_the_roster_though_the_attempt_named_nobody(
+    hall: ExamDay,
+) -> None:
+    hall.roster("c1,Ann,A", "c2,Ben,B")
+    terms = {"outcome": "admitted", "reason_code": "document_checked", "candidate": "c1"}
+    unknown = hall.arrive(None, "9").checkin
+    override(hall.desk, unknown.id, OverrideTerms.model_validate(terms), ORIGIN)
+
+    report = refused(hall, "c2,Ben,B")
+
+    assert [one.external_id for one in report.has_checkins.items] == ["c1"]
 
 
 def test_whoever_was_at_the_door_cannot_be_taken_off_the_roster(hall: ExamDay) -> None:

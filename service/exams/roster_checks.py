@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session as OrmSession
 from index.tables import SubjectRow, TemplateRow
 from service.exams.roster_file import Row
 from service.exams.roster_report import Findings, RosterReport
-from service.exams.tables import CheckinRow, ExamRow, RosterEntryRow, SessionRow
+from service.exams.tables import CheckinRow, ExamRow, OverrideRow, RosterEntryRow, SessionRow
 
 # Both databases take far more parameters in one statement (SQLite 32,766).
 IDS_IN_ONE_QUERY = 5_000
@@ -58,9 +58,15 @@ def known_to(session: OrmSession, session_id: UUID, external_ids: Sequence[str])
         subjects |= {
             external_id: subject_id for external_id, subject_id in session.execute(query) if external_id
         }
-    came = select(CheckinRow.entry_id).where(CheckinRow.session_id == session_id).distinct()
-    at_the_door = frozenset(entry_id for entry_id in session.scalars(came) if entry_id)
-    return Known({entry.external_id: entry for entry in entries}, subjects, at_the_door)
+    return Known({entry.external_id: entry for entry in entries}, subjects, came_to(session, session_id))
+
+
+def came_to(session: OrmSession, session_id: UUID) -> frozenset[UUID]:
+    """The entries that evidence points to: an attempt's own, or the one that a person named for it."""
+    mine = CheckinRow.session_id == session_id
+    own = select(CheckinRow.entry_id).where(mine)
+    named = select(OverrideRow.entry_id).join(CheckinRow, CheckinRow.id == OverrideRow.checkin_id).where(mine)
+    return frozenset(entry_id for entry_id in session.scalars(own.union(named)) if entry_id)
 
 
 def check_rows(
