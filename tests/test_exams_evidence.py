@@ -79,6 +79,17 @@ class TestTheEvidenceOfOneCandidate:
     def test_says_nothing_about_anybody_else(self, hall: ExamDay) -> None:
         assert "Ann" not in export_evidence(hall.desk, hall.session.id, "c2", ORIGIN).model_dump_json()
 
+    def test_holds_the_attempts_that_a_person_has_found_to_be_theirs(self, hall: ExamDay) -> None:
+        terms = {"outcome": "admitted", "reason_code": "document_checked", "candidate": "c3"}
+        unknown = hall.arrive(None, "9").checkin
+        override(hall.desk, unknown.id, OverrideTerms.model_validate(terms), ORIGIN)
+
+        evidence = export_evidence(hall.desk, hall.session.id, "c3", ORIGIN)
+
+        assert evidence.intact
+        assert [one.id for one in evidence.checkins] == [unknown.id]
+        assert [one.action for one in evidence.events] == ["checkin.recorded", "override.recorded"]
+
     def test_is_itself_an_event(self, hall: ExamDay) -> None:
         export_evidence(hall.desk, hall.session.id, "c1", ORIGIN)
 

@@ -4,7 +4,7 @@ The audit chain holds the SHA-256 of every row of evidence. Whoever has the docu
 again; whoever has the database can compare all of them (`invigil audit verify`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -80,13 +80,12 @@ def export_evidence(desk: Desk, session_id: UUID, external_id: str, origin: Orig
         row = session_row(session, session_id)
         exam = exam_row(session, row.exam_id)
         entry = entry_named(session, session_id, external_id)
-        query = select(CheckinRow).where(CheckinRow.session_id == session_id, CheckinRow.entry_id == entry.id)
-        checkins = session.scalars(query.order_by(CheckinRow.attempt)).all()
+        checkins = attempts_about(session, entry.id)
         overrides = overrides_of(session, [one.id for one in checkins])
         rows = [sealed(one) for one in checkins] + [
             sealed(one) for found in overrides.values() for one in found
         ]
-        events = events_about(session, entry.id, session_id)
+        events = events_about(session, entry.id, {one.id for one in checkins})
         note(
             session,
             EVIDENCE_EXPORTED,
@@ -113,14 +112,26 @@ def sealed(row: CheckinRow | OverrideRow) -> SealedRow:
     return SealedRow(table=row.__tablename__, row=content, digest=evidence_digest(row))
 
 
-def events_about(session: OrmSession, entry_id: UUID, session_id: UUID) -> list[AuditEvent]:
-    """The chain's events about one roster entry, oldest first."""
-    found = []
-    for event in exam_events(session):
-        details = event.details
-        if details.get("entry_id") == str(entry_id) and details.get("session_id") == str(session_id):
-            found.append(AuditEvent.model_validate(event, from_attributes=True))
-    return found
+def attempts_about(session: OrmSession, entry_id: UUID) -> Sequence[CheckinRow]:
+    """The attempts of one roster entry, and those that a person has found to be its, oldest first."""
+    named = select(OverrideRow.checkin_id).where(OverrideRow.entry_id == entry_id)
+    about = (CheckinRow.entry_id == entry_id) | CheckinRow.id.in_(named)
+    return session.scalars(
+        select(CheckinRow).where(about).order_by(CheckinRow.created_at, CheckinRow.id)
+    ).all()
+
+
+def events_about(session: OrmSession, entry_id: UUID, checkin_ids: Collection[UUID]) -> list[AuditEvent]:
+    """The chain's events about one roster entry and these attempts, oldest first."""
+    details, attempts = AuditEventRow.details, [str(checkin_id) for checkin_id in checkin_ids]
+    # The database picks them out: every writer waits meanwhile, and the chain may hold years.
+    about = details["entry_id"].as_string() == str(entry_id)
+    about |= details["checkin_id"].as_string().in_(attempts)
+    query = select(AuditEventRow).where(AuditEventRow.action.in_(ABOUT_CANDIDATES), about)
+    return [
+        AuditEvent.model_validate(event, from_attributes=True)
+        for event in session.scalars(query.order_by(AuditEventRow.seq))
+    ]
 
 
 def exam_events(session: OrmSession, after_seq: int = 0) -> Iterator[AuditEventRow]:
