@@ -65,6 +65,34 @@ def test_a_file_of_both_sides_gives_a_face_and_its_mirror_image_one_vector(tmp_p
     assert np.abs(vectors - mirrored).max() < 1e-5
 
 
+def test_a_file_in_eight_bits_is_smaller_and_stays_near_the_network(tmp_path: Path) -> None:
+    checkpoint_of(
+        NetworkConfig(widths=(32, 32, 32), depths=(1, 1, 1), dim=16, head_channels=4), tmp_path / "last.pt"
+    )
+    whole = export_onnx(tmp_path / "last.pt", tmp_path / "whole.onnx", both_sides=True)
+
+    eight = export_onnx(
+        tmp_path / "last.pt", tmp_path / "eight.onnx", both_sides=True, ranges=views_of_portrait()[::2]
+    )
+
+    assert whole.distance_int8 is None
+    assert eight.distance_int8 is not None
+    assert 0 < eight.distance_int8 < 2e-2
+    assert eight.path.stat().st_size < whole.path.stat().st_size
+
+
+def test_a_file_in_eight_bits_whose_ranges_are_of_something_else_is_refused(tmp_path: Path) -> None:
+    checkpoint_of(
+        NetworkConfig(widths=(32, 32, 32), depths=(1, 1, 1), dim=16, head_channels=4), tmp_path / "last.pt"
+    )
+    black = np.zeros((4, 112, 112, 3), np.uint8)
+
+    with pytest.raises(ExportDiffers):
+        export_onnx(tmp_path / "last.pt", tmp_path / "network.onnx", ranges=black)
+
+    assert not list(tmp_path.glob("*onnx*"))
+
+
 def test_a_network_that_is_not_a_number_is_not_exported(tmp_path: Path) -> None:
     network = checkpoint_of(TINY, tmp_path / "sound.pt")
     broken = {

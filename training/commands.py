@@ -42,6 +42,10 @@ def train(
     enrolled: Annotated[
         bool, typer.Option("--enrolled", help="With --job: also enrolled people who may be trained on.")
     ] = False,
+    groups: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="With --job: CSV identity,group to compare within."),
+    ] = None,
     reality_check: Annotated[
         bool, typer.Option("--reality-check", help="Compare losses on a small network instead.")
     ] = False,
@@ -55,8 +59,10 @@ def train(
         raise typer.BadParameter("it is missing", param_hint="RECIPE")
     if job:
         # The database is the service's to open; the program lends what submits.
-        context.obj(recipe, data or [], enrolled, as_json)
+        context.obj(recipe, data or [], enrolled, groups, as_json)
         return
+    if groups is not None:
+        raise typer.BadParameter("only a job compares models: add --job", param_hint="--groups")
     faces, *more = data or [Path("data")]
     if more:
         raise typer.BadParameter("several places are joined by a job only: add --job")
@@ -206,11 +212,19 @@ def export(
     both_sides: Annotated[
         bool, typer.Option("--both-sides", help="Average with the mirror image: nearer, at twice the time.")
     ] = False,
+    int8: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, help="Compute in eight bits: aligned crops, as for training, to measure ranges on."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a bundle of a training run, checked against torch."""
     with the_extra("export"):
+        from training.data import read_faces
         from training.export import export_bundle
+        from training.quantise import shown_by
         from training.run import RunFolder
 
         with detector_file(detector) as onnx:
@@ -220,7 +234,7 @@ def export(
                 to,
                 name or to.name.lower(),
                 both_sides=both_sides,
-                provenance=None,
+                ranges=None if int8 is None else shown_by(read_faces(int8)),
             )
     if as_json:
         typer.echo(json.dumps({"path": str(bundle.path), "model_id": bundle.model_id, "dim": bundle.dim}))

@@ -5,8 +5,7 @@ pixels and of length are inside.
 """
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from embedding.networks import Precision, compile_embedder, reduced_precision
 from training.augment import Augmentation, augment
 from training.errors import ExportDiffers
 from training.networks.embedder import BothSides
+from training.quantise import quantise
 from training.run import load_checkpoint, load_network, network_config
 
 OPSET = 18
@@ -29,8 +29,11 @@ VIEWS = 100
 LARGEST_DIFFERENCE = 1e-3
 LARGEST_DISTANCE_BF16 = 1e-2
 """In d; bfloat16 keeps eight bits of each number, so single components differ by more than in float32."""
+LARGEST_DISTANCE_INT8 = 2e-2
+"""In d; what that costs at the door is measured like anything else, with the bundle that ships."""
 
 Crops = NDArray[np.uint8]
+Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -42,24 +45,26 @@ class Export:
         dim: Length of its vectors.
         difference: Largest |component| difference to torch over the crops, in float32.
         distance_bf16: Largest d to torch in bfloat16; None where the CPU does not compute in it.
+        distance_int8: Largest d of the file in eight bits to torch; None where it is in float32.
     """
 
     path: Path
     dim: int
     difference: float
     distance_bf16: float | None
+    distance_int8: float | None = None
 
 
 def export_onnx(
-    checkpoint: Path, path: Path, crops: Crops | None = None, *, both_sides: bool = False
+    checkpoint: Path, path: Path, *, both_sides: bool = False, ranges: Crops | None = None
 ) -> Export:
     """Writes the averaged network of a checkpoint as ONNX and compares the two.
 
     Args:
         checkpoint: Of a training run.
         path: Of the ONNX file; it appears only once it is whole and right.
-        crops: (k, 112, 112, 3) uint8 RGB to compare on; by default 100 views of our portrait.
         both_sides: Average each vector with that of the mirror image, at twice the time.
+        ranges: (k, 112, 112, 3) uint8 RGB crops of faces; with them the file computes in eight bits.
 
     Raises:
         CheckpointInvalid: If it is no checkpoint, or one of another network.
@@ -68,15 +73,20 @@ def export_onnx(
     trained = load_network(checkpoint)
     network = BothSides(trained) if both_sides else trained
     dim = network_config(load_checkpoint(checkpoint)).dim
-    crops = views_of_portrait() if crops is None else crops
-    draft = path.with_name(f".{path.name}.draft")
+    draft, crops = path.with_name(f".{path.name}.draft"), views_of_portrait()
+    with torch.inference_mode():
+        wanted = network(torch.from_numpy(crops)).numpy()
     write_onnx(network, draft)
     try:
-        export = _compared(network, draft, dim, crops)
+        export = replace(_compared(draft, dim, crops, wanted), path=path)
+        if ranges is not None:
+            quantise(draft, draft, ranges)
+            int8 = _vectors(draft, dim, "f32", crops)
+            export = replace(export, distance_int8=_distance(draft, int8, wanted, LARGEST_DISTANCE_INT8))
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    return Export(path, dim, export.difference, export.distance_bf16)
+    return export
 
 
 def export_bundle(
@@ -86,6 +96,7 @@ def export_bundle(
     name: str,
     *,
     both_sides: bool = False,
+    ranges: Crops | None = None,
     provenance: Provenance | None = None,
 ) -> Bundle:
     """Makes a bundle of a checkpoint and a detector's ONNX; it has still to be calibrated.
@@ -97,7 +108,7 @@ def export_bundle(
     onnx = folder.with_name(f".{folder.name}.embedder.onnx")
     onnx.parent.mkdir(parents=True, exist_ok=True)
     try:
-        dim = export_onnx(checkpoint, onnx, both_sides=both_sides).dim
+        dim = export_onnx(checkpoint, onnx, both_sides=both_sides, ranges=ranges).dim
         return write_bundle(
             folder, name=name, detector=detector, embedder=onnx, dim=dim, provenance=provenance
         )
@@ -139,27 +150,29 @@ def views_of_portrait() -> Crops:
     return np.stack([augment(portrait, Augmentation(), random) for _ in range(VIEWS)])
 
 
-def _compared(network: nn.Module, onnx: Path, dim: int, crops: Crops) -> Export:
-    with torch.inference_mode():
-        wanted = network(torch.from_numpy(crops)).numpy()
-    run = _runner(onnx, dim)
-    difference = float(np.abs(run("f32")(crops) - wanted).max())
+def _compared(onnx: Path, dim: int, crops: Crops, wanted: Vectors) -> Export:
+    difference = float(np.abs(_vectors(onnx, dim, "f32", crops) - wanted).max())
     if not difference <= LARGEST_DIFFERENCE:
         raise ExportDiffers(onnx, difference, LARGEST_DIFFERENCE)
     if not reduced_precision():
         return Export(onnx, dim, difference, None)
-    distance = float(((run("bf16")(crops) - wanted) ** 2).sum(1).max())
-    if not distance <= LARGEST_DISTANCE_BF16:
-        raise ExportDiffers(onnx, distance, LARGEST_DISTANCE_BF16)
-    return Export(onnx, dim, difference, distance)
+    bf16 = _vectors(onnx, dim, "bf16", crops)
+    return Export(onnx, dim, difference, _distance(onnx, bf16, wanted, LARGEST_DISTANCE_BF16))
 
 
-def _runner(onnx: Path, dim: int) -> Callable[[Precision], Callable[[Crops], NDArray[np.float32]]]:
+def _distance(onnx: Path, vectors: Vectors, wanted: Vectors, largest: float) -> float:
+    """The largest d between what a file computes and what it should.
+
+    Raises:
+        ExportDiffers: If that is too large.
+    """
+    distance = float(((vectors - wanted) ** 2).sum(1).max())
+    if not distance <= largest:
+        raise ExportDiffers(onnx, distance, largest)
+    return distance
+
+
+def _vectors(onnx: Path, dim: int, precision: Precision, crops: Crops) -> Vectors:
     content = onnx.read_bytes()
     record = EmbedderRecord(file="embedder.onnx", sha256="0" * 64, bytes=len(content), dim=dim)
-
-    def compiled(precision: Precision) -> Callable[[Crops], NDArray[np.float32]]:
-        network = compile_embedder(content, record, 1, precision)
-        return lambda crops: network(crops)[0]
-
-    return compiled
+    return compile_embedder(content, record, 1, precision)(crops)[0]

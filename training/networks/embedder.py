@@ -7,6 +7,7 @@ convolutions stay at 28 x 28, 14 x 14 and 7 x 7, where channels are wide enough 
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -47,7 +48,9 @@ class BothSides(nn.Module):
 
     def forward(self, faces: Tensor) -> Tensor:
         """(n, 112, 112, 3) uint8 RGB to (n, dim) float32 of unit length."""
-        return F.normalize(self.embedder(faces) + self.embedder(faces.flip(2)), dim=1)
+        # As one batch: weights are fetched once, and a batch of two fills a core better than two of one.
+        both: Tensor = self.embedder(torch.cat([faces, faces.flip(2)]))  # (2 n, dim)
+        return F.normalize(both.reshape(2, -1, both.shape[1]).sum(0), dim=1)
 
 
 class DenseTrunk(nn.Module):
