@@ -179,3 +179,14 @@ def browse(chromium: str, playwright: Playwright, tmp_path: Path) -> Iterator[Ca
 
         yield open_page
     assert not errors, errors
+
+
+@pytest.fixture
+def console(desk: Desk, browse: Callable[..., Page]) -> Page:
+    """The console, signed in as the administrator."""
+    page = browse()
+    page.goto(f"{desk.base}/console")
+    page.fill("#key", desk.admin)
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Today")
+    return page

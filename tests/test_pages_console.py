@@ -8,17 +8,6 @@ from fixtures_pages import Desk
 from playwright.sync_api import Page, expect
 
 
-@pytest.fixture
-def console(desk: Desk, browse: Callable[..., Page]) -> Page:
-    """The console, signed in as the administrator."""
-    page = browse()
-    page.goto(f"{desk.base}/console")
-    page.fill("#key", desk.admin)
-    page.keyboard.press("Enter")
-    expect(page.locator("h1")).to_have_text("Today")
-    return page
-
-
 def refer(desk: Desk, probe: bytes) -> None:
     """Somebody claims 1002 with the face of somebody else."""
     body = {"files": {"image": probe}, "data": {"candidate": "1002"}}
