@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -113,6 +114,24 @@ def test_fifty_viewers_see_the_same_and_cost_one_reader(hall: ExamDay) -> None:
     assert len({tuple(one.data for one in messages[1:]) for messages in seen}) == 1
     assert [one.kind for one in seen[0]] == ["snapshot", "checkin", "session", "closed"]
     assert len(queries) < 1000
+
+
+def test_nothing_is_lost_between_the_board_and_the_news(hall: ExamDay) -> None:
+    async def scene() -> list[FeedEvent]:
+        # One thread does one thing after the other: somebody arrives while the first viewer is being set up.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        watching = asyncio.create_task(follow(Live(hall.desk), hall))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(hall.arrive, "c1", "1")
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(change_session, hall.desk, hall.session.id, CLOSING, ORIGIN)
+        async with asyncio.timeout(60):
+            return await watching
+
+    messages = asyncio.run(scene())
+
+    board = content(messages[0])["candidates"][0]["status"]
+    assert board == "admitted" or "checkin" in [one.kind for one in messages]
 
 
 def test_another_processes_door_is_seen(

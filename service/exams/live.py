@@ -48,8 +48,8 @@ class Live:
         """
         backlog: Backlog = asyncio.Queue(LARGEST_BACKLOG)
         self._viewers[session_id].add(backlog)
-        self._start_reading()
         try:
+            await self._start_reading()
             seen = 0
             for event in await asyncio.to_thread(first_messages, self._desk, session_id, after_seq):
                 seen = event.seq
@@ -70,17 +70,21 @@ class Live:
         if self._reader is not None:
             self._reader.cancel()
 
-    def _start_reading(self) -> None:
-        if self._reader is None or self._reader.done():
-            self._reader = asyncio.create_task(self._read())
+    async def _start_reading(self) -> None:
+        """See that somebody reads, from a number older than any board that the caller reads from now on."""
+        if self._is_idle():
+            seq = await asyncio.to_thread(self._newest)
+            # Another viewer may have come first meanwhile; its number is older than this caller's board, too.
+            if self._is_idle():
+                self._reader = asyncio.create_task(self._read(seq))
 
-    async def _read(self) -> None:
-        """Read for as long as somebody watches."""
-        seq: int | None = None
+    def _is_idle(self) -> bool:
+        return self._reader is None or self._reader.done()
+
+    async def _read(self, seq: int) -> None:
+        """Read what is behind a number, for as long as somebody watches."""
         while self._viewers:
             try:
-                if seq is None:
-                    seq = await asyncio.to_thread(self._newest)
                 seq = await self._read_once(seq)
             except DatabaseError as error:
                 # The database may be restarting; viewers keep their connection and miss nothing.
