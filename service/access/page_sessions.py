@@ -17,6 +17,7 @@ from service.errors import Forbidden, Unauthenticated
 Page = Literal["console", "kiosk"]
 PAGES: tuple[Page, ...] = get_args(Page)
 LIFETIME = timedelta(hours=12)
+EXPIRES_DIGITS = 12
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PAGE_HEADER = "X-Invigil-Page"
 CSRF_HEADER = "X-CSRF-Token"
@@ -49,7 +50,8 @@ class PageSession:
         """
         key, _, rest = cookie.partition("~")
         expires, _, signature = rest.partition("~")
-        if not expires.isascii() or not expires.isdecimal():
+        # Bounded before it is read: Python refuses to read a number of thousands of digits.
+        if not (expires.isascii() and expires.isdecimal() and len(expires) <= EXPIRES_DIGITS):
             raise Unauthenticated
         session = cls(page, key, int(expires))
         signed = hmac.compare_digest(session._sign("session").encode(), signature.encode())
