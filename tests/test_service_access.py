@@ -125,6 +125,17 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(service: Service) -> None:
     assert secret not in stored
 
 
+def test_a_key_that_is_asked_for_again_after_a_crash_is_one_key_with_a_new_text(service: Service) -> None:
+    key_id = uuid4()
+    lost = service.key(Scope.SUBJECTS_READ, key_id=key_id)
+
+    told = service.key(Scope.SUBJECTS_READ, key_id=key_id)
+
+    answers = [service.call("GET", "/v1/subjects", key=text).status_code for text in (lost, told)]
+    assert answers == [401, 200]
+    assert [key.id for key in service.parts.keys.page(10)].count(key_id) == 1
+
+
 def test_the_use_of_a_key_is_noted(service: Service) -> None:
     service.call("GET", "/v1/subjects")
 

@@ -75,6 +75,8 @@ class Keys:
         """A new key, and its text, which cannot be had again.
 
         Args:
+            key_id: Given by a caller who may have to repeat the call: the same id makes one key. It then has
+                a new text, for nobody was told the first one.
             session_id: Binds a kiosk's key to one exam session.
 
         Raises:
@@ -85,8 +87,12 @@ class Keys:
         row, text = new_row(name, granted, key_id or uuid7())
         row.session_id, row.not_before, row.expires_at = session_id, not_before, expires_at
         with self._database.write() as session:
-            add_key(session, row, actor, request_id)
-            return facts_of(row), text
+            made = session.get(ApiKeyRow, row.id)
+            if made is None:
+                add_key(session, row, actor, request_id)
+                made = row
+            made.prefix, made.secret_hash = row.prefix, row.secret_hash
+            return facts_of(made), text
 
     def create_first(self) -> str | None:
         """An admin key where there has never been a key: its text, or None; of two processes one gets it."""
