@@ -11,7 +11,13 @@ from sqlalchemy import func, select, text
 from index import audit
 from index.cipher import TemplateCipher
 from index.database import Database
-from service.exams.errors import ExamInvalid, ExamNotFound, NotOnRoster, RetentionRunning, ThumbnailNotFound
+from service.exams.errors import (
+    ExamInvalid,
+    ExamNotFound,
+    NotOnRoster,
+    RetentionRunning,
+    ThumbnailNotFound,
+)
 from service.exams.evidence import export_evidence, verify_evidence
 from service.exams.exams import change_exam, find_exam
 from service.exams.overrides import OverrideTerms, override
@@ -252,6 +258,12 @@ class TestKeptPictures:
         assert small.size == (128, 256)
         assert not small.getexif()
         assert len(shrunk(astronaut_jpeg)) < 20_000
+
+    def test_are_kept_of_a_picture_whose_exif_block_is_damaged(self) -> None:
+        damaged = io.BytesIO()
+        Image.new("RGB", (300, 300), "red").save(damaged, "PNG", exif=b"Exif\0\0no TIFF header")
+
+        assert Image.open(io.BytesIO(shrunk(damaged.getvalue()))).size == (256, 256)
 
     def test_are_sealed_in_the_database_and_opened_for_the_record(
         self, album: ExamDay, astronaut_jpeg: bytes

@@ -1,11 +1,13 @@
 """Small pictures of attempts: kept only where the exam says so, encrypted, for a number of days."""
 
 import io
+import sys
 from datetime import timedelta
 from uuid import UUID
 
-from PIL import Image, ImageOps
+from PIL import Image
 
+from embedding.image import ImageLimits, decode
 from index.tables import utc_now
 from service.exams.desk import Desk, Origin
 from service.exams.errors import ThumbnailNotFound
@@ -15,6 +17,9 @@ from service.exams.tables import ExamRow, ThumbnailRow
 
 SIDE = 256
 JPEG_QUALITY = 80
+
+LOOKED_AT = ImageLimits(max_bytes=sys.maxsize, max_pixels=sys.maxsize)
+"""The embedder has held the picture against the installation's limits."""
 
 
 def thumbnail_row(desk: Desk, exam: ExamRow, checkin_id: UUID, picture: bytes) -> ThumbnailRow | None:
@@ -29,11 +34,11 @@ def thumbnail_row(desk: Desk, exam: ExamRow, checkin_id: UUID, picture: bytes) -
 
 
 def shrunk(picture: bytes) -> bytes:
-    """A JPEG of at most SIDE × SIDE pixels with nothing but the pixels in it."""
-    with Image.open(io.BytesIO(picture)) as opened:
-        # JPEG decodes at a fraction of its size, so that a phone's photograph costs milliseconds.
-        opened.draft("RGB", (2 * SIDE, 2 * SIDE))
-        small = ImageOps.exif_transpose(opened).convert("RGB")
+    """A JPEG of at most SIDE × SIDE pixels with nothing but the pixels in it.
+
+    Decoded as the embedder does it: whatever that could look at can be kept, a damaged EXIF block or not.
+    """
+    small = Image.fromarray(decode(picture, LOOKED_AT))
     small.thumbnail((SIDE, SIDE))
     target = io.BytesIO()
     small.save(target, "JPEG", quality=JPEG_QUALITY)
