@@ -58,6 +58,7 @@ STATUSES: dict[type[Exception], int] = {
     exams.ThumbnailNotFound: 404,
     exams.ExamInvalid: 422,
     exams.RetentionRunning: 409,
+    exams.ExamPurged: 409,
     exams.RosterError: 422,
     exams.CheckinRefused: 409,
     exams.AlreadyDecided: 409,

@@ -14,6 +14,7 @@ from index.database import Database
 from service.exams.errors import (
     ExamInvalid,
     ExamNotFound,
+    ExamPurged,
     NotOnRoster,
     RetentionRunning,
     ThumbnailNotFound,
@@ -208,6 +209,12 @@ class TestRetention:
         assert find_exam(over.desk, over.exam.id).purged_at is not None
         assert find_exam(over.desk, running.exam.id).purged_at is None
         assert sweep(over.desk.database, ORIGIN).purges == []
+
+    def test_leaves_an_exam_that_takes_no_new_roster(self, over: ExamDay) -> None:
+        sweep(over.desk.database, ORIGIN)
+
+        with pytest.raises(ExamPurged):
+            over.roster("c1,Ann,A")
 
     def test_needs_an_exam(self, hall: ExamDay) -> None:
         with pytest.raises(ExamNotFound):

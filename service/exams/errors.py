@@ -6,6 +6,7 @@
     ├── ThumbnailNotFound                thumbnail_not_found
     ├── ExamInvalid                      validation_failed           a field makes no sense
     ├── RetentionRunning                 retention_running           the exam's rows are still owed
+    ├── ExamPurged                       exam_purged                 its rows have gone; it takes no new ones
     ├── RosterError
     │   ├── RosterUnreadable             roster_unreadable           not a roster; says where
     │   └── RosterRefused                roster_refused              a roster with findings that stop it
@@ -93,6 +94,18 @@ class RetentionRunning(ExamError):
             f"until {due_at:%Y-%m-%d %H:%M} UTC" if due_at else "for as long as nobody sets retention_days"
         )
         super().__init__(f"The exam is kept {until}.", due_at=due_at.isoformat() if due_at else None)
+
+
+class ExamPurged(ExamError):
+    """The exam's rows have gone: new ones would be kept for ever, for an exam is purged once."""
+
+    code = "exam_purged"
+
+    def __init__(self, purged_at: datetime) -> None:
+        super().__init__(
+            f"The exam was purged at {purged_at:%Y-%m-%d %H:%M} UTC; make a new one.",
+            purged_at=purged_at.isoformat(),
+        )
 
 
 class RosterError(ExamError):

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session as OrmSession
 from index.ids import uuid7
 from index.tables import SubjectRow, utc_now
 from service.exams.desk import Desk, Origin
-from service.exams.errors import RosterRefused
+from service.exams.errors import ExamPurged, RosterRefused
 from service.exams.exams import exam_row
 from service.exams.journal import ROSTER_IMPORTED, note
 from service.exams.roster_checks import (
@@ -73,12 +73,15 @@ def import_roster(
 
     Raises:
         SessionNotFound: If there is no such session.
+        ExamPurged: If the exam's rows have gone.
         RosterRefused: If findings stop the import, and it is no dry run. Nothing was written.
     """
     transaction = desk.database.read() if dry_run else desk.database.write()
     with transaction as session:
         row = session_row(session, session_id)
         exam = exam_row(session, row.exam_id)
+        if exam.purged_at is not None:
+            raise ExamPurged(exam.purged_at)
         plan = plan_import(desk, session, row, exam, rows, mode, create_subjects)
         plan.report.dry_run = dry_run
         if dry_run:
