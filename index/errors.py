@@ -6,6 +6,7 @@
     ├── ModelNotFound              model_not_found
     ├── SubjectInvalid             validation_failed     a field of a subject is not what it may be
     ├── CursorInvalid              validation_failed     a list cursor that no list has given out
+    ├── TextInvalid                validation_failed     a text that the database cannot hold
     ├── ExternalIdExists           external_id_exists    another subject has this external id
     ├── DuplicateIdentity          duplicate_identity    the same face is enrolled under another subject
     ├── NoTemplate                 no_template           the subject has nothing to compare with
@@ -91,6 +92,15 @@ class CursorInvalid(GalleryError):
 
     def __init__(self) -> None:
         super().__init__("The cursor is not one that a list has given out.")
+
+
+class TextInvalid(GalleryError):
+    """A text that the database cannot hold, nor look for."""
+
+    code = "validation_failed"
+
+    def __init__(self) -> None:
+        super().__init__("A text must not hold the character NUL.")
 
 
 class ExternalIdExists(GalleryError):

@@ -6,7 +6,14 @@ import psycopg
 from psycopg import errors as pg
 from sqlalchemy.engine import ExceptionContext
 
-from index.errors import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseUnavailable
+from index.errors import (
+    DatabaseBusy,
+    DatabaseError,
+    DatabaseFull,
+    DatabaseUnavailable,
+    GalleryError,
+    TextInvalid,
+)
 
 _SQLITE: dict[int, type[DatabaseBusy | DatabaseFull | DatabaseUnavailable]] = {
     sqlite3.SQLITE_BUSY: DatabaseBusy,
@@ -29,7 +36,7 @@ _POSTGRESQL_BUSY = (
 )
 
 
-def translate(context: ExceptionContext) -> DatabaseError | None:
+def translate(context: ExceptionContext) -> GalleryError | None:
     """The error of ours that stands for a driver's, or None if the driver's says it best.
 
     It is called for every error on a connection (SQLAlchemy's `handle_error`), also when connecting and when
@@ -51,8 +58,11 @@ def _translate_sqlite(error: sqlite3.Error) -> DatabaseError | None:
     return meaning(str(error)) if meaning else None
 
 
-def _translate_postgresql(error: psycopg.Error, *, lost: bool) -> DatabaseError | None:
+def _translate_postgresql(error: psycopg.Error, *, lost: bool) -> GalleryError | None:
     reason = str(error).strip().partition("\n")[0]
+    if isinstance(error, psycopg.DataError) and "NUL" in reason:
+        # The driver refuses it before the server sees it. SQLite holds such a text, and finds nobody by it.
+        return TextInvalid()
     if isinstance(error, _POSTGRESQL_BUSY):
         return DatabaseBusy(reason)
     if isinstance(error, pg.DiskFull):

@@ -31,6 +31,7 @@ STATUSES: dict[type[Exception], int] = {
     index.ModelNotFound: 404,
     index.SubjectInvalid: 422,
     index.CursorInvalid: 422,
+    index.TextInvalid: 422,
     index.NoTemplate: 409,
     index.ExternalIdExists: 409,
     index.DuplicateIdentity: 409,
