@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from index.database import Database
 from index.ids import uuid7
 from service.errors import SessionNotFound
+from service.exams import comparing
 from service.exams.checkins import Result
 from service.exams.errors import (
     AlreadyCheckedIn,
@@ -299,6 +300,16 @@ class TestASearchOfTheRoster:
         checkin = hall.arrive(None, "1@4").checkin
 
         assert (checkin.outcome, checkin.reasons) == ("referred", ["ambiguous_search"])
+
+    def test_a_face_outside_a_large_exam_makes_nothing_ambiguous(
+        self, hall: ExamDay, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(comparing, "SEARCHED_ALONE", 0)
+        hall.enrol("elsewhere", "1+5@20")
+
+        checkin = hall.arrive(None, "1").checkin
+
+        assert (checkin.outcome, checkin.external_id, checkin.reasons) == ("admitted", "c1", [])
 
     def test_who_is_not_on_the_roster_is_not_found(self, hall: ExamDay) -> None:
         hall.enrol("elsewhere", "5")

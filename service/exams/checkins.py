@@ -1,5 +1,6 @@
 """Check-in with a photograph: refuse what needs no look, compare, judge, write."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -126,7 +127,7 @@ def decided(
     conflicts, rivals = conflicts_of(session, expected, comparison)
     verdict, reasons = judge(comparison.decision, comparison.nearest.d, rivals, comparison.same_face)
     if arrival.external_id is None:
-        verdict, reasons = judge_search(comparison, verdict, reasons)
+        verdict, reasons = judge_search(comparison, rivals, verdict, reasons)
     seat = seat_for(session, expected.session, entry, arrival.seat)
     return CheckinRow(
         id=checkin_id,
@@ -195,11 +196,13 @@ def conflicts_of(
     return conflicts, [Rival(entry.id, one.comparable_d, at is not None) for one, entry, at in found]
 
 
-def judge_search(comparison: Comparison, verdict: Verdict, reasons: list[str]) -> tuple[Verdict, list[str]]:
+def judge_search(
+    comparison: Comparison, rivals: Sequence[Rival], verdict: Verdict, reasons: list[str]
+) -> tuple[Verdict, list[str]]:
     """A search admits only if nobody else of the exam would have matched as well."""
     if comparison.decision is Outcome.NO_MATCH:
         return Verdict.REFERRED, [*reasons, NO_CANDIDATE_FOUND]
-    if any(rival.comparable_d <= comparison.policy.match for rival in comparison.rivals):
+    if any(rival.d <= comparison.policy.match for rival in rivals):
         return Verdict.REFERRED, [*reasons, AMBIGUOUS_SEARCH]
     return verdict, reasons
 

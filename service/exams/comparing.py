@@ -52,7 +52,8 @@ class Comparison:
         entry: The candidate that the decision is about; None where a search found nobody.
         nearest: The template compared with; in a fruitless search the nearest one, which is not named.
         policy: The thresholds that apply: a search among n people has stricter ones.
-        rivals: Other people of the exam within the session's match threshold, nearest first.
+        rivals: Other people within the session's match threshold, nearest first; beside a large exam's,
+            also people who are not of the exam.
         same_face: As `judgement.same_face_d`.
     """
 
@@ -167,7 +168,7 @@ def session_people(database: Database, session_id: UUID) -> set[UUID]:
 def rivals_of(
     desk: Desk, expected: Expected, probe: Embedding, model: LoadedModel, entry: RosterEntryRow | None
 ) -> tuple[list[Near], int]:
-    """Other people of the exam whose face is within the match threshold, and how many people there are."""
+    """Other people whose face is within the match threshold, and how many people the exam has."""
     own = entry.subject_id if entry else None
     with desk.database.read() as session:
         people = people_count(session, expected.exam.id)
