@@ -26,10 +26,15 @@ def _text(field: str, value: str | None) -> str | None:
         return None
     if not 1 <= len(value) <= MAX_TEXT_CHARACTERS:
         raise SubjectInvalid(field, f"it must have 1 to {MAX_TEXT_CHARACTERS} characters, not {len(value)}")
-    # Cc: control characters; Cs: halves of a character, which UTF-8 cannot hold.
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+    if holds_controls(value):
         raise SubjectInvalid(field, "it must not hold control characters")
     return value
+
+
+def holds_controls(text: str) -> bool:
+    """Whether a text holds control characters (Cc) or halves of a character, which UTF-8 cannot hold (Cs)."""
+    # Asked first because most texts are plain: a large roster has hundreds of thousands.
+    return not text.isprintable() and any(unicodedata.category(one) in ("Cc", "Cs") for one in text)
 
 
 def _document(field: str, value: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx2 as httpx
 import numpy as np
 import pytest
+from fixtures_exams import ExamService
 from fixtures_pictures import encoded
 from fixtures_service import Service
 
@@ -281,6 +282,49 @@ def test_a_wrong_field_is_pointed_at(service: Service, body: bytes, pointer: str
 
     assert refusal(answer) == (422, "validation_failed")
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("exams", {"name": "a\x00b"}, "/body/name"),
+        ("exams", {"ends_at": "9999-12-31T00:00:00Z"}, "/body/ends_at"),
+        ("exams", {"starts_at": "0001-01-01T00:00:00+14:00"}, "/body/starts_at"),
+        ("exams", {"reason_codes": [{"code": "a", "label": "\x1b[2J"}]}, "/body/reason_codes/0/label"),
+        ("keys", {"expires_at": "9999-12-31T23:00:00-14:00"}, "/body/expires_at"),
+    ],
+)
+def test_a_text_or_moment_that_nobody_can_reckon_with_is_pointed_at(
+    service: Service, path: str, body: dict[str, Any], pointer: str
+) -> None:
+    exam = {"name": "x", "starts_at": "2026-12-01T08:00:00Z", "ends_at": "2026-12-01T09:00:00Z"}
+    whole = {"exams": exam, "keys": {"name": "x", "scopes": ["verify"]}}[path]
+
+    answer = service.call("POST", f"/v1/{path}", json={**whole, **body})
+
+    assert refusal(answer) == (422, "validation_failed")
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_a_check_in_names_the_field_that_cannot_be_kept(
+    exam_service: ExamService, astronaut_jpeg: bytes
+) -> None:
+    fields = {"kiosk": "a\x00b", "client_time": "0001-01-01T00:00:00+14:00"}
+
+    for name, value in fields.items():
+        answer = exam_service.check_in(astronaut_jpeg, **{name: value})
+
+        assert refusal(answer) == (422, "validation_failed")
+        assert [error["pointer"] for error in answer.json()["errors"]] == [f"/body/{name}"]
+
+
+@pytest.mark.parametrize("path", ["subjects/ext:%00", "subjects?q=%00", "subjects?external_id=a%00"])
+def test_a_text_that_postgresql_cannot_look_for_is_no_fault_of_ours(
+    start_service: Callable[..., Service], postgresql_url: str, path: str
+) -> None:
+    service = start_service(database_url=postgresql_url)
+
+    assert refusal(service.call("GET", f"/v1/{path}")) == (422, "validation_failed")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
 from service.access.callers import Caller
@@ -24,6 +24,7 @@ from service.exams.door import Arrival
 from service.exams.identifications import IdentificationTerms, identify
 from service.exams.overrides import OverrideTerms, override
 from service.exams.thumbnails import open_thumbnail
+from service.fields import Label, Moment, ShortLabel
 from service.uploads import Form
 
 router = APIRouter(prefix="/v1", tags=["check-in"])
@@ -50,10 +51,10 @@ FIELDS: dict[str, Any] = {
 class ArrivalFields(BaseModel):
     """The text fields of a check-in; an empty one is as good as none."""
 
-    candidate: str | None = Field(default=None, max_length=255)
-    seat: str | None = Field(default=None, max_length=64)
-    kiosk: str | None = Field(default=None, max_length=64)
-    client_time: AwareDatetime | None = None
+    candidate: Label | None = None
+    seat: ShortLabel | None = None
+    kiosk: ShortLabel | None = None
+    client_time: Moment | None = None
 
 
 class Attempts(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from index.errors import CursorInvalid
@@ -16,6 +16,7 @@ from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.cursors import read_cursor, write_cursor
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
+from service.fields import Moment
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 Admin = Annotated[Caller, needs(Scope.ADMIN)]
@@ -28,8 +29,8 @@ class NewKey(BaseModel):
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
-    not_before: AwareDatetime | None = None
-    expires_at: AwareDatetime | None = None
+    not_before: Moment | None = None
+    expires_at: Moment | None = None
 
 
 class KeyDocument(BaseModel):

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from service.decision import CalibrationFacts, FalseMatchRates, Outcome, Quality, Thresholds
+from service.fields import Label
 
 
 class Verdict(StrEnum):
@@ -26,7 +27,7 @@ class ReasonCode(BaseModel):
     """One reason that an exam accepts for an override."""
 
     code: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
-    label: str = Field(min_length=1, max_length=255)
+    label: Label
 
 
 class Exam(BaseModel):

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 from sqlalchemy.orm import Session as OrmSession
 
 from index.ids import uuid7
@@ -25,7 +25,8 @@ from service.exams.errors import CheckinRefused
 from service.exams.evidence_rows import checkin_documents
 from service.exams.standing import MANUAL
 from service.exams.tables import CheckinRow, RosterEntryRow
-from service.exams.terms import Label, Note, Seat, Terms
+from service.exams.terms import Terms
+from service.fields import Label, Moment, Note, ShortLabel
 
 
 class DocumentType(StrEnum):
@@ -45,11 +46,11 @@ class IdentificationTerms(Terms):
     candidate: Label = Field(description="external id")
     document_type: DocumentType
     note: Note | None = Field(default=None, description="needed where the document type is `other`")
-    seat: Seat | None = None
+    seat: ShortLabel | None = None
     operator: Label | None = Field(
         default=None, description="who looked at the document, where a key is shared"
     )
-    client_time: AwareDatetime | None = None
+    client_time: Moment | None = None
 
     @model_validator(mode="after")
     def _say_which_other(self) -> Self:

@@ -22,7 +22,8 @@ from service.exams.exams import exam_row
 from service.exams.journal import OVERRIDE_RECORDED, evidence_digest, note
 from service.exams.sessions import session_row
 from service.exams.tables import AdmissionRow, CheckinRow, OverrideRow, RosterEntryRow
-from service.exams.terms import Label, Note, Terms
+from service.exams.terms import Terms
+from service.fields import Label, Note
 
 
 class OverrideTerms(Terms):

@@ -7,12 +7,12 @@ by its place.
 
 import csv
 import io
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from index.fields import holds_controls
 from service.exams.errors import RosterUnreadable
 
 MAX_ROWS = 100_000
@@ -167,8 +167,7 @@ def text_field(number: int, column: str, fields: Mapping[str, object]) -> str | 
         raise RosterUnreadable(
             f"has {len(text):,} characters; {limit} are allowed", row=number, column=column
         )
-    # Cc: control characters; Cs: halves of a character, which UTF-8 cannot hold. Most names are plain.
-    if not text.isprintable() and any(unicodedata.category(one) in ("Cc", "Cs") for one in text):
+    if holds_controls(text):
         raise RosterUnreadable("holds control characters", row=number, column=column)
     return text or None
 

@@ -3,17 +3,14 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.exams.documents import ReasonCode
 from service.exams.errors import ExamInvalid
+from service.fields import Label, Moment
 
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Attempts = Annotated[int, Field(ge=1, le=100)]
-Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
-Seat = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
-Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
-"""Plain text; whoever shows it must show it as text."""
 Days = Annotated[int, Field(ge=0, le=36_500)]
 
 REASON_CODES = (
@@ -40,15 +37,15 @@ class ExamTerms(Terms):
     reference: Label | None = Field(
         default=None, description="your own code; a roster's `exam` column must name it"
     )
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Moment
+    ends_at: Moment
     match_fmr: Rate | None = None
     refer_fmr: Rate | None = None
     attempts_allowed: Attempts = 3
     reason_codes: list[ReasonCode] = Field(default=list(REASON_CODES), min_length=1, max_length=100)
     keep_probe_thumbnails: bool = False
     thumbnail_retention_days: Annotated[int, Field(ge=1, le=3_650)] = 30
-    appeal_ends_at: AwareDatetime | None = Field(default=None, description="by default, when the exam ends")
+    appeal_ends_at: Moment | None = Field(default=None, description="by default, when the exam ends")
     retention_days: Days | None = Field(
         default=180, description="days after the appeals end; null keeps the rows"
     )
@@ -59,15 +56,15 @@ class ExamChanges(Terms):
 
     name: Label | None = None
     reference: Label | None = None
-    starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = None
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
     match_fmr: Rate | None = None
     refer_fmr: Rate | None = None
     attempts_allowed: Attempts | None = None
     reason_codes: list[ReasonCode] | None = Field(default=None, min_length=1, max_length=100)
     keep_probe_thumbnails: bool | None = None
     thumbnail_retention_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
-    appeal_ends_at: AwareDatetime | None = None
+    appeal_ends_at: Moment | None = None
     retention_days: Days | None = None
 
 
@@ -75,8 +72,8 @@ class SessionTerms(Terms):
     """What is set when a session is made. What is left out is the exam's."""
 
     room: Label
-    opens_at: AwareDatetime
-    closes_at: AwareDatetime
+    opens_at: Moment
+    closes_at: Moment
     match_fmr: Rate | None = None
     refer_fmr: Rate | None = None
     attempts_allowed: Attempts | None = None
@@ -86,8 +83,8 @@ class SessionChanges(Terms):
     """The fields of a session that are to change."""
 
     room: Label | None = None
-    opens_at: AwareDatetime | None = None
-    closes_at: AwareDatetime | None = None
+    opens_at: Moment | None = None
+    closes_at: Moment | None = None
     match_fmr: Rate | None = None
     refer_fmr: Rate | None = None
     attempts_allowed: Attempts | None = None

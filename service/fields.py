@@ -1,0 +1,47 @@
+"""What texts and moments in requests may be, wherever they are sent."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, StringConstraints
+
+from index.fields import holds_controls
+
+FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
+LAST_MOMENT = datetime(2200, 1, 1, tzinfo=UTC)
+LINE_BREAKS = str.maketrans("", "", "\t\n\r")
+
+
+def plain(text: str) -> str:
+    """A text that every database, table and terminal can hold; lines may be broken.
+
+    Raises:
+        ValueError: If it holds other control characters.
+    """
+    if holds_controls(text.translate(LINE_BREAKS)):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+def in_reach(moment: datetime) -> datetime:
+    """A moment that can be reckoned with, in every time zone and with a retention behind it.
+
+    Raises:
+        ValueError: If it lies centuries away.
+    """
+    if not FIRST_MOMENT <= moment <= LAST_MOMENT:
+        raise ValueError(f"must lie between {FIRST_MOMENT:%Y} and {LAST_MOMENT:%Y}")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(in_reach)]
+Label = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), AfterValidator(plain)
+]
+ShortLabel = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(plain)
+]
+Note = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000), AfterValidator(plain)
+]
+"""Plain text; whoever shows it must show it as text."""
