@@ -20,7 +20,7 @@ def serve(
     """Serve the API and the pages; the database is upgraded first."""
     import uvicorn
 
-    from service.app import create_app
+    from service.app import create_app, keep_loaded
     from service.commands.opening import read_settings
     from service.logs import configure_logs
     from service.parts import Parts
@@ -34,6 +34,7 @@ def serve(
         typer.echo("This database had no API key. Here is one for everything; it is not shown again:")
         typer.echo(first_key)
     app: FastAPI | str = create_app(parts)
+    keep_loaded()
     if settings.workers > 1:
         # Each worker opens its own.
         parts.close()
