@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session as OrmSession
 
 from embedding.embedder import Embedding
 from embedding.quality import Purpose
-from index.tables import utc_now
 from service.decision import CalibrationFacts, Outcome, Quality, StageTimes
 from service.exams.comparing import Comparison, compare, model_for
 from service.exams.desk import Desk, Origin
@@ -18,12 +17,11 @@ from service.exams.documents import Checkin, Verdict
 from service.exams.door import (
     Arrival,
     Expected,
+    begun,
     decline,
     expect,
-    next_attempt,
     record,
     require_another_photograph,
-    seat_for,
 )
 from service.exams.errors import CheckinRefused, NotOnRoster
 from service.exams.evidence_rows import checkin_documents, checkin_row
@@ -128,29 +126,22 @@ def decided(
     verdict, reasons = judge(comparison.decision, comparison.nearest.d, rivals, comparison.same_face)
     if arrival.external_id is None:
         verdict, reasons = judge_search(comparison, rivals, verdict, reasons)
-    seat = seat_for(session, expected.session, entry, arrival.seat)
-    return CheckinRow(
+    row = begun(
+        session,
+        expected,
+        entry,
+        arrival,
+        origin,
         id=checkin_id,
-        exam_id=expected.exam.id,
-        session_id=expected.session.id,
-        entry_id=entry.id if entry else None,
-        subject_id=entry.subject_id if entry else None,
-        external_id=entry.external_id if entry else None,
-        seat=seat,
         mode="search" if arrival.external_id is None else "claimed",
-        attempt=next_attempt(session, entry),
         outcome=str(verdict),
         decision=str(comparison.decision),
-        reasons=reasons + seat_reasons(seat, arrival.seat or (entry.seat if entry else None)),
         conflicts=conflicts,
         template_id=comparison.nearest.template_id if entry else None,
         **measured(look),
-        actor=origin.actor,
-        kiosk=arrival.kiosk,
-        client_time=arrival.client_time,
-        created_at=utc_now(),
-        request_id=origin.request_id,
     )
+    row.reasons = reasons + seat_reasons(row.seat, arrival.seat or (entry.seat if entry else None))
+    return row
 
 
 def measured(look: Look) -> dict[str, Any]:

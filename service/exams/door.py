@@ -22,9 +22,9 @@ from service.exams.errors import (
     SessionClosed,
 )
 from service.exams.exams import exam_row
-from service.exams.journal import CHECKIN_DECLINED, CHECKIN_RECORDED, evidence_digest, note
+from service.exams.journal import CHECKIN_DECLINED, CHECKIN_RECORDED, note, note_evidence
 from service.exams.sessions import attempts_of, session_row
-from service.exams.standing import MANUAL, NEVER_CAME, standings
+from service.exams.standing import NEVER_CAME, standings
 from service.exams.tables import AdmissionRow, CheckinRow, ExamRow, RosterEntryRow, SessionRow
 
 LETS_IN = frozenset({Verdict.ADMITTED, Verdict.IDENTIFIED_MANUALLY})
@@ -153,6 +153,32 @@ def next_attempt(session: OrmSession, entry: RosterEntryRow | None) -> int | Non
     return (session.scalar(count) or 0) + 1
 
 
+def begun(
+    session: OrmSession,
+    expected: Expected,
+    entry: RosterEntryRow | None,
+    arrival: Arrival,
+    origin: Origin,
+    **columns: Any,
+) -> CheckinRow:
+    """An attempt's row of evidence: who, where, when and in whose name; `columns` say how it went."""
+    return CheckinRow(
+        exam_id=expected.exam.id,
+        session_id=expected.session.id,
+        entry_id=entry.id if entry else None,
+        subject_id=entry.subject_id if entry else None,
+        external_id=entry.external_id if entry else None,
+        seat=seat_for(session, expected.session, entry, arrival.seat),
+        attempt=next_attempt(session, entry),
+        actor=origin.actor,
+        kiosk=arrival.kiosk,
+        client_time=arrival.client_time,
+        created_at=utc_now(),
+        request_id=origin.request_id,
+        **columns,
+    )
+
+
 def record(session: OrmSession, row: CheckinRow, origin: Origin, others: Sequence[Any] = ()) -> None:
     """Write an attempt, the admission it may bring, and its event: together or not at all."""
     session.add(row)
@@ -160,20 +186,7 @@ def record(session: OrmSession, row: CheckinRow, origin: Origin, others: Sequenc
     if row.outcome in LETS_IN:
         admit(session, row, row.outcome, row.seat)
     session.add_all(others)
-    note(
-        session,
-        CHECKIN_RECORDED,
-        origin,
-        subject_id=row.subject_id,
-        exam_id=row.exam_id,
-        session_id=row.session_id,
-        entry_id=row.entry_id,
-        checkin_id=row.id,
-        mode=row.mode,
-        decision=row.decision,
-        outcome=row.outcome,
-        evidence=evidence_digest(row),
-    )
+    note_evidence(session, CHECKIN_RECORDED, origin, row, row, mode=row.mode, decision=row.decision)
 
 
 def admit(
@@ -210,8 +223,3 @@ def decline(desk: Desk, arrival: Arrival, error: CheckinRefused, origin: Origin)
             code=error.code,
             kiosk=arrival.kiosk,
         )
-
-
-def is_photograph(row: CheckinRow) -> bool:
-    """Whether the attempt was made with a photograph."""
-    return row.mode != MANUAL

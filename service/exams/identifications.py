@@ -8,23 +8,13 @@ from pydantic import Field, model_validator
 from sqlalchemy.orm import Session as OrmSession
 
 from index.ids import uuid7
-from index.tables import utc_now
 from service.exams.desk import Desk, Origin
 from service.exams.documents import Checkin, Verdict
-from service.exams.door import (
-    Arrival,
-    Expected,
-    decline,
-    expect,
-    next_attempt,
-    record,
-    require_not_in,
-    seat_for,
-)
+from service.exams.door import Arrival, Expected, begun, decline, expect, record, require_not_in
 from service.exams.errors import CheckinRefused
 from service.exams.evidence_rows import checkin_documents
 from service.exams.standing import MANUAL
-from service.exams.tables import CheckinRow, RosterEntryRow
+from service.exams.tables import CheckinRow
 from service.exams.terms import Terms
 from service.fields import Label, Moment, Note, ShortLabel
 
@@ -77,7 +67,7 @@ def identify(
             row = session.get(CheckinRow, checkin_id)
             if row is None:
                 expected = expect(session, arrival)
-                row = identified(session, expected, terms, origin, checkin_id)
+                row = identified(session, expected, arrival, terms, origin, checkin_id)
                 record(session, row, origin)
             return checkin_documents(session, [row])[0]
     except CheckinRefused as error:
@@ -86,30 +76,28 @@ def identify(
 
 
 def identified(
-    session: OrmSession, expected: Expected, terms: IdentificationTerms, origin: Origin, checkin_id: UUID
+    session: OrmSession,
+    expected: Expected,
+    arrival: Arrival,
+    terms: IdentificationTerms,
+    origin: Origin,
+    checkin_id: UUID,
 ) -> CheckinRow:
     """The row of evidence: who, by what, by whom; nothing was measured."""
-    entry: RosterEntryRow | None = expected.entry
-    if entry is not None:
-        require_not_in(session, entry)
-    return CheckinRow(
+    if expected.entry is not None:
+        require_not_in(session, expected.entry)
+    return begun(
+        session,
+        expected,
+        expected.entry,
+        arrival,
+        origin,
         id=checkin_id,
-        exam_id=expected.exam.id,
-        session_id=expected.session.id,
-        entry_id=entry.id if entry else None,
-        subject_id=entry.subject_id if entry else None,
-        external_id=entry.external_id if entry else None,
-        seat=seat_for(session, expected.session, entry, terms.seat),
         mode=MANUAL,
-        attempt=next_attempt(session, entry),
         outcome=str(Verdict.IDENTIFIED_MANUALLY),
         reasons=[],
         conflicts=[],
         document_type=str(terms.document_type),
         note=terms.note,
-        actor=origin.actor,
         operator=terms.operator,
-        client_time=terms.client_time,
-        created_at=utc_now(),
-        request_id=origin.request_id,
     )

@@ -39,6 +39,30 @@ def note(
     )
 
 
+def note_evidence(
+    session: OrmSession,
+    action: str,
+    origin: Origin,
+    checkin: CheckinRow,
+    written: CheckinRow | OverrideRow,
+    **details: Any,
+) -> None:
+    """Add the event of a row of evidence: the attempt itself or an override of it, with its digest."""
+    note(
+        session,
+        action,
+        origin,
+        subject_id=checkin.subject_id,
+        exam_id=checkin.exam_id,
+        session_id=checkin.session_id,
+        entry_id=written.entry_id,
+        checkin_id=checkin.id,
+        outcome=written.outcome,
+        evidence=evidence_digest(written),
+        **details,
+    )
+
+
 def evidence_digest(row: CheckinRow | OverrideRow) -> str:
     """Hex SHA-256 of everything in a row of evidence, in canonical JSON.
 

@@ -19,7 +19,7 @@ from service.exams.door import LETS_IN, admit, entry_named, seat_for
 from service.exams.errors import AlreadyCheckedIn, AlreadyDecided, CandidateNeeded, ReasonCodeUnknown
 from service.exams.evidence_rows import checkin_documents, checkin_row, override_document
 from service.exams.exams import exam_row
-from service.exams.journal import OVERRIDE_RECORDED, evidence_digest, note
+from service.exams.journal import OVERRIDE_RECORDED, note_evidence
 from service.exams.sessions import session_row
 from service.exams.tables import AdmissionRow, CheckinRow, OverrideRow, RosterEntryRow
 from service.exams.terms import Terms
@@ -86,7 +86,8 @@ def settle(
     session.add(made)
     session.flush()
     follow(session, row, entry, terms.outcome)
-    note_override(session, row, made, origin)
+    about = {"override_id": made.id, "reason_code": made.reason_code}
+    note_evidence(session, OVERRIDE_RECORDED, origin, row, made, **about)
     return made
 
 
@@ -150,21 +151,3 @@ def follow(session: OrmSession, row: CheckinRow, entry: RosterEntryRow | None, o
         admit(session, row, outcome, seat, entry.id)
     elif admission is not None:
         session.execute(delete(AdmissionRow).where(AdmissionRow.entry_id == entry.id))
-
-
-def note_override(session: OrmSession, row: CheckinRow, made: OverrideRow, origin: Origin) -> None:
-    """The event of an override, with the digest of its row."""
-    note(
-        session,
-        OVERRIDE_RECORDED,
-        origin,
-        subject_id=row.subject_id,
-        exam_id=row.exam_id,
-        session_id=row.session_id,
-        entry_id=made.entry_id,
-        checkin_id=row.id,
-        override_id=made.id,
-        outcome=made.outcome,
-        reason_code=made.reason_code,
-        evidence=evidence_digest(made),
-    )
