@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from training import mining as module
+from training import neighbours
 from training.errors import NothingToMine, PoolInvalid
 from training.evaluation import SUSPECT_D
-from training.mining import Mining, People, mine, nearest_others
+from training.mining import Mining, mine
+from training.neighbours import People, nearest_others
 from training.pool import Mined, read_triplets, write_triplets
 
 Triplet = tuple[int, int, int]
@@ -89,7 +90,7 @@ def triplets_of(mined: Mined) -> set[Triplet]:
 def test_the_nearest_of_other_people_are_those_of_a_plain_loop(
     listed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LISTED", listed)  # several blocks
+    monkeypatch.setattr(neighbours, "LISTED", listed)  # several blocks
     vectors, identity = made_set(25, 9, seed=1, unknown=7)
     d = all_d(vectors)
     told: list[tuple[int, int]] = []
@@ -190,7 +191,7 @@ def test_it_does_not_matter_in_how_many_blocks_a_set_is_mined(monkeypatch: pytes
     how = Mining(neighbours=8, per_identity=5)
     whole = mine(vectors, identity, how)
 
-    monkeypatch.setattr(module, "LISTED", 64)
+    monkeypatch.setattr(neighbours, "LISTED", 64)
     in_blocks = mine(vectors, identity, how)
 
     assert triplets_of(in_blocks) == triplets_of(whole)

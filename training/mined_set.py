@@ -10,7 +10,8 @@ from embedding.embedder import Embedder
 from training.acquire import Failure, Progress, acquire
 from training.comparisons import Indices
 from training.confusions import Confusion, as_numbers
-from training.mining import Mining, Vectors, mine
+from training.mining import Mining, mine
+from training.neighbours import Vectors
 from training.pictures import Pictures
 from training.pool import Mined
 from training.review import write_mined
