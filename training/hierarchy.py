@@ -1,21 +1,47 @@
 """The class tree of the hierarchical triplet loss: which identities are alike, and from which level on.
 
+It sets the margins of the loss, and says who stands beside whom in batches of anchors and their neighbours.
+
 Source: Ge et al., "Deep Metric Learning with Hierarchical Triplet Loss", ECCV 2018, section 3.1.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.spatial.distance import squareform
+from torch import nn
 
+from training.batches import AnchorNeighbours, Order
 from training.data import Rows
+from training.labelled import Labelled
+from training.losses.hierarchical import HierarchicalTriplet
 
 Matrix = NDArray[np.float64]
 LEVELS = 16
 LARGEST = 4.0
 """d of two unit vectors that are opposite: at the last level all identities are one."""
+
+
+@dataclass(frozen=True)
+class TreePart:
+    """How a class tree is built and used: the `[tree]` table of a recipe.
+
+    Attributes:
+        every_epochs: How often it is built anew as the network moves; 0: never.
+        together: With sampling `anchor_neighbours`: so many people stand together, one and those nearest to
+            him; m in the paper.
+        levels: L in the paper.
+    """
+
+    every_epochs: float = 0.0
+    together: int = 4
+    levels: int = LEVELS
 
 
 @dataclass(frozen=True)
@@ -68,6 +94,60 @@ class ClassTree:
         apart = self.distance.copy()
         np.fill_diagonal(apart, np.inf)
         return np.argsort(apart, axis=1, kind="stable")[:, :-1]
+
+    def write(self, path: Path) -> None:
+        """As NumPy arrays."""
+        with path.open("wb") as file:
+            np.savez(file, **asdict(self))
+
+    @classmethod
+    def read(cls, path: Path) -> "ClassTree":
+        """What `write` wrote."""
+        with np.load(path) as stored:
+            return cls(**stored)
+
+
+class RenewedTree:
+    """The renewal of a class tree.
+
+    Args:
+        every: Steps of a round.
+        part: How it is built.
+        labelled: Whose identities it merges.
+        order: Draws the batches.
+        losses: Of the training.
+    """
+
+    file = "tree/tree.npz"
+    given = False
+
+    def __init__(
+        self, every: int, part: TreePart, labelled: Labelled, order: Order, losses: Iterable[nn.Module]
+    ) -> None:
+        self.every = every
+        self.part = part
+        self.labelled = labelled
+        self.order = order
+        self.losses = losses
+
+    def make(self, network: nn.Module, begun: int, file: Path) -> dict[str, Any]:
+        """Builds the tree, and writes it."""
+        tree = ClassTree.of(self.labelled.vectors(network), self.labelled.labels, self.part.levels)
+        tree.write(file)
+        return {"tree": {"spread": float(tree.spread.mean()), "distance": float(tree.distance.mean())}}
+
+    def take(self, file: Path) -> None:
+        """Draws and weighs by a tree that was written."""
+        use_tree(ClassTree.read(file), self.order, self.losses)
+
+
+def use_tree(tree: ClassTree, order: Order, losses: Iterable[nn.Module]) -> None:
+    """Whatever can use a tree uses this one from the next batch on."""
+    if isinstance(order, AnchorNeighbours):
+        order.take(tree.nearest())
+    for loss in losses:
+        if isinstance(loss, HierarchicalTriplet):
+            loss.take(torch.from_numpy(tree.rise()))
 
 
 def _levels(distance: Matrix, borders: Matrix) -> Rows:

@@ -57,11 +57,12 @@ def train(
             training.restore(load_checkpoint(run.last), run.last)
         objective = process.share(training.objective, unused=training.objective.has_proxies)
         keeper = Keeper(run, training, material, process)
+        rounds = Rounds(keeper)
         keeper.save()
         device = process.device
         steps = range(training.step, recipe.optimiser.steps)
         with progress_bar("train", shown=process.writes) as report:
-            for batch in Rounds(keeper).batches(steps):
+            for batch in rounds.batches(steps):
                 for group in training.optimiser.param_groups:
                     group["lr"] = learning_rate(recipe.optimiser, training.step)
                 targets = None if batch.targets is None else batch.targets.to(device)

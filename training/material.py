@@ -10,9 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training.batches import Batch, ByIdentity, EveryFace, Order, Views, load
+from training.batches import AnchorNeighbours, Batch, ByIdentity, EveryFace, Order, Views, load
 from training.confusions import Confusion, read_confusions
 from training.data import SPLIT, FaceSet, Rows, Split, class_labels, read_faces, split_identities
+from training.divide import Divided
 from training.errors import RecipeInvalid
 from training.hard_order import LookAlikes
 from training.objective import refuse_unusable_losses
@@ -115,20 +116,21 @@ def _split(recipe: Recipe, faces: FaceSet, run: RunFolder) -> Split:
 
 
 def _order(recipe: Recipe, rows: Rows, labels: Rows, run: RunFolder, data: Path, faces: FaceSet) -> Order:
-    batch, each, mining = recipe.optimiser.batch, recipe.data.faces_per_identity, recipe.mining
-    if recipe.data.sampling is Sampling.EVERY_FACE:
-        if mining.every_epochs:
-            raise RecipeInvalid(run.path, "hard negatives need batches by identity", "data.sampling")
-        return EveryFace(rows, batch, recipe.seed)
-    if batch % each:
-        reason = f"{batch} is no multiple of {each} faces per identity"
-        raise RecipeInvalid(run.path, reason, "optimiser.batch")
-    plain = ByIdentity(rows, labels, batch, each, recipe.seed)
-    if not mining.every_epochs:
+    sampling, batch, seed = recipe.data.sampling, recipe.optimiser.batch, recipe.seed
+    if sampling is Sampling.EVERY_FACE:
+        return EveryFace(rows, batch, seed)
+    plain = ByIdentity(rows, labels, batch, recipe.data.faces_per_identity, seed)
+    if not plain.groups:
+        raise RecipeInvalid(run.path, "nobody who is trained on has two pictures", "data.sampling")
+    if sampling is Sampling.ANCHOR_NEIGHBOURS:
+        return AnchorNeighbours(plain, labels, recipe.tree.together, seed)
+    if sampling is Sampling.DIVIDED:
+        return Divided(plain, labels)
+    if not recipe.mining.every_epochs:
         return plain
-    order = LookAlikes(plain, labels, mining, recipe.seed)
-    if mining.pool:
-        order.take(read_triplets(data / mining.pool, faces.names))
+    order = LookAlikes(plain, labels, recipe.mining, seed)
+    if recipe.mining.pool:
+        order.take(read_triplets(data / recipe.mining.pool, faces.names))
     return order
 
 

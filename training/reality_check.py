@@ -17,9 +17,8 @@ from torch import nn
 from training.batches import AnchorNeighbours, ByIdentity, Order
 from training.comparisons import all_comparisons
 from training.data import Rows
-from training.divide import TOGETHER, Divided, DividedLoss, cluster_identities
-from training.hierarchy import ClassTree
-from training.losses.hierarchical import HierarchicalTriplet
+from training.divide import TOGETHER, Divided, DividedLoss, cluster_identities, use_clusters
+from training.hierarchy import ClassTree, use_tree
 from training.metrics import equal_error_rate, operating_point, smallest_supported_fmr
 from training.networks.small import SmallEmbedder
 from training.objective import loss_of_part
@@ -236,10 +235,7 @@ def _groups(network: nn.Module, loss: nn.Module, rate: float) -> list[dict[str, 
 
 def loss_of(method: Method, classes: int, dim: int) -> nn.Module:
     """The loss of a method, with a learner for each slice where it divides."""
-    if method.learners == 1:
-        return loss_of_part(method.part, classes, dim)
-    learners = [loss_of_part(method.part, classes, dim // method.learners) for _ in range(method.learners)]
-    return DividedLoss(loss_of_part(method.part, classes, dim), learners, classes)
+    return loss_of_part(method.part, classes, dim, method.learners)
 
 
 def order_of(method: Method, faces: Thumbnails, protocol: Protocol, seed: int) -> Order:
@@ -263,16 +259,14 @@ def renew(
     step: int,
 ) -> None:
     """A class tree or clusters by where the network puts people now; at the end nothing is divided."""
-    if isinstance(order, AnchorNeighbours) and isinstance(loss, HierarchicalTriplet):
-        tree = ClassTree.of(embed(network, faces), faces.labels)
-        order.take(tree.nearest())
-        loss.take(torch.from_numpy(tree.rise()))
-    if isinstance(order, Divided) and isinstance(loss, DividedLoss):
-        clusters = cluster_identities(embed(network, faces), faces.labels, method.learners)
+    if method.neighbours:
+        use_tree(ClassTree.of(embed(network, faces), faces.labels), order, [loss])
+    if isinstance(loss, DividedLoss):
+        former = loss.clusters.numpy()
+        clusters = cluster_identities(embed(network, faces), faces.labels, method.learners, former=former)
         if step >= protocol.steps * 2 // 3:
             clusters[:] = TOGETHER
-        order.take(clusters)
-        loss.take(clusters)
+        use_clusters(clusters, order, [loss])
 
 
 @torch.inference_mode()

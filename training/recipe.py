@@ -3,18 +3,20 @@
 Recipes that come with the project lie in `training/recipes/` and are named without their suffix.
 """
 
-import dataclasses
 import tomllib
-import types
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
 from training.augment import Augmentation
+from training.divide import DividePart
 from training.errors import RecipeInvalid, nearest_of
+from training.hierarchy import TreePart
 from training.mining import Mining
 from training.networks.backbones import NetworkConfig
+from training.tables import TableReader
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -38,6 +40,10 @@ class Sampling(StrEnum):
     """Every face once per epoch, in random order."""
     BY_IDENTITY = "by_identity"
     """A few faces of each of a few identities, as losses on labels need them."""
+    ANCHOR_NEIGHBOURS = "anchor_neighbours"
+    """As `by_identity`, people beside those who are nearest to them by the class tree of `[tree]`."""
+    DIVIDED = "divided"
+    """As `by_identity`, of one of the clusters of `[divide]`."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class DataPart:
     Attributes:
         held_out: Share of the identities with at least two pictures that is kept for calibration and test.
         sampling: How a batch is chosen.
-        faces_per_identity: With sampling `by_identity`.
+        faces_per_identity: With any sampling but `every_face`.
         loaders: Processes that prepare batches beside the training itself.
     """
 
@@ -167,7 +173,14 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     teacher: TeacherPart = field(default_factory=TeacherPart)
     mining: Mining = field(default_factory=Mining)
+    tree: TreePart = field(default_factory=TreePart)
+    divide: DividePart = field(default_factory=DividePart)
     machine: MachinePart = field(default_factory=MachinePart)
+
+    @property
+    def learners(self) -> int:
+        """Slices of the embedding that are trained apart; 1 where nothing is divided."""
+        return self.divide.learners if self.data.sampling is Sampling.DIVIDED else 1
 
 
 def open_recipe(name_or_path: str | Path) -> Recipe:
@@ -181,13 +194,51 @@ def open_recipe(name_or_path: str | Path) -> Recipe:
     if not path.is_file():
         raise RecipeInvalid(path, f"there is no such recipe; {nearest_of(str(name_or_path), shipped)}")
     recipe = read_recipe(path, Recipe)
-    if recipe.teacher.mix and recipe.teacher.mode is not TeacherMode.LIVE:
-        raise RecipeInvalid(path, "only a live teacher can label a mix of two faces", "teacher.mix")
-    if recipe.widen and not recipe.start_from:
-        raise RecipeInvalid(path, "there is nothing to widen without start_from", "widen")
-    if recipe.optimiser.steps < 1:
-        raise RecipeInvalid(path, "fewer samples than one batch", "optimiser.samples")
+    refuse_contradictions(recipe, path)
     return recipe
+
+
+def refuse_contradictions(recipe: Recipe, path: Path) -> None:
+    """Refuses a recipe of which two parts do not go together.
+
+    Raises:
+        RecipeInvalid: Naming the first key that is wrong.
+    """
+    for key, reason in (*_contradictions(recipe), *_wrong_renewals(recipe)):
+        raise RecipeInvalid(path, reason, key)
+
+
+def _contradictions(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    batch, each = recipe.optimiser.batch, recipe.data.faces_per_identity
+    if recipe.teacher.mix and recipe.teacher.mode is not TeacherMode.LIVE:
+        yield "teacher.mix", "only a live teacher can label a mix of two faces"
+    if recipe.widen and not recipe.start_from:
+        yield "widen", "there is nothing to widen without start_from"
+    if recipe.optimiser.steps < 1:
+        yield "optimiser.samples", "fewer samples than one batch"
+    if recipe.data.sampling is not Sampling.EVERY_FACE and batch % each:
+        yield "optimiser.batch", f"{batch} is no multiple of {each} faces per identity"
+
+
+def _wrong_renewals(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    sampling, tree, divide = recipe.data.sampling, recipe.tree, recipe.divide
+    renewed = [name for name in ("mining", "tree", "divide") if getattr(recipe, name).every_epochs > 0]
+    needed = {Sampling.ANCHOR_NEIGHBOURS: "tree", Sampling.DIVIDED: "divide"}.get(sampling, "")
+    if needed and needed not in renewed:
+        yield f"{needed}.every_epochs", f"sampling '{sampling}' needs it: how often is it to be renewed?"
+    if "mining" in renewed and sampling is not Sampling.BY_IDENTITY:
+        yield "data.sampling", "hard negatives need batches by identity"
+    if "divide" in renewed and sampling is not Sampling.DIVIDED:
+        yield "data.sampling", "to divide and conquer, batches must be 'divided'"
+    if len(renewed) > 1:
+        yield f"{renewed[1]}.every_epochs", f"one thing is renewed in a training, here {renewed[0]}"
+    people = recipe.optimiser.batch // recipe.data.faces_per_identity
+    if sampling is Sampling.ANCHOR_NEIGHBOURS and (tree.together < 2 or people % tree.together):
+        yield "tree.together", f"{people} people in a batch are not parted into groups of {tree.together}"
+    if sampling is Sampling.DIVIDED and (divide.learners < 2 or recipe.network.dim % divide.learners):
+        yield "divide.learners", f"{recipe.network.dim} numbers are not parted among {divide.learners}"
+    if not 0 <= divide.together < 1:
+        yield "divide.together", f"{divide.together} is no share below 1"
 
 
 def read_recipe(path: Path, kind: type[T]) -> T:
@@ -205,54 +256,4 @@ def read_recipe(path: Path, kind: type[T]) -> T:
 
 def recipe_of(table: dict[str, Any], kind: type[T], path: Path | str) -> T:
     """A table as a dataclass; raises as `read_recipe` does, naming `path`."""
-    return _Reader(path).dataclass(table, kind, "")
-
-
-@dataclass(frozen=True)
-class _Reader:
-    path: Path | str
-
-    def dataclass(self, table: dict[str, Any], kind: type[T], place: str) -> T:
-        hints = get_type_hints(kind)
-        fields = {part.name: part for part in dataclasses.fields(kind)}  # type: ignore[arg-type]
-        for key in table:
-            if key not in fields:
-                raise RecipeInvalid(self.path, f"unknown key; {nearest_of(key, fields)}", place + key)
-        for name, part in fields.items():
-            if name not in table and part.default is part.default_factory is dataclasses.MISSING:
-                raise RecipeInvalid(self.path, "this key is missing", place + name)
-        return kind(**{key: self.value(value, hints[key], place + key) for key, value in table.items()})
-
-    def value(self, value: Any, kind: Any, place: str) -> Any:
-        if dataclasses.is_dataclass(kind) and isinstance(kind, type) and isinstance(value, dict):
-            return self.dataclass(value, kind, place + ".")
-        if get_origin(kind) is tuple and isinstance(value, list):
-            return self.items(value, get_args(kind), place)
-        if get_origin(kind) is dict and isinstance(value, dict):
-            return value
-        if isinstance(kind, type) and issubclass(kind, StrEnum):
-            return self.choice(value, kind, place)
-        if kind is float and type(value) in (int, float):
-            return float(value)
-        if isinstance(kind, type) and type(value) is kind:
-            return value
-        raise RecipeInvalid(self.path, f"{value!r} is no {_name_of(kind)}", place)
-
-    def items(self, values: list[Any], kinds: tuple[Any, ...], place: str) -> tuple[Any, ...]:
-        if kinds[-1] is Ellipsis:
-            kinds = kinds[:1] * len(values)
-        if len(values) != len(kinds):
-            raise RecipeInvalid(self.path, f"{len(kinds)} values are needed, not {len(values)}", place)
-        pairs = zip(values, kinds, strict=True)
-        return tuple(self.value(value, kind, f"{place}[{i}]") for i, (value, kind) in enumerate(pairs))
-
-    def choice(self, value: Any, kind: type[StrEnum], place: str) -> StrEnum:
-        if value not in list(kind):
-            raise RecipeInvalid(
-                self.path, f"{value!r} is unknown; {nearest_of(str(value), map(str, kind))}", place
-            )
-        return kind(value)
-
-
-def _name_of(kind: Any) -> str:
-    return kind.__name__ if isinstance(kind, type) and not isinstance(kind, types.GenericAlias) else str(kind)
+    return TableReader(path).dataclass(table, kind, "")

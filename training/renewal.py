@@ -12,7 +12,10 @@ import numpy as np
 from torch import nn
 
 from training.batches import Batch
+from training.divide import Divided, RenewedClusters
+from training.errors import RecipeInvalid
 from training.hard_order import LookAlikes
+from training.hierarchy import RenewedTree
 from training.keeper import Keeper
 from training.labelled import Labelled
 from training.miner import MinedPool
@@ -95,9 +98,14 @@ class Rounds:
 
 
 def renewal_of(keeper: Keeper) -> Renewal | None:
-    """What the recipe wants renewed; None where that is nothing."""
+    """What the recipe wants renewed; None where that is nothing.
+
+    Raises:
+        RecipeInvalid: If rounds are so long that nothing would ever be divided.
+    """
     recipe, material = keeper.training.recipe, keeper.material
     order, labels = material.views.order, material.views.labels
+    losses = keeper.training.objective.losses
     rows = np.flatnonzero(labels >= 0)
     labelled = Labelled(material.faces, rows, labels[rows], keeper.process.device)
 
@@ -106,6 +114,15 @@ def renewal_of(keeper: Keeper) -> Renewal | None:
 
     if isinstance(order, LookAlikes):
         return MinedPool(steps(recipe.mining.every_epochs), order, labelled, material.confusions)
+    if isinstance(order, Divided):
+        every = steps(recipe.divide.every_epochs)
+        conquers_from = recipe.divide.conquers_from(every, recipe.optimiser.steps)
+        if conquers_from <= (0 if recipe.start_from else every):
+            reason = f"a round has {every} of {recipe.optimiser.steps} steps: nothing would ever be divided"
+            raise RecipeInvalid(keeper.run.path, reason, "divide.every_epochs")
+        return RenewedClusters(every, recipe.divide.learners, conquers_from, labelled, order, losses)
+    if recipe.tree.every_epochs:
+        return RenewedTree(steps(recipe.tree.every_epochs), recipe.tree, labelled, order, losses)
     return None
 
 

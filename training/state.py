@@ -46,7 +46,7 @@ class Training:
     def begin(cls, recipe: Recipe, material: Material, process: Process) -> Self:
         """A fresh network, or the one the recipe starts from."""
         network = starting_network(recipe)
-        objective = Objective(network, recipe.losses, material.classes, recipe.network.dim)
+        objective = Objective(network, recipe.losses, material.classes, recipe.network.dim, recipe.learners)
         objective = objective.to(process.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if recipe.machine.compile:
             network.compile()
