@@ -26,6 +26,8 @@ class RetrainParams(_Params):
         enrolled: Also the crops of the enrolment database that may be trained on.
         start_from: A checkpoint to start from instead of the recipe's.
         name: What the model is to be called.
+        groups: A list `identity,group` in CSV, as the worker sees it: the models are compared in each group
+            as well.
         confusions: Pairs of people who must be told apart: identity, identity, reason.
     """
 
@@ -34,13 +36,16 @@ class RetrainParams(_Params):
     enrolled: bool = False
     start_from: Place | None = None
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] | None = None
+    groups: Place | None = None
     confusions: Annotated[list[Confusion], Field(max_length=10_000)] = []
 
     def as_command(self) -> str:
         """What asks for the same on the command line."""
         recipe = self.recipe if isinstance(self.recipe, str) else "RECIPE.toml"
-        data = [f"--data {place}" for place in self.data]
-        return " ".join(["invigil train", recipe, "--job", *data, *(["--enrolled"] if self.enrolled else [])])
+        options = [f"--data {place}" for place in self.data]
+        options += ["--enrolled"] if self.enrolled else []
+        options += [f"--groups {self.groups}"] if self.groups else []
+        return " ".join(["invigil train", recipe, "--job", *options])
 
     @model_validator(mode="after")
     def _require_faces(self) -> "RetrainParams":

@@ -22,14 +22,17 @@ def jobs(cli: CommandLine) -> Jobs:
 def test_a_training_becomes_a_job_with_the_recipe_in_it(cli: CommandLine, jobs: Jobs) -> None:
     (cli.folder / "own.toml").write_text("[optimiser]\nsamples = 80\n")
     (cli.folder / "faces").mkdir()
+    (cli.folder / "groups.csv").write_text("identity,group\n")
+    options = ("--data", "faces", "--enrolled", "--groups", "groups.csv")
 
-    ended = cli.run("train", "own.toml", "--job", "--data", "faces", "--enrolled", "--json")
+    ended = cli.run("train", "own.toml", "--job", *options, "--json")
 
     assert ended.status == 0, ended.stderr
     (job,) = jobs.page(10)
     assert ended.document["id"] == str(job.id)
     assert job.params["recipe"] == {"optimiser": {"samples": 80}}
     assert (job.params["data"], job.params["enrolled"]) == ([f"{cli.folder.resolve()}/faces"], True)
+    assert job.params["groups"] == f"{cli.folder.resolve()}/groups.csv"
 
 
 @pytest.mark.parametrize(
@@ -100,6 +103,15 @@ def test_a_watched_job_is_told_to_its_end(cli: CommandLine, jobs: Jobs) -> None:
     assert ended.status == 0, ended.stderr
     assert "gate       not worse" in ended.stdout
     assert "invigil models promote sha256:1" in ended.stdout
+
+
+def test_groups_need_a_job(cli: CommandLine) -> None:
+    (cli.folder / "groups.csv").write_text("identity,group\n")
+
+    ended = cli.run("train", "cpu", "--groups", "groups.csv")
+
+    assert ended.status == 2
+    assert "only a job compares models: add --job" in ended.complaint
 
 
 def test_several_places_need_a_job(cli: CommandLine, tmp_path: Path) -> None:

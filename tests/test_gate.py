@@ -14,8 +14,9 @@ from embedding.embedder import Embedder
 from embedding.errors import FmrNotSupported
 from training.acquire import Acquired, Failure
 from training.comparisons import all_comparisons
-from training.errors import NothingToCompare
+from training.errors import GroupsInvalid, NothingToCompare
 from training.gate import acquisition_of, compare
+from training.groups import groups_of
 from training.intervals import bootstrap
 from training.metrics import error_rates
 from training.pictures import Pictures, open_pictures
@@ -196,6 +197,44 @@ def test_a_group_too_small_for_a_rate_has_none(opened: Opened, pictures: Picture
     assert few["rates"][1]["incumbent"]["fnmr"] is not None
     assert few["rates"][1]["incumbent"]["fnmr_interval"] is None
     assert few["rates"][1]["worse"] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("identity,sex\nperson 00,f\n", "its columns are identity,sex, not identity,group"),
+        ("", "its columns are missing, not identity,group"),
+        ("identity,group\nperson 00,a\nsomebody,b\n", "are not in the data, such as 'somebody'"),
+        ("identity,group\nperson 00,a\nperson 01,a\n", "its 2 identities are only of group 'a'; two"),
+        ("identity,group\n", "its 0 identities are of no group; two"),
+        ("identity,group\nperson 00,a\nperson 01,b\nperson 00,b\n", "line 4 puts 'person 00' into a second"),
+        ("identity,group\nperson 00,a\nperson 01,\n", "line 3 lacks a group"),
+        ("identity,group\nperson 00,a\n,b\n", "line 3 lacks an identity"),
+        ("identity,group\nperson 00,a,b\n", "line 2 has more than two fields"),
+        (b"\xff\xfe\x00", r"it is not a list of identity,group \("),
+    ],
+)
+def test_a_list_of_groups_that_cannot_be_used_is_refused(
+    tmp_path: Path, content: str | bytes, complaint: str
+) -> None:
+    path = tmp_path / "groups.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    people = ["person 00", "person 01", "person 02"]
+
+    with pytest.raises(GroupsInvalid, match=complaint) as refused:
+        groups_of(path, people, people)
+
+    assert str(refused.value).startswith(f"{path}: ")
+    assert "\n" not in str(refused.value)
+
+
+def test_groups_are_read_as_spreadsheets_write_them(tmp_path: Path) -> None:
+    path = tmp_path / "groups.csv"
+    path.write_bytes(b'\xef\xbb\xbfgroup , identity\r\n"18, or 19", ann \r\n20,bob\r\n20,cy\r\n')
+
+    found = groups_of(path, ["ann", "bob", "cy", "dee"], ["ann", "bob", "dee"])
+
+    assert found == {"ann": "18, or 19", "bob": "20"}
 
 
 def test_a_candidate_to_which_all_faces_look_alike_is_worse(opened: Opened, pictures: Pictures) -> None:

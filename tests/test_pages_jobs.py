@@ -29,17 +29,6 @@ GATE = {
 
 
 @pytest.fixture
-def console(desk: Desk, browse: Callable[..., Page]) -> Page:
-    """The console, signed in as the administrator."""
-    page = browse()
-    page.goto(f"{desk.base}/console")
-    page.fill("#key", desk.admin)
-    page.keyboard.press("Enter")
-    expect(page.locator("h1")).to_have_text("Today")
-    return page
-
-
-@pytest.fixture
 def jobs(desk: Desk) -> Jobs:
     """The jobs as their worker sees them."""
     return Jobs(desk.parts.database)
@@ -59,12 +48,14 @@ def test_a_retraining_is_started_in_the_console(desk: Desk, console: Page, jobs:
     console.get_by_role("link", name="Jobs").click()
     console.fill("textarea[name=data]", "/faces/one\n/faces/two.tar\n")
     console.fill("input[name=name]", "autumn")
+    console.get_by_label("people's groups").fill("/faces/groups.csv")
 
     console.get_by_role("button", name="Start").click()
 
     expect(console.locator("[data-state=queued]")).to_contain_text("waits for a worker")
     (job,) = jobs.page(10)
     assert (job.params["data"], job.params["name"]) == (["/faces/one", "/faces/two.tar"], "autumn")
+    assert job.params["groups"] == "/faces/groups.csv"
 
 
 def test_a_job_without_faces_is_told_so(desk: Desk, console: Page, jobs: Jobs) -> None:

@@ -11,6 +11,7 @@ from made_faces import coarse_bundle
 from made_training import people, tiny_recipe, write_folders
 
 from embedding.embedder import Embedder
+from training.data import SPLIT, Split
 from training.gate import Comparison, compare
 from training.loop import train
 from training.pictures import Pictures, open_pictures
@@ -157,3 +158,35 @@ def test_the_command_compares_two_bundles_and_writes_the_page(
     assert ended.document["verdict"] == "worse"
     assert "worse in FNMR at FMR 0.01" in shown.stdout
     assert (cli.folder / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_the_command_compares_within_groups_of_a_list(
+    cli: CommandLine, run: RunFolder, faces: Path, bundles: tuple[Path, Path]
+) -> None:
+    incumbent, candidate = bundles
+    lines = [f"{('odd', 'even')[number % 2]},person {number:02d}" for number in range(12)]
+    (cli.folder / "groups.csv").write_text("\n".join(["group,identity", *lines]))
+    options = ("--bundle", candidate, "--incumbent", incumbent, "--images", faces, "--aligned", "--everyone")
+
+    ended = cli.run("report", run.path, *options, "--groups", "groups.csv", "--to", "page.html", "--json")
+
+    assert ended.status == 0, ended.stderr
+    sizes = {group["group"]: group["identities"] for group in ended.document["groups"]}
+    assert sizes == {"even": 6, "odd": 6}
+    assert "<h2>Groups</h2>" in (cli.folder / "page.html").read_text(encoding="utf-8")
+
+
+def test_groups_of_people_who_are_not_compared_are_of_no_use(
+    cli: CommandLine, run: RunFolder, faces: Path, bundles: tuple[Path, Path]
+) -> None:
+    """Each is in the data, but none among those held out to test."""
+    held_out = Split.read(run.path / SPLIT).test
+    others = sorted({path.name for path in faces.iterdir()} - set(held_out))
+    (cli.folder / "groups.csv").write_text(f"identity,group\n{others[0]},a\n{others[1]},b\n")
+    options = ("--bundle", bundles[1], "--images", faces, "--aligned")
+
+    ended = cli.run("report", run.path, *options, "--groups", "groups.csv", "--to", "page.html")
+
+    assert (ended.status, ended.stdout) == (2, "")
+    assert f"the {len(held_out)} people compared are of no group; two groups at least" in ended.complaint
+    assert not (cli.folder / "page.html").exists()

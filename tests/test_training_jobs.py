@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ from index.crops import Crops, NewCrop, keep_crop
 from index.database import Database
 from index.jobs import Job
 from index.subjects import Subjects
-from training.data import read_faces
+from training.data import Split, read_faces
 from training.errors import (
     CheckpointNotSaved,
     FacesChanged,
@@ -34,6 +35,7 @@ from training.errors import (
     LabelsDisagree,
     PicturesInvalid,
 )
+from training.groups import read_groups, write_groups
 from training.jobs import MayPass, failure
 from training.loop import train
 from training.recipe import Recipe, recipe_of
@@ -168,6 +170,45 @@ def test_a_retraining_ends_in_a_candidate_with_its_report(
     assert Path(job.result["report"]).read_text(encoding="utf-8").startswith("<!doctype html>")
     assert Path(job.result["review"]).is_file()
     assert any("candidate" in line for line in job.log)
+
+
+def test_a_candidate_is_compared_within_groups_of_the_people_held_out_to_test(
+    shop: Workshop, faces: Path, tmp_path: Path
+) -> None:
+    groups = {f"person {number:02d}": ("left", "right")[number % 2] for number in range(28)}
+    write_groups(tmp_path / "groups.csv", groups)
+    quick = recipe(optimiser={"samples": 16}, mining={"every_epochs": 0.0})
+
+    job = done_by(shop, submitted(shop, faces, quick, groups=str(tmp_path / "groups.csv")))
+
+    assert (job.state, job.error) == ("done", None)
+    assert job.result is not None
+    compared = {one["group"]: one for one in job.result["gate"]["groups"]}
+    held_out = Split.read(shop.folder(job.id) / "run" / "split.json").test
+    expected = Counter(groups[person] for person in held_out)
+    assert {name: group["identities"] for name, group in compared.items()} == expected
+    assert read_groups(shop.folder(job.id) / "groups.csv").keys() == set(held_out)
+    assert "<h2>Groups</h2>" in Path(job.result["report"]).read_text(encoding="utf-8")
+    assert any("of the people held out to test" in line for line in job.log)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("identity,age\nperson 00,30\n", "its columns are identity,age, not identity,group"),
+        ("identity,group\nperson 00,a\npersn 01,b\n", "1 of its 2 identities are not in the data"),
+    ],
+)
+def test_groups_that_cannot_be_used_end_a_job_before_it_trains(
+    shop: Workshop, faces: Path, tmp_path: Path, content: str, complaint: str
+) -> None:
+    (tmp_path / "groups.csv").write_text(content)
+
+    job = done_by(shop, submitted(shop, faces, groups=str(tmp_path / "groups.csv")))
+
+    assert job.error is not None
+    assert (job.error["step"], job.error["code"]) == ("gather", "GroupsInvalid")
+    assert complaint in job.error["detail"]
 
 
 def test_a_training_that_finds_nothing_better_leaves_the_model_in_use_alone(

@@ -21,6 +21,7 @@
     ├── PicturesInvalid        a folder or archive of pictures that cannot be read as one
     ├── PairsInvalid           a pairs file that cannot be read, or that can decide nothing
     ├── NothingToCompare       too few pictures could be used for any error rate
+    ├── GroupsInvalid          a list of groups that cannot be read as one, or that is not of these people
     ├── NothingToMine          one identity only, or none with two pictures: no hard negative exists
     ├── PoolInvalid            a list of hard examples or known confusions that cannot be read as one
     └── TrainedOn              a calibration set that the network has seen
@@ -225,6 +226,15 @@ class NothingToCompare(TrainingError):
         self.kind = kind
         self.pictures = pictures
         self.failed = failed
+
+
+class GroupsInvalid(TrainingError):
+    """A list of people's groups that no comparison can use."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}.")
+        self.path = path
+        self.reason = reason
 
 
 class NothingToMine(TrainingError):

@@ -84,6 +84,10 @@ def report(
     everyone: Annotated[
         bool, typer.Option("--everyone", help="All people of IMAGES, not only those held out to test.")
     ] = False,
+    groups: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="CSV: identity,group; both are compared in each too."),
+    ] = None,
     aligned: Aligned = False,
     as_json: AsJson = False,
 ) -> None:
@@ -91,6 +95,7 @@ def report(
     from embedding.bundle import SHIPPED
     from embedding.embedder import Embedder
     from training.gate import compare
+    from training.groups import groups_of
     from training.pictures import open_pictures
     from training.progress import progress_bar
 
@@ -99,12 +104,16 @@ def report(
         from training.run_report import write_run_report
 
     pictures = open_pictures(images)
+    names = pictures.labelled if everyone else names_of(pictures, run, "test")
+    people, compared = ({pictures.identity[name] for name in some} for some in (pictures.labelled, names))
+    group_of = groups_of(groups, people, compared) if groups else None
     with progress_bar("compare", shown=not as_json, unit="pictures/s") as told:
         comparison = compare(
             Embedder.open(incumbent or SHIPPED),
             Embedder.open(bundle),
             pictures,
-            None if everyone else names_of(pictures, run, "test"),
+            names,
+            groups=group_of,
             aligned=aligned,
             progress=told,
         )

@@ -3,6 +3,7 @@
 Each step finds what the ones before left in the job's folder and can be done again after a crash.
 
 gathered.json   what was gathered; the pictures themselves are read again and never copied
+groups.csv      groups of the people held out to test, where groups were given
 mined/          hard negatives and the review list
 run/            the training
 report.html     everything a person needs to decide
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from embedding.bundle import Bundle
-from embedding.calibration import Calibration
 from embedding.embedder import Embedder
 from embedding.manifest import Provenance
 from index.job_params import RetrainParams
@@ -27,19 +27,20 @@ from training.errors import TrainingStopped
 from training.export import export_bundle
 from training.figures import Told
 from training.gate import Comparison, compare
-from training.held_out import refuse_too_few_people, targets_of
+from training.groups import groups_of, read_groups, told_in_words, write_groups
+from training.held_out import pictures_of, refuse_too_few_people, targets_of
 from training.hold import Hold
 from training.loop import train
 from training.mined_set import mine_pictures
 from training.objective import refuse_unusable_losses
 from training.pictures import Pictures
-from training.recipe import RECIPES, Recipe, open_recipe, recipe_of
+from training.recipe import Recipe, open_recipe, recipe_of
 from training.review import PAGE, POOL
 from training.run import RunFolder, load_checkpoint
 from training.run_report import write_run_report
 from training.seen import Seen
 from training.sources import Gathered, as_pictures, gather_again, gather_faces, hold_out, seen_by
-from training.start import starting_network
+from training.start import resolved, starting_network
 from training.workshop import Workshop
 
 CHECKPOINT_MINUTES = 1.0
@@ -126,6 +127,10 @@ class Retraining:
         labels = class_labels(faces, split.training_rows(faces))
         refuse_unusable_losses(recipe, int(labels.max()) + 1, self.folder)
         refuse_too_few_people(faces, split, self.shop.fmrs)
+        if params.groups is not None:
+            groups = groups_of(Path(params.groups), faces.identities, split.test)
+            write_groups(self.folder / "groups.csv", groups)
+            hold.say(f"of the people held out to test, {told_in_words(groups)}")
         self.run.path.mkdir(exist_ok=True)
         split.write(self.run.path / SPLIT)
         record.write(self.folder / "gathered.json")
@@ -229,22 +234,21 @@ class Retraining:
         """Measure the new model's thresholds on people whom neither it nor its start has seen."""
         run, before = Seen.read(self.run.path), seen_by(self.start)
         seen = Seen(run.identities | before.identities, run.digests | before.digests)
-        people = frozenset(self.split.calibrate)
-        pictures = self.pictures
-        names = [name for name in pictures.labelled if pictures.identity[name] in people]
+        people, pictures = self.split.calibrate, self.pictures
         bundle, measured = calibrate_bundle(
             self.bundle,
             pictures,
             seen,
             data=f"{len(people)} people held out by job {self.job.id}.",
-            names=names,
+            names=pictures_of(people, pictures),
             targets=targets_of(self.faces, self.split, self.shop.fmrs),
             aligned=True,
             progress=hold.checked,
         )
         record = measured.calibration
         hold.say(f"calibrated on {record.identities:,} people, {record.non_mated:,} non-mated comparisons")
-        return {"calibration": summary_of(record)} | {"model_id": bundle.model_id}
+        summary = record.model_dump(mode="json", exclude={"curve"})
+        return {"calibration": summary, "model_id": bundle.model_id}
 
     def register(self, hold: Hold, gate: Mapping[str, Any]) -> Facts:
         """Write the report, and make the model known as a candidate; a person promotes it.
@@ -281,22 +285,14 @@ class Retraining:
     def comparison(self, incumbent: Embedder, candidate: Embedder, hold: Hold) -> Comparison:
         """Both models on the people held out to test; done once, unless another process has to go on."""
         if self._comparison is None:
-            people = frozenset(self.split.test)
-            pictures = self.pictures
-            names = [name for name in pictures.labelled if pictures.identity[name] in people]
+            pictures, groups = self.pictures, self.folder / "groups.csv"
             self._comparison = compare(
-                incumbent, candidate, pictures, names, aligned=True, progress=hold.checked
+                incumbent,
+                candidate,
+                pictures,
+                pictures_of(self.split.test, pictures),
+                groups=read_groups(groups) if groups.is_file() else None,
+                aligned=True,
+                progress=hold.checked,
             )
         return self._comparison
-
-
-def resolved(start: str) -> Path:
-    """A checkpoint as it is named: from here, or from where the project lies."""
-    path = Path(start)
-    beside = RECIPES.parent.parent / path
-    return path if path.is_file() or not beside.is_file() else beside
-
-
-def summary_of(record: Calibration) -> Facts:
-    """A calibration without its curve."""
-    return record.model_dump(mode="json", exclude={"curve"})

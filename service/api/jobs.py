@@ -15,9 +15,8 @@ from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
-from service.api.cursors import write_cursor
+from service.api.cursors import page_of, read_id
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
-from service.api.keys import read_id
 from service.exams.confusions import with_confusions
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -35,8 +34,8 @@ class NewJob(BaseModel):
     kind: Kind
     params: dict[str, Any] = Field(
         default_factory=dict,
-        description="`retrain`: recipe, data, enrolled, start_from, name, confusions; `reembed`: model_id; "
-        "`evaluate`: data, model_id, aligned",
+        description="`retrain`: recipe, data, enrolled, start_from, name, groups, confusions; "
+        "`reembed`: model_id; `evaluate`: data, model_id, aligned",
     )
 
 
@@ -110,8 +109,8 @@ def submit_job(parts: PartsHere, caller: Runner, wanted: NewJob, once: OnceHere)
 def list_jobs(parts: PartsHere, caller: Runner, limit: Limit = 50, cursor: Cursor = None) -> JobList:
     """The jobs, newest first."""
     found = Jobs(parts.database).page(limit + 1, read_id(cursor))
-    items = [JobDocument.of(job, 0) for job in found[:limit]]
-    return JobList(items=items, next_cursor=write_cursor(str(items[-1].id)) if len(found) > limit else None)
+    items, following = page_of(found, limit, lambda job: job.id)
+    return JobList(items=[JobDocument.of(job, 0) for job in items], next_cursor=following)
 
 
 @router.get("/{job_id}", response_model=JobDocument)

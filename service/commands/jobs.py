@@ -89,13 +89,16 @@ def cancel(job: JobId, as_json: AsJson = False) -> None:
         typer.echo(f"Job {asked.id} is to end; its worker stops at the next step.")
 
 
-def train_as_job(recipe: str | Path, data: Sequence[Path], enrolled: bool, as_json: bool) -> None:
+def train_as_job(
+    recipe: str | Path, data: Sequence[Path], enrolled: bool, groups: Path | None, as_json: bool
+) -> None:
     """Submit a retraining and follow it; Ctrl-C leaves it running.
 
     Args:
         recipe: One of the project's by name, or a TOML file, whose content goes with the job.
         data: Labelled faces, as the worker sees them.
         enrolled: Also crops of the enrolment database that may be trained on.
+        groups: People's groups, in each of which the models are compared as well.
         as_json: Print the job and do not follow it.
 
     Raises:
@@ -108,7 +111,12 @@ def train_as_job(recipe: str | Path, data: Sequence[Path], enrolled: bool, as_js
     from service.exams.confusions import with_confusions
 
     places = [str(place.resolve()) for place in data]
-    params: dict[str, Any] = {"recipe": recipe_of(recipe), "data": places, "enrolled": enrolled}
+    params: dict[str, Any] = {
+        "recipe": recipe_of(recipe),
+        "data": places,
+        "enrolled": enrolled,
+        "groups": str(groups.resolve()) if groups else None,
+    }
     with open_database(read_settings()) as database:
         jobs = Jobs(database)
         params = with_confusions(database, "retrain", params)

@@ -30,9 +30,9 @@ export async function jobs(view) {
 }
 
 function newRetraining() {
-  const start = async ({ recipe, data, enrolled, name }) => {
+  const start = async ({ recipe, data, enrolled, name, groups }) => {
     const places = data.split("\n").map((line) => line.trim()).filter(Boolean);
-    const params = { recipe, data: places, enrolled: Boolean(enrolled), ...(name ? { name } : {}) };
+    const params = { recipe, data: places, enrolled: Boolean(enrolled), ...(name ? { name } : {}), ...(groups ? { groups } : {}) };
     const made = await call("POST", "/v1/jobs", { json: { kind: "retrain", params }, key: newKey() });
     location.hash = `#/jobs/${made.id}`;
   };
@@ -41,6 +41,7 @@ function newRetraining() {
       field("recipe", t("job.recipe"), { required: true, value: "retrain", maxlength: 200 }),
       field("name", t("job.name"), { maxlength: 64, pattern: "[a-z0-9][a-z0-9._\\-]*" }),
       h("label.wide", {}, t("job.data"), h("textarea", { name: "data", rows: 2, placeholder: "/faces" })),
+      h("label.wide", {}, t("job.groups"), h("input", { name: "groups", maxlength: 1000 })),
       h("label.check.wide", {}, h("input", { type: "checkbox", name: "enrolled" }), t("job.enrolled")),
     ], t("job.start"), start));
 }
