@@ -10,7 +10,7 @@ from index import audit
 from index.errors import CursorInvalid
 from service.access.callers import Caller
 from service.access.scopes import Scope
-from service.api.cursors import read_cursor, write_cursor
+from service.api.cursors import page_of, read_cursor
 from service.api.inputs import Cursor, Limit, PartsHere, needs
 from service.audit_event import AuditEvent
 
@@ -41,10 +41,9 @@ def list_audit_events(
         rows = audit.events(
             session, limit=limit + 1, after_seq=read_seq(cursor), subject_id=subject_id, action=action
         )
-        items = [AuditEvent.model_validate(row, from_attributes=True) for row in rows[:limit]]
-    return AuditEventList(
-        items=items, next_cursor=write_cursor(str(items[-1].seq)) if len(rows) > limit else None
-    )
+        items = [AuditEvent.model_validate(row, from_attributes=True) for row in rows]
+    items, following = page_of(items, limit, lambda event: event.seq)
+    return AuditEventList(items=items, next_cursor=following)
 
 
 def read_seq(cursor: str | None) -> int:

@@ -13,10 +13,9 @@ from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
-from service.api.cursors import write_cursor
+from service.api.cursors import page_of, read_id
 from service.api.exams import Staff, origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, form_schema, needs, on_pictures
-from service.api.keys import read_id
 from service.decision import Decision, StageTimes
 from service.exams.checkins import Result, check_in, checkins_page, find_checkin
 from service.exams.documents import Checkin, Override, Verdict
@@ -144,9 +143,8 @@ def list_checkins(
 ) -> CheckinList:
     """The attempts of a session, newest first."""
     found = checkins_page(parts.desk, session_id, limit + 1, read_id(cursor), outcome, external_id)
-    items = found[:limit]
-    more = len(found) > limit
-    return CheckinList(items=items, next_cursor=write_cursor(str(items[-1].id)) if more else None)
+    items, following = page_of(found, limit, lambda checkin: checkin.id)
+    return CheckinList(items=items, next_cursor=following)
 
 
 @router.get("/checkins/{checkin_id}", response_model=Checkin)

@@ -11,9 +11,8 @@ from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
-from service.api.cursors import write_cursor
+from service.api.cursors import page_of, read_id
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
-from service.api.keys import read_id
 from service.exams import exams
 from service.exams.desk import Origin
 from service.exams.documents import Exam
@@ -54,8 +53,8 @@ def create_exam(
 def list_exams(parts: PartsHere, caller: Staff, limit: Limit = 50, cursor: Cursor = None) -> ExamList:
     """The exams, newest first."""
     found = exams.exams_page(parts.desk, limit + 1, read_id(cursor))
-    items = found[:limit]
-    return ExamList(items=items, next_cursor=write_cursor(str(items[-1].id)) if len(found) > limit else None)
+    items, following = page_of(found, limit, lambda exam: exam.id)
+    return ExamList(items=items, next_cursor=following)
 
 
 @router.get("/{exam_id}", response_model=Exam)

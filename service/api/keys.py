@@ -8,13 +8,12 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from index.errors import CursorInvalid
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.keys import KeyFacts
 from service.access.scopes import Scope
 from service.api.answers import answer
-from service.api.cursors import read_cursor, write_cursor
+from service.api.cursors import page_of, read_id
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
 from service.fields import Moment
 
@@ -83,9 +82,9 @@ def create_key(request: Request, parts: PartsHere, caller: Admin, new: NewKey, o
 @router.get("", response_model=KeyList)
 def list_keys(parts: PartsHere, caller: Admin, limit: Limit = 50, cursor: Cursor = None) -> KeyList:
     """The keys in the order they were made, revoked ones too."""
-    facts = parts.keys.page(limit + 1, read_id(cursor))
-    items = [document(one) for one in facts[:limit]]
-    return KeyList(items=items, next_cursor=write_cursor(str(items[-1].id)) if len(facts) > limit else None)
+    found = parts.keys.page(limit + 1, read_id(cursor))
+    items, following = page_of(found, limit, lambda key: key.id)
+    return KeyList(items=[document(one) for one in items], next_cursor=following)
 
 
 @router.delete("/{key_id}", response_model=KeyDocument)
@@ -97,17 +96,3 @@ def revoke_key(request: Request, parts: PartsHere, caller: Admin, key_id: UUID) 
 def document(facts: KeyFacts) -> KeyDocument:
     """A key as it is shown."""
     return KeyDocument(**vars(facts))
-
-
-def read_id(cursor: str | None) -> UUID | None:
-    """The key behind which a page begins.
-
-    Raises:
-        CursorInvalid: If no list has given the cursor out.
-    """
-    if cursor is None:
-        return None
-    try:
-        return UUID(read_cursor(cursor))
-    except ValueError as error:
-        raise CursorInvalid from error

@@ -17,9 +17,8 @@ from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
-from service.api.cursors import write_cursor
+from service.api.cursors import page_of, read_id
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
-from service.api.keys import read_id
 from service.decision import CalibrationFacts, ConfiguredRates, Thresholds
 from service.parts import Parts
 from service.promoting import CROPS_IN_A_REQUEST, Switches
@@ -132,8 +131,8 @@ def list_lacking(
     parts.models.find(model_id)
     with parts.database.read() as session:
         found = subjects_lacking(session, model_id, limit=limit + 1, after=read_id(cursor))
-    more = len(found) > limit
-    return Lacking(items=found[:limit], next_cursor=write_cursor(str(found[limit - 1])) if more else None)
+    items, following = page_of(found, limit, str)
+    return Lacking(items=items, next_cursor=following)
 
 
 @router.post("/{model_id}/promote", response_model=Switch)

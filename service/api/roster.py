@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from service.api.cursors import read_cursor, write_cursor
+from service.api.cursors import page_of, read_cursor
 from service.api.exams import DryRun, Staff, Writer, origin_of
 from service.api.inputs import Cursor, Limit, PartsHere
 from service.bodies import read_body
@@ -85,9 +85,8 @@ def show_roster(
     with parts.database.read() as session:
         session_row(session, session_id)
         found = candidates_page(session, session_id, limit + 1, after)
-    items = found[:limit]
-    more = len(found) > limit
-    return CandidateList(items=items, next_cursor=write_cursor(items[-1].external_id) if more else None)
+    items, following = page_of(found, limit, lambda candidate: candidate.external_id)
+    return CandidateList(items=items, next_cursor=following)
 
 
 def media_type_of(request: Request) -> Literal["csv", "json"]:

@@ -13,10 +13,9 @@ from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
-from service.api.cursors import write_cursor
+from service.api.cursors import page_of, read_id
 from service.api.exams import Staff, Writer, origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
-from service.api.keys import read_id
 from service.exams import sessions
 from service.exams.documents import Session
 from service.exams.errors import SessionClosed
@@ -71,9 +70,8 @@ def list_sessions(
 ) -> SessionList:
     """The sessions of an exam."""
     found = sessions.sessions_page(parts.desk, exam_id, limit + 1, read_id(cursor))
-    items = found[:limit]
-    more = len(found) > limit
-    return SessionList(items=items, next_cursor=write_cursor(str(items[-1].id)) if more else None)
+    items, following = page_of(found, limit, lambda session: session.id)
+    return SessionList(items=items, next_cursor=following)
 
 
 @router.get("/sessions/{session_id}", response_model=Session)
