@@ -298,9 +298,9 @@ def test_a_text_or_moment_that_nobody_can_reckon_with_is_pointed_at(
     service: Service, path: str, body: dict[str, Any], pointer: str
 ) -> None:
     exam = {"name": "x", "starts_at": "2026-12-01T08:00:00Z", "ends_at": "2026-12-01T09:00:00Z"}
-    whole = {"exams": exam, "keys": {"name": "x", "scopes": ["verify"]}}[path]
+    good: dict[str, dict[str, Any]] = {"exams": exam, "keys": {"name": "x", "scopes": ["verify"]}}
 
-    answer = service.call("POST", f"/v1/{path}", json={**whole, **body})
+    answer = service.call("POST", f"/v1/{path}", json={**good[path], **body})
 
     assert refusal(answer) == (422, "validation_failed")
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
@@ -312,7 +312,7 @@ def test_a_check_in_names_the_field_that_cannot_be_kept(
     fields = {"kiosk": "a\x00b", "client_time": "0001-01-01T00:00:00+14:00"}
 
     for name, value in fields.items():
-        answer = exam_service.check_in(astronaut_jpeg, **{name: value})
+        answer = exam_service.check_in(astronaut_jpeg, None, None, **{name: value})
 
         assert refusal(answer) == (422, "validation_failed")
         assert [error["pointer"] for error in answer.json()["errors"]] == [f"/body/{name}"]
