@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, distinct, func, select
 from sqlalchemy.orm import Session, aliased
 
-from index.tables import TemplateRow
+from index.tables import GalleryChangeRow, TemplateRow
 
 # Both databases take far more parameters in one statement (SQLite 32,766).
 _IDS_IN_ONE_QUERY = 5000
@@ -42,6 +42,16 @@ def knows_others(session: Session, model_id: str, than: Sequence[str]) -> bool:
     """Whether the model has a template of somebody of whom none of the other models has one."""
     mine = select(TemplateRow.number).where(TemplateRow.model_id == model_id, ~_known_to(than)).limit(1)
     return session.scalar(mine) is not None
+
+
+def added_since(session: Session, model_ids: Collection[str], seq: int) -> bool:
+    """Whether one of these models was given a template after the gallery change of this number."""
+    added = select(GalleryChangeRow.seq).where(
+        GalleryChangeRow.seq > seq,
+        GalleryChangeRow.kind == "added",
+        GalleryChangeRow.model_id.in_(model_ids),
+    )
+    return session.scalar(added.limit(1)) is not None
 
 
 def coverage_of(session: Session, model_id: str, active_id: str | None) -> Coverage:

@@ -1,5 +1,6 @@
-"""The rows of one enrolment."""
+"""The rows of enrolments, and what they are looked up for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from index.errors import DuplicateIdentity
+from index.errors import DuplicateIdentity, ModelNotFound, NoTemplate, SubjectNotFound, WrongModel
 from index.neighbours import Nearest
-from index.tables import GalleryChangeRow, SubjectRow, TemplateRow
+from index.tables import GalleryChangeRow, ModelRow, SubjectRow, TemplateRow
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,38 @@ class EnrolledTemplate:
 def enrolled_template(row: TemplateRow) -> EnrolledTemplate:
     """A row without its vector."""
     return EnrolledTemplate(row.id, row.subject_id, row.model_id, row.quality, row.created_at)
+
+
+def comparable(session: Session, subject_id: UUID, model_id: str) -> Sequence[Any]:
+    """The stored vectors of a subject's templates of one model, at least one.
+
+    Raises:
+        SubjectNotFound: If there is no such subject.
+        NoTemplate: If the subject has none.
+        WrongModel: If all of them are of another model.
+    """
+    columns = TemplateRow.id, TemplateRow.vector, TemplateRow.key_id, TemplateRow.model_id
+    rows = session.execute(select(*columns).where(TemplateRow.subject_id == subject_id)).all()
+    own = [row for row in rows if row.model_id == model_id]
+    if own:
+        return own
+    if rows:
+        raise WrongModel(expected=model_id, actual=rows[0].model_id)
+    if session.get(SubjectRow, subject_id) is None:
+        raise SubjectNotFound(subject_id)
+    raise NoTemplate(subject_id)
+
+
+def require_known(session: Session, subject_id: UUID, model_id: str) -> None:
+    """Refuse an enrolment of nobody, or under a model that was never registered.
+
+    Raises:
+        SubjectNotFound, ModelNotFound: Naming which.
+    """
+    if session.get(SubjectRow, subject_id) is None:
+        raise SubjectNotFound(subject_id)
+    if session.get(ModelRow, model_id) is None:
+        raise ModelNotFound(model_id)
 
 
 def insert(session: Session, row: TemplateRow) -> EnrolledTemplate:

@@ -24,26 +24,21 @@ from index.database import Database
 from index.enrolment import (
     EnrolledTemplate,
     audit_details,
+    comparable,
     duplicate_of,
     enrolled_template,
     insert,
     of_source,
     repeated,
+    require_known,
 )
 from index.erasure import ErasureReceipt, erase_subject, remove_template
-from index.errors import (
-    DatabaseError,
-    ModelNotFound,
-    NoTemplate,
-    SubjectNotFound,
-    TemplateNotFound,
-    WrongModel,
-)
+from index.errors import DatabaseError, SubjectNotFound, TemplateNotFound, WrongModel
 from index.ids import uuid7
 from index.neighbours import Nearest, best_of, nearest_people, pairs_among, without_known
 from index.replay import Replay, VectorCodec
 from index.rosters import Rosters
-from index.tables import GalleryChangeRow, ModelRow, SubjectRow, TemplateRow
+from index.tables import SubjectRow, TemplateRow
 from index.vectors import distances
 
 __all__ = ["EnrolledTemplate", "ErasureReceipt", "FormerProbe", "Gallery", "Nearest"]
@@ -141,14 +136,10 @@ class Gallery:
                 session, subject_id, self.model_id, source_digest
             )
             if enrolled is None:
-                self._require_known(session, subject_id)
+                require_known(session, subject_id, self.model_id)
                 probes = (FormerProbe(self, template, duplicate_threshold, newer=()), *former)
-                twin = next(
-                    filter(
-                        None, (probe.gallery.nearest_other(session, subject_id, probe) for probe in probes)
-                    ),
-                    None,
-                )
+                twins = (probe.gallery.nearest_other(session, subject_id, probe) for probe in probes)
+                twin = next(filter(None, twins), None)
                 if twin is not None and force_reason is None:
                     raise duplicate_of(session, twin)
                 row = self._row(subject_id, template, template_id or uuid7())
@@ -220,16 +211,6 @@ class Gallery:
         with self._database.read() as session:
             return models_of(session, subject_ids)
 
-    def added_elsewhere(self, model_ids: Collection[str], after_seq: int) -> bool:
-        """Whether one of these models was given a template since the change of this number."""
-        added = select(GalleryChangeRow.seq).where(
-            GalleryChangeRow.seq > after_seq,
-            GalleryChangeRow.kind == "added",
-            GalleryChangeRow.model_id.in_(model_ids),
-        )
-        with self._database.read() as session:
-            return session.scalar(added.limit(1)) is not None
-
     def distance_to(self, subject_id: UUID, probe: Template) -> Nearest:
         """The nearest of one subject's templates, read from the rows alone: exact and without any index.
 
@@ -239,18 +220,8 @@ class Gallery:
             NoTemplate: If the subject has none.
         """
         self._require_own(probe)
-        query = select(TemplateRow.id, TemplateRow.vector, TemplateRow.key_id, TemplateRow.model_id).where(
-            TemplateRow.subject_id == subject_id
-        )
         with self._database.read() as session:
-            rows = session.execute(query).all()
-            if not rows and session.get(SubjectRow, subject_id) is None:
-                raise SubjectNotFound(subject_id)
-        if not rows:
-            raise NoTemplate(subject_id)
-        own = [row for row in rows if row.model_id == self.model_id]
-        if not own:
-            raise WrongModel(expected=self.model_id, actual=rows[0].model_id)
+            own = comparable(session, subject_id, self.model_id)
         d = distances(probe.vector, self._codec.decode_many(own))
         best = int(np.argmin(d))
         return Nearest(subject_id, own[best].id, float(d[best]))
@@ -317,12 +288,6 @@ class Gallery:
     def _require_own(self, template: Template) -> None:
         if template.model_id != self.model_id:
             raise WrongModel(expected=self.model_id, actual=template.model_id)
-
-    def _require_known(self, session: Session, subject_id: UUID) -> None:
-        if session.get(SubjectRow, subject_id) is None:
-            raise SubjectNotFound(subject_id)
-        if session.get(ModelRow, self.model_id) is None:
-            raise ModelNotFound(self.model_id)
 
     def _row(self, subject_id: UUID, template: Template, new_id: UUID) -> TemplateRow:
         vector, key_id = self._codec.encode(new_id, template.vector)

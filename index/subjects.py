@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from index import audit
 from index.database import Database
-from index.erasure import ErasureReceipt, erase_subject
 from index.errors import CursorInvalid, ExternalIdExists, SubjectNotFound
 from index.fields import columns_of
 from index.ids import uuid7
@@ -222,24 +221,6 @@ class Subjects:
             )
             session.expire_all()
             return _one(session, subject.id)
-
-    def erase(
-        self, reference: UUID | ExternalId, *, actor: str, request_id: str | None = None
-    ) -> ErasureReceipt:
-        """Remove everything that is known of a person, in one transaction.
-
-        Their templates are gone for every process from here on: whatever a vector search brings up is checked
-        against the rows. Kept responses that speak of them are emptied.
-
-        Raises:
-            SubjectNotFound: If there is no such subject.
-            DatabaseError: If it could not be written; then nothing is erased.
-        """
-        with self._database.write() as session:
-            subject = _one(session, reference)
-            receipt = erase_subject(session, subject.id, actor=actor, request_id=request_id)
-        self._database.settle()
-        return receipt
 
 
 def _one(session: Session, reference: UUID | ExternalId) -> Subject:

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from embedding.embedder import Embedder
 from embedding.errors import BundleError
 from index.cipher import TemplateCipher
-from index.coverage import knows_others
+from index.coverage import added_since, knows_others
 from index.database import Database
 from index.errors import DatabaseError, GalleryError
 from index.models import Model, Models
-from index.promotion import open_registered
 from index.reembedding import reembed
 from service.errors import StartRefused
+from service.keeping import keep_or_warn, open_kept
 from service.logs import log
 from service.serving import LoadedModel, Serving
 from service.settings import Settings
@@ -110,7 +110,8 @@ class Following:
         active, once = self.serving.active, self._once_active
         model_id, seq = self._embedded
         newest = active.gallery.catch_up()
-        is_due = active.id != model_id or active.gallery.added_elsewhere(once - {active.id}, seq)
+        with self._database.read() as session:
+            is_due = active.id != model_id or added_since(session, once - {active.id}, seq)
         if once and newest > seq and is_due:
             made = reembed(self._database, active.embedder, self._cipher, stop=self._stopping.is_set).made
             log.info("latecomers_embedded", model_id=active.id, templates=made)
@@ -153,7 +154,7 @@ class Following:
             self._open[model.id].gallery.catch_up()
             return
         try:
-            embedder = open_registered(model, self._settings.image_limits, self._settings.picture_workers)
+            embedder = open_kept(model, self._settings)
             loaded = LoadedModel.around(embedder, self._settings, self._database, self._cipher)
         except DatabaseError:
             raise
@@ -165,6 +166,7 @@ class Following:
             return
         self._unreadable.discard(model.id)
         self._open[model.id] = loaded
+        keep_or_warn(embedder.bundle, self._settings)
         log.info("model_opened", model_id=model.id, state=model.state)
 
     def _set(self, active: Model, former: list[Model]) -> None:

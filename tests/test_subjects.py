@@ -177,7 +177,7 @@ def test_after_an_erasure_nothing_of_the_person_is_left(database: Database, subj
                 )
             )
 
-    receipt = subjects.erase(ExternalId("s-1"), actor="test")
+    receipt = gallery.erase(ana.id, actor="test")
 
     assert (receipt.subject_id, receipt.templates, receipt.responses) == (ana.id, 1, 3)
     with pytest.raises(SubjectNotFound):
@@ -197,9 +197,9 @@ def test_after_an_erasure_nothing_of_the_person_is_left(database: Database, subj
     assert subjects.add(external_id="s-1", actor="test").id != ana.id
 
 
-def test_nobody_is_erased_twice(subjects: Subjects) -> None:
-    ana = subjects.add(actor="test")
-    subjects.erase(ana.id, actor="test")
+def test_nobody_is_erased_twice(subjects: Subjects, database: Database) -> None:
+    ana, gallery = subjects.add(actor="test"), open_gallery(database)
+    gallery.erase(ana.id, actor="test")
 
     with pytest.raises(SubjectNotFound):
-        subjects.erase(ana.id, actor="test")
+        gallery.erase(ana.id, actor="test")
