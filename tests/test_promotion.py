@@ -85,6 +85,19 @@ def gate(incumbent: str, candidate: str, worse_in: list[str]) -> dict[str, Any]:
     }
 
 
+def register_compared(service: Service, bundle: Bundle, incumbent_id: str, worse_in: list[str]) -> None:
+    """Register a bundle that was compared with an incumbent, as a training does it."""
+    service.parts.models.register(
+        bundle.model_id,
+        name="turned",
+        dim=bundle.dim,
+        calibration_id=bundle.calibration.id,
+        location=str(bundle.path),
+        gate=gate(incumbent_id, bundle.model_id, worse_in),
+        actor="test",
+    )
+
+
 def test_a_promoted_model_verifies_and_finds_everybody_of_whom_a_crop_is_kept(
     keeping: Service, turned: Bundle, astronaut_jpeg: bytes, astronaut_variants: Mapping[str, bytes]
 ) -> None:
@@ -224,15 +237,7 @@ def test_a_candidate_that_is_worse_or_was_not_compared_needs_a_reason_that_is_au
     first_id = keeping.parts.embedder.model_id
     if compared is not None:
         incumbent = first_id if compared[0] == "active" else compared[0]
-        keeping.parts.models.register(
-            turned.model_id,
-            name="turned",
-            dim=turned.dim,
-            calibration_id=turned.calibration.id,
-            location=str(turned.path),
-            gate=gate(incumbent, turned.model_id, compared[1]),
-            actor="test",
-        )
+        register_compared(keeping, turned, incumbent, compared[1])
 
     path = f"/v1/models/{turned.model_id}/promote"
     refused = keeping.call("POST", path)
@@ -250,15 +255,7 @@ def test_a_candidate_that_is_worse_or_was_not_compared_needs_a_reason_that_is_au
 
 
 def test_a_candidate_that_is_not_worse_is_promoted_without_a_reason(keeping: Service, turned: Bundle) -> None:
-    keeping.parts.models.register(
-        turned.model_id,
-        name="turned",
-        dim=turned.dim,
-        calibration_id=turned.calibration.id,
-        location=str(turned.path),
-        gate=gate(keeping.parts.embedder.model_id, turned.model_id, []),
-        actor="test",
-    )
+    register_compared(keeping, turned, keeping.parts.embedder.model_id, [])
 
     answer = keeping.call("POST", f"/v1/models/{turned.model_id}/promote")
 
