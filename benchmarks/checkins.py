@@ -9,12 +9,10 @@ import contextlib
 import json
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -23,7 +21,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.service import BOUNDARY, connect, embed_alone, photo_640x480, serve, stopping
+from benchmarks.service import BOUNDARY, connect, embed_alone, photo_640x480, serving
 from embedding.embedder import Embedder
 from embedding.quality import Purpose
 from embedding.template import Template
@@ -73,18 +71,16 @@ def run(console: Console) -> None:
     settings = Settings()
     picture = photo_640x480()
     alone = embed_alone(settings, picture)
-    with tempfile.TemporaryDirectory() as folder:
-        port, process, key = serve(settings, Path(folder))
-        with stopping(process):
-            api = Api(port, key)
-            enrol_candidates(f"sqlite:///{folder}/invigil.db", settings, picture)
-            exam = api.make("/v1/exams", name="Benchmark", starts_at=moment(-1), ends_at=moment(3))["id"]
-            quiet = check_in_everybody(api, exam, picture, process)
-            with watching(api, new_session(api, exam)) as (session, seen):
-                watched = check_in_everybody(api, exam, picture, process, session)
-                show_delays(console, seen(CANDIDATES))
-            show_checkins(console, {"no viewer": quiet, f"{VIEWERS} viewers": watched}, alone.rate)
-            show_imports(console, import_rosters(api, exam))
+    with serving(settings) as server:
+        api, process = Api(server.port, server.key), server.process
+        enrol_candidates(server.database_url, settings, picture)
+        exam = api.make("/v1/exams", name="Benchmark", starts_at=moment(-1), ends_at=moment(3))["id"]
+        quiet = check_in_everybody(api, exam, picture, process)
+        with watching(api, new_session(api, exam)) as (session, seen):
+            watched = check_in_everybody(api, exam, picture, process, session)
+            show_delays(console, seen(CANDIDATES))
+        show_checkins(console, {"no viewer": quiet, f"{VIEWERS} viewers": watched}, alone.rate)
+        show_imports(console, import_rosters(api, exam))
 
 
 def moment(hours: float) -> str:

@@ -9,7 +9,6 @@ import contextlib
 import http.client
 import io
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -18,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -27,6 +25,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.server import free_port, start_server
 from embedding.embedder import Embedder
 from embedding.quality import Purpose
 from index.database import Database
@@ -78,16 +77,14 @@ def run(console: Console) -> None:
     settings = Settings()
     picture = photo_640x480()
     alone = embed_alone(settings, picture)
-    with tempfile.TemporaryDirectory() as folder:
-        port, process, key = serve(settings, Path(folder))
-        with stopping(process):
-            enrol(port, key, picture)
-            runs = {
-                "verify": load(port, key, process, "/v1/subjects/ext:s-1/verify", picture),
-                "search": load(port, key, process, "/v1/search", picture),
-                "quality": load(port, key, process, "/v1/quality", picture),
-                "health/live": load(port, key, process, "/health/live", None),
-            }
+    with serving(settings) as server:
+        enrol(server, picture)
+        runs = {
+            "verify": load(server, "/v1/subjects/ext:s-1/verify", picture),
+            "search": load(server, "/v1/search", picture),
+            "quality": load(server, "/v1/quality", picture),
+            "health/live": load(server, "/health/live", None),
+        }
     table = Table(
         "work",
         "per second",
@@ -120,47 +117,47 @@ def embed_alone(settings: Settings, picture: bytes) -> Run:
     )
 
 
-def serve(settings: Settings, folder: Path) -> tuple[int, psutil.Process, str]:
-    """Start the server on an empty database; returns its port, its process and a key for everything."""
-    url = f"sqlite:///{folder / 'invigil.db'}"
-    database = Database(url)
-    database.upgrade()
-    key = Keys(database).create("benchmark", [Scope.ADMIN], actor="benchmark")[1]
-    database.close()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    environment = os.environ | {"INVIGIL_DATABASE_URL": url, "INVIGIL_BUNDLE": str(settings.bundle)}
-    command = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "service.app:from_environment",
-        "--factory",
-        "--port",
-        str(port),
-    ]
-    server = subprocess.Popen([*command, "--no-access-log"], env=environment, stderr=subprocess.DEVNULL)
-    process = psutil.Process(server.pid)
+@dataclass(frozen=True)
+class Server:
+    """A running service; `key` opens everything, `database_url` leads behind its back."""
+
+    port: int
+    process: psutil.Process
+    key: str
+    database_url: str
+
+
+@contextlib.contextmanager
+def serving(settings: Settings) -> Iterator[Server]:
+    """The service on an empty database; it stops whatever happens."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/invigil.db"
+        database = Database(url)
+        database.upgrade()
+        key = Keys(database).create("benchmark", [Scope.ADMIN], actor="benchmark")[1]
+        database.close()
+        port = free_port()
+        environment = os.environ | {"INVIGIL_DATABASE_URL": url, "INVIGIL_BUNDLE": str(settings.bundle)}
+        started = start_server(port, environment, subprocess.DEVNULL)
+        try:
+            await_ready(port, started)
+            yield Server(port, psutil.Process(started.pid), key, url)
+        finally:
+            started.terminate()
+            started.wait(30)
+
+
+def await_ready(port: int, server: subprocess.Popen[str]) -> None:
+    """Wait until the service answers, for two minutes at most."""
     for _ in range(1200):
         if server.poll() is not None:
             sys.exit("the server has ended")
         with contextlib.suppress(OSError), contextlib.closing(connect(port)) as connection:
             connection.request("GET", "/health/ready")
             if connection.getresponse().status == 200:
-                break
+                return
         time.sleep(0.1)
-    return port, process, key
-
-
-@contextlib.contextmanager
-def stopping(process: psutil.Process) -> Iterator[None]:
-    """Stop the server whatever happens."""
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
+    sys.exit("the server did not become ready")
 
 
 def connect(port: int) -> http.client.HTTPConnection:
@@ -188,23 +185,23 @@ def send(connection: http.client.HTTPConnection, key: str, path: str, picture: b
         sys.exit(f"{path} answered {answer.status}: {body.decode()}")
 
 
-def enrol(port: int, key: str, picture: bytes) -> None:
+def enrol(server: Server, picture: bytes) -> None:
     """The one subject that is verified."""
-    with contextlib.closing(connect(port)) as connection:
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    with contextlib.closing(connect(server.port)) as connection:
+        headers = {"Authorization": f"Bearer {server.key}", "Content-Type": "application/json"}
         connection.request("POST", "/v1/subjects", b'{"external_id": "s-1"}', headers)
         connection.getresponse().read()
-        send(connection, key, "/v1/subjects/ext:s-1/templates", picture)
+        send(connection, server.key, "/v1/subjects/ext:s-1/templates", picture)
 
 
-def load(port: int, key: str, process: psutil.Process, path: str, picture: bytes | None) -> Run:
+def load(server: Server, path: str, picture: bytes | None) -> Run:
     """All clients at once, each on a connection of its own."""
 
     def client() -> Callable[[], object]:
-        connection = connect(port)
-        return lambda: send(connection, key, path, picture)
+        connection = connect(server.port)
+        return lambda: send(connection, server.key, path, picture)
 
-    return repeat(CLIENTS, client, process)
+    return repeat(CLIENTS, client, server.process)
 
 
 def repeat(threads: int, worker: Callable[[], Callable[[], object]], process: psutil.Process) -> Run:

@@ -1,9 +1,7 @@
 """The service as callers meet it: the real application on a real database, with the shipped bundle."""
 
 import os
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,6 +13,7 @@ import httpx2 as httpx
 import pytest
 from starlette.testclient import TestClient
 
+from benchmarks.server import free_port, start_server
 from embedding.embedder import Embedder
 from embedding.image import ImageLimits
 from index.database import Database
@@ -177,24 +176,8 @@ def serve(settings: Settings, port: int, log: Path) -> subprocess.Popen[str]:
         "INVIGIL_DATA_DIR": str(settings.data_dir),
         "INVIGIL_BUNDLE": str(settings.bundle),
     }
-    command = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "service.app:from_environment",
-        "--factory",
-        "--port",
-        str(port),
-    ]
     with log.open("w") as stream:
-        return subprocess.Popen([*command, "--no-access-log"], env=environment, stderr=stream, text=True)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return start_server(port, environment, stream)
 
 
 def await_ready(address: str, process: subprocess.Popen[str]) -> None:

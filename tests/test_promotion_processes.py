@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,9 +11,10 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from fixtures_service import await_ready, free_port
+from fixtures_service import await_ready
 from made_bundles import turned_bundle
 
+from benchmarks.server import free_port, start_server
 from index.database import Database
 from index.models import Models
 from service.access.keys import Keys
@@ -22,7 +22,6 @@ from service.access.scopes import Scope
 
 KEY = "ab" * 32
 FOLLOWING_SECONDS = 2.0
-ROOT = Path(__file__).parent.parent
 
 
 def start(folder: Path, url: str, log: Path) -> tuple[str, subprocess.Popen[str]]:
@@ -35,16 +34,8 @@ def start(folder: Path, url: str, log: Path) -> tuple[str, subprocess.Popen[str]
         "INVIGIL_TEMPLATE_KEY": KEY,
         "INVIGIL_STORE_CROPS": "true",
     }
-    command = [sys.executable, "-m", "uvicorn", "service.app:from_environment", "--factory"]
     with log.open("w") as stream:
-        process = subprocess.Popen(
-            [*command, "--port", str(port), "--no-access-log"],
-            env=environment,
-            stdout=stream,
-            stderr=stream,
-            text=True,
-            cwd=ROOT,
-        )
+        process = start_server(port, environment, stream)
     return f"http://127.0.0.1:{port}", process
 
 
