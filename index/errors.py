@@ -4,7 +4,9 @@
     ├── SubjectNotFound            subject_not_found
     ├── TemplateNotFound           template_not_found
     ├── ModelNotFound              model_not_found
-    ├── SubjectInvalid             validation_failed     a field of a subject is not what it may be
+    ├── FieldInvalid               validation_failed
+    │   ├── SubjectInvalid                               a field of a subject is not what it may be
+    │   └── JobInvalid                                   a job that no worker could do as it is described
     ├── CursorInvalid              validation_failed     a list cursor that no list has given out
     ├── TextInvalid                validation_failed     a text that the database cannot hold
     ├── ExternalIdExists           external_id_exists    another subject has this external id
@@ -19,7 +21,6 @@
     │   ├── CropsLeft              crops_left            too many templates are to be made first
     │   └── ActiveModelChanged     active_model_changed  somebody else switched meanwhile
     ├── JobNotFound                job_not_found
-    ├── JobInvalid                 validation_failed     a job that no worker could do as it is described
     ├── JobEnded                   job_ended             it is done, failed or cancelled already
     ├── JobTaken                   job_taken             another worker has taken the job over
     ├── CipherError
@@ -74,15 +75,23 @@ class ModelNotFound(GalleryError):
         self.model_id = model_id
 
 
-class SubjectInvalid(GalleryError):
-    """A field of a subject is not what it may be."""
+class FieldInvalid(GalleryError):
+    """Something was described that cannot be; `field` is the place, as in a JSON pointer."""
 
     code = "validation_failed"
 
     def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}.")
+        super().__init__(f"{field}: {reason}.".replace("?.", "?"))
         self.field = field
         self.reason = reason
+
+
+class SubjectInvalid(FieldInvalid):
+    """A field of a subject is not what it may be."""
+
+
+class JobInvalid(FieldInvalid):
+    """A job that no worker could do as it is described."""
 
 
 class CursorInvalid(GalleryError):
@@ -163,17 +172,6 @@ class JobNotFound(GalleryError):
     def __init__(self, job_id: UUID | str) -> None:
         super().__init__(f"There is no job {job_id}.")
         self.job_id = job_id
-
-
-class JobInvalid(GalleryError):
-    """A job that no worker could do as it is described; `field` is the place, as in a JSON pointer."""
-
-    code = "validation_failed"
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}.".replace("?.", "?"))
-        self.field = field
-        self.reason = reason
 
 
 class JobEnded(GalleryError):

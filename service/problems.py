@@ -29,7 +29,7 @@ STATUSES: dict[type[Exception], int] = {
     index.SubjectNotFound: 404,
     index.TemplateNotFound: 404,
     index.ModelNotFound: 404,
-    index.SubjectInvalid: 422,
+    index.FieldInvalid: 422,
     index.CursorInvalid: 422,
     index.TextInvalid: 422,
     index.NoTemplate: 409,
@@ -39,7 +39,6 @@ STATUSES: dict[type[Exception], int] = {
     index.NothingToRollBack: 409,
     index.PromotionError: 409,
     index.JobNotFound: 404,
-    index.JobInvalid: 422,
     index.JobEnded: 409,
     index.DatabaseError: 503,
     service.InvalidRequest: 422,
@@ -126,7 +125,7 @@ def members_of(error: Exception, caller: Caller | None) -> dict[str, Any]:
             return other_subject(error, caller)
         case service.InvalidRequest(pointer=pointer, reason=reason):
             return {"errors": [{"pointer": pointer, "code": reason, "detail": str(error)}]}
-        case index.SubjectInvalid(field=field) | index.JobInvalid(field=field):
+        case index.FieldInvalid(field=field):
             return {"errors": [{"pointer": f"/body/{field}", "code": "invalid", "detail": str(error)}]}
         case index.CursorInvalid():
             return {"errors": [{"pointer": "/query/cursor", "code": "invalid", "detail": str(error)}]}
