@@ -87,8 +87,8 @@ def from_environment() -> FastAPI:
 def keep_loaded() -> None:
     """Tells the collector that what is loaded stays for good.
 
-    Else it looks through all 200,000 objects of libraries and routes now and then, and every request waits
-    for as long as three take.
+    Else it looks through 200,000 objects of libraries and routes now and then, and every request waits for
+    longer than a picture takes.
     """
     gc.collect()
     gc.freeze()
