@@ -23,10 +23,10 @@ from service.exams.evidence import export_evidence, verify_evidence
 from service.exams.exams import change_exam, find_exam
 from service.exams.overrides import OverrideTerms, override
 from service.exams.retention import purge_exam, sweep
-from service.exams.sessions import session_row
+from service.exams.sessions import change_session, session_row
 from service.exams.standing import candidates_page, counts_of
 from service.exams.tables import CheckinRow, RosterEntryRow, ThumbnailRow
-from service.exams.terms import ExamChanges
+from service.exams.terms import ExamChanges, SessionChanges
 from service.exams.thumbnails import open_thumbnail, shrunk
 
 PAST = {
@@ -35,6 +35,7 @@ PAST = {
     "opens_at": hours_from_now(-1),
     "closes_at": hours_from_now(1),
 }
+CLOSING = SessionChanges(closes_at=hours_from_now(-0.5))
 
 
 def staffed(day: ExamDay) -> ExamDay:
@@ -147,7 +148,9 @@ class TestRetention:
     @pytest.fixture
     def over(self, database: Database, open_exam_day: Callable[..., ExamDay]) -> ExamDay:
         """An exam whose appeals ended a day ago and whose rows are kept for no day more."""
-        return staffed(open_exam_day(database, **PAST, retention_days=0))
+        day = staffed(open_exam_day(database, **PAST, retention_days=0))
+        change_session(day.desk, day.session.id, CLOSING, ORIGIN)
+        return day
 
     def test_removes_the_rows_and_leaves_the_counts_and_the_chain(self, over: ExamDay) -> None:
         database = over.desk.database
@@ -185,6 +188,13 @@ class TestRetention:
             purge_exam(hall.desk.database, hall.exam.id, ORIGIN)
 
         assert verify_evidence(hall.desk.database) == []
+
+    def test_waits_for_the_last_session_though_the_exam_was_to_end_before(self, over: ExamDay) -> None:
+        over.another_session()
+
+        with pytest.raises(RetentionRunning):
+            purge_exam(over.desk.database, over.exam.id, ORIGIN)
+        assert sweep(over.desk.database, ORIGIN).purges == []
 
     def test_of_none_keeps_the_rows(self, hall: ExamDay) -> None:
         change_exam(hall.desk, hall.exam.id, ExamChanges(retention_days=None), ORIGIN)

@@ -47,11 +47,13 @@ class Swept:
     thumbnails: int
 
 
-def due_at(exam: ExamRow) -> datetime | None:
-    """When the exam's rows have to go; None keeps them."""
+def due_at(session: OrmSession, exam: ExamRow) -> datetime | None:
+    """When the exam's rows have to go, which is never before its last session closes; None keeps them."""
     if exam.retention_days is None:
         return None
-    return (exam.appeal_ends_at or exam.ends_at) + timedelta(days=exam.retention_days)
+    due = (exam.appeal_ends_at or exam.ends_at) + timedelta(days=exam.retention_days)
+    last = session.scalar(select(func.max(SessionRow.closes_at)).where(SessionRow.exam_id == exam.id))
+    return max(due, last) if last else due
 
 
 def purge_exam(database: Database, exam_id: UUID, origin: Origin, *, dry_run: bool = False) -> Purge:
@@ -66,7 +68,7 @@ def purge_exam(database: Database, exam_id: UUID, origin: Origin, *, dry_run: bo
     transaction = database.read() if dry_run else database.write()
     with transaction as session:
         exam = exam_row(session, exam_id)
-        due = due_at(exam)
+        due = due_at(session, exam)
         purge = Purge(exam_id=exam_id, due_at=due, purged=not dry_run, **sizes(session, exam_id))
         if dry_run or exam.purged_at is not None:
             return purge
@@ -89,7 +91,7 @@ def sweep(database: Database, origin: Origin) -> Swept:
         if thumbnails:
             note(session, "thumbnails.purged", origin, thumbnails=thumbnails)
         open_exams = session.scalars(select(ExamRow).where(ExamRow.purged_at.is_(None))).all()
-        due = [exam.id for exam in open_exams if (when := due_at(exam)) is not None and when <= now]
+        due = [exam.id for exam in open_exams if (when := due_at(session, exam)) is not None and when <= now]
     return Swept([purge_exam(database, exam_id, origin) for exam_id in due], thumbnails)
 
 
