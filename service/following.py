@@ -122,7 +122,8 @@ class Following:
             try:
                 self.look()
                 self.embed_latecomers()
-            except DatabaseError as error:
+            except GalleryError as error:
+                # The database may be restarting, a row be sealed with another key: neither ends the looking.
                 log.warning("following_waits", code=error.code)
 
     def _note_step(self, behind: bool) -> None:

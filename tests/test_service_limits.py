@@ -3,11 +3,17 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
+import numpy as np
 import pytest
 from fixtures_database import started_postgresql
 from fixtures_service import Service
 from sqlalchemy import event
+
+from embedding.template import Template
+from index.cipher import TemplateCipher
+from index.gallery import Gallery
 
 VERIFY = "/v1/subjects/ext:s-1/verify"
 
@@ -126,6 +132,22 @@ def test_without_its_database_the_service_is_alive_but_not_ready(
     assert (gone.status_code, gone.json()["code"]) == (503, "not_ready")
     assert gone.json()["parts"]["database"] == "down"
     assert (work.status_code, work.json()["retryable"]) == (503, True)
+    assert service.call("GET", "/health/live", key="").status_code == 200
+
+
+def test_with_a_row_that_its_key_does_not_open_the_service_is_alive_but_not_ready(service: Service) -> None:
+    embedder, database = service.parts.embedder, service.parts.database
+    other = Gallery(
+        database, model_id=embedder.model_id, dim=embedder.dim, cipher=TemplateCipher(bytes(range(32)))
+    )
+    template = Template(np.eye(embedder.dim, dtype=np.float32)[0], embedder.model_id)
+    subject = UUID(service.subject())
+    other.enrol(subject, template, quality={}, duplicate_threshold=0.0, actor="test")
+
+    ready = service.call("GET", "/health/ready", key="")
+
+    assert (ready.status_code, ready.json()["code"]) == (503, "not_ready")
+    assert ready.json()["parts"] == {"database": "up", "models": "up", "index": "down"}
     assert service.call("GET", "/health/live", key="").status_code == 200
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from index.errors import DatabaseError
+from index.errors import DatabaseError, TemplateUnreadable
 from service.api.inputs import PartsHere
 from service.errors import NotReady
 from service.parts import Parts
@@ -43,13 +43,14 @@ def ready(parts: PartsHere) -> Ready:
 
 
 def states_of(parts: Parts) -> dict[str, State]:
-    """Each part and whether it is up; the index cannot follow a database that does not answer."""
+    """Each part and whether it is up; the index cannot follow a database that it cannot read."""
     states: dict[str, State] = {"database": "down", "models": "down", "index": "down"}
     try:
         states["database"] = "up" if parts.database.is_current() else "down"
         states["models"] = "up" if parts.models.active() and parts.following.is_in_step() else "down"
         parts.gallery.catch_up()
         states["index"] = "up"
-    except DatabaseError:
+    except (DatabaseError, TemplateUnreadable):
+        # Rows that the key does not open: this process would search without them.
         return states
     return states
