@@ -165,9 +165,11 @@ def switch(how: "Callable[[Switches, Models], Switched]", as_json: bool) -> None
     from index.models import Models
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
+    from service.logs import configure_logs
     from service.parts import cipher_of
     from service.promoting import Switches
 
+    configure_logs()  # what is logged must not stand between the words of an answer
     settings = read_settings()
     with open_database(settings) as database, crops_bar() as progress:
         switches = Switches(settings, database, cipher_of(settings), actor=ACTOR, progress=progress)
