@@ -1,12 +1,16 @@
 """Jobs and models in the console, in a real browser."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from fixtures_pages import Desk
+from made_bundles import turned_bundle
 from playwright.sync_api import Page, expect
 
+from embedding.bundle import Bundle
 from index.jobs import Job, Jobs
+from service import promoting
 
 GATE = {
     "incumbent_id": "sha256:0",
@@ -26,6 +30,18 @@ GATE = {
     "verdict": "worse",
     "worse_in": ["FNMR at FMR 0.001"],
 }
+
+
+@pytest.fixture(scope="module")
+def turned(shipped_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Another real model."""
+    return turned_bundle(shipped_bundle, tmp_path_factory.mktemp("bundles") / "turned")
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no other process to wait for."""
+    monkeypatch.setattr(promoting, "PREPARATION_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -104,6 +120,28 @@ def test_a_candidate_shows_how_it_compares(desk: Desk, console: Page) -> None:
     expect(console.get_by_role("row", name="0.001")).to_contain_text("2.70 %")
     reason = console.locator("input[name=override_reason]")
     assert reason.evaluate("node => node.required")
+
+
+def test_a_candidate_is_promoted_and_rolled_back_by_clicks(desk: Desk, console: Page, turned: Bundle) -> None:
+    first = desk.parts.models.active()
+    assert first is not None
+    desk.parts.models.register_bundle(turned, actor="test")
+    console.goto(f"{desk.base}/console#/models/{turned.model_id}")
+    console.get_by_role("button", name="Promote").click()
+    expect(console.locator("input[name=override_reason]:invalid")).to_have_count(1)
+    assert desk.parts.models.active() == first
+
+    console.fill("input[name=override_reason]", "there are no pictures to compare on")
+    console.get_by_role("button", name="Promote").click()
+
+    expect(console.get_by_role("row", name="turned")).to_contain_text("active")
+    expect(console.get_by_role("row", name=first.name)).to_contain_text("retired")
+    assert desk.parts.following.serving.active.id == turned.model_id
+    console.get_by_role("button", name="Roll back").click()
+    expect(console.get_by_role("row", name=first.name)).to_contain_text("active")
+    assert desk.parts.following.serving.active.id == first.id
+    console.get_by_role("button", name="Roll back").click()
+    expect(console.get_by_role("alert")).to_contain_text("No model was active before the present one")
 
 
 def test_a_key_that_may_not_run_jobs_sees_none(desk: Desk, browse: Callable[..., Page]) -> None:
