@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from fixtures_database import OpenDatabase
 from made_faces import crop_of, mosaic
 from made_training import TINY_NETWORK, people, write_folders
 
+import training.jobs
 from embedding.bundle import Bundle
 from index.cipher import TemplateCipher
 from index.crops import Crops, NewCrop, keep_crop
@@ -105,6 +107,17 @@ def shop(open_shop: Callable[[str], Workshop], sqlite_url: str) -> Workshop:
 
 def submitted(shop: Workshop, faces: Path, wanted: dict[str, Any] | str = RECIPE, **params: Any) -> Job:
     return shop.jobs.submit("retrain", {"recipe": wanted, "data": [str(faces)], **params}, actor="test")
+
+
+@contextmanager
+def files_of_at_most(limit_bytes: int) -> Iterator[None]:
+    """As if the disk were full: what is longer cannot be written."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def done_by(shop: Workshop, job: Job, until: Callable[[Job], bool] = lambda job: job.has_ended) -> Job:
@@ -294,6 +307,38 @@ def test_a_training_is_cancelled_between_two_steps_and_keeps_its_checkpoint(
 
     assert (ended.state, ended.step, ended.error) == ("cancelled", "train", None)
     assert load_checkpoint(shop.folder(job.id) / "run" / "last.pt")["step"] > 3
+
+
+def test_a_disk_that_stays_full_ends_a_job_and_leaves_the_former_checkpoint_whole(
+    shop: Workshop, faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is waited for first, here in no time; a checkpoint is larger than anything else that is written."""
+    monkeypatch.setattr(training.jobs, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(training.jobs, "BACK_OFF", 1.0)
+    large = recipe(
+        network={"widths": [48, 96, 192]},
+        optimiser={"samples": 8000},
+        machine={"checkpoint_minutes": 0.0, "judge_minutes": 9.0},
+        mining={"every_epochs": 0.0},
+    )
+    job = submitted(shop, faces, large)
+    run = shop.folder(job.id) / "run"
+
+    with Worker(shop, look_seconds=0.05) as worker:
+        watched(shop, job, lambda job: job.metrics.get("step", 0) >= 2, worker.look)
+        with files_of_at_most(6_000_000):
+            ended = watched(shop, job, lambda job: job.has_ended, worker.look)
+
+    assert (ended.state, ended.step) == ("failed", "train")
+    assert ended.error == {
+        "step": "train",
+        "code": "CheckpointNotSaved",
+        "detail": f"{run}/last.pt could not be saved (File too large); the former checkpoint is whole.",
+    }
+    told = [line.split(" ", 1)[1] for line in ended.log]
+    assert told.count("this may pass: it is tried again in a while") == training.jobs.ATTEMPTS
+    assert load_checkpoint(run / "last.pt")["step"] >= 2
+    assert not list(run.glob(".*"))
 
 
 def test_a_job_that_fails_says_so_in_one_line_and_keeps_its_log(shop: Workshop, tmp_path: Path) -> None:
