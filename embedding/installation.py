@@ -113,13 +113,23 @@ def _moved(bundle: Bundle, draft: Path, target: Path) -> Bundle:
     """The bundle's own files in their place; what else lay beside them stays behind."""
     if target.exists() and Bundle.load(target).model_id != bundle.model_id:
         raise BundleInvalid(target, "another model is installed under this name")
-    draft.mkdir()
-    for name in (MANIFEST, *(record.file for record in bundle.manifest.files)):
-        shutil.copyfile(bundle.path / name, draft / name)
-    card = bundle.path / "MODEL_CARD.md"
-    if card.is_file():
-        shutil.copyfile(card, draft / card.name)
-    Bundle.load(draft)
+    copy_bundle(bundle, draft)
     shutil.rmtree(target, ignore_errors=True)
     draft.rename(target)
     return Bundle.load(target)
+
+
+def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
+    """The bundle's own files in a new folder, each verified there.
+
+    Raises:
+        BundleCorrupted: If a file is no longer what it was.
+        OSError: If the folder cannot be written.
+    """
+    folder.mkdir()
+    for name in (MANIFEST, *(record.file for record in bundle.manifest.files)):
+        shutil.copyfile(bundle.path / name, folder / name)
+    card = bundle.path / "MODEL_CARD.md"
+    if card.is_file():
+        shutil.copyfile(card, folder / card.name)
+    return Bundle.load(folder)

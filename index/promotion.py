@@ -19,6 +19,7 @@ from index.cipher import TemplateCipher
 from index.coverage import subjects_lacking
 from index.database import Database
 from index.errors import ActiveModelChanged, BundleChanged, PromotionRefused
+from index.keeping import copy_of, is_whole
 from index.models import Model, active_id
 from index.reembedding import reembed, reembed_rest
 
@@ -58,21 +59,34 @@ def gate_fault(candidate: Model, active: Model | None) -> PromotionRefused | Non
 
 
 def open_registered(
-    model: Model, limits: ImageLimits = DEFAULT_LIMITS, threads: int | None = None
+    model: Model, data_dir: Path, limits: ImageLimits = DEFAULT_LIMITS, threads: int | None = None
 ) -> Embedder:
     """The embedder of a registered model, every file verified.
+
+    Args:
+        model: With the place where it was registered.
+        data_dir: Where our own copy is, if it was in use before; it goes before that place.
+        limits: Of pictures.
+        threads: Of each network.
 
     Raises:
         BundleChanged: If its files are missing or damaged, or not those that were registered.
     """
+    copy = copy_of(data_dir, model.id, model.calibration_id)
+    if is_whole(copy):
+        return _opened_at(copy, model, limits, threads)
     if model.location is None:
         raise BundleChanged(model.id, "it was registered without a place.")
+    return _opened_at(Path(model.location), model, limits, threads)
+
+
+def _opened_at(place: Path, model: Model, limits: ImageLimits, threads: int | None) -> Embedder:
     try:
-        embedder = Embedder.open(Path(model.location), limits, threads)
+        embedder = Embedder.open(place, limits, threads)
     except BundleError as error:
         raise BundleChanged(model.id, str(error)) from error
     if embedder.model_id != model.id:
-        raise BundleChanged(model.id, f"at {model.location} there is model {embedder.model_id} now.")
+        raise BundleChanged(model.id, f"at {place} there is model {embedder.model_id} now.")
     calibration = embedder.bundle.manifest.calibration
     if (calibration.id if calibration else None) != model.calibration_id:
         raise BundleChanged(model.id, f"it was registered with calibration {model.calibration_id}.")

@@ -10,7 +10,6 @@ from index.database import Database
 from index.errors import BundleChanged
 from index.gallery import Gallery
 from index.models import Models
-from index.promotion import open_registered
 from index.subjects import Subjects
 from service.access.idempotency import Idempotency
 from service.access.keys import Keys
@@ -20,6 +19,7 @@ from service.errors import StartRefused
 from service.exams.desk import Desk
 from service.exams.live import Live
 from service.following import Following
+from service.keeping import keep_or_warn, open_kept
 from service.metrics import Metrics
 from service.pictures import PictureWork
 from service.serving import LoadedModel, Serving, policy_of
@@ -161,17 +161,15 @@ def active_embedder(embedder: Embedder, settings: Settings, models: Models, subj
     Raises:
         StartRefused: If the active model is another one and cannot be opened.
     """
-    given = models.begin_with(embedder.bundle)
-    if given.state == "active":
-        return embedder
-    active = models.active()
-    if active is None or not subjects.page(limit=1, has_template=True).items:
-        models.activate(embedder.model_id, actor="system")
-        return embedder
+    given, active = models.begin_with(embedder.bundle), models.active()
+    if given.state != "active" and not subjects.page(limit=1, has_template=True).items:
+        active = models.activate(embedder.model_id, actor="system")
     try:
-        return open_registered(active, settings.image_limits, settings.picture_workers)
+        opened = embedder if active is None or active.id == embedder.model_id else open_kept(active, settings)
     except BundleChanged as error:
         raise StartRefused(
             f"The bundle's model {embedder.model_id} is not the active one, and the active one cannot be "
             f"opened: {error} Put it back, or set INVIGIL_BUNDLE to where it is now."
         ) from error
+    keep_or_warn(opened.bundle, settings)
+    return opened

@@ -17,9 +17,10 @@ from index.crops import count_without_template_of
 from index.database import Database
 from index.errors import BundleChanged, CalibrationUnfit, CropsLeft
 from index.models import Model, Models, make_active, roll_back
-from index.promotion import Switched, gate_fault, open_registered, switch_to
+from index.promotion import Switched, gate_fault, switch_to
 from index.reembedding import reembed
 from service.decision import Policy
+from service.keeping import keep_or_warn, open_kept
 from service.logs import log
 from service.settings import Settings
 
@@ -102,6 +103,7 @@ class Switches:
         embedder = self._opened(target)
         require_rates(embedder, self._settings)
         self._require_few_crops(target.id)
+        keep_or_warn(embedder.bundle, self._settings)
         self._models.announce(target.id)
         try:
             made = self._prepare(embedder)
@@ -119,7 +121,7 @@ class Switches:
 
     def _opened(self, target: Model) -> Embedder:
         try:
-            return open_registered(target, self._settings.image_limits, self._settings.picture_workers)
+            return open_kept(target, self._settings)
         except BundleChanged as error:
             log.error("bundle_changed", model_id=target.id, reason=str(error))
             raise

@@ -10,6 +10,7 @@ from index.cipher import TemplateCipher
 from index.crops import Crops
 from index.database import Database
 from index.jobs import Jobs
+from index.keeping import copy_of
 from index.models import Models
 from training.errors import WorkshopLacks
 
@@ -54,7 +55,8 @@ class Workshop:
         return Crops(self.database, self.cipher)
 
     def embedder(self, model_id: str | None = None) -> Embedder:
-        """A registered model, or the active one; opened from its own folder, or from the bundle in use.
+        """A registered model, or the active one; from the copy kept of it, from its own folder, or from
+        the bundle in use.
 
         Raises:
             ModelNotFound: If it is not registered.
@@ -63,7 +65,8 @@ class Workshop:
         model = self.models.find(model_id) if model_id else self.models.active()
         if model is None:
             model = self.models.begin_with(Bundle.load(self.bundle))
-        for place in (Path(model.location or ""), self.bundle):
+        kept = copy_of(self.data_dir, model.id, model.calibration_id)
+        for place in (kept, Path(model.location or ""), self.bundle):
             if (place / "manifest.json").is_file():
                 opened = Embedder.open(place)
                 if opened.model_id == model.id:
