@@ -94,6 +94,20 @@ def test_people_whom_the_network_was_trained_on_do_not_calibrate_it(
     assert "The network was trained on 1 identities of this set: collins." in ended.stderr
 
 
+def test_people_whom_one_of_several_networks_was_trained_on_do_not_calibrate_them(
+    cli: CommandLine, faces: Path, shipped_bundle: Path
+) -> None:
+    for run, identity in (("one", "nobody"), ("two", "hopper")):
+        (cli.folder / run).mkdir()
+        Seen(identities=frozenset({identity})).write(cli.folder / run)
+    options = ("--images", faces, "--bundle", shipped_bundle, "--data", "x", "--everyone")
+
+    ended = cli.run("calibrate", *options, "--run", cli.folder / "one", "--run", cli.folder / "two")
+
+    assert ended.status == 2
+    assert "The network was trained on 1 identities of this set: hopper." in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

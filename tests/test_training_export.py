@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
-from made_training import tiny_recipe
+from made_training import people, tiny_recipe, write_folders
 
-from training.errors import CheckpointInvalid, ExportDiffers
-from training.export import export_onnx, views_of_portrait
+from embedding.embedder import Embedder
+from training.errors import CheckpointInvalid, ExportDiffers, SplitInvalid
+from training.export import export_bundle, export_onnx, views_of_portrait
+from training.loop import train
 from training.networks.backbones import NetworkConfig, build_network
 from training.networks.embedder import FaceEmbedder
 from training.run import FORMAT, described, save_checkpoint
@@ -50,8 +53,6 @@ def test_the_views_of_the_portrait_are_a_hundred_different_ones() -> None:
 
 
 def test_a_file_of_both_sides_gives_a_face_and_its_mirror_image_one_vector(tmp_path: Path) -> None:
-    import onnxruntime
-
     checkpoint_of(TINY, tmp_path / "last.pt")
     export_onnx(tmp_path / "last.pt", tmp_path / "network.onnx", both_sides=True)
     crops = views_of_portrait()[:5]
@@ -91,6 +92,37 @@ def test_a_file_in_eight_bits_whose_ranges_are_of_something_else_is_refused(tmp_
         export_onnx(tmp_path / "last.pt", tmp_path / "network.onnx", ranges=black)
 
     assert not list(tmp_path.glob("*onnx*"))
+
+
+def test_a_file_of_several_networks_has_the_mean_of_their_distances(tmp_path: Path) -> None:
+    other = NetworkConfig(widths=(8, 8, 16), depths=(1, 1, 1), dim=8, head_channels=4)
+    networks = [checkpoint_of(TINY, tmp_path / "a.pt"), checkpoint_of(other, tmp_path / "b.pt")]
+    crops = views_of_portrait()[:2]
+
+    export = export_onnx(tmp_path / "a.pt", tmp_path / "network.onnx", beside=[tmp_path / "b.pt"])
+
+    (vectors,) = onnxruntime.InferenceSession(export.path).run(None, {"faces": crops})
+    with torch.inference_mode():
+        alone = [network(torch.from_numpy(crops)).numpy() for network in networks]
+    d = [float(np.square(each[0] - each[1]).sum()) for each in (vectors, *alone)]
+    assert vectors.shape == (2, export.dim) == (2, 24)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    assert d[0] == pytest.approx((d[1] + d[2]) / 2, abs=1e-5)
+    assert abs(d[1] - d[2]) > 1e-3
+
+
+def test_runs_that_hold_the_same_people_out_become_one_bundle(tmp_path: Path, shipped_bundle: Path) -> None:
+    faces, detector = write_folders(tmp_path / "faces", people(12, 4)), shipped_bundle / "detector.onnx"
+    first = train(tiny_recipe(), faces, tmp_path / "first")
+    same = train(tiny_recipe(seed=2, data={"split_of": str(first.path)}), faces, tmp_path / "same")
+    other = train(tiny_recipe(seed=3), faces, tmp_path / "other")
+
+    bundle = export_bundle(first.chosen, detector, tmp_path / "joined", "joined", beside=[same.chosen])
+    with pytest.raises(SplitInvalid, match=f"{other.path} holds other people out than {first.path}"):
+        export_bundle(first.chosen, detector, tmp_path / "refused", "refused", beside=[other.chosen])
+
+    assert Embedder.open(bundle.path).bundle.manifest.embedder.dim == 32
+    assert not (tmp_path / "refused").exists()
 
 
 def test_a_network_that_is_not_a_number_is_not_exported(tmp_path: Path) -> None:

@@ -44,6 +44,10 @@ def test_what_a_recipe_leaves_out_has_its_default(tmp_path: Path) -> None:
         ('[data]\nsampling = "by_identit"\n', "data.sampling: .* did you mean 'by_identity'"),
         ("[teacher]\nmix = 0.5\n", "teacher.mix: only a live teacher"),
         ("[widen]\n", "widen: .* is no bool"),
+        ("[tree]\nevery_epoch = 2\n", "tree.every_epoch: unknown key; did you mean 'every_epochs'"),
+        ("[divide]\nlearner = 2\n", "divide.learner: unknown key; did you mean 'learners'"),
+        ('[data]\nsampling = "divided"\n', "divide.every_epochs: sampling 'divided' needs it"),
+        ("[divide]\nevery_epochs = 2\n", "data.sampling: to divide and conquer"),
         ("[teacher]\nmean = [1.0]\n", "teacher.mean: 3 values are needed, not 1"),
         ("[network\n", "it is not TOML"),
     ],
@@ -60,6 +64,13 @@ def test_a_wrong_recipe_is_refused_at_the_place_that_is_wrong(
 def test_a_recipe_that_widens_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeInvalid, match="widen: there is nothing to widen without start_from"):
         open_recipe(written(tmp_path, "widen = true\n" + SOUND))
+
+
+def test_a_run_that_goes_on_from_another_holds_out_whom_that_one_did(tmp_path: Path) -> None:
+    path = written(tmp_path, 'start_from = "runs/a/last.pt"\n' + SOUND + '[data]\nsplit_of = "runs/b"\n')
+
+    with pytest.raises(RecipeInvalid, match=r"data\.split_of: the run of start_from says who is held out"):
+        open_recipe(path)
 
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:

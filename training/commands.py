@@ -155,7 +155,8 @@ def evaluate(
 def calibrate(
     images: Images,
     run: Annotated[
-        Path, typer.Option(exists=True, file_okay=False, help="The training run of the bundle's network.")
+        list[Path],
+        typer.Option(exists=True, file_okay=False, help="The training run of the bundle's network; of each."),
     ],
     bundle: Annotated[Path, typer.Option(exists=True, file_okay=False, help="The bundle to calibrate.")],
     data: Annotated[str, typer.Option(help="The pictures in words, for the record.")],
@@ -177,9 +178,9 @@ def calibrate(
         calibrated, measured = calibrate_bundle(
             bundle,
             pictures,
-            Seen.read(run),
+            Seen.joined(Seen.read(each) for each in run),
             data=data,
-            names=None if everyone else names_of(pictures, run, "calibrate"),
+            names=None if everyone else names_of(pictures, run[0], "calibrate"),
             targets=tuple(fmr) if fmr else TARGETS,
             aligned=aligned,
             progress=told,
@@ -199,7 +200,12 @@ def calibrate(
 
 def export(
     run: Annotated[
-        Path, typer.Argument(exists=True, file_okay=False, help="A run of the embedding network.")
+        list[Path],
+        typer.Argument(
+            exists=True,
+            file_okay=False,
+            help="A run of the embedding network; of several, templates are joined.",
+        ),
     ],
     to: Annotated[Path, typer.Option(file_okay=False, help="The bundle's folder; one there is replaced.")],
     detector: Annotated[
@@ -220,19 +226,21 @@ def export(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a bundle of a training run, checked against torch."""
+    """Make a bundle of a training run, or of several side by side, checked against torch."""
     with the_extra("export"):
         from training.data import read_faces
         from training.export import export_bundle
         from training.quantise import shown_by
         from training.run import RunFolder
 
+        checkpoint, *beside = [RunFolder(each).chosen for each in run]
         with detector_file(detector) as onnx:
             bundle = export_bundle(
-                RunFolder(run).chosen,
+                checkpoint,
                 onnx,
                 to,
                 name or to.name.lower(),
+                beside=beside,
                 both_sides=both_sides,
                 ranges=None if int8 is None else shown_by(read_faces(int8)),
             )

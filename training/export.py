@@ -5,6 +5,7 @@ pixels and of length are inside.
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from embedding.image import ImageLimits, decode
 from embedding.manifest import EmbedderRecord, Provenance
 from embedding.networks import Precision, compile_embedder, reduced_precision
 from training.augment import Augmentation, augment
-from training.errors import ExportDiffers
-from training.networks.embedder import BothSides
+from training.data import SPLIT, Split
+from training.errors import ExportDiffers, SplitInvalid
+from training.networks.embedder import BothSides, FaceEmbedder, SideBySide
 from training.quantise import quantise
 from training.run import load_checkpoint, load_network, network_config
 
@@ -56,13 +58,19 @@ class Export:
 
 
 def export_onnx(
-    checkpoint: Path, path: Path, *, both_sides: bool = False, ranges: Crops | None = None
+    checkpoint: Path,
+    path: Path,
+    *,
+    beside: Sequence[Path] = (),
+    both_sides: bool = False,
+    ranges: Crops | None = None,
 ) -> Export:
     """Writes the averaged network of a checkpoint as ONNX and compares the two.
 
     Args:
         checkpoint: Of a training run.
         path: Of the ONNX file; it appears only once it is whole and right.
+        beside: Checkpoints of other networks, whose vectors stand beside those of the first.
         both_sides: Average each vector with that of the mirror image, at twice the time.
         ranges: (k, 112, 112, 3) uint8 RGB crops of faces; with them the file computes in eight bits.
 
@@ -70,9 +78,9 @@ def export_onnx(
         CheckpointInvalid: If it is no checkpoint, or one of another network.
         ExportDiffers: If the file does not compute what the network does.
     """
-    trained = load_network(checkpoint)
-    network = BothSides(trained) if both_sides else trained
-    dim = network_config(load_checkpoint(checkpoint)).dim
+    checkpoints = [checkpoint, *beside]
+    network = _joined([load_network(each) for each in checkpoints], both_sides)
+    dim = sum(network_config(load_checkpoint(each)).dim for each in checkpoints)
     draft, crops = path.with_name(f".{path.name}.draft"), views_of_portrait()
     with torch.inference_mode():
         wanted = network(torch.from_numpy(crops)).numpy()
@@ -95,6 +103,7 @@ def export_bundle(
     folder: Path,
     name: str,
     *,
+    beside: Sequence[Path] = (),
     both_sides: bool = False,
     ranges: Crops | None = None,
     provenance: Provenance | None = None,
@@ -104,16 +113,35 @@ def export_bundle(
     Raises:
         CheckpointInvalid, ExportDiffers: As `export_onnx`.
         BundleInvalid: If the detector is none.
+        SplitInvalid: If the runs of several networks hold different people out: the thresholds of the bundle
+            could be measured on nobody.
     """
+    if beside:
+        _refuse_different_splits([each.parent for each in (checkpoint, *beside)])
     onnx = folder.with_name(f".{folder.name}.embedder.onnx")
     onnx.parent.mkdir(parents=True, exist_ok=True)
     try:
-        dim = export_onnx(checkpoint, onnx, both_sides=both_sides, ranges=ranges).dim
+        dim = export_onnx(checkpoint, onnx, beside=beside, both_sides=both_sides, ranges=ranges).dim
         return write_bundle(
             folder, name=name, detector=detector, embedder=onnx, dim=dim, provenance=provenance
         )
     finally:
         onnx.unlink(missing_ok=True)
+
+
+def _joined(networks: Sequence[FaceEmbedder], both_sides: bool) -> nn.Module:
+    each = [BothSides(network) if both_sides else network for network in networks]
+    return each[0] if len(each) == 1 else SideBySide(each)
+
+
+def _refuse_different_splits(runs: Sequence[Path]) -> None:
+    first, *others = [Split.read(run / SPLIT) for run in runs]
+    for run, split in zip(runs[1:], others, strict=True):
+        if (split.calibrate, split.test) != (first.calibrate, first.test):
+            raise SplitInvalid(
+                f"{run} holds other people out than {runs[0]}; "
+                "the `data.split_of` of a recipe lets a run hold the same people out as another."
+            )
 
 
 def write_onnx(network: nn.Module, path: Path, example: torch.Tensor | None = None) -> None:

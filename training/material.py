@@ -108,6 +108,8 @@ def gather(
 
 def _split(recipe: Recipe, faces: FaceSet, run: RunFolder) -> Split:
     """That of the run, or of the run this one starts from: what was held out once stays held out."""
+    if recipe.data.split_of:
+        return Split.read(Path(recipe.data.split_of) / SPLIT)
     origins = [run.path] + ([Path(recipe.start_from).parent] if recipe.start_from else [])
     for origin in origins:
         if (origin / SPLIT).is_file():

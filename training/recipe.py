@@ -52,12 +52,15 @@ class DataPart:
 
     Attributes:
         held_out: Share of the identities with at least two pictures that is kept for calibration and test.
+        split_of: A run whose people held out are held out here too, so that both can be exported as one;
+            empty to choose them by the seed, or as the run of `start_from` did.
         sampling: How a batch is chosen.
         faces_per_identity: With any sampling but `every_face`.
         loaders: Processes that prepare batches beside the training itself.
     """
 
     held_out: float = 0.1
+    split_of: str = ""
     sampling: Sampling = Sampling.EVERY_FACE
     faces_per_identity: int = 4
     loaders: int = 1
@@ -214,6 +217,8 @@ def _contradictions(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "teacher.mix", "only a live teacher can label a mix of two faces"
     if recipe.widen and not recipe.start_from:
         yield "widen", "there is nothing to widen without start_from"
+    if recipe.data.split_of and recipe.start_from:
+        yield "data.split_of", "the run of start_from says who is held out"
     if recipe.optimiser.steps < 1:
         yield "optimiser.samples", "fewer samples than one batch"
     if recipe.data.sampling is not Sampling.EVERY_FACE and batch % each:

@@ -41,6 +41,13 @@ class Seen:
         content = json.loads((run / FILE).read_text(encoding="utf-8"))
         return cls(frozenset(content["identities"]), frozenset(content["digests"]))
 
+    @classmethod
+    def joined(cls, several: "Iterable[Seen]") -> "Seen":
+        """What one of several networks has seen."""
+        all_of = list(several)
+        identities = frozenset(identity for seen in all_of for identity in seen.identities)
+        return cls(identities, frozenset(digest for seen in all_of for digest in seen.digests))
+
     def write(self, run: Path) -> None:
         """Into a run folder."""
         content = {"identities": sorted(self.identities), "digests": sorted(self.digests)}

@@ -5,6 +5,7 @@ pixel, every convolution after it is dense (depthwise ones wait for memory, not 
 convolutions stay at 28 x 28, 14 x 14 and 7 x 7, where channels are wide enough to fill the vector units.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -51,6 +52,23 @@ class BothSides(nn.Module):
         # As one batch: weights are fetched once, and a batch of two fills a core better than two of one.
         both: Tensor = self.embedder(torch.cat([faces, faces.flip(2)]))  # (2 n, dim)
         return F.normalize(both.reshape(2, -1, both.shape[1]).sum(0), dim=1)
+
+
+class SideBySide(nn.Module):
+    """Several trained embedders as one: the d of two faces is the mean of theirs.
+
+    Args:
+        embedders: (n, 112, 112, 3) to (n, dim) of unit length, each with a dim of its own.
+    """
+
+    def __init__(self, embedders: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.embedders = nn.ModuleList(embedders)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """(n, 112, 112, 3) uint8 RGB to (n, sum of dims) float32 of unit length."""
+        joined = torch.cat([each(faces) for each in self.embedders], dim=1)  # of length √k
+        return joined / math.sqrt(len(self.embedders))
 
 
 class DenseTrunk(nn.Module):
