@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import distributed, nn
@@ -10,6 +11,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from training.batches import Part
 from training.joint import join_norms
+
+LONGEST_WAIT = timedelta(hours=6)
+"""Of the others for the one that mines, or asks a teacher about every face."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ def joined(threads: int) -> Iterator[Process]:
     if not distributed.is_torchelastic_launched():
         yield Process(Part(), torch.device("cuda" if cuda else "cpu"))
         return
-    distributed.init_process_group("nccl" if cuda else "gloo")
+    distributed.init_process_group("nccl" if cuda else "gloo", timeout=LONGEST_WAIT)
     rank, of = distributed.get_rank(), distributed.get_world_size()
     device = torch.device("cuda", rank % torch.cuda.device_count()) if cuda else torch.device("cpu")
     try:
