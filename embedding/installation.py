@@ -132,4 +132,7 @@ def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
     card = bundle.path / "MODEL_CARD.md"
     if card.is_file():
         shutil.copyfile(card, folder / card.name)
-    return Bundle.load(folder)
+    copy = Bundle.load(folder)
+    if copy.manifest != bundle.manifest:
+        raise BundleCorrupted(bundle.path, "another bundle has taken its place since it was opened")
+    return copy

@@ -14,6 +14,7 @@ from made_bundles import turned_bundle
 from structlog.testing import capture_logs
 
 from embedding.bundle import Bundle
+from embedding.errors import BundleCorrupted
 from index.keeping import copy_of, is_whole, keep
 from service import promoting
 
@@ -80,6 +81,20 @@ def test_a_copy_that_was_damaged_is_replaced_by_the_original(turned: Bundle, tmp
     again = keep(turned, tmp_path)
 
     assert (before, again, is_whole(again)) == (False, place_of(turned, tmp_path), True)
+
+
+def test_a_bundle_that_was_replaced_since_it_was_opened_is_not_copied_under_its_name(
+    shipped_bundle: Path, turned: Bundle, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(shipped_bundle, folder)
+    opened = Bundle.load(folder)
+    shutil.copytree(turned.path, folder, dirs_exist_ok=True)
+
+    with pytest.raises(BundleCorrupted):
+        keep(opened, tmp_path)
+
+    assert list((tmp_path / "models").iterdir()) == []
 
 
 def test_two_who_copy_at_the_same_time_leave_one_whole_copy(turned: Bundle, tmp_path: Path) -> None:
