@@ -1,5 +1,7 @@
 """What a training renews in rounds: the mined pool, the class tree, the clusters; killed and resumed, too."""
 
+import subprocess
+import sys
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,9 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 FILES = {"mining": "mined/*-pool.csv", "tree": "tree/*-tree.npz", "divide": "clusters/*-clusters.npy"}
 LOGGED = {"mining": "mined", "tree": "tree", "divide": "clusters"}
+
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class Killed(Exception):
@@ -255,3 +260,21 @@ def test_what_does_not_go_together_is_refused_at_its_key(
         train(renewing(kind, **parts), faces, tmp_path / "run")
 
     assert not (tmp_path / "run" / "last.pt").exists()
+
+
+def test_two_processes_mine_what_one_would(faces: Path, tmp_path: Path, whole: dict[str, RunFolder]) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    worker, run = Path(__file__).with_name("rounds_worker.py"), RunFolder(tmp_path / "run")
+
+    subprocess.run([*torchrun, str(worker), str(faces), str(run.path)], check=True, timeout=500, cwd=ROOT)
+
+    assert [line["step"] for line in run.metrics() if "mined" in line] == [6, 12, 18]
+    assert file_of(run, "mining").name == file_of(whole["mining"], "mining").name
+    # A process that drew its batches from another pool would see other faces.
+    alone = np.array(losses_of(whole["mining"]))
+    assert np.array(losses_of(run)) == pytest.approx(alone, rel=1e-2, abs=1e-3)
+
+
+def losses_of(run: RunFolder) -> list[list[float]]:
+    """(steps, terms) of the joined batch."""
+    return [list(line["losses"].values()) for line in run.metrics() if "losses" in line]

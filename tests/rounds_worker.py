@@ -1,0 +1,15 @@
+"""Trains with hard negatives, as one of the processes that torchrun starts.
+
+python -m torch.distributed.run --nproc-per-node 2 tests/rounds_worker.py FACES RUN
+"""
+
+import sys
+from pathlib import Path
+
+from test_training_renewal import renewing
+
+from training.loop import train
+
+if __name__ == "__main__":
+    faces, run = map(Path, sys.argv[1:])
+    train(renewing("mining"), faces, run)
