@@ -23,8 +23,8 @@ from index.jobs import Job
 from training.calibrate import calibrate_bundle
 from training.confusions import Confusion, write_confusions
 from training.data import SPLIT, FaceSet, Split, class_labels
-from training.errors import TrainingStopped
-from training.export import export_bundle
+from training.errors import ExportDiffers, TrainingStopped
+from training.export import Crops, export_bundle
 from training.figures import Told
 from training.gate import Comparison, compare
 from training.groups import groups_of, read_groups, told_in_words, write_groups
@@ -34,6 +34,7 @@ from training.loop import train
 from training.mined_set import mine_pictures
 from training.objective import refuse_unusable_losses
 from training.pictures import Pictures
+from training.quantise import shown_by
 from training.recipe import Recipe, open_recipe, recipe_of
 from training.review import PAGE, POOL
 from training.run import RunFolder, load_checkpoint
@@ -204,7 +205,11 @@ class Retraining:
         """Make a bundle, and compare it with the model in use on the people held out to test."""
         incumbent = self.shop.embedder()
         hold.say("exporting the network")
-        self.export(incumbent.bundle)
+        try:
+            self.export(incumbent.bundle, shown_by(self.faces))
+        except ExportDiffers as error:
+            hold.say(f"not in eight bits: {error}")
+            self.export(incumbent.bundle)
         hold.check()
         comparison = self.comparison(incumbent, Embedder.open(self.bundle), hold)
         gate = comparison.record
@@ -212,8 +217,8 @@ class Retraining:
         hold.say(f"compared with the model in use: {gate['verdict'].replace('_', ' ')}{worse}")
         return {"gate": gate}
 
-    def export(self, incumbent: Bundle) -> Bundle:
-        """The new network in a bundle, with the detector of the model in use."""
+    def export(self, incumbent: Bundle, ranges: Crops | None = None) -> Bundle:
+        """The new network in a bundle, with the detector of the model in use; with ranges, in eight bits."""
         places = [*self.params.data, *(["crops of enrolments"] if self.params.enrolled else [])]
         asked = self.params.recipe
         return export_bundle(
@@ -222,6 +227,7 @@ class Retraining:
             self.bundle,
             self.name,
             both_sides=True,
+            ranges=ranges,
             provenance=Provenance(
                 embedder=f"Retrained by job {self.job.id}, from {self.recipe.start_from or 'nothing'}.",
                 detector=incumbent.manifest.provenance.detector,
