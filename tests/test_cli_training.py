@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 from fixtures_cli import CommandLine
+from made_training import people, write_folders
 
+from embedding.embedder import Embedder
+from embedding.image import encode_png
+from training.export import views_of_portrait
 from training.seen import Seen
 
 
@@ -106,6 +110,46 @@ def test_people_whom_one_of_several_networks_was_trained_on_do_not_calibrate_the
 
     assert ended.status == 2
     assert "The network was trained on 1 identities of this set: hopper." in ended.stderr
+
+
+TINY = """
+seed = {seed}
+[network]
+widths = [32, 32, 32]
+depths = [1, 1, 1]
+dim = 16
+head_channels = 4
+[optimiser]
+samples = 32
+batch = 8
+[data]
+held_out = 0.5
+loaders = 0
+split_of = "{split_of}"
+[machine]
+compile = false
+[[losses]]
+name = "contrastive"
+"""
+
+
+def test_a_run_is_exported_in_eight_bits_and_two_of_them_side_by_side(cli: CommandLine) -> None:
+    faces = write_folders(cli.folder / "made", people(12, 4))
+    for run, seed, split_of in (("one", 1, ""), ("two", 2, "one")):
+        (cli.folder / f"{run}.toml").write_text(TINY.format(seed=seed, split_of=split_of))
+        trained = cli.run("train", f"{run}.toml", "--data", faces, "--run", run)
+        assert trained.status == 0, trained.stderr
+    portraits = [encode_png(view) for view in views_of_portrait()[::2]]
+    shown = write_folders(cli.folder / "shown", {"collins": portraits})
+
+    eight = cli.run("export", "one", "--to", "eight", "--both-sides", "--int8", shown, "--json")
+    joined = cli.run("export", "one", "two", "--to", "joined", "--json")
+
+    assert eight.status == joined.status == 0, eight.stderr + joined.stderr
+    assert (eight.document["dim"], joined.document["dim"]) == (16, 32)
+    assert b"QuantizeLinear" in (cli.folder / "eight" / "embedder.onnx").read_bytes()
+    assert b"QuantizeLinear" not in (cli.folder / "joined" / "embedder.onnx").read_bytes()
+    assert Embedder.open(cli.folder / "eight").dim == 16
 
 
 @pytest.mark.parametrize(

@@ -230,7 +230,7 @@ def test_a_training_that_finds_nothing_better_leaves_the_model_in_use_alone(
     before = shop.models.begin_with(Bundle.load(shop.bundle))
     useless = recipe(optimiser={"samples": 16, "learning_rate": 1e-30}) | {
         "freeze_norms": True,
-        "network": {"kind": "dense", "widths": [32, 64, 128], "depths": [2, 3, 2]},
+        "network": {"kind": "dense", "widths": [48, 96, 192], "depths": [2, 3, 2]},
         "start_from": "training/checkpoints/invigil-1-embedder.pt",
     }
 

@@ -67,7 +67,8 @@ def test_a_resnet_with_attention_has_the_size_that_the_paper_prints(
 
 
 @pytest.mark.parametrize(
-    ("widths", "parameters", "mmacs"), [((64, 128, 256), "3.5", "402"), ((32, 64, 128), "1.2", "106")]
+    ("widths", "parameters", "mmacs"),
+    [((64, 128, 256), "3.5", "402"), ((48, 96, 192), "2.2", "230"), ((32, 64, 128), "1.2", "106")],
 )
 def test_the_dense_network_has_the_size_that_is_documented(
     widths: tuple[int, ...], parameters: str, mmacs: str

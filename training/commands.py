@@ -228,12 +228,13 @@ def export(
 ) -> None:
     """Make a bundle of a training run, or of several side by side, checked against torch."""
     with the_extra("export"):
-        from training.data import read_faces
+        from training.data import SPLIT, Split, read_faces
         from training.export import export_bundle
         from training.quantise import shown_by
         from training.run import RunFolder
 
         checkpoint, *beside = [RunFolder(each).chosen for each in run]
+        shown = None if int8 is None else shown_by(read_faces(int8), Split.read(run[0] / SPLIT))
         with detector_file(detector) as onnx:
             bundle = export_bundle(
                 checkpoint,
@@ -242,7 +243,7 @@ def export(
                 name or to.name.lower(),
                 beside=beside,
                 both_sides=both_sides,
-                ranges=None if int8 is None else shown_by(read_faces(int8)),
+                ranges=shown,
             )
     if as_json:
         typer.echo(json.dumps({"path": str(bundle.path), "model_id": bundle.model_id, "dim": bundle.dim}))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from training.data import FaceSet
+from training.data import FaceSet, Split
 
 BATCH = 16
 CROPS = 256
@@ -29,9 +29,10 @@ class _Crops(CalibrationDataReader):  # type: ignore[misc]  # the library has no
         return None if batch is None else {"faces": batch}
 
 
-def shown_by(faces: FaceSet) -> NDArray[np.uint8]:
-    """(k, 112, 112, 3) crops from all over a set, to measure ranges on."""
-    return faces.crops(np.unique(np.linspace(0, len(faces) - 1, CROPS, dtype=np.int64)))
+def shown_by(faces: FaceSet, split: Split) -> NDArray[np.uint8]:
+    """(k, 112, 112, 3) crops from all over a set to measure ranges on, of nobody who is held out."""
+    rows = split.training_rows(faces)
+    return faces.crops(rows[np.unique(np.linspace(0, len(rows) - 1, CROPS, dtype=np.int64))])
 
 
 def quantise(onnx: Path, path: Path, crops: NDArray[np.uint8]) -> None:

@@ -206,7 +206,7 @@ class Retraining:
         incumbent = self.shop.embedder()
         hold.say("exporting the network")
         try:
-            self.export(incumbent.bundle, shown_by(self.faces))
+            self.export(incumbent.bundle, shown_by(self.faces, self.split))
         except ExportDiffers as error:
             hold.say(f"not in eight bits: {error}")
             self.export(incumbent.bundle)
