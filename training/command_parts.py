@@ -31,8 +31,7 @@ def names_of(pictures: "Pictures", run: Path, part: str) -> list[str]:
     from training.data import SPLIT, Split
 
     split = Split.read(run / SPLIT)
-    people = frozenset(split.test if part == "test" else split.calibrate)
-    return [name for name in pictures.labelled if pictures.identity[name] in people]
+    return pictures.of_people(frozenset(split.test if part == "test" else split.calibrate))
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from training.data import SPLIT, Split
 from training.errors import ExportDiffers, SplitInvalid
 from training.networks.embedder import BothSides, FaceEmbedder, SideBySide
 from training.quantise import quantise
-from training.run import load_checkpoint, load_network, network_config
+from training.run import load_network
 
 OPSET = 18
 VIEWS = 100
@@ -80,10 +80,10 @@ def export_onnx(
     """
     checkpoints = [checkpoint, *beside]
     network = _joined([load_network(each) for each in checkpoints], both_sides)
-    dim = sum(network_config(load_checkpoint(each)).dim for each in checkpoints)
     draft, crops = path.with_name(f".{path.name}.draft"), views_of_portrait()
     with torch.inference_mode():
         wanted = network(torch.from_numpy(crops)).numpy()
+    dim = wanted.shape[1]
     write_onnx(network, draft)
     try:
         export = replace(_compared(draft, dim, crops, wanted), path=path)

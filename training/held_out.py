@@ -1,4 +1,4 @@
-"""The people held out of a training: their pictures, and which false match rates they support."""
+"""The people held out of a training, and which false match rates they support."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,16 +8,10 @@ from training.data import FaceSet, Split
 from training.errors import HeldOutTooFew
 from training.gate import FMRS as GATE_FMRS
 from training.metrics import smallest_supported_fmr
-from training.pictures import PER_PERSON, Pictures
+from training.pictures import PER_PERSON
 
 MARGIN = 1.1
 """Comparisons left out as suspects must not make a recorded target unsupported."""
-
-
-def pictures_of(people: Sequence[str], pictures: Pictures) -> list[str]:
-    """The names of these people's pictures."""
-    wanted = frozenset(people)
-    return [name for name in pictures.labelled if pictures.identity[name] in wanted]
 
 
 def non_mated_of(faces: FaceSet, people: Sequence[str]) -> int:

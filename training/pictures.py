@@ -6,7 +6,7 @@ described set       tar shards and faces.csv with the columns shard, file, ident
 
 import csv
 import tarfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
@@ -42,6 +42,10 @@ class Pictures:
     def labelled(self) -> list[str]:
         """Names of the pictures whose identity is known, in order."""
         return [name for name, identity in self.identity.items() if identity]
+
+    def of_people(self, people: Collection[str]) -> list[str]:
+        """Names of the pictures of these people, in order."""
+        return [name for name in self.labelled if self.identity[name] in people]
 
     def read(self, name: str) -> bytes:
         """The bytes of a picture; KeyError if there is none of this name."""

@@ -263,9 +263,10 @@ def renew(
         use_tree(ClassTree.of(embed(network, faces), faces.labels), order, [loss])
     if isinstance(loss, DividedLoss):
         former = loss.clusters.numpy()
-        clusters = cluster_identities(embed(network, faces), faces.labels, method.learners, former=former)
         if step >= protocol.steps * 2 // 3:
-            clusters[:] = TOGETHER
+            clusters = np.full_like(former, TOGETHER)
+        else:
+            clusters = cluster_identities(embed(network, faces), faces.labels, method.learners, former=former)
         use_clusters(clusters, order, [loss])
 
 

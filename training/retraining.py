@@ -28,7 +28,7 @@ from training.export import Crops, export_bundle
 from training.figures import Told
 from training.gate import Comparison, compare
 from training.groups import groups_of, read_groups, told_in_words, write_groups
-from training.held_out import pictures_of, refuse_too_few_people, targets_of
+from training.held_out import refuse_too_few_people, targets_of
 from training.hold import Hold
 from training.loop import train
 from training.mined_set import mine_pictures
@@ -238,15 +238,14 @@ class Retraining:
 
     def calibrate(self, hold: Hold) -> Facts:
         """Measure the new model's thresholds on people whom neither it nor its start has seen."""
-        run, before = Seen.read(self.run.path), seen_by(self.start)
-        seen = Seen(run.identities | before.identities, run.digests | before.digests)
+        seen = Seen.joined([Seen.read(self.run.path), seen_by(self.start)])
         people, pictures = self.split.calibrate, self.pictures
         bundle, measured = calibrate_bundle(
             self.bundle,
             pictures,
             seen,
             data=f"{len(people)} people held out by job {self.job.id}.",
-            names=pictures_of(people, pictures),
+            names=pictures.of_people(frozenset(people)),
             targets=targets_of(self.faces, self.split, self.shop.fmrs),
             aligned=True,
             progress=hold.checked,
@@ -296,7 +295,7 @@ class Retraining:
                 incumbent,
                 candidate,
                 pictures,
-                pictures_of(self.split.test, pictures),
+                pictures.of_people(frozenset(self.split.test)),
                 groups=read_groups(groups) if groups.is_file() else None,
                 aligned=True,
                 progress=hold.checked,

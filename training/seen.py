@@ -43,7 +43,7 @@ class Seen:
 
     @classmethod
     def joined(cls, several: "Iterable[Seen]") -> "Seen":
-        """What one of several networks has seen."""
+        """What any of several networks has seen."""
         all_of = list(several)
         identities = frozenset(identity for seen in all_of for identity in seen.identities)
         return cls(identities, frozenset(digest for seen in all_of for digest in seen.digests))
