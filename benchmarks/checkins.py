@@ -184,7 +184,9 @@ def watch(api: Api, session: str, delays: list[float], ready: Event) -> None:
     answer = connection.getresponse()
     with contextlib.suppress(OSError):
         while line := answer.readline():
-            ready.set()
+            if line.startswith(b"data: "):
+                # The board as it is came first: from here on every change is told.
+                ready.set()
             if not line.startswith(b'data: {"at"'):
                 continue
             change = json.loads(line.removeprefix(b"data: "))

@@ -47,18 +47,28 @@ async def follow(board: Live, hall: ExamDay, after_seq: int | None = None) -> li
 def watched(hall: ExamDay, *happenings: Callable[[], object], viewers: int = 1) -> list[list[FeedEvent]]:
     """What each viewer sees of what happens, and then of the session's end."""
 
-    async def scene() -> list[list[FeedEvent]]:
+    seen: list[list[FeedEvent]] = [[] for _ in range(viewers)]
+
+    async def view(board: Live, messages: list[FeedEvent]) -> None:
+        async for one in board.follow(hall.session.id, None):
+            if one is not None:
+                messages.append(one)
+
+    async def scene() -> None:
         board = Live(hall.desk)
-        watching = [asyncio.create_task(follow(board, hall)) for _ in range(viewers)]
-        await asyncio.sleep(0.3)
+        watching = [asyncio.create_task(view(board, messages)) for messages in seen]
+        async with asyncio.timeout(60):
+            while not all(seen):
+                await asyncio.sleep(0.01)
         for happening in happenings:
             await asyncio.to_thread(happening)
             await asyncio.sleep(0.1)
         await asyncio.to_thread(change_session, hall.desk, hall.session.id, CLOSING, ORIGIN)
         async with asyncio.timeout(60):
-            return await asyncio.gather(*watching)
+            await asyncio.gather(*watching)
 
-    return asyncio.run(scene())
+    asyncio.run(scene())
+    return seen
 
 
 def content(message: FeedEvent) -> dict[str, Any]:

@@ -68,9 +68,6 @@ def check_in(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, check
         EmbeddingError: If no template can be made of the photograph; that is not an attempt.
         DatabaseError: If it could not be written; then nothing was decided.
     """
-    with desk.database.read() as session:
-        if session.get(CheckinRow, checkin_id) is not None:
-            return result_of(session, checkin_id)
     try:
         return attempt(desk, arrival, picture, origin, checkin_id)
     except CheckinRefused as error:
@@ -81,6 +78,8 @@ def check_in(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, check
 def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checkin_id: UUID) -> Result:
     """Compare outside the transaction, decide inside: it is short, and sees what every other door did."""
     with desk.database.read() as session:
+        if session.get(CheckinRow, checkin_id) is not None:
+            return result_of(session, checkin_id)
         expected = expect(session, arrival)
         # Before the photograph is looked at: nobody is measured whose case is settled.
         if expected.entry is not None:
@@ -170,7 +169,11 @@ def conflicts_of(
         select(RosterEntryRow, AdmissionRow.at)
         .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
         .outerjoin(AdmissionRow, AdmissionRow.entry_id == RosterEntryRow.id)
-        .where(SessionRow.exam_id == expected.exam.id, RosterEntryRow.subject_id.in_(near))
+        .where(
+            SessionRow.exam_id == expected.exam.id,
+            RosterEntryRow.subject_id.in_(near),
+            RosterEntryRow.manual_identification.is_(False),
+        )
     )
     found = [(near[entry.subject_id], entry, at) for entry, at in session.execute(query) if entry.subject_id]
     found.sort(key=lambda one: (one[0].comparable_d, one[1].id))

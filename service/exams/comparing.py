@@ -171,8 +171,7 @@ def rivals_of(
     """Other people whose face is within the match threshold, and how many people the exam has."""
     own = entry.subject_id if entry else None
     with desk.database.read() as session:
-        people = people_count(session, expected.exam.id)
-        within = people_of(session, expected.exam.id) if people <= SEARCHED_ALONE else None
+        within, people = people_of(session, expected.exam.id)
     k = RIVALS + 1 if within is not None else GALLERY_RIVALS
     found = desk.serving.nearest(
         probe, k, lambda one: policy_of(desk, expected.session, expected.exam, one).match, within
@@ -186,16 +185,23 @@ def near_of(found: Found, model: LoadedModel) -> Near:
     return Near(found.nearest.subject_id, d, same_rate_d(d, found.model.calibration, model.calibration))
 
 
-def people_count(session: OrmSession, exam_id: UUID) -> int:
-    """How many candidates the exam has, in all its sessions."""
-    query = select(func.count(RosterEntryRow.subject_id)).join(
-        SessionRow, SessionRow.id == RosterEntryRow.session_id
+def people_of(session: OrmSession, exam_id: UUID) -> tuple[Collection[UUID] | None, int]:
+    """Who is expected in any session of an exam and may be looked for by their face.
+
+    Returns:
+        Their ids, or None where they are too many to be searched alone; and how many they are.
+    """
+    query = (
+        select(RosterEntryRow.subject_id)
+        .distinct()
+        .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
+        .where(
+            SessionRow.exam_id == exam_id,
+            RosterEntryRow.subject_id.is_not(None),
+            RosterEntryRow.manual_identification.is_(False),
+        )
     )
-    return session.scalar(query.where(SessionRow.exam_id == exam_id)) or 0
-
-
-def people_of(session: OrmSession, exam_id: UUID) -> Collection[UUID]:
-    """The candidates of an exam, in all its sessions."""
-    query = select(RosterEntryRow.subject_id).join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
-    found = session.scalars(query.where(SessionRow.exam_id == exam_id))
-    return {subject_id for subject_id in found if subject_id is not None}
+    few = session.scalars(query.limit(SEARCHED_ALONE + 1)).all()
+    if len(few) > SEARCHED_ALONE:
+        return None, session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    return {one for one in few if one is not None}, len(few)

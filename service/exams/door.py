@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.tables import utc_now
+from service.errors import SessionNotFound
 from service.exams.desk import Desk, Origin
 from service.exams.documents import Verdict
 from service.exams.errors import (
@@ -21,11 +22,21 @@ from service.exams.errors import (
     NotOnRoster,
     SessionClosed,
 )
-from service.exams.exams import exam_row
 from service.exams.journal import CHECKIN_DECLINED, CHECKIN_RECORDED, note, note_evidence
 from service.exams.sessions import attempts_of, session_row
 from service.exams.standing import NEVER_CAME, standings
 from service.exams.tables import AdmissionRow, CheckinRow, ExamRow, RosterEntryRow, SessionRow
+
+EXPECTED = (
+    select(SessionRow, ExamRow, RosterEntryRow)
+    .join(ExamRow, ExamRow.id == SessionRow.exam_id)
+    .outerjoin(
+        RosterEntryRow,
+        (RosterEntryRow.session_id == SessionRow.id)
+        & (RosterEntryRow.external_id == bindparam("external_id")),
+    )
+    .where(SessionRow.id == bindparam("session_id"))
+)
 
 LETS_IN = frozenset({Verdict.ADMITTED, Verdict.IDENTIFIED_MANUALLY})
 
@@ -63,13 +74,15 @@ def expect(session: OrmSession, arrival: Arrival) -> Expected:
         SessionClosed: If it is not open now.
         NotOnRoster: If the claimed candidate is not expected.
     """
-    row = session_row(session, arrival.session_id)
-    require_open(row)
-    exam = exam_row(session, row.exam_id)
-    entry = None
-    if arrival.external_id is not None:
-        entry = entry_named(session, row.id, arrival.external_id)
-    return Expected(row, exam, entry)
+    wanted = {"session_id": arrival.session_id, "external_id": arrival.external_id}
+    found = session.execute(EXPECTED, wanted).one_or_none()
+    if found is None:
+        raise SessionNotFound(arrival.session_id)
+    expected = Expected(*found)
+    require_open(expected.session)
+    if arrival.external_id is not None and expected.entry is None:
+        raise NotOnRoster(arrival.external_id)
+    return expected
 
 
 def require_open(row: SessionRow) -> None:
@@ -118,8 +131,9 @@ def require_another_photograph(session: OrmSession, expected: Expected, entry: R
     """
     if entry.manual_identification:
         raise ManualIdentificationAgreed
-    require_not_in(session, entry)
     standing = standings(session, entry.session_id, [entry.id]).get(entry.id, NEVER_CAME)
+    if standing.status in LETS_IN:
+        require_not_in(session, entry)
     if standing.status == Verdict.REFUSED and standing.checkin_id is not None:
         raise CandidateRefused(standing.checkin_id)
     allowed = attempts_of(expected.session, expected.exam)

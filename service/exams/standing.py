@@ -1,13 +1,25 @@
 """How candidates and sessions stand, read from the evidence: nothing here is stored twice."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Row,
+    Uuid,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm import Session as OrmSession
 
@@ -39,52 +51,57 @@ def standings(
     An admission counts while it stands. Without one, the newest word counts: an attempt's or an override's.
     """
     found: dict[UUID, Standing] = {}
-    for entry_id, attempts in attempts_made(session, session_id, only):
-        found[entry_id] = replace(NEVER_CAME, attempts=attempts)
-    for entry_id, checkin_id, status, at in words(session, session_id, only):
-        attempts = found.get(entry_id, NEVER_CAME).attempts
-        found[entry_id] = Standing(status, at, checkin_id, attempts)
+    for word in sorted(words(session, session_id, only), key=lambda word: (word.is_admission, word.at)):
+        attempts = found.get(word.entry_id, NEVER_CAME).attempts + word.photographs
+        found[word.entry_id] = Standing(word.status, word.at, word.checkin_id, attempts)
     return found
 
 
-def words(
-    session: OrmSession, session_id: UUID, only: Collection[UUID] | None
-) -> Iterator[tuple[UUID, UUID, str, datetime]]:
-    """What was said, oldest first, standing admissions last: entry, attempt, status, time."""
+def words(session: OrmSession, session_id: UUID, only: Collection[UUID] | None) -> Sequence[Row[Any]]:
+    """What was said of the candidates, in one query: attempts, overrides, standing admissions."""
+    named = {} if only is None else {"entry_ids": list(only)}
+    return session.execute(words_query(only is None), {"session_id": session_id, **named}).all()
+
+
+@cache
+def words_query(of_all: bool) -> CompoundSelect[Any]:
+    """Built once: that costs more than to carry it out, and it is asked three times at each check-in."""
+    session_id = bindparam("session_id", type_=Uuid())
     mine = CheckinRow.session_id == session_id
-    attempts = select(CheckinRow.entry_id, CheckinRow.id, CheckinRow.outcome, CheckinRow.created_at).where(
-        mine, among(CheckinRow.entry_id, only)
-    )
+    attempts = select(
+        CheckinRow.entry_id,
+        CheckinRow.id.label("checkin_id"),
+        CheckinRow.outcome.label("status"),
+        CheckinRow.created_at.label("at"),
+        case((CheckinRow.mode != MANUAL, 1), else_=0).label("photographs"),
+        literal(0).label("is_admission"),
+    ).where(mine, among(CheckinRow.entry_id, of_all))
     overrides = (
-        select(OverrideRow.entry_id, OverrideRow.checkin_id, OverrideRow.outcome, OverrideRow.created_at)
+        select(
+            OverrideRow.entry_id,
+            OverrideRow.checkin_id,
+            OverrideRow.outcome,
+            OverrideRow.created_at,
+            literal(0),
+            literal(0),
+        )
         .join(CheckinRow, CheckinRow.id == OverrideRow.checkin_id)
-        .where(mine, among(OverrideRow.entry_id, only))
+        .where(mine, among(OverrideRow.entry_id, of_all))
     )
     admissions = select(
-        AdmissionRow.entry_id, AdmissionRow.checkin_id, AdmissionRow.outcome, AdmissionRow.at
-    ).where(AdmissionRow.session_id == session_id, among(AdmissionRow.entry_id, only))
-    said: list[Any] = [*session.execute(attempts), *session.execute(overrides)]
-    yield from sorted(said, key=lambda word: word[3])
-    yield from (tuple(one) for one in session.execute(admissions))  # type: ignore[misc]
+        AdmissionRow.entry_id,
+        AdmissionRow.checkin_id,
+        AdmissionRow.outcome,
+        AdmissionRow.at,
+        literal(0),
+        literal(1),
+    ).where(AdmissionRow.session_id == session_id, among(AdmissionRow.entry_id, of_all))
+    return union_all(attempts, overrides, admissions)
 
 
-def attempts_made(
-    session: OrmSession, session_id: UUID, only: Collection[UUID] | None = None
-) -> Iterator[tuple[UUID, int]]:
-    """How many photographs were taken of each candidate."""
-    query = (
-        select(CheckinRow.entry_id, func.count())
-        .where(
-            CheckinRow.session_id == session_id, CheckinRow.mode != MANUAL, among(CheckinRow.entry_id, only)
-        )
-        .group_by(CheckinRow.entry_id)
-    )
-    yield from (tuple(one) for one in session.execute(query))  # type: ignore[misc]
-
-
-def among(column: InstrumentedAttribute[Any], only: Collection[UUID] | None) -> ColumnElement[bool]:
-    """Rows of some candidate, or of these."""
-    return column.is_not(None) if only is None else column.in_(only)
+def among(column: InstrumentedAttribute[Any], of_all: bool) -> ColumnElement[bool]:
+    """Rows of some candidate, or of those named at the call."""
+    return column.is_not(None) if of_all else column.in_(bindparam("entry_ids", expanding=True))
 
 
 def candidate_document(entry: RosterEntryRow, standing: Standing) -> Candidate:
