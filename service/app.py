@@ -43,6 +43,7 @@ from service.tracing import Tracing
 from service.web import pages
 
 PURGE_SECONDS = 3600
+SAMPLE_SECONDS = 1.0
 
 RESOURCES = (
     subjects,
@@ -140,16 +141,23 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     parts.watch()
     before_stopping(parts.live.close)
-    purging = asyncio.create_task(purge_forever(parts))
+    tasks = [asyncio.create_task(work) for work in (purge_forever(parts), sample_forever(parts))]
     log.info("started", model_id=parts.embedder.model_id, calibration_id=parts.policy.calibration.id)
     try:
         yield
     finally:
-        purging.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await purging
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         parts.close()
         log.info("stopped")
+
+
+async def sample_forever(parts: Parts) -> None:
+    """Say again and again how the gauges stand: any process of this port may be asked for all of them."""
+    while True:
+        parts.metrics.sample()
+        await asyncio.sleep(SAMPLE_SECONDS)
 
 
 async def purge_forever(parts: Parts) -> None:

@@ -1,8 +1,17 @@
-"""What Prometheus may read. Labels have few values: routes as templates, never a path, an id or a name."""
+"""What Prometheus may read. Labels have few values: routes as templates, never a path, an id or a name.
 
+Where several processes serve one port (`service/workers.py`), each answers for all: counters and histograms
+are added up in the files of a folder that they share, and so is what each has last said of its gauges.
+"""
+
+import os
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from embedding.embedder import Timings
 
@@ -10,11 +19,22 @@ REQUEST_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.2, 0.5, 1,
 STAGE_BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 1)
 
 
-class Metrics:
-    """The counters and histograms of one process; each application has its own registry."""
+Joined = Literal["livesum", "livemin", "livemax"]
+"""How the gauges of several processes become one number."""
 
-    def __init__(self) -> None:
+
+class Metrics:
+    """The counters, histograms and gauges of an application; each has its own registry.
+
+    Args:
+        shared: The folder in which the processes of one port meet; None where there is one process.
+    """
+
+    def __init__(self, shared: Path | None = None) -> None:
         self.registry = CollectorRegistry()
+        self._shared = shared
+        self._watched: list[tuple[Gauge, Callable[[], float]]] = []
+        self._described: tuple[str, str] | None = None
         self._requests = Counter(
             "invigil_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
         )
@@ -40,7 +60,11 @@ class Metrics:
         )
 
         self._model = Gauge(
-            "invigil_model", "The model in use.", ["model_id", "calibration_id"], registry=self.registry
+            "invigil_model",
+            "The model in use.",
+            ["model_id", "calibration_id"],
+            registry=self.registry,
+            multiprocess_mode="livemax",
         )
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -62,11 +86,42 @@ class Metrics:
         self._stages.labels("detect").observe(timings.detect_ms / 1000)
         self._stages.labels("embed").observe(timings.embed_ms / 1000)
 
-    def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
-        """Register a gauge that is read when Prometheus asks."""
-        Gauge(name, text, registry=self.registry).set_function(value)
+    def watch(self, name: str, text: str, value: Callable[[], float], joined: Joined) -> None:
+        """Register a gauge that is read at each `sample`."""
+        gauge = Gauge(name, text, registry=self.registry, multiprocess_mode=joined)
+        self._watched.append((gauge, value))
+
+    def sample(self) -> None:
+        """Read the gauges: another process may be asked for them before this one is."""
+        for gauge, value in self._watched:
+            gauge.set(value())
 
     def describe_model(self, model_id: str, calibration_id: str) -> None:
-        """Name the model in use, as a gauge that is always 1."""
-        self._model.clear()
-        self._model.labels(model_id, calibration_id).set(1)
+        """Name the model in use, as a gauge that is 1."""
+        if self._described is not None:
+            # What is removed here stays in the file that processes share.
+            self._model.labels(*self._described).set(0)
+            self._model.remove(*self._described)
+        self._described = model_id, calibration_id
+        self._model.labels(*self._described).set(1)
+
+    def exposition(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        self.sample()
+        if self._shared is None:
+            return generate_latest(self.registry)
+        forget_dead_processes(self._shared)
+        everybody = CollectorRegistry()
+        MultiProcessCollector(everybody, str(self._shared))  # type: ignore[no-untyped-call]
+        return generate_latest(everybody)
+
+
+def forget_dead_processes(folder: Path) -> None:
+    """Remove the gauges of processes that have ended; what they counted stays counted."""
+    for path in folder.glob("gauge_live*_*.db"):
+        pid = path.stem.rpartition("_")[2]
+        with suppress(PermissionError):
+            try:
+                os.kill(int(pid), 0)
+            except ProcessLookupError:
+                mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

@@ -81,7 +81,7 @@ class Parts:
             models=models,
             keys=Keys(database, Rates(settings.requests_per_minute)),
             idempotency=Idempotency(database, timedelta(hours=settings.idempotency_hours)),
-            metrics=Metrics(),
+            metrics=Metrics(settings.shared_metrics),
             pictures=PictureWork(settings.picture_workers, settings.picture_queue),
             live=Live(Desk(database, following.serving, cipher)),
         )
@@ -120,15 +120,13 @@ class Parts:
         """Follow the active model, and let the metrics read the gauges of these parts."""
         self.following.when_switched = self._describe
         self._describe(self.following.serving)
-        self.metrics.watch(
-            "invigil_pictures_admitted", "Pictures being received, waiting or worked on.", self.pictures.count
+        watch = self.metrics.watch
+        admitted, waiting = self.pictures.count, self.pictures.waiting
+        watch(
+            "invigil_pictures_admitted", "Pictures being received, waiting or worked on.", admitted, "livesum"
         )
-        self.metrics.watch(
-            "invigil_pictures_waiting", "Pictures waiting for a worker.", self.pictures.waiting
-        )
-        self.metrics.watch(
-            "invigil_templates", "Templates of the model in use in this process's index.", self._templates
-        )
+        watch("invigil_pictures_waiting", "Pictures waiting for a worker.", waiting, "livesum")
+        watch("invigil_templates", "Templates of the model in use, by index.", self._templates, "livemin")
         self.following.start()
 
     def _describe(self, serving: Serving) -> None:

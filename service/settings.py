@@ -10,6 +10,9 @@ from embedding.bundle import SHIPPED
 from embedding.image import ImageLimits
 from embedding.networks import usable_cores
 
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Named by its chief user: prometheus_client looks there when it is imported."""
+
 Rate = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -25,10 +28,12 @@ class Settings(BaseSettings):
         store_crops: Keep the aligned face of every enrolment, encrypted, so that a new model can make its
             templates without the people; needs `template_key`.
         crop_retention_days: How long one is kept.
-        picture_workers: Pictures worked on at once; by default one for each core.
+        workers: Processes that serve one port.
+        picture_workers: Pictures worked on at once in one process; by default one for each core.
         picture_queue: Pictures that may wait; one more is answered 503 `queue_full`.
         requests_per_minute: Of one key in one process; one more is answered 429; None: no limit.
         upload_seconds: Longest time in which a request's body may arrive.
+        shared_metrics: Where the processes of one port add up their counters; `invigil serve` makes it.
         idempotency_hours: How long an answer can be replayed.
     """
 
@@ -53,6 +58,7 @@ class Settings(BaseSettings):
     requests_per_minute: int | None = Field(default=None, ge=1)
     upload_seconds: float = Field(default=30.0, gt=0)
     idempotency_hours: float = Field(default=24.0, gt=0)
+    shared_metrics: Path | None = Field(default=None, validation_alias=SHARED_FOLDER)
 
     @model_validator(mode="after")
     def _check_rates(self) -> Self:

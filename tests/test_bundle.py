@@ -313,3 +313,18 @@ def test_a_public_mobilefacenet_drops_in(shared_data: Path, shipped_bundle: Path
     prepared = ((crop - np.array(IMAGENET.mean)) / IMAGENET.std).transpose(2, 0, 1)[None].astype(np.float32)
     raw = onnxruntime.InferenceSession(str(onnx_file)).run(None, {"input0": prepared})[0][0]
     assert np.allclose(written.manifest.self_test.vector, raw / np.linalg.norm(raw), atol=1e-4)
+
+
+def test_the_readme_shows_an_answer_of_the_shipped_bundle(shipped_bundle: Path) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    start = readme.index('{"decision"')
+    shown = json.loads(readme[start : readme.index("\n```", start)])
+    calibration = Bundle.load(shipped_bundle).calibration
+
+    assert shown["calibration"] == {
+        "id": calibration.id,
+        "non_mated": calibration.non_mated,
+        "identities": calibration.identities,
+    }
+    for name in ("match", "refer"):
+        assert shown["threshold"][name] == round(calibration.threshold(shown["fmr"][name]), 3)

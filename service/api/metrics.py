@@ -1,7 +1,6 @@
 """/metrics, for Prometheus. Counts only: nothing in it tells of a person."""
 
 from fastapi import APIRouter
-from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
@@ -12,5 +11,5 @@ router = APIRouter(tags=["health"])
 
 @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, response_class=Response)
 def metrics(parts: PartsHere) -> Response:
-    """The counters of this process in Prometheus' text format."""
-    return Response(generate_latest(parts.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    """What all processes of this port have counted, in Prometheus' text format."""
+    return Response(parts.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

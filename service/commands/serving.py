@@ -20,27 +20,18 @@ def serve(
     """Serve the API and the pages; the database is upgraded first."""
     import uvicorn
 
-    from service.app import create_app, keep_loaded
     from service.commands.opening import read_settings
     from service.logs import configure_logs
-    from service.parts import Parts
+    from service.workers import APPLICATION, serve_together
 
     configure_logs()
     settings = read_settings()
     first_key = prepare(settings)
-    # Opened here and not in a worker: what is wrong then ends as one line and not as a traceback.
-    parts = Parts.open(settings)
     if first_key is not None:
         typer.echo("This database had no API key. Here is one for everything; it is not shown again:")
         typer.echo(first_key)
-    app: FastAPI | str = create_app(parts)
-    keep_loaded()
-    if settings.workers > 1:
-        # Each worker opens its own.
-        parts.close()
-        app = "service.app:from_environment"
-    uvicorn.run(
-        app,
+    config = uvicorn.Config(
+        open_application(settings) if settings.workers == 1 else APPLICATION,
         factory=settings.workers > 1,
         host=host or settings.host,
         port=settings.port if port is None else port,
@@ -52,6 +43,26 @@ def serve(
         # Live boards stay open for as long as somebody watches; a stop does not wait for them.
         timeout_graceful_shutdown=5,
     )
+    if settings.workers == 1:
+        uvicorn.Server(config).run()
+    else:
+        serve_together(config)
+
+
+def open_application(settings: "Settings") -> "FastAPI":
+    """The application of a single process.
+
+    Opened before uvicorn runs: what is wrong then ends as one line and not as a traceback.
+
+    Raises:
+        EmbeddingError, GalleryError, ServiceError: As `Parts.open`.
+    """
+    from service.app import create_app, keep_loaded
+    from service.parts import Parts
+
+    app = create_app(Parts.open(settings))
+    keep_loaded()
+    return app
 
 
 def prepare(settings: "Settings") -> str | None:
