@@ -10,6 +10,7 @@ pytest_plugins = [
     "fixtures_pictures",
     "fixtures_database",
     "fixtures_service",
+    "fixtures_models",
     "fixtures_exams",
     "fixtures_pages",
     "fixtures_cli",

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from fixtures_cli import CommandLine
-from made_bundles import turned_bundle
 
 from embedding.bundle import Bundle
 from index import audit
@@ -15,12 +14,6 @@ from index.database import Database
 from index.models import Models
 
 KEEPING = {"INVIGIL_STORE_CROPS": "true", "INVIGIL_TEMPLATE_KEY": "ab" * 32}
-
-
-@pytest.fixture(scope="module")
-def turned(shipped_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """Another real model."""
-    return turned_bundle(shipped_bundle, tmp_path_factory.mktemp("bundles") / "turned")
 
 
 @pytest.fixture

@@ -1,36 +1,23 @@
 """A bundle in use is copied into the data folder, and outlives the folder that it came from."""
 
-import resource
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from fixtures_cli import CommandLine
 from fixtures_service import Service
-from made_bundles import turned_bundle
+from full_disk import files_of_at_most
 from structlog.testing import capture_logs
 
 from embedding.bundle import Bundle
 from embedding.errors import BundleCorrupted
 from index.keeping import copy_of, is_whole, keep
-from service import promoting
+
+pytestmark = pytest.mark.usefixtures("nobody_else")
 
 OVERRIDE = {"override_reason": "a test has no comparison"}
-
-
-@pytest.fixture(scope="module")
-def turned(shipped_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """Another real model."""
-    return turned_bundle(shipped_bundle, tmp_path_factory.mktemp("bundles") / "turned")
-
-
-@pytest.fixture(autouse=True)
-def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no other process to wait for."""
-    monkeypatch.setattr(promoting, "PREPARATION_SECONDS", 0.0)
 
 
 def place_of(bundle: Bundle, data_dir: Path) -> Path:
@@ -105,21 +92,10 @@ def test_two_who_copy_at_the_same_time_leave_one_whole_copy(turned: Bundle, tmp_
     assert [is_whole(place) for place in places] == [True]
 
 
-@contextmanager
-def room_for(limit_bytes: int) -> Iterator[None]:
-    """As if the disk were full: what is longer cannot be written."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_without_room_for_a_copy_the_service_goes_on_with_the_original_and_says_so(
     start_service: Callable[..., Service], tmp_path: Path, astronaut_jpeg: bytes
 ) -> None:
-    with room_for(1_000_000), capture_logs() as logs:
+    with files_of_at_most(1_000_000), capture_logs() as logs:
         service = start_service()
 
     told = [entry for entry in logs if entry["event"] == "bundle_not_kept"]

@@ -1,16 +1,15 @@
 """Jobs and models in the console, in a real browser."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from fixtures_pages import Desk
-from made_bundles import turned_bundle
 from playwright.sync_api import Page, expect
 
 from embedding.bundle import Bundle
 from index.jobs import Job, Jobs
-from service import promoting
+
+pytestmark = pytest.mark.usefixtures("nobody_else")
 
 GATE = {
     "incumbent_id": "sha256:0",
@@ -30,18 +29,6 @@ GATE = {
     "verdict": "worse",
     "worse_in": ["FNMR at FMR 0.001"],
 }
-
-
-@pytest.fixture(scope="module")
-def turned(shipped_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """Another real model."""
-    return turned_bundle(shipped_bundle, tmp_path_factory.mktemp("bundles") / "turned")
-
-
-@pytest.fixture(autouse=True)
-def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no other process to wait for."""
-    monkeypatch.setattr(promoting, "PREPARATION_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -27,25 +27,14 @@ from index.database import Database
 from index.models import Models
 from index.reembedding import reembed
 from index.tables import AuditEventRow, TemplateRow
-from service import promoting
 from service.access.scopes import Scope
 from service.enrolling import enrol_embedding
+
+pytestmark = pytest.mark.usefixtures("nobody_else")
 
 KEY = "ab" * 32
 CROPS = {"store_crops": True, "template_key": KEY}
 OVERRIDE = {"override_reason": "a test has no comparison"}
-
-
-@pytest.fixture(scope="session")
-def turned(shipped_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """Another real model."""
-    return turned_bundle(shipped_bundle, tmp_path_factory.mktemp("bundles") / "turned")
-
-
-@pytest.fixture(autouse=True)
-def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no other process to wait for."""
-    monkeypatch.setattr(promoting, "PREPARATION_SECONDS", 0.0)
 
 
 @pytest.fixture

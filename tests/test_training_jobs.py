@@ -2,7 +2,6 @@
 
 import errno
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -19,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 from fixtures_database import OpenDatabase
+from full_disk import files_of_at_most
 from made_faces import crop_of, mosaic
 from made_training import TINY_NETWORK, people, write_folders
 
@@ -109,17 +109,6 @@ def shop(open_shop: Callable[[str], Workshop], sqlite_url: str) -> Workshop:
 
 def submitted(shop: Workshop, faces: Path, wanted: dict[str, Any] | str = RECIPE, **params: Any) -> Job:
     return shop.jobs.submit("retrain", {"recipe": wanted, "data": [str(faces)], **params}, actor="test")
-
-
-@contextmanager
-def files_of_at_most(limit_bytes: int) -> Iterator[None]:
-    """As if the disk were full: what is longer cannot be written."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def done_by(shop: Workshop, job: Job, until: Callable[[Job], bool] = lambda job: job.has_ended) -> Job:

@@ -2,19 +2,17 @@
 
 import json
 import math
-import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from full_disk import files_of_at_most
 from made_training import TINY_NETWORK, people, tiny_recipe, write_folders
 
 from training.data import read_faces
@@ -86,17 +84,6 @@ def in_a_process(recipe: Path, data: Path, run: Path, *launcher: str) -> list[st
     """The command that trains by the command line."""
     invigil = [sys.executable, str(ROOT / "invigil.py"), "train", str(recipe)]
     return [*launcher, *invigil, "--data", str(data), "--run", str(run)]
-
-
-@contextmanager
-def files_of_at_most(limit_bytes: int) -> Iterator[None]:
-    """As if the disk were full: what is longer cannot be written."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_the_loss_falls_and_the_last_checkpoint_is_of_the_last_step(faces: Path, tmp_path: Path) -> None:
