@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -177,9 +178,27 @@ def write_bundle(
     )
     _check_detector(detector, manifest.detector)
     _write_manifest(draft, manifest)
-    shutil.rmtree(folder, ignore_errors=True)
-    draft.rename(folder)
+    put_in_place(draft, folder)
     return Bundle.load(folder)
+
+
+def put_in_place(draft: Path, folder: Path) -> None:
+    """Give a finished folder its name; what had it before goes only once the new one stands there.
+
+    Raises:
+        OSError: If it cannot be done; then the former folder has its name again.
+    """
+    former = folder.with_name(f".{folder.name}.former")
+    shutil.rmtree(former, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        folder.rename(former)
+    try:
+        draft.rename(folder)
+    except OSError:
+        with suppress(FileNotFoundError):
+            former.rename(folder)
+        raise
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def with_calibration(folder: Path, calibration: Calibration) -> Bundle:

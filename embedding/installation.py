@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from embedding.bundle import MANIFEST, Bundle
+from embedding.bundle import MANIFEST, Bundle, put_in_place
 from embedding.errors import BundleCorrupted, BundleInvalid, BundleNotFound
 
 MAX_BYTES = 512 * 1024 * 1024
@@ -114,8 +114,7 @@ def _moved(bundle: Bundle, draft: Path, target: Path) -> Bundle:
     if target.exists() and Bundle.load(target).model_id != bundle.model_id:
         raise BundleInvalid(target, "another model is installed under this name")
     copy_bundle(bundle, draft)
-    shutil.rmtree(target, ignore_errors=True)
-    draft.rename(target)
+    put_in_place(draft, target)
     return Bundle.load(target)
 
 

@@ -13,7 +13,7 @@ from fixtures_pictures import Picture
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from embedding.bundle import MANIFEST, SELF_TEST_CROP, Bundle, with_calibration, write_bundle
+from embedding.bundle import MANIFEST, SELF_TEST_CROP, Bundle, put_in_place, with_calibration, write_bundle
 from embedding.embedder import Embedder
 from embedding.errors import BundleCorrupted, BundleInvalid, BundleNotFound
 from embedding.image import ImageLimits, decode
@@ -328,3 +328,22 @@ def test_the_readme_shows_an_answer_of_the_shipped_bundle(shipped_bundle: Path) 
     }
     for name in ("match", "refer"):
         assert shown["threshold"][name] == round(calibration.threshold(shown["fmr"][name]), 3)
+
+
+def test_a_bundle_that_cannot_be_replaced_keeps_its_name_and_its_files(copy: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        put_in_place(tmp_path / "no draft", copy)
+
+    assert Bundle.load(copy).path == copy
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle"]
+
+
+def test_a_bundle_in_place_of_another_leaves_nothing_of_it(copy: Path, tmp_path: Path) -> None:
+    (copy / "old.txt").write_text("old")
+    draft = Path(shutil.copytree(copy, tmp_path / "draft", ignore=shutil.ignore_patterns("old.txt")))
+
+    put_in_place(draft, copy)
+
+    assert not (copy / "old.txt").exists()
+    assert Bundle.load(copy).path == copy
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle"]
