@@ -260,6 +260,26 @@ class TestOneFaceForTwoCandidates:
         assert checkin.outcome == "referred"
         assert checkin.conflicts[0].session_id == hall.session.id
 
+    def test_who_agreed_to_show_a_document_is_compared_with_nobodys_photograph(self, hall: ExamDay) -> None:
+        hall.enrol("c4", "1@5")
+        hall.roster(
+            "c4,Dan,D,yes", header="external_id,display_name,seat,manual_identification", mode="merge"
+        )
+
+        checkin = hall.arrive("c1", "1").checkin
+
+        assert (checkin.outcome, checkin.conflicts) == ("admitted", [])
+
+    def test_who_is_expected_in_two_sessions_counts_once_among_the_people_compared(
+        self, hall: ExamDay
+    ) -> None:
+        hall.roster_of(hall.another_session().id, "c1,Ann,A", "c2,Ben,B")
+
+        with hall.desk.database.read() as session:
+            people, count = comparing.people_of(session, hall.exam.id)
+
+        assert (people, count) == (set(hall.subjects.values()), 3)
+
     def test_two_names_at_two_kiosks_in_the_same_moment_are_let_in_once(self, hall: ExamDay) -> None:
         hall.enrol("c4", "1@5")
         hall.roster("c4,Dan,D", mode="merge")
