@@ -178,9 +178,9 @@ class FacesChanged(TrainingError):
 class ExportDiffers(TrainingError):
     """The exported file and the network disagree."""
 
-    def __init__(self, path: Path | str, difference: float, limit: float) -> None:
+    def __init__(self, difference: float, limit: float) -> None:
         super().__init__(
-            f"{path} differs from the network it came from by {difference:.2g}, limit {limit:g}."
+            f"The file would differ from the network it came from by {difference:.2g}, limit {limit:g}."
         )
         self.difference = difference
         self.limit = limit

@@ -90,7 +90,7 @@ def export_onnx(
         if ranges is not None:
             quantise(draft, draft, ranges)
             int8 = _vectors(draft, dim, "f32", crops)
-            export = replace(export, distance_int8=_distance(draft, int8, wanted, LARGEST_DISTANCE_INT8))
+            export = replace(export, distance_int8=_distance(int8, wanted, LARGEST_DISTANCE_INT8))
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
@@ -181,14 +181,14 @@ def views_of_portrait() -> Crops:
 def _compared(onnx: Path, dim: int, crops: Crops, wanted: Vectors) -> Export:
     difference = float(np.abs(_vectors(onnx, dim, "f32", crops) - wanted).max())
     if not difference <= LARGEST_DIFFERENCE:
-        raise ExportDiffers(onnx, difference, LARGEST_DIFFERENCE)
+        raise ExportDiffers(difference, LARGEST_DIFFERENCE)
     if not reduced_precision():
         return Export(onnx, dim, difference, None)
     bf16 = _vectors(onnx, dim, "bf16", crops)
-    return Export(onnx, dim, difference, _distance(onnx, bf16, wanted, LARGEST_DISTANCE_BF16))
+    return Export(onnx, dim, difference, _distance(bf16, wanted, LARGEST_DISTANCE_BF16))
 
 
-def _distance(onnx: Path, vectors: Vectors, wanted: Vectors, largest: float) -> float:
+def _distance(vectors: Vectors, wanted: Vectors, largest: float) -> float:
     """The largest d between what a file computes and what it should.
 
     Raises:
@@ -196,7 +196,7 @@ def _distance(onnx: Path, vectors: Vectors, wanted: Vectors, largest: float) -> 
     """
     distance = float(((vectors - wanted) ** 2).sum(1).max())
     if not distance <= largest:
-        raise ExportDiffers(onnx, distance, largest)
+        raise ExportDiffers(distance, largest)
     return distance
 
 
