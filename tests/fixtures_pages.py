@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ PATIENCE_MS = 60_000
 
 @dataclass(frozen=True)
 class Desk:
-    """A server with one exam, one open session and nobody on its roster yet."""
+    """A server with at most one exam; `session_id` names its open session, with nobody on its roster yet."""
 
     base: str
     parts: Parts
@@ -82,8 +82,10 @@ def window(opens: timedelta, closes: timedelta) -> dict[str, str]:
 
 
 @pytest.fixture
-def desk(settings_for: Callable[..., Settings], embedder: Embedder, empty_sqlite: bytes) -> Iterator[Desk]:
-    """The real server on a port of this machine, with an open session."""
+def new_desk(
+    settings_for: Callable[..., Settings], embedder: Embedder, empty_sqlite: bytes
+) -> Iterator[Desk]:
+    """The real server on a port of this machine, without an exam."""
     settings = settings_for()
     (settings.data_dir / "invigil.db").write_bytes(empty_sqlite)
     parts = Parts.around(settings, embedder)
@@ -92,12 +94,16 @@ def desk(settings_for: Callable[..., Settings], embedder: Embedder, empty_sqlite
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        base = address_of(server)
-        desk = Desk(base, parts, admin, "")
-        yield Desk(base, parts, admin, open_session(desk))
+        yield Desk(address_of(server), parts, admin, "")
     finally:
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def desk(new_desk: Desk) -> Desk:
+    """The same with an open session."""
+    return replace(new_desk, session_id=open_session(new_desk))
 
 
 def address_of(server: uvicorn.Server) -> str:

@@ -4,24 +4,25 @@ import { all, call, clock, date, h, t } from "../page.js";
 
 export async function home(view) {
   const exams = await all("/v1/exams");
-  const subjects = (await call("GET", "/v1/subjects?limit=1")).items;
+  const enrolled = (await call("GET", "/v1/subjects?limit=1&has_template=true")).items.length > 0;
   const sessions = (await Promise.all(exams.slice(-20).map((exam) => all(`/v1/exams/${exam.id}/sessions`)))).flat();
   const candidates = sessions.some((session) => session.candidates > 0);
   const now = sessions.filter((session) => session.state === "open");
   const next = sessions.filter((session) => session.state === "upcoming");
   view.append(h("h1", {}, t("home.title")));
-  if (!now.length) view.append(firstRun({ exams, sessions, candidates, subjects }));
+  // The first session is mostly open before its roster is there: the steps stay until a second one is made.
+  if (!now.length || sessions.length === 1) view.append(firstRun({ exams, sessions, candidates, enrolled }));
   view.append(section("home.open", now), section("home.upcoming", next));
 }
 
-function firstRun({ exams, sessions, candidates, subjects }) {
+function firstRun({ exams, sessions, candidates, enrolled }) {
   const exam = exams.at(-1);
   const session = sessions.at(-1);
   const steps = [
     ["home.step_key", true, null],
     ["home.step_exam", sessions.length > 0, exam ? `#/exams/${exam.id}` : "#/exams"],
     ["home.step_roster", candidates, session ? `#/sessions/${session.id}/roster` : null],
-    ["home.step_enrol", subjects.length > 0, "#/subjects"],
+    ["home.step_enrol", enrolled, "#/subjects"],
     ["home.step_kiosk", false, session ? `#/sessions/${session.id}/kiosk` : null],
   ];
   return h("section.card.stack", { "aria-labelledby": "steps" },
