@@ -80,7 +80,16 @@ class Application(FastAPI):
 def from_environment() -> FastAPI:
     """The application as the environment describes it (`uvicorn service.app:from_environment --factory`)."""
     configure_logs()
-    app = create_app(Parts.open(Settings()))
+    return open_app(Settings())
+
+
+def open_app(settings: Settings) -> FastAPI:
+    """The application with everything opened, in a process that serves nothing else.
+
+    Raises:
+        EmbeddingError, GalleryError, ServiceError: As `Parts.open`.
+    """
+    app = create_app(Parts.open(settings))
     keep_loaded()
     return app
 

@@ -30,8 +30,15 @@ def serve(
     if first_key is not None:
         typer.echo("This database had no API key. Here is one for everything; it is not shown again:")
         typer.echo(first_key)
+    app: FastAPI | str = APPLICATION
+    if settings.workers == 1:
+        # Loaded here, for a parent of workers needs none of it; opened before uvicorn runs, so that what is
+        # wrong ends as one line and not as a traceback.
+        from service.app import open_app
+
+        app = open_app(settings)
     config = uvicorn.Config(
-        open_application(settings) if settings.workers == 1 else APPLICATION,
+        app,
         factory=settings.workers > 1,
         host=host or settings.host,
         port=settings.port if port is None else port,
@@ -47,22 +54,6 @@ def serve(
         uvicorn.Server(config).run()
     else:
         serve_together(config)
-
-
-def open_application(settings: "Settings") -> "FastAPI":
-    """The application of a single process.
-
-    Opened before uvicorn runs: what is wrong then ends as one line and not as a traceback.
-
-    Raises:
-        EmbeddingError, GalleryError, ServiceError: As `Parts.open`.
-    """
-    from service.app import create_app, keep_loaded
-    from service.parts import Parts
-
-    app = create_app(Parts.open(settings))
-    keep_loaded()
-    return app
 
 
 def prepare(settings: "Settings") -> str | None:

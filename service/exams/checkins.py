@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session as OrmSession
 from embedding.embedder import Embedding
 from embedding.quality import Purpose
 from service.decision import CalibrationFacts, Outcome, Quality, StageTimes
-from service.exams.comparing import Comparison, compare, model_for
+from service.exams.comparing import COMPARABLE, Comparison, compare, model_for
 from service.exams.desk import Desk, Origin
 from service.exams.documents import Checkin, Verdict
 from service.exams.door import (
@@ -169,11 +169,7 @@ def conflicts_of(
         select(RosterEntryRow, AdmissionRow.at)
         .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
         .outerjoin(AdmissionRow, AdmissionRow.entry_id == RosterEntryRow.id)
-        .where(
-            SessionRow.exam_id == expected.exam.id,
-            RosterEntryRow.subject_id.in_(near),
-            RosterEntryRow.manual_identification.is_(False),
-        )
+        .where(SessionRow.exam_id == expected.exam.id, RosterEntryRow.subject_id.in_(near), COMPARABLE)
     )
     found = [(near[entry.subject_id], entry, at) for entry, at in session.execute(query) if entry.subject_id]
     found.sort(key=lambda one: (one[0].comparable_d, one[1].id))

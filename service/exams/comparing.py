@@ -21,6 +21,9 @@ from service.exams.sessions import policy_of, session_row
 from service.exams.tables import RosterEntryRow, SessionRow
 from service.serving import Found, LoadedModel, same_rate_d
 
+COMPARABLE = RosterEntryRow.subject_id.is_not(None) & RosterEntryRow.manual_identification.is_(False)
+"""Candidates who may be looked for by their face: known, and not agreed to be identified by a document."""
+
 RIVALS = 8
 LARGEST_D = 4.0
 
@@ -135,11 +138,7 @@ def searched(desk: Desk, expected: Expected, probe: Embedding) -> tuple[RosterEn
     Raises:
         NothingToCompare: If nobody on the roster has a template.
     """
-    query = select(RosterEntryRow).where(
-        RosterEntryRow.session_id == expected.session.id,
-        RosterEntryRow.subject_id.is_not(None),
-        RosterEntryRow.manual_identification.is_(False),
-    )
+    query = select(RosterEntryRow).where(RosterEntryRow.session_id == expected.session.id, COMPARABLE)
     with desk.database.read() as session:
         people = {entry.subject_id: entry for entry in session.scalars(query) if entry.subject_id}
     found = desk.serving.nearest(probe, 1, lambda model: LARGEST_D, within=people)
@@ -157,9 +156,7 @@ def session_people(database: Database, session_id: UUID) -> set[UUID]:
     Raises:
         SessionNotFound: If there is no such session.
     """
-    query = select(RosterEntryRow.subject_id).where(
-        RosterEntryRow.session_id == session_id, RosterEntryRow.manual_identification.is_(False)
-    )
+    query = select(RosterEntryRow.subject_id).where(RosterEntryRow.session_id == session_id, COMPARABLE)
     with database.read() as session:
         session_row(session, session_id)
         return {subject_id for subject_id in session.scalars(query) if subject_id is not None}
@@ -197,8 +194,7 @@ def people_of(session: OrmSession, exam_id: UUID) -> tuple[Collection[UUID] | No
         .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
         .where(
             SessionRow.exam_id == exam_id,
-            RosterEntryRow.subject_id.is_not(None),
-            RosterEntryRow.manual_identification.is_(False),
+            COMPARABLE,
         )
     )
     few = session.scalars(query.limit(SEARCHED_ALONE + 1)).all()
