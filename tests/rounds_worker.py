@@ -1,6 +1,6 @@
-"""Trains with hard negatives, as one of the processes that torchrun starts.
+"""Trains with what is renewed in rounds, as one of the processes that torchrun starts.
 
-python -m torch.distributed.run --nproc-per-node 2 tests/rounds_worker.py FACES RUN
+python -m torch.distributed.run --nproc-per-node 2 tests/rounds_worker.py KIND FACES RUN
 """
 
 import sys
@@ -11,5 +11,5 @@ from test_training_renewal import renewing
 from training.loop import train
 
 if __name__ == "__main__":
-    faces, run = map(Path, sys.argv[1:])
-    train(renewing("mining"), faces, run)
+    kind, faces, run = sys.argv[1:]
+    train(renewing(kind), Path(faces), Path(run))

@@ -1,9 +1,6 @@
 """The face detector in training: its shape, its labels, its views, its loss and what it exports."""
 
-import csv
-import io
 import math
-import tarfile
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -12,79 +9,28 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from made_detection import COLOURS, TINY, WHITE, drawn_photo, face_at, write_made_set
 
 from embedding.detector import Face
 from training.detection.assign import IGNORED, NEGATIVE, SIZES, assign, cell_points
 from training.detection.augment import Composer, View, mirrored
 from training.detection.bank import Bank, thumbnails
 from training.detection.batches import Views
-from training.detection.data import FACE_COLUMNS, NO_FACES, Photo, read_photos, split_photos
+from training.detection.data import NO_FACES, read_photos, split_photos
 from training.detection.evaluate import evaluate_detector, wilson
 from training.detection.export import export_detector
 from training.detection.geometry import turned, visible_shares, warp_faces
 from training.detection.loss import box_losses, detection_losses, focal, landmark_losses
-from training.detection.recipe import DetectorRecipe, Ranges, Shape, open_detector_recipe
+from training.detection.recipe import Ranges, open_detector_recipe
 from training.detection.train import Training, open_detector, train_detector
 from training.errors import CheckpointInvalid, LossNotFinite, RecipeInvalid
 from training.networks.detector import OUTPUT_NAMES, STRIDES, FaceDetector, YuNetLayout
 from training.run import RunFolder
 
-RED, BLUE, WHITE, GREEN, YELLOW = (0, 0, 255), (255, 0, 0), (255, 255, 255), (0, 255, 0), (0, 255, 255)
-COLOURS = (RED, BLUE, WHITE, GREEN, YELLOW)  # of right eye, left eye, nose, right and left mouth corner
-
-
-def face_at(x: float, y: float, w: float, h: float) -> np.ndarray:
-    """A face whose landmarks stand where they stand in most."""
-    shares = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
-    return np.array([x, y, w, h, *(v for a, b in shares for v in (x + a * w, y + b * h))], np.float32)
-
-
-def drawn_photo(name: str, faces: list[np.ndarray], side: int = 200) -> Photo:
-    """A grey photo on which each landmark is a dot of its own colour."""
-    pixels = np.full((side, side, 3), 90, np.uint8)
-    for face in faces:
-        for (x, y), colour in zip(face[4:].reshape(5, 2), COLOURS, strict=True):
-            cv2.circle(pixels, (round(float(x)), round(float(y))), 4, colour, -1)
-    return Photo(name, "drawn", pixels, np.stack(faces) if faces else NO_FACES, NO_FACES)
-
-
-def write_set(folder: Path, photos: dict[str, bytes], faces: list[tuple[str, np.ndarray]]) -> None:
-    folder.mkdir(parents=True)
-    with tarfile.open(folder / "detect_00.tar", "w") as tar:
-        for name, data in photos.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    with (folder / "images.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(("shard", "file", "width", "height", "source", "faces"))
-        rows.writerows(("detect_00.tar", name, 0, 0, "made", 0) for name in photos)
-    for table in ("faces.csv", "uncertain.csv"):
-        with (folder / table).open("w", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(("file", *FACE_COLUMNS, "score"))
-            if table == "faces.csv":
-                rows.writerows((name, *face.tolist(), 0.9) for name, face in faces)
-
-
-def jpeg(photo: Photo) -> bytes:
-    return cv2.imencode(".jpg", photo.pixels)[1].tobytes()
-
 
 @pytest.fixture
 def made_set(tmp_path: Path) -> Path:
-    """A data folder with six photos of one face each, six without, and one that is no picture."""
-    faces = [face_at(40 + 10 * i, 60, 70, 90) for i in range(6)]
-    photos = {f"face{i}.jpg": jpeg(drawn_photo("", [face])) for i, face in enumerate(faces)}
-    photos |= {f"none{i}.jpg": jpeg(drawn_photo("", [], 160 + i)) for i in range(6)}
-    photos["broken.jpg"] = b"\xff\xd8 no picture"
-    write_set(tmp_path / "detect", photos, [(f"face{i}.jpg", face) for i, face in enumerate(faces)])
-    return tmp_path
-
-
-TINY = DetectorRecipe(
-    steps=4, shapes=(Shape(64, 4, 1.0), Shape(96, 2, 1.0)), bank=0, held_out=0.34, warm_up_steps=2
-)
+    return write_made_set(tmp_path)
 
 
 def test_the_network_stays_within_its_budget_and_has_the_outputs_of_yunet() -> None:
@@ -180,7 +126,9 @@ def test_an_uncertain_face_is_neither_face_nor_background() -> None:
     cells = torch.zeros(1, len(points), 16)
     loud = cells.clone()
     loud[0, torch.from_numpy(inside), :2] = 9.0
-    arguments = (torch.from_numpy(points), torch.from_numpy(owners)[None], torch.from_numpy(NO_FACES))
+    untaught = torch.full((1, len(points)), float("nan"))
+    labels = (torch.from_numpy(owners)[None], untaught, torch.from_numpy(NO_FACES))
+    arguments = (torch.from_numpy(points), *labels)
     assert detection_losses(loud, *arguments).values() == detection_losses(cells, *arguments).values()
 
 
@@ -231,6 +179,7 @@ def test_the_class_loss_equals_a_plain_loop_and_aims_at_the_overlap_reached() ->
         cells,
         torch.from_numpy(points).double(),
         torch.from_numpy(owners)[None],
+        torch.full((1, len(points)), float("nan"), dtype=torch.float64),
         torch.from_numpy(faces).double(),
     )
 
@@ -344,8 +293,8 @@ def test_an_undecodable_picture_is_named_and_the_others_are_read(made_set: Path)
 def test_the_split_takes_the_same_share_of_each_kind_and_no_picture_twice(made_set: Path) -> None:
     photos = read_photos(made_set / "detect").photos
 
-    train, held = split_photos(photos, 1 / 3, seed=1)
-    again = split_photos(list(reversed(photos)), 1 / 3, seed=1)[1]
+    train, held = split_photos(photos, 1 / 3)
+    again = split_photos(list(reversed(photos)), 1 / 3)[1]
 
     assert sum(len(photo.faces) > 0 for photo in held) == 2
     assert len(held) == 4

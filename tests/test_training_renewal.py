@@ -262,16 +262,21 @@ def test_what_does_not_go_together_is_refused_at_its_key(
     assert not (tmp_path / "run" / "last.pt").exists()
 
 
-def test_two_processes_mine_what_one_would(faces: Path, tmp_path: Path, whole: dict[str, RunFolder]) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_processes_renew_what_one_would(
+    faces: Path, tmp_path: Path, whole: dict[str, RunFolder], kind: str
+) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     worker, run = Path(__file__).with_name("rounds_worker.py"), RunFolder(tmp_path / "run")
 
-    subprocess.run([*torchrun, str(worker), str(faces), str(run.path)], check=True, timeout=500, cwd=ROOT)
+    subprocess.run(
+        [*torchrun, str(worker), kind, str(faces), str(run.path)], check=True, timeout=500, cwd=ROOT
+    )
 
-    assert [line["step"] for line in run.metrics() if "mined" in line] == [6, 12, 18]
-    assert file_of(run, "mining").name == file_of(whole["mining"], "mining").name
-    # A process that drew its batches from another pool would see other faces.
-    alone = np.array(losses_of(whole["mining"]))
+    assert [line["step"] for line in run.metrics() if LOGGED[kind] in line] == [6, 12, 18]
+    assert file_of(run, kind).name == file_of(whole[kind], kind).name
+    # A process that drew its batches from another pool, tree or cluster would see other faces.
+    alone = np.array(losses_of(whole[kind]))
     assert np.array(losses_of(run)) == pytest.approx(alone, rel=1e-2, abs=1e-3)
 
 

@@ -42,7 +42,7 @@ def evaluate_detector(
     threshold = score_threshold or record.score_threshold  # type: ignore[union-attr]
     finder = Detector(network, threshold)
     recipe = open_detector_recipe()
-    _, held = split_photos(read_photos(photos).photos, recipe.held_out, recipe.seed)
+    _, held = split_photos(read_photos(photos).photos, recipe.held_out)
     report = evaluate(held, lambda image: finder.look(image, THOROUGH))
     if as_json:
         typer.echo(json.dumps({"score_threshold": threshold, **asdict(report)}, indent=2))

@@ -27,6 +27,7 @@ FACE_COLUMNS = (
     "h",
     *(f"{part}_{axis}" for part in ("re", "le", "nose", "rm", "lm") for axis in "xy"),
 )
+SPLIT = 20261121
 NO_FACES: Floats = np.zeros((0, len(FACE_COLUMNS)), np.float32)
 
 
@@ -85,8 +86,12 @@ def read_faces(path: Path) -> dict[str, Floats]:
     return {name: np.array(faces, np.float32) for name, faces in rows.items()}
 
 
-def split_photos(photos: Sequence[Photo], held_out: float, seed: int) -> tuple[list[Photo], list[Photo]]:
-    """Training and held-out pictures: the same share of every source, with and without faces."""
+def split_photos(photos: Sequence[Photo], held_out: float) -> tuple[list[Photo], list[Photo]]:
+    """Training and held-out pictures: the same share of every source, with and without faces.
+
+    They are the same for every recipe, whatever its seed: a training that goes on from another one, and the
+    evaluation of either, hold out the same pictures.
+    """
     strata: defaultdict[tuple[str, bool], list[Photo]] = defaultdict(list)
     for photo in photos:
         strata[photo.source, len(photo.faces) > 0].append(photo)
@@ -94,7 +99,7 @@ def split_photos(photos: Sequence[Photo], held_out: float, seed: int) -> tuple[l
     held: list[Photo] = []
     for key in sorted(strata):
         members = sorted(strata[key], key=lambda photo: photo.name)
-        random.Random(f"{seed} {key}").shuffle(members)
+        random.Random(f"{SPLIT} {key}").shuffle(members)
         cut = round(len(members) * held_out)
         held += members[:cut]
         train += members[cut:]

@@ -22,11 +22,13 @@ from training.detection.batches import Batch, Views, loader
 from training.detection.data import read_photos, split_photos
 from training.detection.loss import Losses, detection_losses, flatten_grids
 from training.detection.recipe import DetectorRecipe
+from training.detection.teacher import Teacher
 from training.errors import CheckpointInvalid, LossNotFinite
 from training.networks.detector import FaceDetector
 from training.optimise import Average, adamw, learning_rate
 from training.progress import progress_bar
 from training.run import FORMAT, RunFolder, load_checkpoint, save_checkpoint
+from training.start import resolved
 
 KIND = "face detector"
 LOG_STEPS = 50
@@ -76,7 +78,7 @@ class Training:
         if batch.size not in self._points:
             self._points[batch.size] = torch.from_numpy(cell_points(batch.size, batch.size))
         cells = flatten_grids(self.network(pictures))
-        return detection_losses(cells, self._points[batch.size], batch.owners, batch.faces)
+        return detection_losses(cells, self._points[batch.size], batch.owners, batch.scores, batch.faces)
 
     def save(self, path: Path) -> None:
         """Raises CheckpointNotSaved when the disk is full; the former file stays whole."""
@@ -90,6 +92,15 @@ class Training:
             "optimiser": self.optimiser.state_dict(),
         }
         save_checkpoint(path, checkpoint)
+
+    def begin_as(self, path: Path) -> None:
+        """Begin with the averaged weights of a checkpoint.
+
+        Raises:
+            CheckpointInvalid: If it is none of a face detector of this shape.
+        """
+        _put(self.network, _checkpoint(path)["ema"], path)
+        self.average = Average(self.network, self.recipe.average)
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint.
@@ -115,12 +126,15 @@ def train_detector(recipe: DetectorRecipe, data: Path, run: RunFolder, *, resume
 
     Raises:
         LossNotFinite: The training diverged.
+        RecipeInvalid: If the teacher is no detector.
         CheckpointInvalid: If there is nothing to resume, or it is of another network.
         CheckpointNotSaved: If the disk is full.
     """
     training = Training(recipe)
     if resume:
         training.resume(run.last)
+    elif recipe.start_from:
+        training.begin_as(resolved(recipe.start_from))
     batches = open_batches(recipe, data, run, recipe.seed + training.step)
     saved = time.monotonic()
     losses: list[dict[str, float]] = []
@@ -145,11 +159,12 @@ def open_batches(recipe: DetectorRecipe, data: Path, run: RunFolder, seed: int) 
     """Batches of training views; records which pictures were held out and which could not be read."""
     cv2.setNumThreads(1)
     found = read_photos(data / "detect")
-    train, held = split_photos(found.photos, recipe.held_out, recipe.seed)
+    train, held = split_photos(found.photos, recipe.held_out)
     run.record("photos", {"held_out": [photo.name for photo in held], "undecodable": found.undecodable})
     bank = open_bank(run.path / "bank.npz", data, recipe.bank, held, recipe.seed) if recipe.bank else None
     composer = Composer(train, bank, recipe.ranges, np.random.default_rng(seed))
-    return loader(Views(composer, recipe.shapes, seed))
+    teacher = Teacher(data / recipe.teacher) if recipe.teacher else None
+    return loader(Views(composer, recipe.shapes, seed), teacher)
 
 
 def open_detector(path: Path) -> FaceDetector:
