@@ -21,6 +21,7 @@ Fault = Literal["changed", "missing", "reordered", "cut off"]
 
 FIRST_DIGEST = "0" * 64
 _BLOCK_ROWS = 1000
+_LAST = select(AuditEventRow.seq, AuditEventRow.digest).order_by(AuditEventRow.seq.desc()).limit(1)
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,7 @@ def record(
     Raises:
         ValueError: If the details hold what JSON cannot (NaN, infinity).
     """
-    newest = select(AuditEventRow.seq, AuditEventRow.digest).order_by(AuditEventRow.seq.desc()).limit(1)
-    last = session.execute(newest).first()
+    last = session.execute(_LAST).first()
     event = AuditEventRow(
         seq=last.seq + 1 if last else 1,
         at=utc_now(),

@@ -6,12 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from index.errors import DuplicateIdentity, ModelNotFound, NoTemplate, SubjectNotFound, WrongModel
 from index.neighbours import Nearest
 from index.tables import GalleryChangeRow, ModelRow, SubjectRow, TemplateRow
+
+_KNOWN = select(
+    exists().where(SubjectRow.id == bindparam("subject_id")),
+    exists().where(ModelRow.id == bindparam("model_id")),
+)
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,10 @@ def require_known(session: Session, subject_id: UUID, model_id: str) -> None:
     Raises:
         SubjectNotFound, ModelNotFound: Naming which.
     """
-    if session.get(SubjectRow, subject_id) is None:
+    subject, model = session.execute(_KNOWN, {"subject_id": subject_id, "model_id": model_id}).one()
+    if not subject:
         raise SubjectNotFound(subject_id)
-    if session.get(ModelRow, model_id) is None:
+    if not model:
         raise ModelNotFound(model_id)
 
 
@@ -76,6 +82,8 @@ def repeated(session: Session, template_id: UUID | None, subject_id: UUID) -> En
     Raises:
         ValueError: If the id is another subject's template.
     """
+    if template_id is None:
+        return None
     row = session.scalars(select(TemplateRow).where(TemplateRow.id == template_id)).first()
     if row is not None and row.subject_id != subject_id:
         raise ValueError(f"Template {template_id} is enrolled for another subject.")

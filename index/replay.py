@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from index.cipher import TemplateCipher
@@ -17,6 +17,24 @@ from index.vectors import VectorIndex, Vectors
 # Rows in one read: enough to make the statement's cost vanish, too few to be a second gallery in memory.
 _BLOCK_ROWS = 4096
 _NOTHING_READ = -1
+
+# Every search asks the first; built once, for building costs more than asking.
+_NEWEST = select(func.max(GalleryChangeRow.seq))
+_CHANGES = (
+    select(
+        GalleryChangeRow.seq,
+        GalleryChangeRow.kind,
+        GalleryChangeRow.template_number.label("number"),
+        TemplateRow.id,
+        TemplateRow.vector,
+        TemplateRow.key_id,
+    )
+    .outerjoin(TemplateRow, TemplateRow.number == GalleryChangeRow.template_number)
+    .where(GalleryChangeRow.seq > bindparam("after"), GalleryChangeRow.seq <= bindparam("newest"))
+    .where(GalleryChangeRow.model_id == bindparam("model_id"))
+    .order_by(GalleryChangeRow.seq)
+    .limit(_BLOCK_ROWS)
+)
 
 
 class StoredVector(Protocol):
@@ -89,7 +107,7 @@ class Replay:
         Raises:
             TemplateUnreadable: If a row cannot be opened.
         """
-        newest = session.scalar(select(func.max(GalleryChangeRow.seq))) or 0
+        newest = session.scalar(_NEWEST) or 0
         # The session, and with it a connection, is held before the lock: whoever holds the lock can finish.
         if newest > self._seq:
             with self._taking:
@@ -115,21 +133,8 @@ class Replay:
 
     def _take_block(self, session: Session, newest: int) -> None:
         """Take up some changes. What was added and is removed by now has no row any more and is left out."""
-        changes = session.execute(
-            select(
-                GalleryChangeRow.seq,
-                GalleryChangeRow.kind,
-                GalleryChangeRow.template_number.label("number"),
-                TemplateRow.id,
-                TemplateRow.vector,
-                TemplateRow.key_id,
-            )
-            .outerjoin(TemplateRow, TemplateRow.number == GalleryChangeRow.template_number)
-            .where(GalleryChangeRow.seq > self._seq, GalleryChangeRow.seq <= newest)
-            .where(GalleryChangeRow.model_id == self._model_id)
-            .order_by(GalleryChangeRow.seq)
-            .limit(_BLOCK_ROWS)
-        ).all()
+        span = {"after": self._seq, "newest": newest, "model_id": self._model_id}
+        changes = session.execute(_CHANGES, span).all()
         last = self.vectors.last_number
         self._add(
             self.vectors,

@@ -5,8 +5,10 @@ A search is exact: it reads every vector (`METRIC_L2`, squared), and d is what F
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import NamedTuple
 
 import faiss
@@ -16,10 +18,13 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
-SEGMENT_ROWS = 65_536
+SEGMENT_ROWS = 32_768
 
 # A removed row is rewritten away once this share of its segment is removed.
 _WORN_SHARE = 0.25
+
+# Threads that help whoever searches; with more than a few, memory gives no more.
+_HELPERS = min(3, (os.cpu_count() or 1) - 1)
 
 
 class Found(NamedTuple):
@@ -123,7 +128,7 @@ class VectorIndex:
             query: (dim,) of unit length.
             k: At least 1.
         """
-        found = [_search_block(query, s.vectors[: s.filled], s.numbers, k) for s in self._segments]
+        found = _search_segments(query, self._segments, k)
         if not found:
             return Found(np.empty(0, np.float32), np.empty(0, np.int64))
         d = np.concatenate([part.d for part in found])
@@ -226,6 +231,33 @@ def _rewritten(segment: _Segment) -> _Segment:
     alive = np.isfinite(segment.vectors[: segment.filled, 0])
     vectors = segment.vectors[: segment.filled][alive]
     return _Segment(vectors, segment.numbers[: segment.filled][alive], filled=len(vectors))
+
+
+def _search_segments(query: Vectors, segments: Sequence[_Segment], k: int) -> list[Found]:
+    """What each segment has, in their order; the caller goes through them, and idle threads help.
+
+    A search waits for memory, not for arithmetic, so a second core shortens it. Where all cores are busy no
+    helper begins, and the caller has done the work alone and waited for nobody.
+    """
+    waiting = iter(enumerate(segments))
+    found: dict[int, Found] = {}
+
+    def work() -> None:
+        for place, segment in waiting:
+            found[place] = _search_block(query, segment.vectors[: segment.filled], segment.numbers, k)
+
+    helping = [_helpers().submit(work) for _ in range(min(_HELPERS, len(segments) - 1))]
+    work()
+    for helper in helping:
+        if not helper.cancel():
+            helper.result()
+    return [found[place] for place in sorted(found)]
+
+
+@cache
+def _helpers() -> ThreadPoolExecutor:
+    """Made by the first search that has use for it, and so not before a process is forked."""
+    return ThreadPoolExecutor(_HELPERS, "search")
 
 
 def _search_block(query: Vectors, vectors: Vectors, numbers: Numbers, k: int) -> Found:
