@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -190,10 +191,11 @@ class Embedder:
 
     def embed_crops(self, crops: NDArray[np.uint8]) -> Vector:
         """(n, 112, 112, 3) uint8 RGB aligned crops → (n, dim) float32 of unit length."""
-        vectors = np.empty((len(crops), self.dim), np.float32)
-        for start in range(0, len(crops), BATCH):
-            vectors[start : start + BATCH] = self._network(crops[start : start + BATCH])[0]
-        return vectors
+        # Whole batches, then one by one: the network is compiled for these two sizes alone.
+        whole = len(crops) - len(crops) % BATCH
+        starts = [*range(0, whole, BATCH), *range(whole, len(crops) + 1)]
+        parts = [self._network(crops[a:b])[0] for a, b in pairwise(starts)]
+        return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
 
     def _see(self, picture: bytes, purpose: Purpose) -> _Sighting:
         start = time.perf_counter()
