@@ -2,6 +2,7 @@
 
 import csv
 import io
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -372,6 +373,30 @@ class TestKeys:
         problem(staffed_exam.check_in(astronaut_jpeg, kiosk, candidate="A1"), 401, "unauthenticated")
         answer = staffed_exam.call("POST", "sessions/{session}/kiosk-keys", json={})
         problem(answer, 409, "session_closed")
+
+    def test_a_kiosks_key_that_is_made_while_the_window_changes_ends_with_the_new_one(
+        self, staffed_exam: ExamService
+    ) -> None:
+        windows = [{"closes_at": moment(hours)} for hours in range(3, 18)]
+        done = threading.Event()
+
+        def make_keys() -> list[str]:
+            made = []
+            while not done.is_set():
+                made.append(staffed_exam.kiosk_key())
+            return made
+
+        with ThreadPoolExecutor(3) as makers:
+            making = [makers.submit(make_keys) for _ in range(3)]
+            for window in windows:
+                assert staffed_exam.call("PATCH", "sessions/{session}", json=window).status_code == 200
+            done.set()
+
+        assert sum(len(made.result()) for made in making) > 3
+        closes_at = staffed_exam.call("GET", "sessions/{session}").json()["closes_at"]
+        keys = staffed_exam.call("GET", "keys?limit=200").json()["items"]
+        ends = {key["expires_at"] for key in keys if key["session_id"] is not None}
+        assert ends == {closes_at}
 
     @pytest.mark.parametrize(
         ("scope", "method", "path"),

@@ -87,12 +87,7 @@ class Keys:
         row, text = new_row(name, granted, key_id or uuid7())
         row.session_id, row.not_before, row.expires_at = session_id, not_before, expires_at
         with self._database.write() as session:
-            made = session.get(ApiKeyRow, row.id)
-            if made is None:
-                add_key(session, row, actor, request_id)
-                made = row
-            made.prefix, made.secret_hash = row.prefix, row.secret_hash
-            return facts_of(made), text
+            return add_once(session, row, actor, request_id), text
 
     def create_first(self) -> str | None:
         """An admin key where there has never been a key: its text, or None; of two processes one gets it."""
@@ -205,6 +200,16 @@ def add_key(session: Session, row: ApiKeyRow, actor: str, request_id: str | None
     session.add(row)
     details = {"key_id": str(row.id), "name": row.name, "scopes": row.scopes}
     audit.record(session, action="key.created", actor=actor, request_id=request_id, details=details)
+
+
+def add_once(session: Session, row: ApiKeyRow, actor: str, request_id: str | None) -> KeyFacts:
+    """Write a key; one that is there under the same id is given the new text."""
+    made = session.get(ApiKeyRow, row.id)
+    if made is None:
+        add_key(session, row, actor, request_id)
+        made = row
+    made.prefix, made.secret_hash = row.prefix, row.secret_hash
+    return facts_of(made)
 
 
 def is_valid(row: ApiKeyRow, now: datetime) -> bool:

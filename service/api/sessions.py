@@ -1,6 +1,5 @@
 """/v1/exams/{exam_id}/sessions and /v1/sessions: rooms and windows, and the keys of their kiosks."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -8,7 +7,6 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from index.tables import utc_now
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
@@ -17,8 +15,7 @@ from service.api.cursors import page_of, read_id
 from service.api.exams import Staff, Writer, origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
 from service.exams import sessions
-from service.exams.documents import Session
-from service.exams.errors import SessionClosed
+from service.exams.documents import KioskKey, Session
 from service.exams.readiness import Readiness, readiness
 from service.exams.terms import SessionChanges, SessionTerms
 
@@ -39,16 +36,6 @@ class NewKioskKey(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(default="kiosk", min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
-
-
-class KioskKey(BaseModel):
-    """A kiosk's key: it opens one session, until it closes. The text cannot be shown again."""
-
-    id: UUID
-    name: str
-    session_id: UUID
-    expires_at: datetime
-    key: str
 
 
 @router.post("/exams/{exam_id}/sessions", status_code=201, response_model=Session)
@@ -102,21 +89,8 @@ def create_kiosk_key(
     """Make a key that can do nothing but check people in to this session, until it closes."""
 
     def work(key_id: UUID) -> Answer:
-        session = sessions.find_session(parts.desk, session_id)
-        if session.state == "closed":
-            raise SessionClosed(session.opens_at, session.closes_at, utc_now())
-        facts, text = parts.keys.create(
-            new.name,
-            [Scope.CHECKIN],
-            actor=caller.actor,
-            key_id=key_id,
-            session_id=session_id,
-            expires_at=session.closes_at,
-            request_id=request.state.request_id,
-        )
-        made = KioskKey(
-            id=facts.id, name=facts.name, session_id=session_id, expires_at=session.closes_at, key=text
-        )
+        origin = origin_of(request, caller)
+        made = sessions.create_kiosk_key(parts.desk, session_id, new.name, origin, key_id)
         return answer(made, 201)
 
     return once.run([new.model_dump_json().encode()], work)

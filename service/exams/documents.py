@@ -69,6 +69,16 @@ class Session(BaseModel):
     created_at: datetime
 
 
+class KioskKey(BaseModel):
+    """A kiosk's key: it opens one session, until it closes. The text cannot be shown again."""
+
+    id: UUID
+    name: str
+    session_id: UUID
+    expires_at: datetime
+    key: str
+
+
 class Counts(BaseModel):
     """How a session stands. They stay when its rows are purged."""
 

@@ -9,10 +9,13 @@ from sqlalchemy.orm import Session as OrmSession
 
 from index.ids import uuid7
 from index.tables import ApiKeyRow, utc_now
+from service.access.keys import add_once, new_row
+from service.access.scopes import Scope
 from service.decision import Policy
 from service.errors import SessionNotFound
 from service.exams.desk import Desk, Origin, policy_at
-from service.exams.documents import ReasonCode, Session
+from service.exams.documents import KioskKey, ReasonCode, Session
+from service.exams.errors import SessionClosed
 from service.exams.exams import check_window, exam_row
 from service.exams.journal import note
 from service.exams.tables import ExamRow, RosterEntryRow, SessionRow
@@ -60,6 +63,27 @@ def change_session(desk: Desk, session_id: UUID, changes: SessionChanges, origin
         fields = sorted(changes.model_fields_set)
         note(session, "session.changed", origin, exam_id=exam.id, session_id=row.id, fields=fields)
         return session_document(desk, session, row, exam)
+
+
+def create_kiosk_key(desk: Desk, session_id: UUID, name: str, origin: Origin, key_id: UUID) -> KioskKey:
+    """A key that can do nothing but check people in to this session until it closes.
+
+    The window is read in the transaction that writes the key: who changes it later changes the key, too.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+        SessionClosed: If it is over.
+    """
+    key, text = new_row(name, (Scope.CHECKIN,), key_id)
+    with desk.database.write() as session:
+        row, now = session_row(session, session_id), utc_now()
+        if state_of(row, now) == "closed":
+            raise SessionClosed(row.opens_at, row.closes_at, now)
+        key.session_id, key.expires_at = session_id, row.closes_at
+        facts = add_once(session, key, origin.actor, origin.request_id)
+        return KioskKey(
+            id=facts.id, name=facts.name, session_id=session_id, expires_at=row.closes_at, key=text
+        )
 
 
 def find_session(desk: Desk, session_id: UUID) -> Session:

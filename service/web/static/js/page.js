@@ -107,7 +107,7 @@ export const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolv
 
 const language = document.documentElement.lang;
 export const clock = (moment) =>
-  new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }).format(new Date(moment));
+  new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(new Date(moment));
 export const date = (moment) =>
   new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
 
