@@ -43,6 +43,21 @@ SELF_TEST_CROP = Path(__file__).parent / "bundles" / "self_test.png"
 
 
 @dataclass(frozen=True)
+class DetectorFile:
+    """A face detector as a bundle is made with it: ONNX with the outputs of YuNet, for any multiples of 32.
+
+    Attributes:
+        path: Of the file.
+        input: How it wants its pixels.
+        score_threshold: What scores less is no face.
+    """
+
+    path: Path
+    input: PixelInput = YUNET_INPUT
+    score_threshold: float = 0.7
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A bundle whose files were verified."""
 
@@ -72,6 +87,12 @@ class Bundle:
     def dim(self) -> int:
         """Length of a template's vector."""
         return self.manifest.embedder.dim
+
+    @property
+    def detector(self) -> DetectorFile:
+        """The detector, for another bundle."""
+        record = self.manifest.detector
+        return DetectorFile(self.path / record.file, record.input, record.score_threshold)
 
     @property
     def calibration(self) -> Calibration:
@@ -123,13 +144,11 @@ def write_bundle(
     folder: Path,
     *,
     name: str,
-    detector: Path,
+    detector: DetectorFile,
     embedder: Path,
     dim: int,
     embedder_input: PixelInput | None = None,
     normalised: bool = True,
-    detector_input: PixelInput = YUNET_INPUT,
-    score_threshold: float = 0.7,
     calibration: Calibration | None = None,
     provenance: Provenance | None = None,
 ) -> Bundle:
@@ -138,13 +157,11 @@ def write_bundle(
     Args:
         folder: Where the bundle goes; an existing bundle there is replaced once the new one is whole.
         name: Lower case, as in `invigil-1`.
-        detector: ONNX with the outputs of YuNet, any height and width that is a multiple of 32.
+        detector: What finds the faces.
         embedder: ONNX, one 112×112 picture in, one vector out.
         dim: Length of the vector.
         embedder_input: How the embedder wants its pixels; None for our own, uint8 RGB NHWC.
         normalised: Whether the embedder's vectors already have unit length.
-        detector_input: How the detector wants its pixels.
-        score_threshold: What scores less is no face.
         calibration: Usually None: it is measured with the finished bundle, then `with_calibration` adds it.
         provenance: Data, terms and recipe.
 
@@ -164,9 +181,9 @@ def write_bundle(
         name=name,
         created=datetime.now(UTC).replace(microsecond=0),
         detector=DetectorRecord(
-            **_copied(detector, draft / "detector.onnx"),
-            input=detector_input,
-            score_threshold=score_threshold,
+            **_copied(detector.path, draft / "detector.onnx"),
+            input=detector.input,
+            score_threshold=detector.score_threshold,
         ),
         embedder=record,
         self_test=SelfTest(
@@ -176,7 +193,7 @@ def write_bundle(
         calibration=calibration,
         provenance=provenance or Provenance(),
     )
-    _check_detector(detector, manifest.detector)
+    _check_detector(detector.path, manifest.detector)
     _write_manifest(draft, manifest)
     put_in_place(draft, folder)
     return Bundle.load(folder)

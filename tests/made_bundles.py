@@ -27,16 +27,13 @@ def turned_bundle(shipped: Path, folder: Path, seed: int = 0) -> Bundle:
     network.graph.node.append(helper.make_node("MatMul", ["straight", "turn"], [output]))
     file = folder.with_suffix(".onnx")
     onnx.save(network, file)
-    detector = source.manifest.detector
     return write_bundle(
         folder,
         name="turned",
-        detector=shipped / detector.file,
+        detector=source.detector,
         embedder=file,
         dim=record.dim,
         embedder_input=record.input,
         normalised=record.normalised,
-        detector_input=detector.input,
-        score_threshold=detector.score_threshold,
         calibration=source.calibration,
     )

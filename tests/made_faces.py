@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from PIL import Image
 
-from embedding.bundle import Bundle, write_bundle
+from embedding.bundle import Bundle, DetectorFile, write_bundle
 from embedding.manifest import PixelInput
 
 CELLS = 8
@@ -38,7 +38,7 @@ def coarse_bundle(folder: Path, detector: Path, cells: int = CELLS, mean: float 
     return write_bundle(
         folder,
         name="coarse",
-        detector=detector,
+        detector=DetectorFile(detector),
         embedder=network,
         dim=dim,
         embedder_input=takes,

@@ -13,7 +13,15 @@ from fixtures_pictures import Picture
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from embedding.bundle import MANIFEST, SELF_TEST_CROP, Bundle, put_in_place, with_calibration, write_bundle
+from embedding.bundle import (
+    MANIFEST,
+    SELF_TEST_CROP,
+    Bundle,
+    DetectorFile,
+    put_in_place,
+    with_calibration,
+    write_bundle,
+)
 from embedding.embedder import Embedder
 from embedding.errors import BundleCorrupted, BundleInvalid, BundleNotFound
 from embedding.image import ImageLimits, decode
@@ -229,7 +237,7 @@ def test_a_bundle_of_other_peoples_network_makes_templates(
     written = write_bundle(
         tmp_path / "foreign",
         name="foreign",
-        detector=shipped_bundle / "detector.onnx",
+        detector=DetectorFile(shipped_bundle / "detector.onnx"),
         embedder=tmp_path / "foreign.onnx",
         dim=32,
         embedder_input=pixels,
@@ -252,7 +260,7 @@ def test_writing_a_bundle_replaces_the_former_one_whole(shipped_bundle: Path, tm
         write_bundle(
             folder,
             name="mine",
-            detector=shipped_bundle / "detector.onnx",
+            detector=DetectorFile(shipped_bundle / "detector.onnx"),
             embedder=tmp_path / "foreign.onnx",
             dim=dim,
             embedder_input=PixelInput(layout="NCHW"),
@@ -266,7 +274,7 @@ def test_writing_a_bundle_replaces_the_former_one_whole(shipped_bundle: Path, tm
 def wrong(folder: Path, shipped: Path, **changes: Any) -> None:
     foreign_embedder(folder / "foreign.onnx", "NCHW", 16)
     described: dict[str, Any] = {
-        "detector": shipped / "detector.onnx",
+        "detector": DetectorFile(shipped / "detector.onnx"),
         "embedder": folder / "foreign.onnx",
         "dim": 16,
         "embedder_input": PixelInput(layout="NCHW"),
@@ -281,7 +289,7 @@ def test_what_a_manifest_says_of_a_network_is_checked(shipped_bundle: Path, tmp_
     with pytest.raises(BundleInvalid, match="unit length"):
         wrong(tmp_path, shipped_bundle, normalised=True)
     with pytest.raises(BundleInvalid, match="lacks the outputs"):
-        wrong(tmp_path, shipped_bundle, detector=tmp_path / "foreign.onnx")
+        wrong(tmp_path, shipped_bundle, detector=DetectorFile(tmp_path / "foreign.onnx"))
     with pytest.raises(BundleInvalid):
         wrong(tmp_path, shipped_bundle, embedder_input=PixelInput(layout="NHWC"))
 
@@ -302,7 +310,7 @@ def test_a_public_mobilefacenet_drops_in(shared_data: Path, shipped_bundle: Path
     written = write_bundle(
         tmp_path / "mobilefacenet",
         name="mobilefacenet",
-        detector=shipped_bundle / "detector.onnx",
+        detector=DetectorFile(shipped_bundle / "detector.onnx"),
         embedder=onnx_file,
         dim=128,
         embedder_input=IMAGENET,

@@ -8,6 +8,7 @@ import pytest
 import torch
 from made_training import people, tiny_recipe, write_folders
 
+from embedding.bundle import Bundle
 from embedding.embedder import Embedder
 from training.errors import CheckpointInvalid, ExportDiffers, SplitInvalid
 from training.export import export_bundle, export_onnx, views_of_portrait
@@ -112,7 +113,7 @@ def test_a_file_of_several_networks_has_the_mean_of_their_distances(tmp_path: Pa
 
 
 def test_runs_that_hold_the_same_people_out_become_one_bundle(tmp_path: Path, shipped_bundle: Path) -> None:
-    faces, detector = write_folders(tmp_path / "faces", people(12, 4)), shipped_bundle / "detector.onnx"
+    faces, detector = write_folders(tmp_path / "faces", people(12, 4)), Bundle.load(shipped_bundle).detector
     first = train(tiny_recipe(), faces, tmp_path / "first")
     same = train(tiny_recipe(seed=2, data={"split_of": str(first.path)}), faces, tmp_path / "same")
     other = train(tiny_recipe(seed=3), faces, tmp_path / "other")

@@ -4,9 +4,10 @@ import json
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +22,9 @@ from training.command_parts import (
 )
 from training.detection.commands import evaluate_detector
 from training.mining_commands import mine, report
+
+if TYPE_CHECKING:
+    from embedding.bundle import DetectorFile
 
 
 def train(
@@ -214,6 +218,12 @@ def export(
             exists=True, help="A detector's ONNX file or run; by default the one of Invigil's bundle."
         ),
     ] = None,
+    score_threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01, max=0.99, help="What scores less is no face; by default as in Invigil's bundle."
+        ),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="By default that of the folder.")] = None,
     both_sides: Annotated[
         bool, typer.Option("--both-sides", help="Average with the mirror image: nearer, at twice the time.")
@@ -235,10 +245,10 @@ def export(
 
         checkpoint, *beside = [RunFolder(each).chosen for each in run]
         shown = None if int8 is None else shown_by(read_faces(int8), Split.read(run[0] / SPLIT))
-        with detector_file(detector) as onnx:
+        with detector_file(detector, score_threshold) as found:
             bundle = export_bundle(
                 checkpoint,
-                onnx,
+                found,
                 to,
                 name or to.name.lower(),
                 beside=beside,
@@ -252,14 +262,16 @@ def export(
 
 
 @contextmanager
-def detector_file(source: Path | None) -> Iterator[Path]:
-    """The ONNX file of a detector: as it is, from the bundle that ships, or made of a training run."""
-    from embedding.bundle import SHIPPED, Bundle
+def detector_file(source: Path | None, score_threshold: float | None) -> Iterator["DetectorFile"]:
+    """A detector: of the bundle that ships, a file in YuNet's layout, or made of a training run."""
+    from embedding.bundle import SHIPPED, Bundle, DetectorFile
 
+    shipped = Bundle.load(SHIPPED).detector
+    threshold = score_threshold or shipped.score_threshold
     if source is None:
-        yield SHIPPED / Bundle.load(SHIPPED).manifest.detector.file
+        yield replace(shipped, score_threshold=threshold)
     elif source.is_file():
-        yield source
+        yield DetectorFile(source, score_threshold=threshold)
     else:
         from training.detection.export import export_detector
         from training.detection.train import open_detector
@@ -268,7 +280,7 @@ def detector_file(source: Path | None) -> Iterator[Path]:
         with TemporaryDirectory() as scratch:
             onnx = Path(scratch) / "detector.onnx"
             export_detector(open_detector(RunFolder(source).chosen), onnx)
-            yield onnx
+            yield DetectorFile(onnx, score_threshold=threshold)
 
 
 COMMANDS: tuple[Callable[..., None], ...] = (

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from embedding.align import ALIGNED_SIZE
-from embedding.bundle import SELF_TEST_CROP, Bundle, write_bundle
+from embedding.bundle import SELF_TEST_CROP, Bundle, DetectorFile, write_bundle
 from embedding.image import ImageLimits, decode
 from embedding.manifest import EmbedderRecord, Provenance
 from embedding.networks import Precision, compile_embedder, reduced_precision
@@ -99,7 +99,7 @@ def export_onnx(
 
 def export_bundle(
     checkpoint: Path,
-    detector: Path,
+    detector: DetectorFile,
     folder: Path,
     name: str,
     *,

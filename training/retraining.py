@@ -223,7 +223,7 @@ class Retraining:
         asked = self.params.recipe
         return export_bundle(
             self.run.chosen,
-            incumbent.path / incumbent.manifest.detector.file,
+            incumbent.detector,
             self.bundle,
             self.name,
             both_sides=True,
