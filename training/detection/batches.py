@@ -13,23 +13,39 @@ from torch.utils.data import DataLoader, IterableDataset
 from training.detection.assign import assign, cell_points
 from training.detection.augment import Composer, View, mirrored
 from training.detection.recipe import Shape
+from training.detection.teacher import Teacher, lesson, untaught
 from training.detection.tone import change_tone
 
 MIRROR_DELAY = 6  # batches between a view and its mirror image
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """Views of one size as they were drawn; the owners of a view are rows of its own faces."""
+
+    pictures: Tensor  # (n, s, s, 3) uint8 BGR
+    owners: list[Tensor]  # n times (cells,) int16
+    faces: list[Tensor]  # n times (k, 14) float32
+
+    @property
+    def size(self) -> int:
+        """The side of its views, in pixels."""
+        return self.pictures.shape[1]
+
+
+@dataclass(frozen=True)
 class Batch:
-    """Views of one size; `owners` are rows of `faces`, which lists the faces of all views."""
+    """Views of one size and their targets; `owners` are rows of `faces`, which has those of all views."""
 
     pictures: Tensor  # (n, s, s, 3) uint8 BGR
     owners: Tensor  # (n, cells) int32
+    scores: Tensor  # (n, cells) float32, the teacher's; NaN where there is none or it is wrong
     faces: Tensor  # (f, 14) float32
     size: int
 
 
-class Views(IterableDataset[Batch]):
-    """Batches without end; the shape changes from batch to batch, so that no scale is learned with its frame.
+class Views(IterableDataset[Drawn]):
+    """Views without end; the shape changes from batch to batch, so that no scale is learned with its frame.
 
     Every view is used twice, the second time as its mirror image under another light: composing costs as much
     as a step of the network, mirroring next to nothing.
@@ -40,40 +56,54 @@ class Views(IterableDataset[Batch]):
         self._shapes = shapes
         self._random = np.random.default_rng(seed)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Drawn]:
         cv2.setNumThreads(1)
         shares = np.array([shape.share for shape in self._shapes])
         waiting: deque[list[View]] = deque()
         while True:
             shape = self._shapes[self._random.choice(len(shares), p=shares / shares.sum())]
             views = [self._composer.draw(shape.size) for _ in range(shape.count)]
-            yield make_batch(views, self._random)
+            yield drawn(views, self._random)
             waiting.append([mirrored(view) for view in views])
             if len(waiting) > MIRROR_DELAY:
-                yield make_batch(waiting.popleft(), self._random)
+                yield drawn(waiting.popleft(), self._random)
 
 
-def make_batch(views: list[View], random: np.random.Generator) -> Batch:
+def drawn(views: list[View], random: np.random.Generator) -> Drawn:
     """Change each view's tone and assign its cells."""
-    size = len(views[0].pixels)
-    points = cell_points(size, size)
-    owners, faces = [], []
-    first = 0
-    for view in views:
-        found, ignored = view.labels()
-        own = assign(points, found, ignored).astype(np.int32)
-        own[own >= 0] += first
-        first += len(found)
-        owners.append(own)
-        faces.append(found)
-    return Batch(
+    points = cell_points(views[0].size, views[0].size)
+    labels = [view.labels() for view in views]
+    return Drawn(
         torch.from_numpy(np.stack([change_tone(view.pixels, random) for view in views])),
-        torch.from_numpy(np.stack(owners)),
-        torch.from_numpy(np.concatenate(faces)),
-        size,
+        [torch.from_numpy(assign(points, faces, ignored)) for faces, ignored in labels],
+        [torch.from_numpy(faces) for faces, _ in labels],
     )
 
 
-def loader(views: Views) -> Iterator[Batch]:
-    """Batches from one worker process, a few ahead."""
-    return iter(DataLoader(views, batch_size=None, num_workers=1, prefetch_factor=4))
+def with_targets(views: Drawn, teacher: Teacher | None) -> Batch:
+    """Say what each cell should answer, and number the faces of all views."""
+    points = cell_points(views.size, views.size)
+    lessons = [
+        lesson(owners.numpy(), faces.numpy(), *teacher.look(pixels.numpy(), points))
+        if teacher
+        else untaught(owners.numpy(), faces.numpy())
+        for pixels, owners, faces in zip(views.pictures, views.owners, views.faces, strict=True)
+    ]
+    firsts = np.cumsum([0, *(len(each.faces) for each in lessons)])[:-1, None]
+    owners = np.stack([each.owners for each in lessons]).astype(np.int32)
+    return Batch(
+        views.pictures,
+        torch.from_numpy(np.where(owners >= 0, owners + firsts, owners)),
+        torch.from_numpy(np.stack([each.scores for each in lessons])),
+        torch.from_numpy(np.concatenate([each.faces for each in lessons])),
+        views.size,
+    )
+
+
+def loader(views: Views, teacher: Teacher | None) -> Iterator[Batch]:
+    """Batches whose views one worker process draws, a few ahead.
+
+    The teacher is asked in this process: OpenVINO does not survive a fork.
+    """
+    for batch in DataLoader(views, batch_size=None, num_workers=1, prefetch_factor=4):
+        yield with_targets(batch, teacher)

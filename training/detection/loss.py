@@ -9,6 +9,8 @@ from torch.nn import functional as F
 from training.detection.assign import IGNORED
 from training.detection.recipe import Weights
 
+BARELY_HEARD = 0.1  # the least weight of a cell's box
+
 
 @dataclass(frozen=True)
 class Losses:
@@ -38,29 +40,33 @@ def flatten_grids(grids: list[Tensor]) -> Tensor:
     return torch.cat([grid.permute(0, 2, 3, 1).flatten(1, 2) for grid in grids], dim=1)
 
 
-def detection_losses(cells: Tensor, points: Tensor, owners: Tensor, faces: Tensor) -> Losses:
+def detection_losses(cells: Tensor, points: Tensor, owners: Tensor, scores: Tensor, faces: Tensor) -> Losses:
     """Losses of one batch.
 
     Args:
         cells: (n, cells, 16) raw outputs: class and objectness logits, box, landmarks.
         points: (cells, 3) x, y, stride of each cell.
         owners: (n, cells) the row of `faces` a cell answers for, NEGATIVE or IGNORED.
+        scores: (n, cells) the teacher's score; NaN where the labels alone decide.
         faces: (f, 14) every face of the batch, in pixels of its view.
     """
-    learned = owners != IGNORED
+    taught = ~scores.isnan()
+    learned = taught | (owners != IGNORED)
     picture, cell = torch.nonzero(owners >= 0, as_tuple=True)
-    count = max(len(cell), 1)
     truth, place, raw = faces[owners[picture, cell].long()], points[cell], cells[picture, cell]
     boxes, marks = decode_boxes(raw[:, 2:6], place), decode_landmarks(raw[:, 6:], place)
     overlap, box_loss = box_losses(boxes, truth[:, :4])
+    # The cell that scores most answers for its face: its box and landmarks matter most.
+    weight = scores[picture, cell].clamp(min=BARELY_HEARD).nan_to_num(1.0)
+    count = weight.sum().clamp(min=1)
     quality = torch.zeros_like(cells[..., 0])
     quality[picture, cell] = overlap.detach()
     present = (owners >= 0).to(cells.dtype)
     return Losses(
-        cls=focal(cells[..., 0], quality)[learned].sum() / count,
-        obj=focal(cells[..., 1], present)[learned].sum() / count,
-        box=box_loss.sum() / count,
-        landmarks=landmark_losses(marks, truth).sum() / count,
+        cls=focal(cells[..., 0], torch.where(taught, scores, quality))[learned].sum() / count,
+        obj=focal(cells[..., 1], torch.where(taught, scores, present))[learned].sum() / count,
+        box=(weight * box_loss).sum() / count,
+        landmarks=(weight * landmark_losses(marks, truth)).sum() / count,
     )
 
 

@@ -65,6 +65,8 @@ class DetectorRecipe:
     Attributes:
         steps: Of the whole training; half a cosine leads the learning rate down to `final_share` of its top.
         held_out: Share of the pictures, of every source, that only the evaluation sees.
+        teacher: A detector in YuNet's layout, relative to the data folder, whose score of every cell is
+            learned; empty for none.
         start_from: A checkpoint whose averaged weights the training begins with; empty for none.
         bank: Aligned crops to draw faces to paste from; 0 pastes none.
         average: Decay of the moving average of the weights, which is what is exported.
@@ -82,6 +84,7 @@ class DetectorRecipe:
     clip: float = 5.0
     seed: int = 20261121
     held_out: float = 0.2
+    teacher: str = ""
     start_from: str = ""
     bank: int = 6000
     ranges: Ranges = field(default_factory=Ranges)

@@ -22,6 +22,7 @@ from training.detection.batches import Batch, Views, loader
 from training.detection.data import read_photos, split_photos
 from training.detection.loss import Losses, detection_losses, flatten_grids
 from training.detection.recipe import DetectorRecipe
+from training.detection.teacher import Teacher
 from training.errors import CheckpointInvalid, LossNotFinite
 from training.networks.detector import FaceDetector
 from training.optimise import Average, adamw, learning_rate
@@ -77,7 +78,7 @@ class Training:
         if batch.size not in self._points:
             self._points[batch.size] = torch.from_numpy(cell_points(batch.size, batch.size))
         cells = flatten_grids(self.network(pictures))
-        return detection_losses(cells, self._points[batch.size], batch.owners, batch.faces)
+        return detection_losses(cells, self._points[batch.size], batch.owners, batch.scores, batch.faces)
 
     def save(self, path: Path) -> None:
         """Raises CheckpointNotSaved when the disk is full; the former file stays whole."""
@@ -125,6 +126,7 @@ def train_detector(recipe: DetectorRecipe, data: Path, run: RunFolder, *, resume
 
     Raises:
         LossNotFinite: The training diverged.
+        RecipeInvalid: If the teacher is no detector.
         CheckpointInvalid: If there is nothing to resume, or it is of another network.
         CheckpointNotSaved: If the disk is full.
     """
@@ -161,7 +163,8 @@ def open_batches(recipe: DetectorRecipe, data: Path, run: RunFolder, seed: int) 
     run.record("photos", {"held_out": [photo.name for photo in held], "undecodable": found.undecodable})
     bank = open_bank(run.path / "bank.npz", data, recipe.bank, held, recipe.seed) if recipe.bank else None
     composer = Composer(train, bank, recipe.ranges, np.random.default_rng(seed))
-    return loader(Views(composer, recipe.shapes, seed))
+    teacher = Teacher(data / recipe.teacher) if recipe.teacher else None
+    return loader(Views(composer, recipe.shapes, seed), teacher)
 
 
 def open_detector(path: Path) -> FaceDetector:
