@@ -14,7 +14,7 @@ import numpy as np
 
 from embedding.align import warp
 from embedding.image import Pixels
-from embedding.networks import DETECTOR_OUTPUTS, STRIDES, Floats, Network
+from embedding.networks import CLOSE_CANVAS, DETECTOR_OUTPUTS, STRIDES, Floats, Network
 
 MAX_CANDIDATES = 500
 """Boxes that enter the suppression; more only occur on noise, and its cost is quadratic."""
@@ -61,7 +61,6 @@ TRUSTED_WIDTH = 32
 # The close look at one face: the size at which its landmarks are most exact, measured on LFW, and the margin
 # around it that the network needs.
 CLOSE_FACE = 88
-CLOSE_CANVAS = 160
 CLOSE_SCORE = 0.1
 SAME_FACE_OVERLAP = 0.4
 

@@ -27,8 +27,8 @@ Shape = tuple[int, ...]
 
 STRIDES = (8, 16, 32)
 
-FIRST_CANVAS: Shape = (1, 160, 160, 3)
-"""Of the close look at a face, which every picture gets."""
+CLOSE_CANVAS = 160
+"""Side of the canvas for the close look, which every face gets: the one that is compiled at once."""
 
 DETECTOR_OUTPUTS = tuple(f"{part}_{stride}" for stride in STRIDES for part in ("cls", "obj", "bbox", "kps"))
 
@@ -136,7 +136,8 @@ def compile_detector(onnx: bytes, pixels: PixelInput, threads: int) -> Network:
         raise NetworkRefused(f"the detector lacks the outputs {', '.join(missing)}")
     try:
         model.reshape([1, 3, -1, -1] if pixels.layout == "NCHW" else [1, -1, -1, 3])
-        return Network(_take_rgb_bytes(model, pixels), DETECTOR_OUTPUTS, threads, "f32", FIRST_CANVAS)
+        first = (1, CLOSE_CANVAS, CLOSE_CANVAS, 3)
+        return Network(_take_rgb_bytes(model, pixels), DETECTOR_OUTPUTS, threads, "f32", first)
     except RuntimeError as error:
         raise NetworkRefused(_verdict(error)) from error
 

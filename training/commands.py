@@ -2,12 +2,9 @@
 
 import json
 import tomllib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -20,11 +17,8 @@ from training.command_parts import (
     names_of,
     the_extra,
 )
-from training.detection.commands import evaluate_detector
+from training.detection.commands import detector_file, evaluate_detector
 from training.mining_commands import mine, report
-
-if TYPE_CHECKING:
-    from embedding.bundle import DetectorFile
 
 
 def train(
@@ -259,28 +253,6 @@ def export(
         typer.echo(json.dumps({"path": str(bundle.path), "model_id": bundle.model_id, "dim": bundle.dim}))
     else:
         typer.echo(f"{bundle.path}: {bundle.model_id}. Next: invigil calibrate --bundle {bundle.path} …")
-
-
-@contextmanager
-def detector_file(source: Path | None, score_threshold: float | None) -> Iterator["DetectorFile"]:
-    """A detector: of the bundle that ships, a file in YuNet's layout, or made of a training run."""
-    from embedding.bundle import SHIPPED, Bundle, DetectorFile
-
-    shipped = Bundle.load(SHIPPED).detector
-    threshold = score_threshold or shipped.score_threshold
-    if source is None:
-        yield replace(shipped, score_threshold=threshold)
-    elif source.is_file():
-        yield DetectorFile(source, score_threshold=threshold)
-    else:
-        from training.detection.export import export_detector
-        from training.detection.train import open_detector
-        from training.run import RunFolder
-
-        with TemporaryDirectory() as scratch:
-            onnx = Path(scratch) / "detector.onnx"
-            export_detector(open_detector(RunFolder(source).chosen), onnx)
-            yield DetectorFile(onnx, score_threshold=threshold)
 
 
 COMMANDS: tuple[Callable[..., None], ...] = (

@@ -1,13 +1,17 @@
 """evaluate-detector: what a detector finds, misses and imagines on pictures that its training held out."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from embedding.bundle import DetectorFile
     from training.detection.evaluate import DetectorReport, SizeRow
 
 
@@ -27,27 +31,44 @@ def evaluate_detector(
     ] = False,
 ) -> None:
     """Measure a face detector on the pictures that the shipped recipe holds out, scaled to 640 pixels."""
-    from embedding.bundle import SHIPPED, read_manifest
     from embedding.detector import THOROUGH, Detector
-    from embedding.manifest import YUNET_INPUT
     from embedding.networks import compile_detector
     from training.detection.data import read_photos, split_photos
     from training.detection.evaluate import evaluate_detector as evaluate
     from training.detection.recipe import open_detector_recipe
 
-    record = read_manifest(SHIPPED).detector if detector is None or score_threshold is None else None
-    onnx = detector or SHIPPED / record.file  # type: ignore[union-attr]
-    layout = YUNET_INPUT if detector or record is None else record.input
-    network = compile_detector(onnx.read_bytes(), layout, threads=1)
-    threshold = score_threshold or record.score_threshold  # type: ignore[union-attr]
-    finder = Detector(network, threshold)
+    with detector_file(detector, score_threshold) as used:
+        name, threshold = used.path.name, used.score_threshold
+        finder = Detector(compile_detector(used.path.read_bytes(), used.input, threads=1), threshold)
     recipe = open_detector_recipe()
     _, held = split_photos(read_photos(photos).photos, recipe.held_out)
     report = evaluate(held, lambda image: finder.look(image, THOROUGH))
     if as_json:
         typer.echo(json.dumps({"score_threshold": threshold, **asdict(report)}, indent=2))
         return
-    typer.echo(f"{onnx.name} at score {threshold:g}, {len(held)} held-out pictures\n{told(report)}")
+    typer.echo(f"{name} at score {threshold:g}, {len(held)} held-out pictures\n{told(report)}")
+
+
+@contextmanager
+def detector_file(source: Path | None, score_threshold: float | None) -> Iterator["DetectorFile"]:
+    """A detector: of the bundle that ships, a file in YuNet's layout, or made of a training run."""
+    from embedding.bundle import SHIPPED, Bundle, DetectorFile
+
+    shipped = Bundle.load(SHIPPED).detector
+    threshold = score_threshold or shipped.score_threshold
+    if source is None:
+        yield replace(shipped, score_threshold=threshold)
+    elif source.is_file():
+        yield DetectorFile(source, score_threshold=threshold)
+    else:
+        from training.detection.export import export_detector
+        from training.detection.train import open_detector
+        from training.run import RunFolder
+
+        with TemporaryDirectory() as scratch:
+            onnx = Path(scratch) / "detector.onnx"
+            export_detector(open_detector(RunFolder(source).chosen), onnx)
+            yield DetectorFile(onnx, score_threshold=threshold)
 
 
 def told(report: "DetectorReport") -> str:

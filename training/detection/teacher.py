@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from embedding.manifest import YUNET_INPUT
 from embedding.networks import DETECTOR_OUTPUTS, STRIDES, NetworkRefused, compile_detector
 from training.detection.assign import IGNORED, NEGATIVE, Owners
-from training.detection.data import NO_FACES, Floats, Pixels
+from training.detection.data import Floats, Pixels
 from training.detection.evaluate import overlaps
+from training.detection.loss import decode_boxes, decode_landmarks
 from training.errors import RecipeInvalid
 
 SURE = 0.6  # a face of which no cell scores so much is one that the teacher misses
@@ -55,15 +57,13 @@ class Teacher:
         """Scores (cells,) and faces (cells, 14) in pixels, of a (s, s, 3) BGR view."""
         outputs = dict(zip(DETECTOR_OUTPUTS, self._network(pixels[None, :, :, ::-1]), strict=True))
         cls, obj, box, marks = (
-            np.concatenate([outputs[f"{part}_{stride}"][0] for stride in STRIDES])
+            torch.from_numpy(np.concatenate([outputs[f"{part}_{stride}"][0] for stride in STRIDES]))
             for part in ("cls", "obj", "bbox", "kps")
         )
-        scores = np.sqrt(cls[:, 0].clip(0, 1) * obj[:, 0].clip(0, 1))
-        place, stride = points[:, :2], points[:, 2:]
-        size = np.exp(np.minimum(box[:, 2:], 8)) * stride
-        corner = place + box[:, :2] * stride - size / 2
-        spots = np.tile(place, 5) + marks * stride
-        return scores, np.hstack([corner, size, spots]).astype(np.float32)
+        places = torch.from_numpy(points)
+        scores = (cls.clamp(0, 1) * obj.clamp(0, 1)).sqrt()[:, 0]
+        faces = torch.cat([decode_boxes(box, places), decode_landmarks(marks, places).flatten(1)], dim=1)
+        return scores.numpy(), faces.numpy()
 
 
 def lesson(owners: Owners, faces: Floats, scores: Floats, seen: Floats) -> Lesson:
@@ -81,7 +81,7 @@ def lesson(owners: Owners, faces: Floats, scores: Floats, seen: Floats) -> Lesso
     known = overlap.max(axis=1, initial=0) >= SAME_FACE
     joined[plain[known]] = overlap[known].argmax(axis=1) if known.any() else []
     joined[plain[~known]] = len(faces) + np.arange(np.count_nonzero(~known))
-    targets = scores.astype(np.float32)
+    targets = scores.copy()
     for face in range(len(faces)):
         if scores[joined == face].max(initial=0) < SURE:
             targets[owners == face] = np.nan
@@ -91,4 +91,4 @@ def lesson(owners: Owners, faces: Floats, scores: Floats, seen: Floats) -> Lesso
 
 def untaught(owners: Owners, faces: Floats) -> Lesson:
     """What the labels alone say."""
-    return Lesson(owners, np.full(len(owners), np.nan, np.float32), faces if len(faces) else NO_FACES)
+    return Lesson(owners, np.full(len(owners), np.nan, np.float32), faces)
