@@ -14,12 +14,7 @@
     ├── NoTemplate                 no_template           the subject has nothing to compare with
     ├── WrongModel                 model_mismatch        a template of another model
     ├── NothingToRollBack          nothing_to_roll_back  no model was active before the present one
-    ├── PromotionError
-    │   ├── PromotionRefused       promotion_refused     worse than the active one, or not compared
-    │   ├── BundleChanged          bundle_changed        its files are not those that were registered
-    │   ├── CalibrationUnfit       calibration_unfit     its calibration cannot serve the configured rates
-    │   ├── CropsLeft              crops_left            too many templates are to be made first
-    │   └── ActiveModelChanged     active_model_changed  somebody else switched meanwhile
+    ├── PromotionError                               in `index/promotion_errors.py`
     ├── JobNotFound                job_not_found
     ├── JobEnded                   job_ended             it is done, failed or cancelled already
     ├── JobTaken                   job_taken             another worker has taken the job over
@@ -194,61 +189,6 @@ class JobTaken(GalleryError):
         super().__init__(f"Job {job_id} is no longer this worker's, but {worker or 'nobody'}'s.")
         self.job_id = job_id
         self.worker = worker
-
-
-class PromotionError(GalleryError):
-    """A model cannot become the active one now; the active one stays."""
-
-
-class PromotionRefused(PromotionError):
-    """The comparison with the active model speaks against it; an override with a reason goes over this."""
-
-    code = "promotion_refused"
-
-    def __init__(self, reason: str, worse_in: list[str]) -> None:
-        super().__init__(f"The model is not promoted: {reason}.")
-        self.worse_in = worse_in
-
-
-class BundleChanged(PromotionError):
-    """The bundle's files are missing, damaged, or no longer those that were registered."""
-
-    code = "bundle_changed"
-
-    def __init__(self, model_id: str, reason: str) -> None:
-        super().__init__(f"The bundle of model {model_id} cannot be used: {reason}")
-        self.model_id = model_id
-
-
-class CalibrationUnfit(PromotionError):
-    """Nobody knows which distances stand for the configured rates under this model."""
-
-    code = "calibration_unfit"
-
-    def __init__(self, model_id: str, reason: str) -> None:
-        super().__init__(f"Model {model_id} cannot decide at the configured rates: {reason}")
-
-
-class CropsLeft(PromotionError):
-    """So many kept crops have no template of the model yet that a request would take too long."""
-
-    code = "crops_left"
-
-    def __init__(self, crops: int) -> None:
-        super().__init__(
-            f"{crops} kept crops have no template of this model yet: run a job of kind `reembed` first, "
-            "or `invigil models promote`."
-        )
-        self.crops = crops
-
-
-class ActiveModelChanged(PromotionError):
-    """The model that was active when the switch was decided no longer is."""
-
-    code = "active_model_changed"
-
-    def __init__(self, expected: str | None, actual: str | None) -> None:
-        super().__init__(f"The active model is {actual} now; the switch was decided when it was {expected}.")
 
 
 class CipherError(GalleryError):

@@ -18,9 +18,9 @@ from embedding.image import ImageLimits
 from index.cipher import TemplateCipher
 from index.coverage import subjects_lacking
 from index.database import Database
-from index.errors import ActiveModelChanged, BundleChanged, PromotionRefused
 from index.keeping import copy_of, is_whole
 from index.models import Model, active_id
+from index.promotion_errors import ActiveModelChanged, BundleChanged, PromotionRefused
 from index.reembedding import reembed, reembed_rest
 
 

@@ -7,9 +7,9 @@ from typing import Self
 from embedding.embedder import Embedder
 from index.cipher import TemplateCipher
 from index.database import Database
-from index.errors import BundleChanged
 from index.gallery import Gallery
 from index.models import Models
+from index.promotion_errors import BundleChanged
 from index.subjects import Subjects
 from service.access.idempotency import Idempotency
 from service.access.keys import Keys

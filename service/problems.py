@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 
 from embedding import errors as embedding
 from index import errors as index
+from index import promotion_errors as promotion
 from service import errors as service
 from service.access.callers import Caller
 from service.access.scopes import Scope
@@ -37,7 +38,7 @@ STATUSES: dict[type[Exception], int] = {
     index.DuplicateIdentity: 409,
     index.WrongModel: 409,
     index.NothingToRollBack: 409,
-    index.PromotionError: 409,
+    promotion.PromotionError: 409,
     index.JobNotFound: 404,
     index.JobEnded: 409,
     index.DatabaseError: 503,
@@ -117,9 +118,9 @@ def members_of(error: Exception, caller: Caller | None) -> dict[str, Any]:
             return {"reasons": list(found.reasons), "measures": found.measures, "limits": found.limits}
         case embedding.ModelMismatch() | index.WrongModel():
             return {"expected": error.expected, "actual": error.actual}
-        case index.PromotionRefused():
+        case promotion.PromotionRefused():
             return {"worse_in": error.worse_in}
-        case index.CropsLeft():
+        case promotion.CropsLeft():
             return {"crops": error.crops}
         case index.DuplicateIdentity() | index.ExternalIdExists():
             return other_subject(error, caller)
@@ -159,7 +160,7 @@ def detail_of(error: Exception, caller: Caller | None) -> str:
             return "The face is already enrolled under another subject."
         case index.ExternalIdExists() if not may_read_subjects(caller):
             return "Another subject already has this external id."
-        case index.BundleChanged():
+        case promotion.BundleChanged():
             return "The files of the model's bundle are not those that were registered; the log says which."
         case index.DatabaseError():
             return "The database cannot do its part now; nothing was written."

@@ -15,9 +15,9 @@ from embedding.errors import BundleInvalid, FmrNotSupported
 from index.cipher import TemplateCipher
 from index.crops import count_without_template_of
 from index.database import Database
-from index.errors import BundleChanged, CalibrationUnfit, CropsLeft
 from index.models import Model, Models, make_active, roll_back
 from index.promotion import Switched, gate_fault, switch_to
+from index.promotion_errors import BundleChanged, CalibrationUnfit, CropsLeft
 from index.reembedding import reembed
 from service.decision import Policy
 from service.keeping import keep_or_warn, open_kept
