@@ -273,6 +273,7 @@ def _postgresql(address: URL, lock_wait_seconds: float) -> Engine:
         address,
         connect_args={
             "connect_timeout": 5,
+            "client_encoding": "utf8",  # of a database made as SQL_ASCII psycopg would return bytes
             "options": f"-c lock_timeout={int(lock_wait_seconds * 1000)} -c timezone=UTC",
         },
         pool_size=_POOL_SIZE,

@@ -124,14 +124,22 @@ def _migrate(url: str) -> None:
     database.close()
 
 
-def _own_database(server: Any, template: str) -> Iterator[str]:
+@pytest.fixture
+def ascii_url(postgresql_server: Any) -> Iterator[str]:
+    """An empty PostgreSQL database as a server without a language makes one: any bytes are text."""
+    yield from _own_database(
+        postgresql_server, template="template0", options="ENCODING 'SQL_ASCII' LOCALE 'C'"
+    )
+
+
+def _own_database(server: Any, template: str, options: str = "") -> Iterator[str]:
     name = f"test_{uuid4().hex}"
-    _create_database(server, name, template)
+    _create_database(server, name, template, options)
     yield server.get_uri(database=name)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _create_database(server: Any, name: str, template: str) -> None:
+def _create_database(server: Any, name: str, template: str, options: str = "") -> None:
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy {options}")

@@ -18,6 +18,7 @@ from index.database import Database
 from index.errors import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseOutdated, DatabaseUnavailable
 from index.gallery import Gallery
 from index.ids import uuid7
+from index.subjects import Subjects
 from index.tables import AuditEventRow, Base, GalleryChangeRow, SubjectRow, TemplateRow
 from service.exams import tables as exam_tables
 
@@ -192,6 +193,17 @@ def test_a_file_that_is_no_database_is_unavailable(sqlite_url: str, open_databas
 def test_a_database_in_memory_is_refused() -> None:
     with pytest.raises(ValueError, match="needs a file"):
         Database("sqlite://")
+
+
+def test_a_database_made_without_an_encoding_keeps_names_as_they_are(
+    ascii_url: str, open_database: OpenDatabase
+) -> None:
+    database = open_database(ascii_url)
+    database.upgrade()
+
+    added = Subjects(database).add(display_name="Zoë 张伟", actor="test")
+
+    assert Subjects(database).find(added.id).display_name == "Zoë 张伟"
 
 
 def test_a_restarted_server_is_survived_under_load(
