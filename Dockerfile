@@ -31,6 +31,8 @@ VOLUME /data
 ENTRYPOINT ["invigil"]
 
 FROM runtime AS train
+# torch.compile writes C++ for the processor at hand.
+RUN apt-get update && apt-get install -y --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
 COPY --from=train-build /app /app
 USER 10001
 CMD ["train", "--help"]

@@ -1,4 +1,4 @@
-"""Container files and settings agree with each other; there is no engine here that could build them."""
+"""Container files and settings agree with each other; no engine is needed, for nothing is built."""
 
 import re
 from pathlib import Path

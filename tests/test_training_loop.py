@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -25,9 +26,11 @@ from training.errors import (
 )
 from training.export import write_onnx
 from training.loop import train
+from training.material import gather
 from training.networks.backbones import build_network
+from training.processes import joined
 from training.recipe import Recipe
-from training.run import load_checkpoint, load_network, save_checkpoint
+from training.run import RunFolder, load_checkpoint, load_network, save_checkpoint
 from training.seen import Seen
 from training.start import starting_network
 from training.teacher import Teacher
@@ -206,13 +209,36 @@ def test_a_teacher_that_is_our_own_network_says_what_that_network_says(taught: P
     assert np.abs(teacher(crops) - expected).max() < 1e-4
 
 
-@pytest.mark.parametrize("part", [{"mode": "cached"}, {"mode": "live", "mix": 0.5}], ids=["cached", "live"])
-def test_a_student_comes_nearer_to_its_teacher(taught: Path, tmp_path: Path, part: dict[str, Any]) -> None:
-    run = train(teaching(**part), taught, tmp_path / "run")
+@pytest.mark.parametrize("mode", ["cached", "live"])
+@pytest.mark.parametrize("mix", [0.0, 0.5])
+def test_a_student_comes_nearer_to_its_teacher(taught: Path, tmp_path: Path, mode: str, mix: float) -> None:
+    run = train(teaching(mode=mode, mix=mix), taught, tmp_path / "run")
 
     losses = [line["losses"]["distil_cosine"] for line in run.metrics() if "losses" in line]
     assert len(losses) == 10
     assert losses[-1] < losses[0]
+
+
+def test_a_mix_of_two_faces_is_labelled_by_what_the_teacher_sees_before_it_is_altered(
+    taught: Path, tmp_path: Path
+) -> None:
+    recipe = teaching(mode="cached", mix=0.5)
+    with joined(1) as process:
+        material = gather(recipe, taught, RunFolder.create(tmp_path / "run", resume=False), process)
+
+    (batch,) = material.batches(range(1), 0)
+
+    assert material.cached is not None
+    assert material.teacher is not None
+    assert batch.targets is not None
+    mixed = batch.mixed.tolist()
+    single = [place for place in range(len(batch.rows)) if place not in mixed]
+    assert 0 < len(mixed) < len(batch.rows)
+    assert torch.equal(batch.targets[single], material.cached[batch.rows[single]])
+    expected = material.teacher.of_both_sides(batch.unaltered.numpy())
+    assert np.abs(batch.targets[mixed].numpy() - expected).max() < 1e-5
+    assert not torch.equal(batch.faces[mixed], batch.unaltered)
+    assert (batch.labels[mixed] == -1).all()
 
 
 def test_what_a_teacher_said_of_the_same_faces_is_not_asked_again(taught: Path, tmp_path: Path) -> None:
@@ -308,6 +334,23 @@ def test_two_processes_train_together_under_torchrun(faces: Path, tmp_path: Path
 
     assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 10
     assert list(losses_by_step(tmp_path / "run")) == list(range(1, 11))
+
+
+def test_a_machine_without_a_compiler_trains_all_the_same_and_says_so(faces: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(RECIPE_FILE.replace("compile = false", "compile = true").replace("480", "80"))
+    without = os.environ | {"CXX": str(tmp_path / "no-such-compiler")}
+
+    done = subprocess.run(
+        in_a_process(recipe, faces, tmp_path / "run"),
+        env=without,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+
+    assert done.stderr.startswith("There is no sign of a C++ compiler")
+    assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 10
 
 
 def test_a_second_stage_may_keep_the_statistics_of_its_normalisations(faces: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from training.compiler import compiler_found
 from training.errors import CheckpointInvalid
 from training.joint import freeze_norms
 from training.material import Material
@@ -48,7 +49,7 @@ class Training:
         network = starting_network(recipe)
         objective = Objective(network, recipe.losses, material.classes, recipe.network.dim, recipe.learners)
         objective = objective.to(process.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if recipe.machine.compile:
+        if recipe.machine.compile and compiler_found():
             network.compile()
         weights = torch.tensor([part.weight for part in recipe.losses], device=process.device)
         average = Average(network, recipe.optimiser.average)
