@@ -44,7 +44,7 @@ def test_what_a_recipe_leaves_out_has_its_default(tmp_path: Path) -> None:
         ('[network]\nwidths = ["many"]\n', r"network.widths\[0\]: 'many' is no int"),
         ("[augmentation]\nflip = true\n", "augmentation.flip: True is no float"),
         ('[data]\nsampling = "by_identit"\n', "data.sampling: .* did you mean 'by_identity'"),
-        ("[teacher]\nmix = 0.5\n", "teacher.mix: only a live teacher"),
+        ("[teacher]\nmix = 0.5\n", "teacher.mix: only a teacher"),
         ("[widen]\n", "widen: .* is no bool"),
         ("[tree]\nevery_epoch = 2\n", "tree.every_epoch: unknown key; did you mean 'every_epochs'"),
         ("[divide]\nlearner = 2\n", "divide.learner: unknown key; did you mean 'learners'"),

@@ -55,7 +55,7 @@ def augment(crop: Crop, how: Augmentation, random: Generator) -> Crop:
 
 
 def mix(one: Crop, other: Crop, random: Generator) -> Crop:
-    """Two faces in one crop: blended, or a rectangle of one pasted. Only a live teacher can label it."""
+    """Two faces in one crop: blended, or a rectangle of one pasted; only a teacher can label it."""
     if random.random() < 0.5:
         share = random.uniform(0.2, 0.8)
         return np.asarray(cv2.addWeighted(one, share, other, 1 - share, 0), dtype=np.uint8)

@@ -30,12 +30,16 @@ class Batch:
         faces: (b, 112, 112, 3) uint8 RGB.
         rows: (b,) int64 row in the face set.
         labels: (b,) int64 class, or -1 where it has none.
+        mixed: (m,) int64 places of the faces that were made of two.
+        unaltered: (m, 112, 112, 3) uint8 RGB, those faces before anything was done to them.
         targets: (b, dim) what the embeddings are to be, where there is a teacher.
     """
 
     faces: Tensor
     rows: Tensor
     labels: Tensor
+    mixed: Tensor
+    unaltered: Tensor
     targets: Tensor | None = None
 
 
@@ -147,7 +151,7 @@ class Part:
 
 
 class Views(Dataset[Batch]):
-    """The batch of each step: chosen, decoded, augmented, and mixed where a live teacher can label it."""
+    """The batch of each step: chosen, decoded, some of them mixed with another, and altered."""
 
     def __init__(
         self,
@@ -173,15 +177,23 @@ class Views(Dataset[Batch]):
         places = range(self.part.rank, len(rows), self.part.of)
         mine = rows[self.part.rank :: self.part.of]
         labels = self.labels[mine].copy()
-        views = []
+        views, mixed, unaltered = [], [], []
         for i, (place, row) in enumerate(zip(places, mine, strict=True)):
             random = default_rng((self.seed, step, place))
-            view = augment(self.faces.crop(int(row)), self.how, random)
-            if random.random() < self.mixed:
-                view = mix(view, augment(self.faces.crop(int(random.choice(rows))), self.how, random), random)
+            face = self.faces.crop(int(row))
+            if self.mixed and random.random() < self.mixed:
+                face = mix(face, self.faces.crop(int(random.choice(rows))), random)
                 labels[i] = -1
-            views.append(view)
-        return Batch(torch.from_numpy(np.stack(views)), torch.from_numpy(mine), torch.from_numpy(labels))
+                mixed.append(i)
+                unaltered.append(face)
+            views.append(augment(face, self.how, random))
+        return Batch(
+            torch.from_numpy(np.stack(views)),
+            torch.from_numpy(mine),
+            torch.from_numpy(labels),
+            torch.tensor(mixed, dtype=torch.int64),
+            torch.from_numpy(np.reshape(unaltered, (-1, *views[0].shape)).astype(np.uint8)),
+        )
 
 
 def load(views: Views, steps: range, loaders: int) -> Iterator[Batch]:

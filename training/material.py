@@ -35,7 +35,7 @@ class Material:
         split: Who is held out.
         views: The batch of each step.
         classes: Identities trained on.
-        teacher: Asked for each batch, where the recipe wants it live.
+        teacher: Asked about each batch: its views, or, beside `cached`, only the mixes in it.
         cached: (len(faces), dim) what the teacher made of every face, where the recipe wants that.
         confusions: People who are known to be confused; hard pairs of them are mined.
     """
@@ -65,11 +65,14 @@ class Material:
                 yield ahead.result()
 
     def _taught(self, batch: Batch) -> Batch:
-        if self.cached is not None:
-            return replace(batch, targets=self.cached[batch.rows])
-        if self.teacher is not None:
+        if self.teacher is None:
+            return batch
+        if self.cached is None:
             return replace(batch, targets=torch.from_numpy(self.teacher(batch.faces.numpy())))
-        return batch
+        targets = self.cached[batch.rows]
+        for place, face in zip(batch.mixed, batch.unaltered, strict=True):
+            targets[place] = torch.from_numpy(self.teacher.of_both_sides(face[None].numpy())[0])
+        return replace(batch, targets=targets)
 
 
 def gather(
@@ -150,7 +153,7 @@ def _teacher(
         if process.writes:
             cached_targets(teacher, faces, folder, report)
         process.wait()
-        return None, torch.from_numpy(cached_targets(teacher, faces, folder, report))
+        return teacher, torch.from_numpy(cached_targets(teacher, faces, folder, report))
 
 
 def _record(run: RunFolder, recipe: Recipe, faces: FaceSet, split: Split, rows: Rows) -> None:

@@ -28,9 +28,9 @@ class TeacherMode(StrEnum):
 
     NONE = "none"
     CACHED = "cached"
-    """Computed once per face: the mean of the teacher's embeddings of the face and of its mirror image."""
+    """Of the unaltered picture, averaged with its mirror image: of a face once, of a mix as it comes."""
     LIVE = "live"
-    """Computed of the very view that the student sees, which may then mix two faces."""
+    """Of the very view that the student sees."""
 
 
 class Sampling(StrEnum):
@@ -75,7 +75,7 @@ class TeacherPart:
         path: Its ONNX file, 1 x 3 x 112 x 112 RGB; relative to the data folder.
         mean: Subtracted from its pixels.
         std: Divides what is left.
-        mix: Share of the samples that show two faces; only a live teacher can label them.
+        mix: Share of the samples that show two faces; only a teacher can label them.
     """
 
     mode: TeacherMode = TeacherMode.NONE
@@ -213,8 +213,8 @@ def refuse_contradictions(recipe: Recipe, path: Path) -> None:
 
 def _contradictions(recipe: Recipe) -> Iterator[tuple[str, str]]:
     batch, each = recipe.optimiser.batch, recipe.data.faces_per_identity
-    if recipe.teacher.mix and recipe.teacher.mode is not TeacherMode.LIVE:
-        yield "teacher.mix", "only a live teacher can label a mix of two faces"
+    if recipe.teacher.mix and recipe.teacher.mode is TeacherMode.NONE:
+        yield "teacher.mix", "only a teacher can label a mix of two faces"
     if recipe.widen and not recipe.start_from:
         yield "widen", "there is nothing to widen without start_from"
     if recipe.data.split_of and recipe.start_from:
