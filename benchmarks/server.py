@@ -1,4 +1,4 @@
-"""The service in a process of its own, as operators run it; the tests start it in the same way."""
+"""The service in processes of its own, as operators run it; the tests start it in the same way."""
 
 import socket
 import subprocess
@@ -27,3 +27,15 @@ def start_server(port: int, environment: Mapping[str, str], log: IO[str] | int) 
     return subprocess.Popen(
         [sys.executable, "-m", *command, "--no-access-log"], env=dict(environment), stderr=log, text=True
     )
+
+
+def start_service(port: int, environment: Mapping[str, str], log: IO[str] | int) -> subprocess.Popen[str]:
+    """`invigil serve`: as many processes on one port as INVIGIL_WORKERS of the environment says.
+
+    Args:
+        port: As `start_server` takes it.
+        environment: All of it.
+        log: Where all of its output goes.
+    """
+    command = [sys.executable, "-m", "invigil", "serve", "--port", str(port)]
+    return subprocess.Popen(command, env=dict(environment), stdout=log, stderr=log, text=True)

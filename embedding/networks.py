@@ -69,38 +69,49 @@ class Network:
             "INFERENCE_PRECISION_HINT": precision,
             "ENABLE_CPU_PINNING": "NO",
         }
-        self._compiled: dict[Shape, _Compiled] = {}
+        self._idle: dict[Shape, queue.SimpleQueue[_Request]] = {}
         self._compiling = threading.Lock()
         self._of_shape(first)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> list[Floats]:
         """(n, H, W, 3) uint8 RGB → the outputs, as arrays of their own."""
-        compiled = self._compiled.get(pixels.shape) or self._of_shape(pixels.shape)
-        request = compiled.idle.get()
+        idle = self._idle.get(pixels.shape) or self._of_shape(pixels.shape)
+        request = idle.get()
         try:
-            results = request.infer([np.ascontiguousarray(pixels)], share_inputs=True)
-            return [results[output] for output in compiled.outputs]
+            return request(np.require(pixels, requirements=["C", "W"]))  # what a tensor may share
         finally:
-            compiled.idle.put(request)
+            idle.put(request)
 
-    def _of_shape(self, shape: Shape) -> "_Compiled":
+    def _of_shape(self, shape: Shape) -> "queue.SimpleQueue[_Request]":
         with self._compiling:
-            if shape not in self._compiled:
+            if shape not in self._idle:
                 model = self._model.clone()
                 model.reshape(list(shape))
                 compiled = _core().compile_model(model, "CPU", self._settings)
-                self._compiled[shape] = _Compiled(compiled, self._outputs, self._threads)
-            return self._compiled[shape]
+                idle: queue.SimpleQueue[_Request] = queue.SimpleQueue()
+                for _ in range(self._threads):
+                    idle.put(_Request(compiled, self._outputs))
+                self._idle[shape] = idle
+            return self._idle[shape]
 
 
-class _Compiled:
-    """A network for one shape, and its requests that nobody uses at present."""
+class _Request:
+    """One computation at a time, on memory of its own.
 
-    def __init__(self, compiled: ov.CompiledModel, outputs: Sequence[str], threads: int) -> None:
-        self.outputs = [compiled.output(name) for name in outputs]
-        self.idle: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
-        for _ in range(threads):
-            self.idle.put(compiled.create_infer_request())
+    OpenVINO's own `infer` inspects what it is given and makes a dictionary of what it returns, holding the
+    interpreter's lock: a third of a millisecond for the detector. Its tensors stay where they are.
+    """
+
+    def __init__(self, compiled: ov.CompiledModel, outputs: Sequence[str]) -> None:
+        self._request = compiled.create_infer_request()
+        self._views: list[Floats] = [self._request.get_tensor(name).data for name in outputs]
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> list[Floats]:
+        """The outputs, as arrays of their own."""
+        self._request.set_input_tensor(ov.Tensor(pixels, shared_memory=True))
+        self._request.start_async()
+        self._request.wait()
+        return [view.copy() for view in self._views]
 
 
 @cache

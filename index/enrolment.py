@@ -17,6 +17,9 @@ _KNOWN = select(
     exists().where(SubjectRow.id == bindparam("subject_id")),
     exists().where(ModelRow.id == bindparam("model_id")),
 )
+_TEMPLATES_OF = select(TemplateRow.id, TemplateRow.vector, TemplateRow.key_id, TemplateRow.model_id).where(
+    TemplateRow.subject_id == bindparam("subject_id")
+)
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,7 @@ def comparable(session: Session, subject_id: UUID, model_id: str) -> Sequence[An
         NoTemplate: If the subject has none.
         WrongModel: If all of them are of another model.
     """
-    columns = TemplateRow.id, TemplateRow.vector, TemplateRow.key_id, TemplateRow.model_id
-    rows = session.execute(select(*columns).where(TemplateRow.subject_id == subject_id)).all()
+    rows = session.execute(_TEMPLATES_OF, {"subject_id": subject_id}).all()
     own = [row for row in rows if row.model_id == model_id]
     if own:
         return own

@@ -33,7 +33,11 @@ bearer = HTTPBearer(
 )
 
 
-def parts_of(request: Request) -> Parts:
+# FastAPI hands a dependency that is a plain function to a thread. Those that only look something up are
+# coroutines: they are done before a thread would have woken.
+
+
+async def parts_of(request: Request) -> Parts:
     """The application's parts, with the models of this moment: whoever asks in a request gets the same."""
     return cast(Parts, request.app.state.parts).now()
 
@@ -74,7 +78,7 @@ def key_of(request: Request, credentials: HTTPAuthorizationCredentials | None) -
     return session.key
 
 
-def subject_reference(
+async def subject_reference(
     subject: Annotated[str, Path(description="The subject's id, or `ext:` and its external id.")],
 ) -> UUID | ExternalId:
     """A subject as it is named in a path.
@@ -108,7 +112,7 @@ KeyHeader = Annotated[
 class Once:
     """Does the work of a POST once for each Idempotency-Key, or simply does it where there is none."""
 
-    def __init__(self, request: Request, parts: PartsHere, key: KeyHeader = None) -> None:
+    def __init__(self, request: Request, parts: Parts, key: str | None) -> None:
         self._request = request
         self._parts = parts
         self._key = key
@@ -134,7 +138,12 @@ class Once:
         return respond(self._parts.idempotency.once(attempt, work))
 
 
-OnceHere = Annotated[Once, Depends(Once)]
+async def once_of(request: Request, parts: PartsHere, key: KeyHeader = None) -> Once:
+    """What a POST is done through."""
+    return Once(request, parts, key)
+
+
+OnceHere = Annotated[Once, Depends(once_of)]
 
 
 async def on_pictures(
