@@ -164,13 +164,7 @@ def await_ready(port: int, server: subprocess.Popen[str], processes: int) -> Non
     for _ in range(1200):
         if server.poll() is not None:
             sys.exit("the server has ended")
-        listening = [
-            each
-            for process in family(psutil.Process(server.pid))
-            for each in process.net_connections("tcp")
-            if each.laddr.port == port and each.status == psutil.CONN_LISTEN
-        ]
-        if len(listening) == processes:
+        if sum(listens(process, port) for process in family(psutil.Process(server.pid))) == processes:
             return
         time.sleep(0.1)
     sys.exit("the server did not become ready")
@@ -179,6 +173,14 @@ def await_ready(port: int, server: subprocess.Popen[str], processes: int) -> Non
 def family(process: psutil.Process) -> list[psutil.Process]:
     """A process and those it started."""
     return [process, *process.children(recursive=True)]
+
+
+def listens(process: psutil.Process, port: int) -> bool:
+    """Whether a process takes connections on the port; one that has just ended does not."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        sockets = process.net_connections("tcp")
+        return any(each.laddr.port == port and each.status == psutil.CONN_LISTEN for each in sockets)
+    return False
 
 
 def cpu_seconds(process: psutil.Process) -> float:
