@@ -21,7 +21,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.service import BOUNDARY, connect, embed_alone, photo_640x480, serving
+from benchmarks.service import BOUNDARY, connect, cpu_seconds, embed_alone, photo_640x480, serving
 from embedding.embedder import Embedder
 from embedding.quality import Purpose
 from embedding.template import Template
@@ -140,11 +140,10 @@ def check_in_everybody(
             admitted += answer["checkin"]["outcome"] == "admitted"
         return times, admitted
 
-    before, started = process.cpu_times(), time.perf_counter()
+    before, started = cpu_seconds(process), time.perf_counter()
     with ThreadPoolExecutor(KIOSKS) as pool:
         done = list(pool.map(kiosk, range(KIOSKS)))
-    seconds, after = time.perf_counter() - started, process.cpu_times()
-    cpu = after.user + after.system - before.user - before.system
+    seconds, cpu = time.perf_counter() - started, cpu_seconds(process) - before
     return [one for times, _ in done for one in times], seconds, cpu, sum(count for _, count in done)
 
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import IO
 
+import psutil
+
 
 def free_port() -> int:
     """A port of this machine that nobody listens on."""
@@ -16,26 +18,20 @@ def free_port() -> int:
 
 
 def start_server(port: int, environment: Mapping[str, str], log: IO[str] | int) -> subprocess.Popen[str]:
-    """`uvicorn service.app:from_environment --factory`; it answers once it is ready.
+    """`invigil serve`: as many processes on one port as INVIGIL_WORKERS says; each listens once it is ready.
 
     Args:
         port: Where it listens, on this machine only.
         environment: All of it; the settings are read from there.
-        log: Where its log goes, as `subprocess` takes it.
-    """
-    command = ["uvicorn", "service.app:from_environment", "--factory", "--port", str(port)]
-    return subprocess.Popen(
-        [sys.executable, "-m", *command, "--no-access-log"], env=dict(environment), stderr=log, text=True
-    )
-
-
-def start_service(port: int, environment: Mapping[str, str], log: IO[str] | int) -> subprocess.Popen[str]:
-    """`invigil serve`: as many processes on one port as INVIGIL_WORKERS of the environment says.
-
-    Args:
-        port: As `start_server` takes it.
-        environment: All of it.
-        log: Where all of its output goes.
+        log: Where all of its output goes, as `subprocess` takes it.
     """
     command = [sys.executable, "-m", "invigil", "serve", "--port", str(port)]
     return subprocess.Popen(command, env=dict(environment), stdout=log, stderr=log, text=True)
+
+
+def is_listening(process: psutil.Process) -> bool:
+    """Whether it takes connections; one that has just ended does not."""
+    try:
+        return any(one.status == psutil.CONN_LISTEN for one in process.net_connections("tcp"))
+    except psutil.NoSuchProcess:
+        return False

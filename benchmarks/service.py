@@ -28,7 +28,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.server import free_port, start_service
+from benchmarks.server import free_port, is_listening, start_server
 from embedding.embedder import Embedder
 from embedding.networks import usable_cores
 from embedding.quality import Purpose
@@ -150,21 +150,21 @@ def serving(settings: Settings, processes: int = 1) -> Iterator[Server]:
             "INVIGIL_BUNDLE": str(settings.bundle),
             "INVIGIL_WORKERS": str(processes),
         }
-        started = start_service(port, environment, subprocess.DEVNULL)
+        started = start_server(port, environment, subprocess.DEVNULL)
         try:
-            await_ready(port, started, processes)
+            await_ready(started, processes)
             yield Server(port, psutil.Process(started.pid), key, url)
         finally:
             started.terminate()
             started.wait(30)
 
 
-def await_ready(port: int, server: subprocess.Popen[str], processes: int) -> None:
+def await_ready(server: subprocess.Popen[str], processes: int) -> None:
     """Wait until so many processes answer, for two minutes at most; each listens once it is ready."""
     for _ in range(1200):
         if server.poll() is not None:
             sys.exit("the server has ended")
-        if sum(listens(process, port) for process in family(psutil.Process(server.pid))) == processes:
+        if sum(map(is_listening, family(psutil.Process(server.pid)))) == processes:
             return
         time.sleep(0.1)
     sys.exit("the server did not become ready")
@@ -173,14 +173,6 @@ def await_ready(port: int, server: subprocess.Popen[str], processes: int) -> Non
 def family(process: psutil.Process) -> list[psutil.Process]:
     """A process and those it started."""
     return [process, *process.children(recursive=True)]
-
-
-def listens(process: psutil.Process, port: int) -> bool:
-    """Whether a process takes connections on the port; one that has just ended does not."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        sockets = process.net_connections("tcp")
-        return any(each.laddr.port == port and each.status == psutil.CONN_LISTEN for each in sockets)
-    return False
 
 
 def cpu_seconds(process: psutil.Process) -> float:

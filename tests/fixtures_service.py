@@ -149,7 +149,7 @@ class ServedProcess:
 def served(
     settings_for: Callable[..., Settings], empty_sqlite: bytes, shipped_bundle: Path
 ) -> Iterator[Callable[[], ServedProcess]]:
-    """Start `uvicorn service.app:from_environment --factory` on a free port of this machine."""
+    """Start `invigil serve` on a free port of this machine."""
     with ExitStack() as running:
 
         def start() -> ServedProcess:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from fixtures_cli import CommandLine
 
-from benchmarks.server import free_port
+from benchmarks.server import free_port, is_listening
 
 SECONDS = 120
 CLIENTS = 40
@@ -81,14 +81,6 @@ def ended_afterwards(running: Served) -> Iterator[Served]:
         running.process.wait(SECONDS)
         _, left = psutil.wait_procs(workers, SECONDS)
         assert left == []
-
-
-def is_listening(process: psutil.Process) -> bool:
-    """Whether it takes connections."""
-    try:
-        return any(one.status == psutil.CONN_LISTEN for one in process.net_connections("tcp"))
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_connections_are_shared_out_and_any_worker_tells_what_all_have_counted(served: Served) -> None:
