@@ -7,8 +7,8 @@ from other people's networks.
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,8 +132,19 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleNotFound(folder) from error
     except ValueError as error:
         raise BundleCorrupted(path, "it is not JSON") from error
-    try:
+    with _refusing_invalid(path):
         return Manifest.model_validate(content)
+
+
+@contextmanager
+def _refusing_invalid(path: Path) -> Iterator[None]:
+    """What a manifest may not say is told in one line.
+
+    Raises:
+        BundleInvalid: In place of a ValidationError.
+    """
+    try:
+        yield
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the manifest"
@@ -168,35 +179,45 @@ def write_bundle(
     Raises:
         BundleInvalid: If a network is not what is said here.
     """
+    with _replacing(folder) as draft, _refusing_invalid(folder):
+        record = EmbedderRecord(
+            **_copied(embedder, draft / "embedder.onnx"),
+            dim=dim,
+            input=embedder_input or PixelInput(),
+            normalised=normalised,
+        )
+        manifest = Manifest(
+            name=name,
+            created=datetime.now(UTC).replace(microsecond=0),
+            detector=DetectorRecord(
+                **_copied(detector.path, draft / "detector.onnx"),
+                input=detector.input,
+                score_threshold=detector.score_threshold,
+            ),
+            embedder=record,
+            self_test=SelfTest(
+                **_copied(SELF_TEST_CROP, draft / "self_test.png"),
+                vector=tuple(_pinned_vector(embedder, record).tolist()),
+            ),
+            calibration=calibration,
+            provenance=provenance or Provenance(),
+        )
+        _check_detector(detector.path, manifest.detector)
+        _write_manifest(draft, manifest)
+    return Bundle.load(folder)
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """An empty folder that takes the place of another, or leaves no trace where something is raised."""
     draft = folder.with_name(f".{folder.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    record = EmbedderRecord(
-        **_copied(embedder, draft / "embedder.onnx"),
-        dim=dim,
-        input=embedder_input or PixelInput(),
-        normalised=normalised,
-    )
-    manifest = Manifest(
-        name=name,
-        created=datetime.now(UTC).replace(microsecond=0),
-        detector=DetectorRecord(
-            **_copied(detector.path, draft / "detector.onnx"),
-            input=detector.input,
-            score_threshold=detector.score_threshold,
-        ),
-        embedder=record,
-        self_test=SelfTest(
-            **_copied(SELF_TEST_CROP, draft / "self_test.png"),
-            vector=tuple(_pinned_vector(embedder, record).tolist()),
-        ),
-        calibration=calibration,
-        provenance=provenance or Provenance(),
-    )
-    _check_detector(detector.path, manifest.detector)
-    _write_manifest(draft, manifest)
-    put_in_place(draft, folder)
-    return Bundle.load(folder)
+    try:
+        yield draft
+        put_in_place(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def put_in_place(draft: Path, folder: Path) -> None:

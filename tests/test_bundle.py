@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from fixtures_pictures import Picture
+from made_bundles import foreign_embedder
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
 from embedding.bundle import (
     MANIFEST,
@@ -41,36 +40,6 @@ def edit_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) -> N
     content = json.loads((folder / MANIFEST).read_text())
     change(content)
     (folder / MANIFEST).write_text(json.dumps(content))
-
-
-def foreign_embedder(path: Path, layout: str, dim: int, *, batch: int | str = "n") -> NDArray[np.float32]:
-    """Other people's network: the picture's 14×14 blocks are averaged and multiplied by a matrix.
-
-    Returns:
-        The matrix, (8·8·3, dim), that follows (row, column, channel) in the network's own order of colours.
-    """
-    weights = np.random.default_rng(dim).normal(0, 1, (192, dim)).astype(np.float32)
-    shape = [batch, 3, 112, 112] if layout == "NCHW" else [batch, 112, 112, 3]
-    nodes = [
-        helper.make_node("AveragePool", ["planes"], ["blocks"], kernel_shape=[14, 14], strides=[14, 14]),
-        helper.make_node("Transpose", ["blocks"], ["last"], perm=[0, 2, 3, 1]),
-        helper.make_node("Flatten", ["last"], ["row"]),
-        helper.make_node("MatMul", ["row", "weights"], ["vector"]),
-    ]
-    first = helper.make_node("Identity", ["pixels"], ["planes"])
-    if layout == "NHWC":
-        first = helper.make_node("Transpose", ["pixels"], ["planes"], perm=[0, 3, 1, 2])
-    graph = helper.make_graph(
-        [first, *nodes],
-        "foreign",
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("vector", TensorProto.FLOAT, [batch, dim])],
-        [numpy_helper.from_array(weights, "weights")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    model.ir_version = 10
-    onnx.save(model, path)
-    return weights
 
 
 def vectors_by_hand(crops: Picture, weights: NDArray[np.float32], pixels: PixelInput) -> NDArray[np.float64]:
@@ -293,7 +262,7 @@ def test_what_a_manifest_says_of_a_network_is_checked(shipped_bundle: Path, tmp_
     with pytest.raises(BundleInvalid):
         wrong(tmp_path, shipped_bundle, embedder_input=PixelInput(layout="NHWC"))
 
-    assert not (tmp_path / "wrong").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["foreign.onnx"]
 
 
 def test_bytes_that_are_no_network_are_refused(shipped_bundle: Path, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fixtures_cli import CommandLine
+from made_bundles import foreign_embedder
 from made_training import people, write_folders
 
 from embedding.embedder import Embedder
@@ -110,6 +112,53 @@ def test_people_whom_one_of_several_networks_was_trained_on_do_not_calibrate_the
 
     assert ended.status == 2
     assert "The network was trained on 1 identities of this set: hopper." in ended.stderr
+
+
+def test_other_peoples_network_becomes_a_bundle_that_is_calibrated_and_decides(
+    cli: CommandLine, astronaut_jpeg: bytes, stranger_jpeg: bytes
+) -> None:
+    foreign_embedder(cli.folder / "theirs.onnx", "NCHW", 32)
+    write_folders(cli.folder / "crops", people(30, 4))
+    for name, picture in (("one.jpg", astronaut_jpeg), ("other.jpg", stranger_jpeg)):
+        (cli.folder / name).write_bytes(picture)
+    calibrate = ("calibrate", "--bundle", "theirs", "--images", "crops", "--aligned", "--data", "Mosaics.")
+
+    made = cli.run("models", "make", "theirs.onnx", "--to", "theirs", "--dim", "32", "--json")
+    nobody = cli.run(*calibrate)
+    measured = cli.run(*calibrate, "--everyone", "--fmr", "0.1", "--fmr", "0.01", "--json")
+    settings = {"INVIGIL_BUNDLE": "theirs", "INVIGIL_MATCH_FMR": "0.01", "INVIGIL_REFER_FMR": "0.1"}
+    compared = replace(cli, settings=settings).run("compare", "one.jpg", "one.jpg", "--json")
+
+    assert made.document["embedder"]["input"] == {
+        "layout": "NCHW", "channels": "RGB", "mean": [127.5] * 3, "std": [127.5] * 3
+    }  # fmt: skip
+    assert nobody.status == 2
+    assert "give --everyone" in nobody.stderr
+    assert measured.document["data"] == "Mosaics. Nothing tells whether the network was trained on them."
+    assert (compared.status, compared.document["model_id"]) == (0, made.document["model_id"])
+    assert compared.document["calibration"]["id"] == measured.document["id"]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--dim", "16"), "the embedder yields 32 numbers, not 16."),
+        (("--dim", "32", "--layout", "NHWC"), "theirs.onnx"),
+        (("--dim", "32", "--std", "1", "0", "1"), "every number must be greater than 0"),
+        (("--dim", "32", "--name", "Not a name"), "name: String should match pattern"),
+    ],
+)
+def test_a_network_that_is_not_as_described_becomes_no_bundle(
+    cli: CommandLine, options: tuple[str, ...], complaint: str
+) -> None:
+    foreign_embedder(cli.folder / "theirs.onnx", "NCHW", 32)
+
+    ended = cli.run("models", "make", "theirs.onnx", "--to", "bundles/theirs", *options)
+
+    assert (ended.status, ended.stdout) == (2, "")
+    assert complaint in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not list(cli.folder.glob("bundles/*"))
 
 
 TINY = """

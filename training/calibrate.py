@@ -65,7 +65,7 @@ class Measurement:
 def calibrate(
     embedder: Embedder,
     pictures: Pictures,
-    seen: Seen,
+    seen: Seen | None,
     *,
     data: str,
     names: Sequence[str] | None = None,
@@ -79,7 +79,7 @@ def calibrate(
     Args:
         embedder: The bundle to calibrate.
         pictures: Where the pictures lie.
-        seen: What the network was trained on.
+        seen: What the network was trained on; None where nothing tells, as the record will say.
         data: The pictures in words, for the record.
         names: Which pictures; all labelled ones by default.
         per_person: Pictures of one person that are used, at most.
@@ -95,7 +95,8 @@ def calibrate(
     """
     chosen = pictures.labelled if names is None else list(names)
     people = {name: pictures.identity[name] for name in chosen}
-    seen.refuse(people, _digests(pictures, chosen))
+    if seen is not None:
+        seen.refuse(people, _digests(pictures, chosen))
     used = at_most(chosen, people, per_person)
     # Asked before the work, and again after it: pictures may fail.
     _refuse_too_few(_non_mated_of([people[name] for name in used]), targets)
@@ -106,6 +107,8 @@ def calibrate(
         raise NothingToCompare("mated", len(used), len(acquired.failures))
     if len(used) < len(chosen):
         data += f" At most {per_person} pictures of a person; {len(chosen) - len(used)} pictures set aside."
+    if seen is None:
+        data += " Nothing tells whether the network was trained on them."
     calibration = calibration_of(comparisons, targets, data)
     named = [
         Suspect(acquired.names[a], acquired.names[b], float(d))
@@ -117,7 +120,7 @@ def calibrate(
 def calibrate_bundle(
     bundle: Path,
     pictures: Pictures,
-    seen: Seen,
+    seen: Seen | None,
     *,
     data: str,
     names: Sequence[str] | None = None,

@@ -152,12 +152,16 @@ def evaluate(
 
 def calibrate(
     images: Images,
-    run: Annotated[
-        list[Path],
-        typer.Option(exists=True, file_okay=False, help="The training run of the bundle's network; of each."),
-    ],
     bundle: Annotated[Path, typer.Option(exists=True, file_okay=False, help="The bundle to calibrate.")],
     data: Annotated[str, typer.Option(help="The pictures in words, for the record.")],
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="The training run of the bundle's network, of each; without one nothing tells whom it saw.",
+        ),
+    ] = None,
     everyone: Annotated[
         bool, typer.Option("--everyone", help="All people of IMAGES, not only those the run held out.")
     ] = False,
@@ -171,14 +175,16 @@ def calibrate(
     from training.progress import progress_bar
     from training.seen import Seen
 
+    if not run and not everyone:
+        raise typer.BadParameter("without a run, nobody is held out: give --everyone", param_hint="--run")
     pictures = open_pictures(images)
     with progress_bar("calibrate", shown=not as_json, unit="pictures/s") as told:
         calibrated, measured = calibrate_bundle(
             bundle,
             pictures,
-            Seen.joined(Seen.read(each) for each in run),
+            Seen.joined(Seen.read(each) for each in run) if run else None,
             data=data,
-            names=None if everyone else names_of(pictures, run[0], "calibrate"),
+            names=names_of(pictures, run[0], "calibrate") if run and not everyone else None,
             targets=tuple(fmr) if fmr else TARGETS,
             aligned=aligned,
             progress=told,

@@ -1,9 +1,9 @@
-"""models list|show|verify|install|register|promote|rollback."""
+"""models list|show|verify|make|install|register|promote|rollback."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -21,6 +21,13 @@ Place = Annotated[
     Path | None,
     typer.Argument(exists=True, file_okay=False, help="A bundle's folder; by default the one in use."),
 ]
+
+
+def above_zero(values: tuple[float, ...]) -> tuple[float, ...]:
+    """Refuse what cannot divide."""
+    if not all(value > 0 for value in values):
+        raise typer.BadParameter("every number must be greater than 0")
+    return values
 
 
 @app.command("list")
@@ -87,6 +94,48 @@ def verify(bundle: Place = None, as_json: AsJson = False) -> None:
         typer.echo(
             f"{opened.manifest.name} is whole, and its self-test passes on this machine: {opened.model_id}"
         )
+
+
+@app.command()
+def make(
+    embedder: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, help="ONNX: an aligned 112×112 face in, one vector out."),
+    ],
+    to: Annotated[Path, typer.Option(file_okay=False, help="The bundle's folder; one there is replaced.")],
+    dim: Annotated[int, typer.Option(min=1, help="Length of its vector.")] = 128,
+    layout: Annotated[Literal["NCHW", "NHWC"], typer.Option(help="Its order of axes.")] = "NCHW",
+    channels: Annotated[Literal["RGB", "BGR"], typer.Option(help="Its order of colours.")] = "RGB",
+    mean: Annotated[
+        tuple[float, float, float], typer.Option(help="Subtracted from its pixels, which are 0 to 255.")
+    ] = (127.5, 127.5, 127.5),
+    std: Annotated[
+        tuple[float, float, float], typer.Option(help="Divides what is left.", callback=above_zero)
+    ] = (127.5, 127.5, 127.5),
+    name: Annotated[str | None, typer.Option(help="By default that of the folder.")] = None,
+    provenance: Annotated[str, typer.Option(help="Where the network comes from, and its terms.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a bundle of somebody else's embedding network and Invigil's detector."""
+    from embedding.bundle import SHIPPED, Bundle, write_bundle
+    from embedding.manifest import PixelInput, Provenance
+    from service.commands.showing import show_json
+
+    shipped = Bundle.load(SHIPPED)
+    made = write_bundle(
+        to,
+        name=name or to.name.lower(),
+        detector=shipped.detector,
+        embedder=embedder,
+        dim=dim,
+        embedder_input=PixelInput(layout=layout, channels=channels, mean=mean, std=std),
+        normalised=False,
+        provenance=Provenance(embedder=provenance, detector=shipped.manifest.provenance.detector),
+    )
+    if as_json:
+        show_json(facts_of(made))
+    else:
+        typer.echo(f"{made.path}: {made.model_id}. Next: invigil calibrate --bundle {made.path} --everyone …")
 
 
 @app.command()
