@@ -11,8 +11,9 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from embedding.align import warp
+from embedding.align import REFERENCE_LANDMARKS, similarity, warp
 from embedding.image import Pixels
 from embedding.networks import CLOSE_CANVAS, DETECTOR_OUTPUTS, STRIDES, Floats, Network
 
@@ -58,10 +59,11 @@ THOROUGH = Pass(canvases=((480, 640), (640, 480), (640, 640)))
 # the distance would have been seen too.
 TRUSTED_WIDTH = 32
 
-# The close look at one face: the size at which its landmarks are most exact, measured on LFW, and the margin
-# around it that the network needs.
-CLOSE_FACE = 88
-CLOSE_SCORE = 0.1
+# The close look at one face: the size at which its landmarks are most exact, measured on LFW, with the margin
+# around it that the network needs; and the score of a cell that sees it. Plain walls reach 0.21, the faces of
+# LFW 0.88 and more.
+CLOSE_FACE = 104
+CLOSE_SCORE = 0.3
 SAME_FACE_OVERLAP = 0.4
 
 
@@ -92,23 +94,23 @@ class Detector:
         return self.look(image, THOROUGH)
 
     def look_closely(self, image: Pixels, face: Face) -> Face:
-        """The same face, its landmarks found in a second look at it alone, always at one size.
+        """The same face, its landmarks found in a second look at it alone, upright and always at one size.
 
         Alignment rests on the landmarks: those of the whole picture are exact only while the face happens to
-        be as large as the network likes it. Where the second look does not see the face, it stays as it is.
+        be upright and as large as the network likes it. Every cell that sees the face has a say, as in
+        BlazeFace (arXiv:1907.05047): the mean errs less than the best of them. Where the second look does not
+        see the face, it stays as it is.
         """
-        scale = CLOSE_FACE / max(float(np.sqrt(face.box[2] * face.box[3])), 1.0)
-        shift = CLOSE_CANVAS / 2 - scale * (face.box[:2] + face.box[2:] / 2)
-        onto_canvas = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+        onto_canvas = _upright(face)
         canvas = warp(image, onto_canvas, CLOSE_CANVAS)
         boxes, landmarks, scores = decode_outputs(self._run(canvas), canvas.shape[:2], CLOSE_SCORE)
-        boxes[:, :2] = (boxes[:, :2] - shift) / scale
-        boxes[:, 2:] /= scale
-        same = overlap(np.vstack([face.box, boxes]))[0, 1:]
-        if not len(same) or same.max() < SAME_FACE_OVERLAP:
+        expected = np.concatenate([[(CLOSE_CANVAS - CLOSE_FACE) / 2] * 2, [CLOSE_FACE] * 2])
+        same = overlap(np.vstack([expected, boxes]))[0, 1:] >= SAME_FACE_OVERLAP
+        if not same.any():
             return face
-        best = int((scores * (same >= SAME_FACE_OVERLAP)).argmax())
-        return replace(face, landmarks=np.asarray((landmarks[best] - shift) / scale, np.float32))
+        mean = np.average(landmarks[same], axis=0, weights=scores[same] ** 4)
+        seen = cv2.transform(mean[None], cv2.invertAffineTransform(onto_canvas))[0]
+        return replace(face, landmarks=np.asarray(seen, np.float32))
 
     def look(self, image: Pixels, how: Pass) -> list[Face]:
         """All faces that one pass over the picture shows, best score first."""
@@ -120,6 +122,15 @@ class Detector:
     def _run(self, canvas: Pixels) -> dict[str, Floats]:
         outputs = self._network(canvas[None])
         return {name: output[0] for name, output in zip(DETECTOR_OUTPUTS, outputs, strict=True)}
+
+
+def _upright(face: Face) -> NDArray[np.float64]:
+    """(2, 3) from the picture to the canvas of the close look: the face upright in its middle."""
+    scale = CLOSE_FACE / max(float(np.sqrt(face.box[2] * face.box[3])), 1.0)
+    aligned = similarity(face.landmarks, REFERENCE_LANDMARKS)[:, :2]
+    turn = aligned / max(float(np.hypot(*aligned[:, 0])), 1e-9)
+    centre = face.box[:2] + face.box[2:] / 2
+    return np.column_stack([scale * turn, CLOSE_CANVAS / 2 - scale * turn @ centre])
 
 
 def letterbox(image: Pixels, how: Pass) -> tuple[Pixels, float]:

@@ -11,7 +11,7 @@ from embedding.calibration import Calibration, Record
 
 FORMAT_VERSION: Literal[1] = 1
 
-ALIGNMENT = "close-look-160, arcface-112"
+ALIGNMENT = "upright-look-160, arcface-112"
 """Names how a crop is cut (`embedding/align.py`); it changes when templates would."""
 
 

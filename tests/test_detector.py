@@ -163,6 +163,21 @@ def test_a_close_look_finds_the_landmarks_of_a_face_of_any_size_in_one_place(
     assert np.linalg.norm(in_portrait - usual, axis=1).mean() < 0.15 * eyes
 
 
+@pytest.mark.parametrize("tilt", [-30, -15, 15, 30])
+def test_a_close_look_finds_the_landmarks_of_a_tilted_face_where_those_of_the_upright_one_are(
+    tilt: int, detector: Detector, astronaut: Picture
+) -> None:
+    x, y = FACE_CENTRE
+    turn = cv2.getRotationMatrix2D((float(x), float(y)), tilt, 1)
+    tilted = np.asarray(cv2.warpAffine(astronaut, turn, astronaut.shape[1::-1]), np.uint8)
+
+    landmarks = detector.look_closely(tilted, detector.detect(tilted)[0]).landmarks
+
+    upright = detector.look_closely(astronaut, detector.detect(astronaut)[0]).landmarks
+    eyes = np.linalg.norm(upright[0] - upright[1])
+    assert np.linalg.norm(landmarks - cv2.transform(upright[None], turn)[0], axis=1).mean() < 0.05 * eyes
+
+
 def test_a_face_that_a_close_look_does_not_show_stays_as_it_was(detector: Detector) -> None:
     claimed = Face(np.array([10, 10, 40, 40], np.float32), np.full((5, 2), 20, np.float32), 0.9)
 
