@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -363,3 +364,21 @@ def test_a_second_stage_may_keep_the_statistics_of_its_normalisations(faces: Pat
     assert statistics
     assert all(torch.equal(before[name], after[name]) for name in statistics)
     assert not torch.equal(before["trunk.stem_norm.weight"], after["trunk.stem_norm.weight"])
+
+
+@pytest.mark.parametrize(("forgets_start", "share"), [(True, 0.1), (False, 0.75)])
+def test_an_average_keeps_a_share_of_the_network_it_began_with_unless_it_forgets_it(
+    forgets_start: bool, share: float, faces: Path, tmp_path: Path
+) -> None:
+    first = train(tiny_recipe(), faces, tmp_path / "first")
+    one_step = tiny_recipe(start_from=str(first.last))
+    part = replace(one_step.optimiser, samples=8, average=0.75, forgets_start=forgets_start)
+
+    second = train(replace(one_step, optimiser=part), faces, tmp_path / "second")
+
+    start, end = load_checkpoint(first.last)["ema"], load_checkpoint(second.last)
+    for name, value in start.items():
+        if value.is_floating_point():
+            assert torch.allclose(
+                end["ema"][name], share * value + (1 - share) * end["weights"][name], atol=1e-6
+            )

@@ -50,11 +50,13 @@ class Average:
 
     Args:
         network: Whose weights are followed.
-        decay: Of the average; in the first steps it is smaller, so that the beginning is soon forgotten.
+        decay: Of the average.
+        forgets_start: In the first steps the decay is smaller, so that the beginning is soon forgotten.
     """
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: nn.Module, decay: float, *, forgets_start: bool = True) -> None:
         self.decay = decay
+        self.forgets_start = forgets_start
         self.values: dict[str, Tensor] = {
             name: value.detach().clone() for name, value in network.state_dict().items()
         }
@@ -62,7 +64,7 @@ class Average:
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
         """Takes up the weights after a step counted from 0."""
-        decay = min(self.decay, (1 + step) / (10 + step))
+        decay = min(self.decay, (1 + step) / (10 + step)) if self.forgets_start else self.decay
         for name, value in network.state_dict().items():
             if value.is_floating_point():
                 self.values[name].lerp_(value, 1 - decay)

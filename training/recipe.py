@@ -114,6 +114,8 @@ class OptimiserPart:
         samples: Faces to see in all; with `batch` it fixes the number of steps.
         batch: Faces per step, over all processes.
         average: Decay of the moving average of the weights, which is what is exported.
+        forgets_start: Whether that average soon forgets the network it began with. A trained one may stay
+            part of it, to the share of `average` ** steps, and keep what it could (arXiv:2109.01903).
         clip: Largest norm of the gradient.
     """
 
@@ -125,6 +127,7 @@ class OptimiserPart:
     warm_up_steps: int = 200
     final_share: float = 0.02
     average: float = 0.999
+    forgets_start: bool = True
     clip: float = 5.0
 
     @property

@@ -52,8 +52,9 @@ class Training:
         if recipe.machine.compile and compiler_found():
             network.compile()
         weights = torch.tensor([part.weight for part in recipe.losses], device=process.device)
-        average = Average(network, recipe.optimiser.average)
-        optimiser = adamw(objective, recipe.optimiser)
+        part = recipe.optimiser
+        average = Average(network, part.average, forgets_start=part.forgets_start)
+        optimiser = adamw(objective, part)
         objective.train()
         if recipe.freeze_norms:
             freeze_norms(network)
