@@ -20,7 +20,18 @@ def written(folder: Path, text: str) -> Path:
 
 @pytest.mark.parametrize(
     "name",
-    ["cpu", "cpu_more", "wider", "wider_more", "wider_long", "wider_mixed", "full", "finetune", "retrain"],
+    [
+        "cpu",
+        "cpu_more",
+        "wider",
+        "wider_more",
+        "wider_long",
+        "wider_mixed",
+        "wider_mixed_more",
+        "full",
+        "finetune",
+        "retrain",
+    ],
 )
 def test_a_shipped_recipe_builds_its_network_and_can_use_its_losses(name: str) -> None:
     recipe = open_recipe(name)
