@@ -209,7 +209,14 @@ def write_bundle(
 
 @contextmanager
 def _replacing(folder: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of another, or leaves no trace where something is raised."""
+    """An empty folder that takes the place of another, or leaves no trace where something is raised.
+
+    Raises:
+        BundleInvalid: If the other one holds anything but a bundle: it stays as it is.
+    """
+    folder = folder.resolve()
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+        raise BundleInvalid(folder, "there is something else in this folder, which is not replaced")
     draft = folder.with_name(f".{folder.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)

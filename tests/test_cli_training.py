@@ -161,6 +161,19 @@ def test_a_network_that_is_not_as_described_becomes_no_bundle(
     assert not list(cli.folder.glob("bundles/*"))
 
 
+@pytest.mark.parametrize("to", [".", "photos"])
+def test_a_bundle_does_not_take_the_place_of_a_folder_with_something_else(cli: CommandLine, to: str) -> None:
+    foreign_embedder(cli.folder / "theirs.onnx", "NCHW", 32)
+    (cli.folder / "photos").mkdir()
+    (cli.folder / "photos" / "ann.jpg").write_bytes(b"dear to somebody")
+
+    ended = cli.run("models", "make", "theirs.onnx", "--to", to, "--dim", "32")
+
+    assert (ended.status, ended.stdout) == (2, "")
+    assert "there is something else in this folder, which is not replaced" in ended.stderr
+    assert (cli.folder / "photos" / "ann.jpg").read_bytes() == b"dear to somebody"
+
+
 TINY = """
 seed = {seed}
 [network]

@@ -250,7 +250,7 @@ def export(
                 checkpoint,
                 found,
                 to,
-                name or to.name.lower(),
+                name or to.resolve().name.lower(),
                 beside=beside,
                 both_sides=both_sides,
                 ranges=shown,

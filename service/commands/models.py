@@ -124,7 +124,7 @@ def make(
     shipped = Bundle.load(SHIPPED)
     made = write_bundle(
         to,
-        name=name or to.name.lower(),
+        name=name or to.resolve().name.lower(),
         detector=shipped.detector,
         embedder=embedder,
         dim=dim,
