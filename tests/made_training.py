@@ -3,27 +3,28 @@
 import csv
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from made_faces import crop_of, mosaic
+from numpy.typing import NDArray
 
 from training.recipe import Recipe, recipe_of
 
 TINY_NETWORK = {"widths": [8, 8, 8], "depths": [1, 1, 1], "dim": 16, "head_channels": 4}
 
 
-def people(count: int, pictures: int, seed: int = 0) -> dict[str, list[bytes]]:
+def people(
+    count: int, pictures: int, seed: int = 0, crop: Callable[[NDArray[np.float64]], bytes] = crop_of
+) -> dict[str, list[bytes]]:
     """Identity → pictures of the same coarse colours, each a little different."""
     random = np.random.default_rng(seed)
     made = {}
     for number in range(count):
         face = mosaic(random)
-        made[f"person {number:02d}"] = [
-            crop_of(face + random.normal(0, 8, face.shape)) for _ in range(pictures)
-        ]
+        made[f"person {number:02d}"] = [crop(face + random.normal(0, 8, face.shape)) for _ in range(pictures)]
     return made
 
 

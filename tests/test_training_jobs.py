@@ -19,7 +19,7 @@ import pytest
 import torch
 from fixtures_database import OpenDatabase
 from full_disk import files_of_at_most
-from made_faces import crop_of, mosaic
+from made_faces import crop_over_portrait, mosaic
 from made_training import TINY_NETWORK, people, write_folders
 
 import training.jobs
@@ -58,6 +58,8 @@ RECIPE: dict[str, Any] = {
     "mining": {"every_epochs": 1.0},
 }
 
+PEOPLE = 48
+
 LEARNS: dict[str, Any] = RECIPE | {
     "optimiser": {"samples": 320, "batch": 16, "warm_up_steps": 2, "learning_rate": 0.01, "average": 0.5},
     "augmentation": dict.fromkeys(("colour", "grey", "blur", "rescale", "jpeg", "noise", "cut_out"), 0.0),
@@ -72,21 +74,21 @@ def recipe(**parts: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """48 made people with four pictures each: enough to calibrate and to test at one in a hundred, though
-    the model in use takes many of them for one photograph.
-    """
-    return write_folders(tmp_path_factory.mktemp("faces") / "faces", people(48, 4))
+    """Made people with four pictures each: enough to calibrate and to test at one in a hundred."""
+    return write_folders(
+        tmp_path_factory.mktemp("faces") / "faces", people(PEOPLE, 4, crop=crop_over_portrait)
+    )
 
 
 @pytest.fixture(scope="module")
 def red_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As many, whose red is nothing but noise: it confuses a fresh network and not a trained one."""
     random, made = np.random.default_rng(0), {}
-    for number in range(48):
+    for number in range(PEOPLE):
         colours = mosaic(random)
         noise = [4 * mosaic(random)[..., :1] for _ in range(4)]
         made[f"person {number:02d}"] = [
-            crop_of(np.concatenate([red, colours[..., 1:]], axis=2)) for red in noise
+            crop_over_portrait(np.concatenate([red, colours[..., 1:]], axis=2)) for red in noise
         ]
     return write_folders(tmp_path_factory.mktemp("red") / "faces", made)
 
@@ -179,7 +181,7 @@ def test_a_retraining_ends_in_a_candidate_with_its_report(
 def test_a_candidate_is_compared_within_groups_of_the_people_held_out_to_test(
     shop: Workshop, faces: Path, tmp_path: Path
 ) -> None:
-    groups = {f"person {number:02d}": ("left", "right")[number % 2] for number in range(48)}
+    groups = {f"person {number:02d}": ("left", "right")[number % 2] for number in range(PEOPLE)}
     write_groups(tmp_path / "groups.csv", groups)
     quick = recipe(optimiser={"samples": 16}, mining={"every_epochs": 0.0})
 
@@ -381,7 +383,7 @@ def test_a_model_is_evaluated_by_a_job(shop: Workshop, faces: Path) -> None:
 
     assert job.state == "done", job.error
     assert job.result is not None
-    assert job.result["evaluation"]["identities"] == 48
+    assert job.result["evaluation"]["identities"] == PEOPLE
     assert Path(job.result["report"]).is_file()
 
 
