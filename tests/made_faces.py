@@ -51,21 +51,17 @@ def mosaic(random: np.random.Generator) -> NDArray[np.float64]:
     return random.normal(0, 30, (CELLS, CELLS, 3))
 
 
-def crop_of(cells: NDArray[np.float64]) -> bytes:
-    """(112, 112, 3) PNG whose 14×14 squares have these values around 128."""
-    pixels = np.clip(np.round(cells + 128), 0, 255).astype(np.uint8).repeat(14, 0).repeat(14, 1)
+def crop_of(cells: NDArray[np.float64], ground: NDArray[np.float64] | float = 128.0) -> bytes:
+    """(112, 112, 3) PNG whose 14×14 squares have these values around a ground."""
+    pixels = ground + cells.repeat(14, 0).repeat(14, 1)
     stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
+    Image.fromarray(np.clip(np.round(pixels), 0, 255).astype(np.uint8)).save(stream, "PNG")
     return stream.getvalue()
 
 
 def crop_over_portrait(cells: NDArray[np.float64]) -> bytes:
-    """As `crop_of`, over half of a portrait: to a network that knows faces, squares alone look all alike."""
-    portrait = (pixels_of(SELF_TEST_CROP.read_bytes()) - 128.0) / 2
-    pixels = portrait + cells.repeat(14, 0).repeat(14, 1) + 128
-    stream = io.BytesIO()
-    Image.fromarray(np.clip(np.round(pixels), 0, 255).astype(np.uint8)).save(stream, "PNG")
-    return stream.getvalue()
+    """The same over half of a portrait: to a network that knows faces, squares alone look all alike."""
+    return crop_of(cells, (pixels_of(SELF_TEST_CROP.read_bytes()) + 128.0) / 2)
 
 
 def pixels_of(content: bytes) -> NDArray[np.uint8]:
