@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import typer
 
 from service.commands import database, enrolment, exams, jobs, keys, models, people, serving
-from training import commands as training
-from training.command_parts import the_extra
+from training.cli import commands as training
+from training.cli.options import the_extra
 
 WRONG_CALL = 2
 
@@ -51,8 +51,8 @@ def worker() -> None:
     from service.parts import cipher_of
 
     with the_extra("worker"):
-        from training.worker import Worker
-        from training.workshop import Workshop
+        from training.jobs.worker import Worker
+        from training.jobs.workshop import Workshop
 
     configure_logs()
     settings = read_settings()

@@ -21,9 +21,9 @@ from embedding.bundle import SHIPPED
 from embedding.embedder import Embedder
 from embedding.quality import Purpose
 from index.database import Database
-from service.bulk_enrolment import BATCH, BulkEnrolment, Fate
+from service.matching.bulk_enrolment import BATCH, BulkEnrolment, Fate
+from service.matching.photo_lists import Photo, list_photos
 from service.parts import Parts
-from service.photo_lists import Photo, list_photos
 from service.settings import Settings
 
 PHOTOS = 400

@@ -1,6 +1,6 @@
 """A thousand kills in the middle of enrolments, and two processes at once: is every answer right?
 
-`python -m benchmarks faults`. The workers are those of `tests/test_gallery_processes.py`.
+`python -m benchmarks faults`. The workers are those of `tests/index/test_gallery_processes.py`.
 """
 
 import sys
@@ -17,7 +17,7 @@ from index.database import Database
 from index.gallery import Gallery
 from index.tables import TemplateRow
 
-TESTS = Path(__file__).resolve().parent.parent / "tests"
+TESTS = Path(__file__).resolve().parent.parent / "tests" / "support"
 KILLS = 1000
 PEOPLE_EACH = 1500
 NEAR = 0.01

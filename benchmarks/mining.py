@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from training.mining import Mining, mine
+from training.mining.triplets import Mining, mine
 
 DIM = 128
 EACH = 10

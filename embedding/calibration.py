@@ -1,7 +1,7 @@
 """What a distance means: the false match rate at d, and the threshold for a false match rate.
 
 A calibration is measured on identities that the network never saw and ships inside the bundle. It is written
-by `training/calibrate.py` and only read here.
+by `training/evaluation/calibrate.py` and only read here.
 """
 
 import bisect

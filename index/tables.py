@@ -102,7 +102,7 @@ class ModelRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     calibration_id: Mapped[str | None] = mapped_column(String(100))
     facts: Mapped[dict[str, Any]]
-    # How it compares with the model that was active when it was made (training/gate.py);
+    # How it compares with the model that was active when it was made (training/evaluation/gate.py);
     # none where nobody compared.
     gate: Mapped[dict[str, Any] | None]
     location: Mapped[str | None] = mapped_column(Text)

@@ -31,15 +31,15 @@ from service.api import (
     templates,
     verify,
 )
-from service.bodies import BoundedBodies
-from service.exams.desk import Origin
-from service.exams.retention import sweep
+from service.exams.context import Origin
+from service.exams.evidence.retention import sweep
+from service.http.bodies import BoundedBodies
+from service.http.stopping import before_stopping
+from service.http.tracing import Tracing
 from service.logs import configure_logs, log
 from service.parts import Parts
 from service.problems import DOCUMENTED, answer_problems, problem_schemas
 from service.settings import Settings
-from service.stopping import before_stopping
-from service.tracing import Tracing
 from service.web import pages
 
 PURGE_SECONDS = 3600

@@ -16,13 +16,13 @@ from service.access.keys import Keys
 from service.access.rates import Rates
 from service.decision import Policy
 from service.errors import StartRefused
-from service.exams.desk import Desk
-from service.exams.live import Live
-from service.following import Following
-from service.keeping import keep_or_warn, open_kept
-from service.metrics import Metrics
-from service.pictures import PictureWork
-from service.serving import LoadedModel, Serving, policy_of
+from service.exams.context import Desk
+from service.exams.live.board import Live
+from service.http.metrics import Metrics
+from service.http.picture_pool import PictureWork
+from service.models.keeping import keep_or_warn, open_kept
+from service.models.loaded import LoadedModel, Serving, policy_of
+from service.models.sync import Following
 from service.settings import Settings
 
 

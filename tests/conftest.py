@@ -1,4 +1,4 @@
-"""Fixtures live beside what they serve: one module for each."""
+"""Fixtures that every package needs; each folder's own conftest brings the rest."""
 
 from hypothesis import settings
 
@@ -6,12 +6,4 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-pytest_plugins = [
-    "fixtures_pictures",
-    "fixtures_database",
-    "fixtures_service",
-    "fixtures_models",
-    "fixtures_exams",
-    "fixtures_pages",
-    "fixtures_cli",
-]
+pytest_plugins = ["fixtures_pictures", "fixtures_database"]

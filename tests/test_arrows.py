@@ -25,8 +25,8 @@ FENCES = {
     "torch": ("training/",),
     "torchvision": ("training/",),
     "pytorch_metric_learning": ("training/",),
-    "cv2": ("embedding/", "training/data.py", "training/augment.py", "training/detection/"),
-    "openvino": ("embedding/", "training/teacher.py"),
+    "cv2": ("embedding/", "training/data/", "training/embedder/augment.py", "training/detection/"),
+    "openvino": ("embedding/",),
     "sqlalchemy": ("index/", "service/exams/", "service/access/"),
 }
 

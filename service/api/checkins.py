@@ -17,14 +17,14 @@ from service.api.cursors import page_of, read_id
 from service.api.exams import Staff, origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, form_schema, needs, on_pictures
 from service.decision import Decision, StageTimes
-from service.exams.checkins import Result, check_in, checkins_page, find_checkin
-from service.exams.documents import Checkin, Override, Verdict
-from service.exams.door import Arrival
-from service.exams.identifications import IdentificationTerms, identify
-from service.exams.overrides import OverrideTerms, override
-from service.exams.thumbnails import open_thumbnail
+from service.exams.checkin.document import IdentificationTerms, identify
+from service.exams.checkin.overrides import OverrideTerms, override
+from service.exams.checkin.photograph import Result, check_in, checkins_page, find_checkin
+from service.exams.checkin.rules import Arrival
+from service.exams.checkin.thumbnails import open_thumbnail
+from service.exams.schemas import Checkin, Override, Verdict
 from service.fields import Label, Moment, ShortLabel
-from service.uploads import Form
+from service.http.uploads import Form
 
 router = APIRouter(prefix="/v1", tags=["check-in"])
 Door = Annotated[Caller, needs(Scope.CHECKIN)]

@@ -11,9 +11,9 @@ from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.inputs import OnceHere, PartsHere, form_schema, needs, on_pictures
-from service.comparisons import compare
 from service.decision import Decision
-from service.uploads import Form
+from service.http.uploads import Form
+from service.matching.comparisons import compare
 
 router = APIRouter(prefix="/v1/compare", tags=["decisions"])
 

@@ -14,9 +14,9 @@ from service.api.answers import answer
 from service.api.cursors import page_of, read_id
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
 from service.exams import exams
-from service.exams.desk import Origin
-from service.exams.documents import Exam
-from service.exams.retention import Purge, purge_exam
+from service.exams.context import Origin
+from service.exams.evidence.retention import Purge, purge_exam
+from service.exams.schemas import Exam
 from service.exams.terms import ExamChanges, ExamTerms
 
 router = APIRouter(prefix="/v1/exams", tags=["exams"])

@@ -19,10 +19,10 @@ from service.access.idempotency import Answer, Attempt, digest_of
 from service.access.page_sessions import session_of
 from service.access.scopes import Scope
 from service.api.answers import respond
-from service.bodies import FORM_OVERHEAD_BYTES, read_body
 from service.errors import Unauthenticated
+from service.http.bodies import FORM_OVERHEAD_BYTES, read_body
+from service.http.uploads import Form, parse_form, read_form
 from service.parts import Parts
-from service.uploads import Form, parse_form, read_form
 
 EXTERNAL_PREFIX = "ext:"
 

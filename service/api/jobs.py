@@ -17,7 +17,7 @@ from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.cursors import page_of, read_id
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
-from service.exams.confusions import with_confusions
+from service.exams.evidence.confusions import with_confusions
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 Runner = Annotated[Caller, needs(Scope.JOBS_RUN)]

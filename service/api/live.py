@@ -10,8 +10,8 @@ from starlette.responses import Response, StreamingResponse
 
 from service.api.exams import Staff
 from service.api.inputs import PartsHere
-from service.exams.desk import Desk
-from service.exams.feed import FeedEvent, closed_event, missed
+from service.exams.context import Desk
+from service.exams.live.feed import FeedEvent, closed_event, missed
 from service.exams.sessions import find_session
 from service.parts import Parts
 

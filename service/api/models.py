@@ -20,9 +20,9 @@ from service.api.answers import answer
 from service.api.cursors import page_of, read_id
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
 from service.decision import CalibrationFacts, ConfiguredRates, Thresholds
+from service.models.loaded import LoadedModel
+from service.models.promotion import CROPS_IN_A_REQUEST, Switches
 from service.parts import Parts
-from service.promoting import CROPS_IN_A_REQUEST, Switches
-from service.serving import LoadedModel
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 AnyKey = Annotated[Caller, needs()]

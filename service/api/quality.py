@@ -15,7 +15,7 @@ from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.inputs import OnceHere, PartsHere, form_schema, needs, on_pictures
-from service.uploads import Form
+from service.http.uploads import Form
 
 router = APIRouter(prefix="/v1/quality", tags=["decisions"])
 

@@ -11,8 +11,8 @@ from service.access.callers import Caller
 from service.access.scopes import Scope
 from service.api.exams import Staff, origin_of
 from service.api.inputs import PartsHere, needs
-from service.exams.evidence import Evidence, export_evidence
-from service.exams.report import report_csv
+from service.exams.evidence.csv_report import report_csv
+from service.exams.evidence.export import Evidence, export_evidence
 
 router = APIRouter(prefix="/v1/sessions/{session_id}", tags=["reports"])
 

@@ -11,14 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from service.api.cursors import page_of, read_cursor
 from service.api.exams import DryRun, Staff, Writer, origin_of
 from service.api.inputs import Cursor, Limit, PartsHere
-from service.bodies import read_body
 from service.errors import BodyTooLarge, WrongMediaType
-from service.exams.documents import Candidate
-from service.exams.roster import Mode, import_roster
-from service.exams.roster_file import RosterDocument, Row, rows_of_csv, rows_of_document
-from service.exams.roster_report import RosterReport
+from service.exams.roster.file import RosterDocument, Row, rows_of_csv, rows_of_document
+from service.exams.roster.importing import Mode, import_roster
+from service.exams.roster.report import RosterReport
+from service.exams.schemas import Candidate
 from service.exams.sessions import session_row
-from service.exams.standing import candidates_page
+from service.exams.status import candidates_page
+from service.http.bodies import read_body
 
 router = APIRouter(prefix="/v1/sessions/{session_id}/roster", tags=["sessions"])
 

@@ -11,11 +11,11 @@ from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.inputs import OnceHere, PartsHere, form_schema, needs, on_pictures
-from service.comparisons import SearchResult, search
 from service.errors import InvalidRequest, SessionNotFound
-from service.exams.comparing import session_people
+from service.exams.checkin.comparison import session_people
+from service.http.uploads import Form
+from service.matching.comparisons import SearchResult, search
 from service.parts import Parts
-from service.uploads import Form
 
 router = APIRouter(prefix="/v1/search", tags=["decisions"])
 

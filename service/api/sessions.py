@@ -15,8 +15,8 @@ from service.api.cursors import page_of, read_id
 from service.api.exams import Staff, Writer, origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
 from service.exams import sessions
-from service.exams.documents import KioskKey, Session
-from service.exams.readiness import Readiness, readiness
+from service.exams.roster.readiness import Readiness, readiness
+from service.exams.schemas import KioskKey, Session
 from service.exams.terms import SessionChanges, SessionTerms
 
 router = APIRouter(prefix="/v1", tags=["sessions"])

@@ -18,10 +18,10 @@ from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.inputs import OnceHere, PartsHere, SubjectHere, form_schema, needs, on_pictures
 from service.decision import Quality, StageTimes
-from service.enrolling import enrol_embedding
 from service.errors import InvalidRequest
+from service.http.uploads import Form
+from service.matching.enrolling import enrol_embedding
 from service.parts import Parts
-from service.uploads import Form
 
 router = APIRouter(prefix="/v1/subjects/{subject}/templates", tags=["templates"])
 

@@ -64,7 +64,7 @@ def verify(as_json: AsJson = False) -> None:
     from index.audit import verify_chain
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
-    from service.exams.evidence import verify_evidence
+    from service.exams.evidence.export import verify_evidence
 
     with open_database(read_settings()) as database:
         with database.read() as session:

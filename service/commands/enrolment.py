@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from service.bulk_enrolment import Refusal, Result
-    from service.photo_lists import Photo
+    from service.matching.bulk_enrolment import Refusal, Result
+    from service.matching.photo_lists import Photo
 
 COLUMNS = ("external_id", "path", "code", "reasons", "detail")
 INTERRUPTED = 130
@@ -56,9 +56,9 @@ def enrol(
     ] = False,
 ) -> None:
     """Enrol many photos; run again, it enrols only what is missing."""
-    from service.bulk_enrolment import BulkEnrolment
     from service.commands.parts import open_parts
-    from service.photo_lists import list_photos
+    from service.matching.bulk_enrolment import BulkEnrolment
+    from service.matching.photo_lists import list_photos
 
     photos = list_photos(source)
     tally = Tally()

@@ -26,8 +26,8 @@ def purge(
     """Remove rosters, attempts, overrides and pictures past their retention; counts and audit trail stay."""
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
-    from service.exams.desk import Origin
-    from service.exams.retention import purge_exam, sweep
+    from service.exams.context import Origin
+    from service.exams.evidence.retention import purge_exam, sweep
 
     if dry_run and exam_id is None:
         raise typer.BadParameter("a dry run needs EXAM_ID")

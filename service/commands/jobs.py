@@ -108,7 +108,7 @@ def train_as_job(
     from index.jobs import Jobs
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
-    from service.exams.confusions import with_confusions
+    from service.exams.evidence.confusions import with_confusions
 
     places = [str(place.resolve()) for place in data]
     params: dict[str, Any] = {

@@ -12,7 +12,7 @@ from service.commands.bundles import BUNDLE_COMMANDS, AsJson
 if TYPE_CHECKING:
     from index.models import Models
     from index.promotion import Switched
-    from service.promoting import Switches
+    from service.models.promotion import Switches
 
 ACTOR = "invigil models"
 app = typer.Typer(no_args_is_help=True, help="Model bundles: which there are, whether they are whole.")
@@ -103,8 +103,8 @@ def switch(how: "Callable[[Switches, Models], Switched]", as_json: bool) -> None
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
     from service.logs import configure_logs
+    from service.models.promotion import Switches
     from service.parts import cipher_of
-    from service.promoting import Switches
 
     configure_logs()  # what is logged must not stand between the words of an answer
     settings = read_settings()

@@ -24,7 +24,7 @@ def verify(
     """
     from index.subjects import ExternalId
     from service.commands.parts import embed_file, open_parts
-    from service.comparisons import verify_probe
+    from service.matching.comparisons import verify_probe
 
     with open_parts() as parts:
         subject = parts.subjects.find(ExternalId(external_id))
@@ -41,9 +41,9 @@ def compare(photo_a: Photo, photo_b: Photo, as_json: AsJson = False) -> None:
     from embedding.embedder import Embedder
     from service.commands.opening import read_settings
     from service.commands.parts import embed_file
-    from service.comparisons import decide_between
     from service.logs import configure_logs
-    from service.serving import policy_of
+    from service.matching.comparisons import decide_between
+    from service.models.loaded import policy_of
 
     configure_logs()
     settings = read_settings()
@@ -64,7 +64,7 @@ def search(
     """
     from service.commands.parts import embed_file, open_parts
     from service.commands.showing import show_json, show_table
-    from service.comparisons import search_probe
+    from service.matching.comparisons import search_probe
 
     with open_parts() as parts:
         found = search_probe(parts, embed_file(parts.embedder, photo), k)

@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session as OrmSession
 
 from index.ids import uuid7
 from index.tables import utc_now
-from service.exams.desk import Desk, Origin, policy_at
-from service.exams.documents import Exam, ReasonCode
+from service.exams.audit import note
+from service.exams.context import Desk, Origin, policy_at
 from service.exams.errors import ExamInvalid, ExamNotFound
-from service.exams.journal import note
+from service.exams.schemas import Exam, ReasonCode
 from service.exams.tables import ExamRow
 from service.exams.terms import ExamChanges, ExamTerms, columns_of, merged
 

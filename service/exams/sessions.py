@@ -13,14 +13,14 @@ from service.access.keys import add_once, new_row
 from service.access.scopes import Scope
 from service.decision import Policy
 from service.errors import SessionNotFound
-from service.exams.desk import Desk, Origin, policy_at
-from service.exams.documents import KioskKey, ReasonCode, Session
+from service.exams.audit import note
+from service.exams.context import Desk, Origin, policy_at
 from service.exams.errors import SessionClosed
 from service.exams.exams import check_window, exam_row
-from service.exams.journal import note
+from service.exams.schemas import KioskKey, ReasonCode, Session
 from service.exams.tables import ExamRow, RosterEntryRow, SessionRow
 from service.exams.terms import SessionChanges, SessionTerms, columns_of, merged
-from service.serving import LoadedModel
+from service.models.loaded import LoadedModel
 
 
 def create_session(

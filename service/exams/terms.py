@@ -5,8 +5,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from service.exams.documents import ReasonCode
 from service.exams.errors import ExamInvalid
+from service.exams.schemas import ReasonCode
 from service.fields import Label, Moment
 
 Rate = Annotated[float, Field(gt=0, lt=1)]

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from training.embedder.recipe import RECIPES, read_recipe
 from training.errors import RecipeInvalid
-from training.recipe import RECIPES, read_recipe
 
 DETECTOR_RECIPE = RECIPES / "detector.toml"
 

@@ -23,12 +23,12 @@ from training.detection.data import read_photos, split_photos
 from training.detection.loss import Losses, detection_losses, flatten_grids
 from training.detection.recipe import DetectorRecipe
 from training.detection.teacher import Teacher
+from training.embedder.optimise import Average, adamw, learning_rate
+from training.embedder.run import FORMAT, RunFolder, load_checkpoint, save_checkpoint
+from training.embedder.start import resolved
 from training.errors import CheckpointInvalid, LossNotFinite
 from training.networks.detector import FaceDetector
-from training.optimise import Average, adamw, learning_rate
 from training.progress import progress_bar
-from training.run import FORMAT, RunFolder, load_checkpoint, save_checkpoint
-from training.start import resolved
 
 KIND = "face detector"
 LOG_STEPS = 50

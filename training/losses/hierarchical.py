@@ -11,7 +11,8 @@ class HierarchicalTriplet(nn.Module):
     """1 / (2 Z) Σ max(0, ‖a - p‖ - ‖a - n‖ + α_z) over all Z triplets of the batch (eq. 4).
 
     The margin of a triplet depends on the identities of its anchor and of its negative; it follows from a
-    class tree (`training.hierarchy`) and is taken up whenever that is built anew. Until then it is β.
+    class tree (`training.embedder.class_tree`) and is taken up whenever that is built anew; until then it
+    is β.
 
     Args:
         classes: Identities.

@@ -1,0 +1,80 @@
+"""The exam domain's entries in the audit chain, and the digests of evidence that they hold."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session as OrmSession
+
+from index import audit
+from index.tables import AuditEventRow
+from service.exams.context import Origin
+from service.exams.tables import CheckinRow, OverrideRow
+
+CHECKIN_RECORDED = "checkin.recorded"
+CHECKIN_DECLINED = "checkin.declined"
+OVERRIDE_RECORDED = "override.recorded"
+EVIDENCE_EXPORTED = "evidence.exported"
+ROSTER_IMPORTED = "roster.imported"
+SESSION_CHANGED = "session.changed"
+
+
+def note(
+    session: OrmSession, action: str, origin: Origin, *, subject_id: UUID | None = None, **details: Any
+) -> AuditEventRow:
+    """Add an event in the writer's transaction.
+
+    Details hold ids, codes and counts: never a candidate's name or number, since the chain outlives both.
+    """
+    plain = {name: str(value) if isinstance(value, UUID) else value for name, value in details.items()}
+    return audit.record(
+        session,
+        action=action,
+        actor=origin.actor,
+        subject_id=subject_id,
+        request_id=origin.request_id,
+        details=plain,
+    )
+
+
+def note_evidence(
+    session: OrmSession,
+    action: str,
+    origin: Origin,
+    checkin: CheckinRow,
+    written: CheckinRow | OverrideRow,
+    **details: Any,
+) -> None:
+    """Add the event of a row of evidence: the attempt itself or an override of it, with its digest."""
+    note(
+        session,
+        action,
+        origin,
+        subject_id=checkin.subject_id,
+        exam_id=checkin.exam_id,
+        session_id=checkin.session_id,
+        entry_id=written.entry_id,
+        checkin_id=checkin.id,
+        outcome=written.outcome,
+        evidence=evidence_digest(written),
+        **details,
+    )
+
+
+def evidence_digest(row: CheckinRow | OverrideRow) -> str:
+    """Hex SHA-256 of everything in a row of evidence, in canonical JSON.
+
+    The chain holds it, so that `invigil audit verify` finds a row that was changed past the triggers.
+    """
+    content = {column.key: plain_value(getattr(row, column.key)) for column in row.__table__.columns}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plain_value(value: Any) -> Any:
+    """A column's value as canonical JSON spells it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    return str(value) if isinstance(value, UUID) else value

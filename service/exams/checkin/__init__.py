@@ -1,0 +1,1 @@
+"""One attempt at the door: rules, photograph, comparison, verdict, and what a person decides."""

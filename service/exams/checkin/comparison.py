@@ -1,0 +1,203 @@
+"""A probe against the claimed candidate, or against the roster; and against the rest of the exam."""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session as OrmSession
+
+from embedding.embedder import Embedding
+from index.database import Database
+from index.errors import NoTemplate, SubjectNotFound, WrongModel
+from index.neighbours import Nearest
+from service.decision import Outcome, Policy, decide
+from service.exams.checkin.rules import Expected
+from service.exams.checkin.verdict import same_face_d
+from service.exams.context import Desk, policy_among
+from service.exams.errors import NothingToCompare
+from service.exams.sessions import policy_of, session_row
+from service.exams.tables import RosterEntryRow, SessionRow
+from service.models.loaded import Found, LoadedModel, same_rate_d
+
+COMPARABLE = RosterEntryRow.subject_id.is_not(None) & RosterEntryRow.manual_identification.is_(False)
+"""Candidates who may be looked for by their face: known, and not agreed to be identified by a document."""
+
+RIVALS = 8
+LARGEST_D = 4.0
+
+SEARCHED_ALONE = 2_000
+"""Up to so many people, an exam is searched by itself; beyond, the gallery is, and the exam picked out."""
+GALLERY_RIVALS = 64
+
+
+@dataclass(frozen=True)
+class Near:
+    """Somebody else who is near to the probe.
+
+    Attributes:
+        d: Under the model that knows them.
+        comparable_d: The distance of the same false match rate under the model of the decision.
+    """
+
+    subject_id: UUID
+    d: float
+    comparable_d: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the probe was found to be near to.
+
+    Attributes:
+        model: The one that knows the candidate, or whoever was nearest.
+        entry: The candidate that the decision is about; None where a search found nobody.
+        nearest: The template compared with; in a fruitless search the nearest one, which is not named.
+        policy: The thresholds that apply: a search among n people has stricter ones.
+        rivals: Other people within the session's match threshold, nearest first; beside a large exam's,
+            also people who are not of the exam.
+        same_face: As `judgement.same_face_d`.
+    """
+
+    model: LoadedModel
+    entry: RosterEntryRow | None
+    nearest: Nearest
+    policy: Policy
+    decision: Outcome
+    rivals: Sequence[Near]
+    same_face: float
+    search_ms: float
+
+
+def model_for(desk: Desk, entry: RosterEntryRow | None) -> LoadedModel:
+    """The model to look at a photograph with: the claimed candidate's, or the one in use."""
+    return desk.serving.model_of(entry.subject_id if entry else None)
+
+
+def compare(desk: Desk, expected: Expected, probe: Embedding) -> Comparison:
+    """Compare with the claimed candidate, or search the roster where nobody was claimed.
+
+    Args:
+        desk: With the models.
+        expected: The session, and the claimed candidate.
+        probe: Of `model_for` the claimed candidate.
+
+    Raises:
+        NothingToCompare: If there is no template of a present model to compare with.
+    """
+    started = time.perf_counter()
+    entry = expected.entry
+    if entry is not None:
+        model = model_for(desk, entry)
+        nearest, policy = (
+            claimed(model, entry, probe),
+            policy_of(desk, expected.session, expected.exam, model),
+        )
+        used = policy
+    else:
+        entry, found, people = searched(desk, expected, probe)
+        model, nearest = found.model, found.nearest
+        policy = policy_of(desk, expected.session, expected.exam, model)
+        used = policy_among(policy, people)
+    rivals, everybody = rivals_of(desk, expected, probe, model, entry)
+    return Comparison(
+        model=model,
+        entry=entry,
+        nearest=nearest,
+        policy=used,
+        decision=decide(nearest.d, used),
+        rivals=rivals,
+        same_face=same_face_d(model.calibration, policy.match_fmr, everybody),
+        search_ms=(time.perf_counter() - started) * 1000,
+    )
+
+
+def claimed(model: LoadedModel, entry: RosterEntryRow, probe: Embedding) -> Nearest:
+    """The claimed candidate's nearest template; nobody else is looked at.
+
+    Raises:
+        NothingToCompare: If there is none of a present model.
+    """
+    if entry.subject_id is None:
+        raise NothingToCompare("The candidate")
+    try:
+        return model.gallery.distance_to(entry.subject_id, model.template_of(probe))
+    except (NoTemplate, SubjectNotFound, WrongModel) as error:
+        raise NothingToCompare("The candidate") from error
+
+
+def searched(desk: Desk, expected: Expected, probe: Embedding) -> tuple[RosterEntryRow | None, Found, int]:
+    """The nearest candidate of the session, if near enough at the rates of a search among so many.
+
+    Returns:
+        The candidate, who was nearest in any case, and among how many was searched.
+
+    Whoever agreed to be identified by a document is not searched.
+
+    Raises:
+        NothingToCompare: If nobody on the roster has a template.
+    """
+    query = select(RosterEntryRow).where(RosterEntryRow.session_id == expected.session.id, COMPARABLE)
+    with desk.database.read() as session:
+        people = {entry.subject_id: entry for entry in session.scalars(query) if entry.subject_id}
+    found = desk.serving.nearest(probe, 1, lambda model: LARGEST_D, within=people)
+    if not found:
+        raise NothingToCompare("Nobody on the roster")
+    model, nearest = found[0].model, found[0].nearest
+    strict = policy_among(policy_of(desk, expected.session, expected.exam, model), len(people))
+    is_near = decide(nearest.d, strict) is not Outcome.NO_MATCH
+    return people[nearest.subject_id] if is_near else None, found[0], len(people)
+
+
+def session_people(database: Database, session_id: UUID) -> set[UUID]:
+    """The subjects on a session's roster who may be looked for by their face.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+    """
+    query = select(RosterEntryRow.subject_id).where(RosterEntryRow.session_id == session_id, COMPARABLE)
+    with database.read() as session:
+        session_row(session, session_id)
+        return {subject_id for subject_id in session.scalars(query) if subject_id is not None}
+
+
+def rivals_of(
+    desk: Desk, expected: Expected, probe: Embedding, model: LoadedModel, entry: RosterEntryRow | None
+) -> tuple[list[Near], int]:
+    """Other people whose face is within the match threshold, and how many people the exam has."""
+    own = entry.subject_id if entry else None
+    with desk.database.read() as session:
+        within, people = people_of(session, expected.exam.id)
+    k = RIVALS + 1 if within is not None else GALLERY_RIVALS
+    found = desk.serving.nearest(
+        probe, k, lambda one: policy_of(desk, expected.session, expected.exam, one).match, within
+    )
+    return [near_of(one, model) for one in found if one.nearest.subject_id != own], people
+
+
+def near_of(found: Found, model: LoadedModel) -> Near:
+    """A find of any model, as it compares under the model of the decision."""
+    d = found.nearest.d
+    return Near(found.nearest.subject_id, d, same_rate_d(d, found.model.calibration, model.calibration))
+
+
+def people_of(session: OrmSession, exam_id: UUID) -> tuple[Collection[UUID] | None, int]:
+    """Who is expected in any session of an exam and may be looked for by their face.
+
+    Returns:
+        Their ids, or None where they are too many to be searched alone; and how many they are.
+    """
+    query = (
+        select(RosterEntryRow.subject_id)
+        .distinct()
+        .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
+        .where(
+            SessionRow.exam_id == exam_id,
+            COMPARABLE,
+        )
+    )
+    few = session.scalars(query.limit(SEARCHED_ALONE + 1)).all()
+    if len(few) > SEARCHED_ALONE:
+        return None, session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    return {one for one in few if one is not None}, len(few)

@@ -1,0 +1,103 @@
+"""Identification by a document: a way in of the same standing, without any biometrics."""
+
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+from pydantic import Field, model_validator
+from sqlalchemy.orm import Session as OrmSession
+
+from index.ids import uuid7
+from service.exams.checkin.rules import Arrival, Expected, begun, decline, expect, record, require_not_in
+from service.exams.context import Desk, Origin
+from service.exams.errors import CheckinRefused
+from service.exams.schemas import Checkin, Verdict
+from service.exams.status import MANUAL
+from service.exams.tables import CheckinRow
+from service.exams.terms import Terms
+from service.exams.views import checkin_documents
+from service.fields import Label, Moment, Note, ShortLabel
+
+
+class DocumentType(StrEnum):
+    """What a person was identified by."""
+
+    PASSPORT = "passport"
+    IDENTITY_CARD = "identity_card"
+    STUDENT_CARD = "student_card"
+    DRIVING_LICENCE = "driving_licence"
+    RESIDENCE_PERMIT = "residence_permit"
+    OTHER = "other"
+
+
+class IdentificationTerms(Terms):
+    """Who was identified, by what, and by whom. The document's number is not asked for and not stored."""
+
+    candidate: Label = Field(description="external id")
+    document_type: DocumentType
+    note: Note | None = Field(default=None, description="needed where the document type is `other`")
+    seat: ShortLabel | None = None
+    operator: Label | None = Field(
+        default=None, description="who looked at the document, where a key is shared"
+    )
+    client_time: Moment | None = None
+
+    @model_validator(mode="after")
+    def _say_which_other(self) -> Self:
+        if self.document_type is DocumentType.OTHER and not self.note:
+            raise ValueError("a note has to say which other document it was")
+        return self
+
+
+def identify(
+    desk: Desk, session_id: UUID, terms: IdentificationTerms, origin: Origin, checkin_id: UUID | None = None
+) -> Checkin:
+    """Let a candidate in whom a person has identified; the same `checkin_id` again gives what was recorded.
+
+    It is open to everybody on the roster, whatever a photograph has said before, except to those who are in.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+        CheckinRefused: If the session is closed, or the candidate is not expected or is in already.
+    """
+    checkin_id = checkin_id or uuid7()
+    arrival = Arrival(session_id, terms.candidate, terms.seat, client_time=terms.client_time)
+    try:
+        with desk.database.write() as session:
+            row = session.get(CheckinRow, checkin_id)
+            if row is None:
+                expected = expect(session, arrival)
+                row = identified(session, expected, arrival, terms, origin, checkin_id)
+                record(session, row, origin)
+            return checkin_documents(session, [row])[0]
+    except CheckinRefused as error:
+        decline(desk, arrival, error, origin)
+        raise
+
+
+def identified(
+    session: OrmSession,
+    expected: Expected,
+    arrival: Arrival,
+    terms: IdentificationTerms,
+    origin: Origin,
+    checkin_id: UUID,
+) -> CheckinRow:
+    """The row of evidence: who, by what, by whom; nothing was measured."""
+    if expected.entry is not None:
+        require_not_in(session, expected.entry)
+    return begun(
+        session,
+        expected,
+        expected.entry,
+        arrival,
+        origin,
+        id=checkin_id,
+        mode=MANUAL,
+        outcome=str(Verdict.IDENTIFIED_MANUALLY),
+        reasons=[],
+        conflicts=[],
+        document_type=str(terms.document_type),
+        note=terms.note,
+        operator=terms.operator,
+    )

@@ -1,0 +1,153 @@
+"""What a person decides about an attempt.
+
+Nothing is taken back. An attempt keeps its outcome for ever; an override is a new row that says what counts
+from now on, and no row leads back from a settled case to an open one.
+"""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session as OrmSession
+
+from index.ids import uuid7
+from index.tables import utc_now
+from service.exams.audit import OVERRIDE_RECORDED, note_evidence
+from service.exams.checkin.rules import LETS_IN, admit, entry_named, seat_for
+from service.exams.context import Desk, Origin
+from service.exams.errors import AlreadyCheckedIn, AlreadyDecided, CandidateNeeded, ReasonCodeUnknown
+from service.exams.exams import exam_row
+from service.exams.schemas import Checkin, Override, Verdict
+from service.exams.sessions import session_row
+from service.exams.tables import AdmissionRow, CheckinRow, OverrideRow, RosterEntryRow
+from service.exams.terms import Terms
+from service.exams.views import checkin_documents, checkin_row, override_document
+from service.fields import Label, Note
+
+
+class OverrideTerms(Terms):
+    """A person's decision about an attempt."""
+
+    outcome: Literal[Verdict.ADMITTED, Verdict.REFUSED]
+    reason_code: Label
+    note: Note | None = None
+    operator: Label | None = Field(default=None, description="who decided, where a key is shared")
+    candidate: Label | None = Field(
+        default=None, description="external id; needed where the attempt names nobody"
+    )
+
+
+def override(
+    desk: Desk, checkin_id: UUID, terms: OverrideTerms, origin: Origin, override_id: UUID | None = None
+) -> tuple[Override, Checkin]:
+    """Settle an attempt, or correct how it was settled; the same `override_id` again gives what was recorded.
+
+    Raises:
+        CheckinNotFound: If there is no such attempt.
+        ReasonCodeUnknown: If the exam does not know the reason.
+        AlreadyDecided: If the attempt has this outcome.
+        AlreadyCheckedIn: If the candidate is in through another attempt.
+        CandidateNeeded: If somebody is to be admitted and nobody is named.
+        NotOnRoster: If the named candidate is not expected in the session.
+    """
+    with desk.database.write() as session:
+        row = checkin_row(session, checkin_id)
+        made = session.get(OverrideRow, override_id) if override_id else None
+        if made is None:
+            made = settle(session, row, terms, origin, override_id or uuid7())
+        return override_document(made), checkin_documents(session, [row])[0]
+
+
+def settle(
+    session: OrmSession, row: CheckinRow, terms: OverrideTerms, origin: Origin, override_id: UUID
+) -> OverrideRow:
+    """Check the override against what counts now, and write it with what follows from it."""
+    require_reason(session, row, terms.reason_code)
+    last = newest_override(session, row)
+    previous = last.outcome if last else row.outcome
+    if previous == terms.outcome:
+        raise AlreadyDecided(previous)
+    entry = entry_meant(session, row, last, terms)
+    made = OverrideRow(
+        id=override_id,
+        checkin_id=row.id,
+        number=last.number + 1 if last else 1,
+        entry_id=entry.id if entry else None,
+        outcome=str(terms.outcome),
+        previous_outcome=previous,
+        reason_code=terms.reason_code,
+        note=terms.note,
+        actor=origin.actor,
+        operator=terms.operator,
+        created_at=utc_now(),
+        request_id=origin.request_id,
+    )
+    session.add(made)
+    session.flush()
+    follow(session, row, entry, terms.outcome)
+    about = {"override_id": made.id, "reason_code": made.reason_code}
+    note_evidence(session, OVERRIDE_RECORDED, origin, row, made, **about)
+    return made
+
+
+def require_reason(session: OrmSession, row: CheckinRow, reason_code: str) -> None:
+    """Refuse a reason that the exam does not list.
+
+    Raises:
+        ReasonCodeUnknown: With those it does.
+    """
+    allowed = [one["code"] for one in exam_row(session, row.exam_id).reason_codes]
+    if reason_code not in allowed:
+        raise ReasonCodeUnknown(reason_code, allowed)
+
+
+def newest_override(session: OrmSession, row: CheckinRow) -> OverrideRow | None:
+    """The override that counts now; None where the attempt itself does."""
+    return session.scalar(
+        select(OverrideRow)
+        .where(OverrideRow.checkin_id == row.id)
+        .order_by(OverrideRow.number.desc())
+        .limit(1)
+    )
+
+
+def entry_meant(
+    session: OrmSession, row: CheckinRow, last: OverrideRow | None, terms: OverrideTerms
+) -> RosterEntryRow | None:
+    """The candidate whom the override concerns: the attempt's, the one it names, or the last override's.
+
+    Raises:
+        CandidateNeeded: If somebody is to be admitted and nobody was named.
+        NotOnRoster: If the named candidate is not expected in the session.
+    """
+    is_admission = terms.outcome is Verdict.ADMITTED
+    decided = last.entry_id if last else None
+    # Whoever was let in by the attempt is the one whom a correction puts out, whomever it names.
+    if row.entry_id is None and terms.candidate is not None and (decided is None or is_admission):
+        return entry_named(session, row.session_id, terms.candidate)
+    entry_id = row.entry_id or decided
+    if entry_id is None and is_admission:
+        raise CandidateNeeded
+    return session.get(RosterEntryRow, entry_id) if entry_id else None
+
+
+def follow(session: OrmSession, row: CheckinRow, entry: RosterEntryRow | None, outcome: Verdict) -> None:
+    """Give or take the admission that the override is about.
+
+    Raises:
+        AlreadyCheckedIn: If the candidate is in through another attempt.
+    """
+    if entry is None:
+        return
+    admission = session.get(AdmissionRow, entry.id)
+    if admission is not None and admission.checkin_id != row.id:
+        raise AlreadyCheckedIn(admission.checkin_id, admission.at, admission.seat)
+    if admission is not None and outcome in LETS_IN:
+        # Let in by a document, and now said to be who they claimed: the admission stays theirs.
+        admission.outcome = str(outcome)
+    elif outcome in LETS_IN:
+        seat = seat_for(session, session_row(session, row.session_id), entry, row.seat)
+        admit(session, row, outcome, seat, entry.id)
+    elif admission is not None:
+        session.execute(delete(AdmissionRow).where(AdmissionRow.entry_id == entry.id))

@@ -1,0 +1,248 @@
+"""Check-in with a photograph: refuse what needs no look, compare, judge, write."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session as OrmSession
+
+from embedding.embedder import Embedding
+from embedding.quality import Purpose
+from service.decision import CalibrationFacts, Outcome, Quality, StageTimes
+from service.exams.checkin.comparison import COMPARABLE, Comparison, compare, model_for
+from service.exams.checkin.rules import (
+    Arrival,
+    Expected,
+    begun,
+    decline,
+    expect,
+    record,
+    require_another_photograph,
+)
+from service.exams.checkin.thumbnails import thumbnail_row
+from service.exams.checkin.verdict import (
+    AMBIGUOUS_SEARCH,
+    NO_CANDIDATE_FOUND,
+    SEAT_DIFFERS,
+    SEAT_TAKEN,
+    Rival,
+    judge,
+)
+from service.exams.context import Desk, Origin
+from service.exams.errors import CheckinRefused, NotOnRoster
+from service.exams.exams import exam_row
+from service.exams.schemas import Checkin, Verdict
+from service.exams.sessions import attempts_of, session_row
+from service.exams.status import standings
+from service.exams.tables import AdmissionRow, CheckinRow, RosterEntryRow, SessionRow
+from service.exams.views import checkin_documents, checkin_row
+
+
+@dataclass(frozen=True)
+class Result:
+    """An attempt that was recorded, and how many the candidate has made of those allowed."""
+
+    checkin: Checkin
+    attempts_made: int
+    attempts_allowed: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one photograph brought: its template, what it was compared with, and the picture itself."""
+
+    arrival: Arrival
+    probe: Embedding
+    comparison: Comparison
+    picture: bytes
+
+
+def check_in(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checkin_id: UUID) -> Result:
+    """Check somebody in by a photograph; the same `checkin_id` again gives the attempt that was recorded.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+        CheckinRefused: If there can be no attempt; that somebody was turned away is recorded.
+        EmbeddingError: If no template can be made of the photograph; that is not an attempt.
+        DatabaseError: If it could not be written; then nothing was decided.
+    """
+    try:
+        return attempt(desk, arrival, picture, origin, checkin_id)
+    except CheckinRefused as error:
+        decline(desk, arrival, error, origin)
+        raise
+
+
+def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checkin_id: UUID) -> Result:
+    """Compare outside the transaction, decide inside: it is short, and sees what every other door did."""
+    with desk.database.read() as session:
+        if session.get(CheckinRow, checkin_id) is not None:
+            return result_of(session, checkin_id)
+        expected = expect(session, arrival)
+        # Before the photograph is looked at: nobody is measured whose case is settled.
+        if expected.entry is not None:
+            require_another_photograph(session, expected, expected.entry)
+    probe = model_for(desk, expected.entry).embedder.embed(picture, Purpose.VERIFY)
+    look = Look(arrival, probe, compare(desk, expected, probe), picture)
+    thumbnail = thumbnail_row(desk, expected.exam, checkin_id, picture)
+    with desk.database.write() as session:
+        expected = expect(session, arrival)
+        entry = still_expected(session, look.comparison.entry)
+        if entry is not None:
+            require_another_photograph(session, expected, entry)
+        row = decided(session, expected, entry, look, origin, checkin_id)
+        record(session, row, origin, [thumbnail] if thumbnail else [])
+        return result_of(session, checkin_id)
+
+
+def still_expected(session: OrmSession, entry: RosterEntryRow | None) -> RosterEntryRow | None:
+    """The entry as it is now; between the look and the decision the roster may have been replaced.
+
+    Raises:
+        NotOnRoster: If the candidate was taken off it.
+    """
+    if entry is None:
+        return None
+    now = session.get(RosterEntryRow, entry.id)
+    if now is None:
+        raise NotOnRoster(entry.external_id)
+    return now
+
+
+def decided(
+    session: OrmSession,
+    expected: Expected,
+    entry: RosterEntryRow | None,
+    look: Look,
+    origin: Origin,
+    checkin_id: UUID,
+) -> CheckinRow:
+    """The row of evidence: the verdict and all that it rests on."""
+    comparison, arrival = look.comparison, look.arrival
+    conflicts, rivals = conflicts_of(session, expected, comparison)
+    verdict, reasons = judge(comparison.decision, comparison.nearest.d, rivals, comparison.same_face)
+    if arrival.external_id is None:
+        verdict, reasons = judge_search(comparison, rivals, verdict, reasons)
+    row = begun(
+        session,
+        expected,
+        entry,
+        arrival,
+        origin,
+        id=checkin_id,
+        mode="search" if arrival.external_id is None else "claimed",
+        outcome=str(verdict),
+        decision=str(comparison.decision),
+        conflicts=conflicts,
+        template_id=comparison.nearest.template_id if entry else None,
+        **measured(look),
+    )
+    row.reasons = reasons + seat_reasons(row.seat, arrival.seat or (entry.seat if entry else None))
+    return row
+
+
+def measured(look: Look) -> dict[str, Any]:
+    """The columns that say what was measured, and against which limits."""
+    d, policy, probe = look.comparison.nearest.d, look.comparison.policy, look.probe
+    return {
+        "d": d,
+        "match_d": policy.match,
+        "refer_d": policy.refer,
+        "match_fmr": policy.match_fmr,
+        "refer_fmr": policy.refer_fmr,
+        "fmr_at_d": policy.calibration.fmr_at(d),
+        "model_id": look.comparison.model.id,
+        "calibration": CalibrationFacts.of(policy.calibration).model_dump(mode="json"),
+        "probe_quality": Quality.of(probe.quality).model_dump(mode="json"),
+        "timings_ms": StageTimes.of(probe.timings, look.comparison.search_ms).model_dump(mode="json"),
+    }
+
+
+def conflicts_of(
+    session: OrmSession, expected: Expected, comparison: Comparison
+) -> tuple[list[dict[str, Any]], list[Rival]]:
+    """The exam's other candidates with this face, as evidence and as rivals, nearest first."""
+    near = {one.subject_id: one for one in comparison.rivals}
+    query = (
+        select(RosterEntryRow, AdmissionRow.at)
+        .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
+        .outerjoin(AdmissionRow, AdmissionRow.entry_id == RosterEntryRow.id)
+        .where(SessionRow.exam_id == expected.exam.id, RosterEntryRow.subject_id.in_(near), COMPARABLE)
+    )
+    found = [(near[entry.subject_id], entry, at) for entry, at in session.execute(query) if entry.subject_id]
+    found.sort(key=lambda one: (one[0].comparable_d, one[1].id))
+    conflicts = [
+        {
+            "entry_id": str(entry.id),
+            "external_id": entry.external_id,
+            "session_id": str(entry.session_id),
+            "d": one.d,
+            "checked_in_at": at.isoformat() if at else None,
+        }
+        for one, entry, at in found
+    ]
+    return conflicts, [Rival(entry.id, one.comparable_d, at is not None) for one, entry, at in found]
+
+
+def judge_search(
+    comparison: Comparison, rivals: Sequence[Rival], verdict: Verdict, reasons: list[str]
+) -> tuple[Verdict, list[str]]:
+    """A search admits only if nobody else of the exam would have matched as well."""
+    if comparison.decision is Outcome.NO_MATCH:
+        return Verdict.REFERRED, [*reasons, NO_CANDIDATE_FOUND]
+    if any(rival.d <= comparison.policy.match for rival in rivals):
+        return Verdict.REFERRED, [*reasons, AMBIGUOUS_SEARCH]
+    return verdict, reasons
+
+
+def seat_reasons(seat: str | None, wanted: str | None) -> list[str]:
+    """What the invigilator should know about the seat; it never stands in anybody's way."""
+    if wanted is None or wanted == seat:
+        return []
+    return [SEAT_TAKEN if seat is None else SEAT_DIFFERS]
+
+
+def result_of(session: OrmSession, checkin_id: UUID) -> Result:
+    """A recorded attempt as it is answered."""
+    row = checkin_row(session, checkin_id)
+    made = 0
+    if row.entry_id is not None:
+        made = standings(session, row.session_id, [row.entry_id])[row.entry_id].attempts
+    allowed = attempts_of(session_row(session, row.session_id), exam_row(session, row.exam_id))
+    return Result(checkin_documents(session, [row])[0], made, allowed)
+
+
+def find_checkin(desk: Desk, checkin_id: UUID) -> Checkin:
+    """One attempt.
+
+    Raises:
+        CheckinNotFound: If there is no such attempt.
+    """
+    with desk.database.read() as session:
+        return checkin_documents(session, [checkin_row(session, checkin_id)])[0]
+
+
+def checkins_page(
+    desk: Desk,
+    session_id: UUID,
+    limit: int,
+    before: UUID | None = None,
+    outcome: Verdict | None = None,
+    external_id: str | None = None,
+) -> list[Checkin]:
+    """Up to `limit` attempts of a session, newest first, from the one made before `before`.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+    """
+    wanted = {"outcome": outcome and str(outcome), "external_id": external_id}
+    filters = {name: value for name, value in wanted.items() if value is not None}
+    query = select(CheckinRow).filter_by(session_id=session_id, **filters)
+    query = query.order_by(CheckinRow.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(CheckinRow.id < before)
+    with desk.database.read() as session:
+        session_row(session, session_id)
+        return checkin_documents(session, session.scalars(query).all())

@@ -1,0 +1,239 @@
+"""Who may come in: the rules that every way of being checked in shares, and the one place that admits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session as OrmSession
+
+from index.tables import utc_now
+from service.errors import SessionNotFound
+from service.exams.audit import CHECKIN_DECLINED, CHECKIN_RECORDED, note, note_evidence
+from service.exams.context import Desk, Origin
+from service.exams.errors import (
+    AlreadyCheckedIn,
+    AttemptsExhausted,
+    CandidateRefused,
+    CheckinRefused,
+    ManualIdentificationAgreed,
+    NotOnRoster,
+    SessionClosed,
+)
+from service.exams.schemas import Verdict
+from service.exams.sessions import attempts_of, session_row
+from service.exams.status import NEVER_CAME, standings
+from service.exams.tables import AdmissionRow, CheckinRow, ExamRow, RosterEntryRow, SessionRow
+
+EXPECTED = (
+    select(SessionRow, ExamRow, RosterEntryRow)
+    .join(ExamRow, ExamRow.id == SessionRow.exam_id)
+    .outerjoin(
+        RosterEntryRow,
+        (RosterEntryRow.session_id == SessionRow.id)
+        & (RosterEntryRow.external_id == bindparam("external_id")),
+    )
+    .where(SessionRow.id == bindparam("session_id"))
+)
+
+LETS_IN = frozenset({Verdict.ADMITTED, Verdict.IDENTIFIED_MANUALLY})
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Somebody at the door.
+
+    Attributes:
+        external_id: Who they say they are; None lets the photograph tell.
+        client_time: The kiosk's clock: recorded, never believed.
+    """
+
+    session_id: UUID
+    external_id: str | None = None
+    seat: str | None = None
+    kiosk: str | None = None
+    client_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known about an arrival before anything is compared."""
+
+    session: SessionRow
+    exam: ExamRow
+    entry: RosterEntryRow | None
+
+
+def expect(session: OrmSession, arrival: Arrival) -> Expected:
+    """The session, which must be open by the server's clock, and the claimed candidate's entry.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+        SessionClosed: If it is not open now.
+        NotOnRoster: If the claimed candidate is not expected.
+    """
+    wanted = {"session_id": arrival.session_id, "external_id": arrival.external_id}
+    found = session.execute(EXPECTED, wanted).one_or_none()
+    if found is None:
+        raise SessionNotFound(arrival.session_id)
+    expected = Expected(*found)
+    require_open(expected.session)
+    if arrival.external_id is not None and expected.entry is None:
+        raise NotOnRoster(arrival.external_id)
+    return expected
+
+
+def require_open(row: SessionRow) -> None:
+    """Refuse what comes before or after the session's window.
+
+    Raises:
+        SessionClosed: With the window and the server's clock.
+    """
+    now = utc_now()
+    if not row.opens_at <= now < row.closes_at:
+        raise SessionClosed(row.opens_at, row.closes_at, now)
+
+
+def entry_named(session: OrmSession, session_id: UUID, external_id: str) -> RosterEntryRow:
+    """The candidate's roster entry.
+
+    Raises:
+        NotOnRoster: If there is none in this session.
+    """
+    mine = (RosterEntryRow.session_id == session_id) & (RosterEntryRow.external_id == external_id)
+    entry = session.scalar(select(RosterEntryRow).where(mine))
+    if entry is None:
+        raise NotOnRoster(external_id)
+    return entry
+
+
+def require_not_in(session: OrmSession, entry: RosterEntryRow) -> None:
+    """Refuse whoever has been let in.
+
+    Raises:
+        AlreadyCheckedIn: With time and seat of the first time.
+    """
+    admission = session.get(AdmissionRow, entry.id)
+    if admission is not None:
+        raise AlreadyCheckedIn(admission.checkin_id, admission.at, admission.seat)
+
+
+def require_another_photograph(session: OrmSession, expected: Expected, entry: RosterEntryRow) -> None:
+    """Refuse a photograph of a candidate whose case is settled, or of whom none is to be looked at.
+
+    Raises:
+        ManualIdentificationAgreed: If it was agreed to go without.
+        AlreadyCheckedIn: If the candidate is in.
+        CandidateRefused: If an invigilator has refused the candidate.
+        AttemptsExhausted: If as many were taken as are allowed.
+    """
+    if entry.manual_identification:
+        raise ManualIdentificationAgreed
+    standing = standings(session, entry.session_id, [entry.id]).get(entry.id, NEVER_CAME)
+    if standing.status in LETS_IN:
+        require_not_in(session, entry)
+    if standing.status == Verdict.REFUSED and standing.checkin_id is not None:
+        raise CandidateRefused(standing.checkin_id)
+    allowed = attempts_of(expected.session, expected.exam)
+    if standing.attempts >= allowed:
+        raise AttemptsExhausted(standing.attempts, allowed)
+
+
+def seat_for(
+    session: OrmSession, row: SessionRow, entry: RosterEntryRow | None, asked: str | None
+) -> str | None:
+    """The roster's seat; where it gives none, the one asked for; None where somebody else has it.
+
+    Even the roster's may be in use: a new roster can give away the seat of somebody who is in already.
+    """
+    own = entry.seat if entry is not None else None
+    seat = own or asked
+    if not seat:
+        return None
+    of_others = RosterEntryRow.session_id == row.id, RosterEntryRow.seat == seat
+    in_use = AdmissionRow.session_id == row.id, AdmissionRow.seat == seat
+    reserved = own is None and session.scalar(select(RosterEntryRow.id).where(*of_others))
+    taken = session.scalar(select(AdmissionRow.entry_id).where(*in_use))
+    return None if reserved or taken else seat
+
+
+def next_attempt(session: OrmSession, entry: RosterEntryRow | None) -> int | None:
+    """The number of the candidate's next attempt in this session, photographs and documents together."""
+    if entry is None:
+        return None
+    count = select(func.count()).select_from(CheckinRow).where(CheckinRow.entry_id == entry.id)
+    return (session.scalar(count) or 0) + 1
+
+
+def begun(
+    session: OrmSession,
+    expected: Expected,
+    entry: RosterEntryRow | None,
+    arrival: Arrival,
+    origin: Origin,
+    **columns: Any,
+) -> CheckinRow:
+    """An attempt's row of evidence: who, where, when and in whose name; `columns` say how it went."""
+    return CheckinRow(
+        exam_id=expected.exam.id,
+        session_id=expected.session.id,
+        entry_id=entry.id if entry else None,
+        subject_id=entry.subject_id if entry else None,
+        external_id=entry.external_id if entry else None,
+        seat=seat_for(session, expected.session, entry, arrival.seat),
+        attempt=next_attempt(session, entry),
+        actor=origin.actor,
+        kiosk=arrival.kiosk,
+        client_time=arrival.client_time,
+        created_at=utc_now(),
+        request_id=origin.request_id,
+        **columns,
+    )
+
+
+def record(session: OrmSession, row: CheckinRow, origin: Origin, others: Sequence[Any] = ()) -> None:
+    """Write an attempt, the admission it may bring, and its event: together or not at all."""
+    session.add(row)
+    session.flush()
+    if row.outcome in LETS_IN:
+        admit(session, row, row.outcome, row.seat)
+    session.add_all(others)
+    note_evidence(session, CHECKIN_RECORDED, origin, row, row, mode=row.mode, decision=row.decision)
+
+
+def admit(
+    session: OrmSession, row: CheckinRow, outcome: str, seat: str | None, entry_id: UUID | None = None
+) -> None:
+    """Let the candidate in; the table's primary key lets it happen once."""
+    session.add(
+        AdmissionRow(
+            entry_id=entry_id or row.entry_id,
+            session_id=row.session_id,
+            checkin_id=row.id,
+            seat=seat,
+            outcome=outcome,
+            at=utc_now(),
+        )
+    )
+    session.flush()
+
+
+def decline(desk: Desk, arrival: Arrival, error: CheckinRefused, origin: Origin) -> None:
+    """Say in the audit chain, and so on the live board, that somebody was turned away without an attempt."""
+    with desk.database.write() as session:
+        row = session_row(session, arrival.session_id)
+        mine = (RosterEntryRow.session_id == row.id) & (RosterEntryRow.external_id == arrival.external_id)
+        entry = session.scalar(select(RosterEntryRow).where(mine)) if arrival.external_id else None
+        note(
+            session,
+            CHECKIN_DECLINED,
+            origin,
+            subject_id=entry.subject_id if entry else None,
+            exam_id=row.exam_id,
+            session_id=row.id,
+            entry_id=entry.id if entry else None,
+            code=error.code,
+            kiosk=arrival.kiosk,
+        )

@@ -1,0 +1,63 @@
+"""Small pictures of attempts: kept only where the exam says so, encrypted, for a number of days."""
+
+import io
+import sys
+from datetime import timedelta
+from uuid import UUID
+
+from PIL import Image
+
+from embedding.image import ImageLimits, decode
+from index.tables import utc_now
+from service.exams.audit import note
+from service.exams.context import Desk, Origin
+from service.exams.errors import ThumbnailNotFound
+from service.exams.tables import ExamRow, ThumbnailRow
+from service.exams.views import checkin_row
+
+SIDE = 256
+JPEG_QUALITY = 80
+
+LOOKED_AT = ImageLimits(max_bytes=sys.maxsize, max_pixels=sys.maxsize)
+"""The embedder has held the picture against the installation's limits."""
+
+
+def thumbnail_row(desk: Desk, exam: ExamRow, checkin_id: UUID, picture: bytes) -> ThumbnailRow | None:
+    """The picture, small, turned upright, without its metadata, encrypted; None where none is to be kept."""
+    if desk.cipher is None or not exam.keep_probe_thumbnails:
+        return None
+    sealed = desk.cipher.seal(checkin_id, shrunk(picture))
+    expires_at = utc_now() + timedelta(days=exam.thumbnail_retention_days)
+    return ThumbnailRow(
+        checkin_id=checkin_id, sealed=sealed, key_id=desk.cipher.key_id, expires_at=expires_at
+    )
+
+
+def shrunk(picture: bytes) -> bytes:
+    """A JPEG of at most SIDE × SIDE pixels with nothing but the pixels in it.
+
+    Decoded as the embedder does it: whatever that could look at can be kept, a damaged EXIF block or not.
+    """
+    small = Image.fromarray(decode(picture, LOOKED_AT))
+    small.thumbnail((SIDE, SIDE))
+    target = io.BytesIO()
+    small.save(target, "JPEG", quality=JPEG_QUALITY)
+    return target.getvalue()
+
+
+def open_thumbnail(desk: Desk, checkin_id: UUID, origin: Origin) -> bytes:
+    """The kept picture of an attempt, as JPEG. That it was looked at goes into the audit chain.
+
+    Raises:
+        CheckinNotFound: If there is no such attempt.
+        ThumbnailNotFound: If no picture is kept of it, or no longer.
+        TemplateUnreadable: If it was sealed with another key.
+    """
+    with desk.database.write() as session:
+        row = checkin_row(session, checkin_id)
+        kept = session.get(ThumbnailRow, checkin_id)
+        if kept is None or kept.expires_at <= utc_now() or desk.cipher is None:
+            raise ThumbnailNotFound(checkin_id)
+        picture = desk.cipher.open(checkin_id, kept.sealed)
+        note(session, "thumbnail.viewed", origin, subject_id=row.subject_id, checkin_id=checkin_id)
+    return picture

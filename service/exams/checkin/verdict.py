@@ -1,0 +1,65 @@
+"""What a check-in comes to: pure rules over what was compared and who was there before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from embedding.calibration import Calibration
+from service.decision import Outcome
+from service.exams.schemas import Verdict
+
+SAME_FACE_AS_ADMITTED = "same_face_as_admitted"
+NEARER_TO_OTHER_CANDIDATE = "nearer_to_other_candidate"
+AMBIGUOUS_SEARCH = "ambiguous_search"
+NO_CANDIDATE_FOUND = "no_candidate_found"
+SEAT_DIFFERS = "seat_differs"
+SEAT_TAKEN = "seat_taken"
+
+NEARER_BY = 0.1
+"""Two photographs of one person differ by about this much in d: less than that tells nobody apart."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Another candidate of the exam whose face is near to the probe.
+
+    Attributes:
+        admitted: Whether this candidate has been let in already.
+    """
+
+    entry_id: UUID
+    d: float
+    admitted: bool
+
+
+def same_face_d(calibration: Calibration, match_fmr: float, people: int) -> float:
+    """The distance up to which two candidates of an exam are taken for one face.
+
+    The probe is compared with everybody, so each comparison gets its part of the match rate; otherwise a
+    large exam would refer somebody at every other check-in by chance alone.
+    """
+    return calibration.threshold(max(match_fmr / max(1, people), calibration.smallest_fmr))
+
+
+def judge(
+    decision: Outcome, d: float, rivals: Sequence[Rival], same_face: float
+) -> tuple[Verdict, list[str]]:
+    """A match admits, unless the face belongs to somebody else as well.
+
+    Args:
+        decision: On the claimed candidate.
+        d: To the claimed candidate.
+        rivals: Other candidates of the exam.
+        same_face: As `same_face_d` gives it.
+
+    Returns:
+        Admitted or referred, and why it was referred in spite of a match.
+    """
+    if decision is not Outcome.MATCH:
+        return Verdict.REFERRED, []
+    reasons = []
+    if any(rival.admitted and rival.d <= same_face for rival in rivals):
+        reasons.append(SAME_FACE_AS_ADMITTED)
+    if any(rival.d < d - NEARER_BY for rival in rivals):
+        reasons.append(NEARER_TO_OTHER_CANDIDATE)
+    return (Verdict.REFERRED if reasons else Verdict.ADMITTED), reasons

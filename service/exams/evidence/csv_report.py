@@ -1,0 +1,143 @@
+"""The session's report as CSV: every attempt, every decision, every override, one line each."""
+
+import io
+from collections.abc import Iterator
+from uuid import UUID
+
+from sqlalchemy import select
+
+from service.exams.context import Desk
+from service.exams.schemas import Checkin, Override
+from service.exams.sessions import session_row
+from service.exams.tables import CheckinRow
+from service.exams.views import checkin_documents
+from service.spreadsheet import SheetWriter
+
+BYTE_ORDER_MARK = "\ufeff"
+"""Without it, spreadsheet programs take UTF-8 for something else and spoil names."""
+
+BLOCK_ROWS = 500
+
+COLUMNS = (
+    "kind",
+    "time",
+    "external_id",
+    "display_name",
+    "seat",
+    "attempt",
+    "mode",
+    "outcome",
+    "decision",
+    "d",
+    "threshold_match",
+    "threshold_refer",
+    "fmr_match",
+    "fmr_refer",
+    "fmr_at_d",
+    "reasons",
+    "same_face_as",
+    "quality",
+    "document_type",
+    "reason_code",
+    "note",
+    "operator",
+    "actor",
+    "kiosk",
+    "model_id",
+    "calibration_id",
+    "checkin_id",
+    "override_id",
+)
+
+
+SAME_NAME = frozenset(COLUMNS) & frozenset(Checkin.model_fields) - {"reasons"}
+
+
+def report_csv(desk: Desk, session_id: UUID) -> Iterator[str]:
+    """The report in portions, oldest attempt first, each followed by its overrides.
+
+    Raises:
+        SessionNotFound: If there is no such session; at once, before the first portion.
+    """
+    with desk.database.read() as session:
+        session_row(session, session_id)
+    return portions(desk, session_id)
+
+
+def portions(desk: Desk, session_id: UUID) -> Iterator[str]:
+    """The lines of the report, a block of attempts at a time."""
+    target = io.StringIO()
+    writer = SheetWriter(target, COLUMNS)
+    yield BYTE_ORDER_MARK + drained(target)
+    for checkins in blocks(desk, session_id):
+        for checkin in checkins:
+            writer.write(attempt_cells(checkin))
+            for override in checkin.overrides:
+                writer.write(override_cells(checkin, override))
+        yield drained(target)
+
+
+def blocks(desk: Desk, session_id: UUID) -> Iterator[list[Checkin]]:
+    """The session's attempts in blocks, oldest first."""
+    mine = CheckinRow.session_id == session_id
+    query = select(CheckinRow).where(mine).order_by(CheckinRow.created_at, CheckinRow.id)
+    start = 0
+    while True:
+        with desk.database.read() as session:
+            rows = session.scalars(query.limit(BLOCK_ROWS).offset(start)).all()
+            checkins = checkin_documents(session, rows)
+        yield checkins
+        if len(rows) < BLOCK_ROWS:
+            return
+        start += BLOCK_ROWS
+
+
+def drained(target: io.StringIO) -> str:
+    """What has been written, taken out."""
+    text = target.getvalue()
+    target.seek(0)
+    target.truncate()
+    return text
+
+
+def attempt_cells(checkin: Checkin) -> list[object]:
+    """An attempt as cells."""
+    threshold, fmr, quality = checkin.threshold, checkin.fmr, checkin.probe_quality
+    cells: dict[str, object] = dict.fromkeys(COLUMNS)
+    cells |= {name: getattr(checkin, name) for name in SAME_NAME}
+    cells |= {
+        "kind": "attempt",
+        "time": checkin.created_at.isoformat(timespec="milliseconds"),
+        "reasons": " ".join(checkin.reasons),
+        "same_face_as": "; ".join(
+            f"{one.external_id} {one.display_name or ''}".strip() for one in checkin.conflicts
+        ),
+        "calibration_id": checkin.calibration.id if checkin.calibration else None,
+        "checkin_id": checkin.id,
+    }
+    if quality is not None:
+        cells["quality"] = " ".join(quality.reasons) or "acceptable"
+    if threshold is not None and fmr is not None:
+        cells |= {"threshold_match": threshold.match, "threshold_refer": threshold.refer}
+        cells |= {"fmr_match": fmr.match, "fmr_refer": fmr.refer, "fmr_at_d": fmr.at_d}
+    return list(cells.values())
+
+
+def override_cells(checkin: Checkin, override: Override) -> list[object]:
+    """An override as cells; what it shares with its attempt is repeated."""
+    cells: dict[str, object] = dict.fromkeys(COLUMNS)
+    cells |= {
+        "kind": "override",
+        "time": override.created_at.isoformat(timespec="milliseconds"),
+        "external_id": checkin.external_id,
+        "display_name": checkin.display_name,
+        "seat": checkin.seat,
+        "outcome": override.outcome,
+        "reason_code": override.reason_code,
+        "note": override.note,
+        "operator": override.operator,
+        "actor": override.actor,
+        "checkin_id": checkin.id,
+        "override_id": override.id,
+    }
+    return list(cells.values())

@@ -1,0 +1,178 @@
+"""Everything about one candidate in one document, and whether the evidence is what was written.
+
+The audit chain holds the SHA-256 of every row of evidence. Whoever has the document can compute the digests
+again; whoever has the database can compare all of them (`invigil audit verify`).
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import select
+from sqlalchemy.orm import Session as OrmSession
+
+from index.database import Database
+from index.tables import AuditEventRow, utc_now
+from service.audit_event import AuditEvent
+from service.exams.audit import (
+    CHECKIN_DECLINED,
+    CHECKIN_RECORDED,
+    EVIDENCE_EXPORTED,
+    OVERRIDE_RECORDED,
+    evidence_digest,
+    note,
+    plain_value,
+)
+from service.exams.checkin.rules import entry_named
+from service.exams.context import Desk, Origin
+from service.exams.exams import exam_document, exam_row
+from service.exams.schemas import Candidate, Checkin, Exam, Session
+from service.exams.sessions import session_document, session_row
+from service.exams.status import candidates_of
+from service.exams.tables import CheckinRow, OverrideRow, SessionRow
+from service.exams.views import checkin_documents, overrides_of
+
+FORMAT = "invigil-evidence/1"
+BLOCK_ROWS = 1_000
+ABOUT_CANDIDATES = (CHECKIN_RECORDED, CHECKIN_DECLINED, OVERRIDE_RECORDED, EVIDENCE_EXPORTED)
+
+
+class SealedRow(BaseModel):
+    """A row of evidence as it is digested, and its digest now; the chain holds the one of then."""
+
+    table: str
+    row: dict[str, Any]
+    digest: str
+
+
+class Evidence(BaseModel):
+    """What is known about one candidate of one session, and how it can be checked."""
+
+    format: str = FORMAT
+    exported_at: datetime
+    exam: Exam
+    session: Session
+    candidate: Candidate
+    checkins: list[Checkin]
+    rows: list[SealedRow]
+    events: list[AuditEvent]
+    intact: bool
+
+
+class Tampering(BaseModel):
+    """A row of evidence that is not as it was written, or is gone before its time."""
+
+    seq: int
+    row_id: UUID
+    reason: str
+
+
+def export_evidence(desk: Desk, session_id: UUID, external_id: str, origin: Origin) -> Evidence:
+    """One candidate's evidence. That it was exported goes into the audit chain.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+        NotOnRoster: If the candidate is not on its roster, or no longer.
+    """
+    with desk.database.write() as session:
+        row = session_row(session, session_id)
+        exam = exam_row(session, row.exam_id)
+        entry = entry_named(session, session_id, external_id)
+        checkins = attempts_about(session, entry.id)
+        overrides = overrides_of(session, [one.id for one in checkins])
+        rows = [sealed(one) for one in checkins] + [
+            sealed(one) for found in overrides.values() for one in found
+        ]
+        events = events_about(session, entry.id, {one.id for one in checkins})
+        note(
+            session,
+            EVIDENCE_EXPORTED,
+            origin,
+            subject_id=entry.subject_id,
+            session_id=session_id,
+            entry_id=entry.id,
+        )
+        return Evidence(
+            exported_at=utc_now(),
+            exam=exam_document(desk, exam),
+            session=session_document(desk, session, row, exam),
+            candidate=candidates_of(session, session_id, [entry.id])[entry.id],
+            checkins=checkin_documents(session, checkins),
+            rows=rows,
+            events=events,
+            intact={one.digest for one in rows} == {one.details.get("evidence") for one in events} - {None},
+        )
+
+
+def sealed(row: CheckinRow | OverrideRow) -> SealedRow:
+    """A row as its digest saw it."""
+    content = {column.key: plain_value(getattr(row, column.key)) for column in row.__table__.columns}
+    return SealedRow(table=row.__tablename__, row=content, digest=evidence_digest(row))
+
+
+def attempts_about(session: OrmSession, entry_id: UUID) -> Sequence[CheckinRow]:
+    """The attempts of one roster entry, and those that a person has found to be its, oldest first."""
+    named = select(OverrideRow.checkin_id).where(OverrideRow.entry_id == entry_id)
+    about = (CheckinRow.entry_id == entry_id) | CheckinRow.id.in_(named)
+    return session.scalars(
+        select(CheckinRow).where(about).order_by(CheckinRow.created_at, CheckinRow.id)
+    ).all()
+
+
+def events_about(session: OrmSession, entry_id: UUID, checkin_ids: Collection[UUID]) -> list[AuditEvent]:
+    """The chain's events about one roster entry and these attempts, oldest first."""
+    details, attempts = AuditEventRow.details, [str(checkin_id) for checkin_id in checkin_ids]
+    # The database picks them out: every writer waits meanwhile, and the chain may hold years.
+    about = details["entry_id"].as_string() == str(entry_id)
+    about |= details["checkin_id"].as_string().in_(attempts)
+    query = select(AuditEventRow).where(AuditEventRow.action.in_(ABOUT_CANDIDATES), about)
+    return [
+        AuditEvent.model_validate(event, from_attributes=True)
+        for event in session.scalars(query.order_by(AuditEventRow.seq))
+    ]
+
+
+def exam_events(session: OrmSession, after_seq: int = 0) -> Iterator[AuditEventRow]:
+    """The chain's events about check-ins and overrides, oldest first, read in blocks."""
+    actions = AuditEventRow.action.in_(ABOUT_CANDIDATES)
+    while True:
+        query = select(AuditEventRow).where(AuditEventRow.seq > after_seq, actions)
+        block = session.scalars(query.order_by(AuditEventRow.seq).limit(BLOCK_ROWS)).all()
+        yield from block
+        if len(block) < BLOCK_ROWS:
+            return
+        after_seq = block[-1].seq
+
+
+def verify_evidence(database: Database) -> list[Tampering]:
+    """Compare every row of evidence with the digest in the chain; empty when all are as they were written.
+
+    Rows that a purge has removed are not missing: their session carries its tally.
+    """
+    found = []
+    with database.read() as session:
+        purged = {
+            str(one) for one in session.scalars(select(SessionRow.id).where(SessionRow.tally.is_not(None)))
+        }
+        for event in exam_events(session):
+            if "evidence" in event.details and event.details["session_id"] not in purged:
+                found += tampering(session, event)
+    return found
+
+
+def tampering(session: OrmSession, event: AuditEventRow) -> list[Tampering]:
+    """What is wrong with the row that an event is about; mostly nothing."""
+    row: CheckinRow | OverrideRow | None
+    if event.action == CHECKIN_RECORDED:
+        row_id = UUID(event.details["checkin_id"])
+        row = session.get(CheckinRow, row_id)
+    else:
+        row_id = UUID(event.details["override_id"])
+        row = session.get(OverrideRow, row_id)
+    if row is None:
+        return [Tampering(seq=event.seq, row_id=row_id, reason="missing")]
+    if evidence_digest(row) != event.details["evidence"]:
+        return [Tampering(seq=event.seq, row_id=row_id, reason="changed")]
+    return []

@@ -1,0 +1,1 @@
+"""The live board: events in order, to every viewer."""

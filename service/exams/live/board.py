@@ -1,0 +1,148 @@
+"""Live boards: one reader of the database in each process, however many people watch.
+
+Fifty viewers cost one query every half second and fifty small writes to sockets.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
+from uuid import UUID
+
+from index.errors import DatabaseError
+from service.exams.context import Desk
+from service.exams.live.feed import FeedEvent, closed_event, missed, newest_seq, news, snapshot
+from service.logs import log
+
+POLL_SECONDS = 0.5
+HEARTBEAT_SECONDS = 15.0
+LONGEST_SECONDS = 900.0
+"""A stream ends after a while; the browser comes back by itself, and its key is checked anew."""
+
+LARGEST_BACKLOG = 1_000
+"""Messages that wait for one slow viewer; beyond, it is let go and comes back where it was."""
+
+Backlog = asyncio.Queue[FeedEvent | None]
+
+
+class Live:
+    """Who watches which session in this process. All but the queries runs on the event loop's thread."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._viewers: dict[UUID, set[Backlog]] = defaultdict(set)
+        self._reader: asyncio.Task[None] | None = None
+
+    @property
+    def viewers(self) -> int:
+        """How many watch."""
+        return sum(map(len, self._viewers.values()))
+
+    async def follow(self, session_id: UUID, after_seq: int | None) -> AsyncIterator[FeedEvent | None]:
+        """The session's messages: the board or what was missed, then what happens; None is a sign of life.
+
+        It ends after the session has closed, after LONGEST_SECONDS, and when the process stops.
+
+        Args:
+            session_id: A session that exists.
+            after_seq: The number of the last message that the viewer has, when it comes back.
+        """
+        backlog: Backlog = asyncio.Queue(LARGEST_BACKLOG)
+        self._viewers[session_id].add(backlog)
+        try:
+            await self._start_reading()
+            seen = 0
+            for event in await asyncio.to_thread(first_messages, self._desk, session_id, after_seq):
+                seen = event.seq
+                yield event
+                if event.kind == "closed":
+                    return
+            async for news_or_life in drain(backlog, seen):
+                yield news_or_life
+        finally:
+            self._viewers[session_id].discard(backlog)
+            if not self._viewers[session_id]:
+                del self._viewers[session_id]
+
+    def close(self) -> None:
+        """Let every viewer go."""
+        for backlog in [one for group in self._viewers.values() for one in group]:
+            end(backlog)
+        if self._reader is not None:
+            self._reader.cancel()
+
+    async def _start_reading(self) -> None:
+        """See that somebody reads, from a number older than any board that the caller reads from now on."""
+        if self._is_idle():
+            seq = await asyncio.to_thread(self._newest)
+            # Another viewer may have come first meanwhile; its number is older than this caller's board, too.
+            if self._is_idle():
+                self._reader = asyncio.create_task(self._read(seq))
+
+    def _is_idle(self) -> bool:
+        return self._reader is None or self._reader.done()
+
+    async def _read(self, seq: int) -> None:
+        """Read what is behind a number, for as long as somebody watches."""
+        while self._viewers:
+            try:
+                seq = await self._read_once(seq)
+            except DatabaseError as error:
+                # The database may be restarting; viewers keep their connection and miss nothing.
+                log.warning("live_feed_waits", code=error.code)
+            await asyncio.sleep(POLL_SECONDS)
+
+    def _newest(self) -> int:
+        with self._desk.database.read() as session:
+            return newest_seq(session)
+
+    async def _read_once(self, after_seq: int) -> int:
+        watched = list(self._viewers)
+        # Before the news: what was committed until a session was found closed is still told before its end.
+        ended = await asyncio.to_thread(lambda: {one: closed_event(self._desk, one) for one in watched})
+        seq, events = await asyncio.to_thread(news, self._desk, after_seq, watched)
+        for session_id in watched:
+            last = ended[session_id]
+            self._spread(session_id, [*events.get(session_id, []), *([last] if last else [])])
+        return seq
+
+    def _spread(self, session_id: UUID, messages: Iterable[FeedEvent]) -> None:
+        for message in messages:
+            for backlog in self._viewers.get(session_id, ()):
+                if backlog.full():
+                    end(backlog)
+                else:
+                    backlog.put_nowait(message)
+
+
+def first_messages(desk: Desk, session_id: UUID, after_seq: int | None) -> list[FeedEvent]:
+    """What a viewer needs before the news: what it missed, or the board; and the end, where that has come."""
+    # First whether it is over: what comes after would otherwise be lost between the two.
+    last = closed_event(desk, session_id)
+    behind = missed(desk, session_id, after_seq) if after_seq is not None else None
+    first = [snapshot(desk, session_id)] if behind is None else behind
+    return [*first, last] if last else first
+
+
+async def drain(backlog: Backlog, seen: int) -> AsyncIterator[FeedEvent | None]:
+    """The messages behind a number as they come; None when none came for a while."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + LONGEST_SECONDS
+    while loop.time() < until:
+        try:
+            message = await asyncio.wait_for(backlog.get(), HEARTBEAT_SECONDS)
+        except TimeoutError:
+            yield None
+            continue
+        if message is None:
+            return
+        if message.seq > seen or message.kind == "closed":
+            yield message
+        if message.kind == "closed":
+            return
+
+
+def end(backlog: Backlog) -> None:
+    """Let one viewer go, whatever waits for it."""
+    while not backlog.empty():
+        backlog.get_nowait()
+    backlog.put_nowait(None)

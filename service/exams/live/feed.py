@@ -1,0 +1,184 @@
+"""What happens in a session, as it happens: the audit chain read as a feed.
+
+The chain's numbers follow the order of commits, so "everything behind number n" is exact, in every process
+and after any interruption. Events are built here; `live.py` shares them among viewers.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session as OrmSession
+
+from index.tables import AuditEventRow, utc_now
+from service.exams.audit import (
+    CHECKIN_DECLINED,
+    CHECKIN_RECORDED,
+    OVERRIDE_RECORDED,
+    ROSTER_IMPORTED,
+    SESSION_CHANGED,
+)
+from service.exams.context import Desk
+from service.exams.exams import exam_row
+from service.exams.schemas import Candidate, Checkin, Counts, Override, Session
+from service.exams.sessions import session_document, session_row
+from service.exams.status import candidates_of, candidates_page, counts_of
+from service.exams.tables import CheckinRow
+from service.exams.views import checkin_documents
+
+KINDS = {
+    CHECKIN_RECORDED: "checkin",
+    CHECKIN_DECLINED: "declined",
+    OVERRIDE_RECORDED: "override",
+    ROSTER_IMPORTED: "roster",
+    SESSION_CHANGED: "session",
+}
+MOST_REPLAYED = 500
+"""Whoever missed more is better served with the whole board."""
+
+
+@dataclass(frozen=True)
+class FeedEvent:
+    """One message, serialised once for all viewers; `seq` is where to go on from."""
+
+    seq: int
+    kind: str
+    data: str
+
+
+class Snapshot(BaseModel):
+    """The whole board."""
+
+    session: Session
+    counts: Counts
+    candidates: list[Candidate]
+
+
+class Change(BaseModel):
+    """What one event changed. What does not apply is null."""
+
+    at: str
+    counts: Counts
+    candidate: Candidate | None = None
+    checkin: Checkin | None = None
+    override: Override | None = None
+    code: str | None = None
+    kiosk: str | None = None
+    session: Session | None = None
+
+
+def newest_seq(session: OrmSession) -> int:
+    """The number of the chain's newest event; 0 for an empty chain."""
+    return session.scalar(select(func.max(AuditEventRow.seq))) or 0
+
+
+def snapshot(desk: Desk, session_id: UUID) -> FeedEvent:
+    """The board as it is; events behind its number may be in it already, and change nothing if applied again.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+    """
+    with desk.database.read() as session:
+        seq = newest_seq(session)
+        row = session_row(session, session_id)
+        board = Snapshot(
+            session=session_document(desk, session, row, exam_row(session, row.exam_id)),
+            counts=counts_of(session, row),
+            candidates=candidates_page(session, session_id),
+        )
+    return FeedEvent(seq, "snapshot", board.model_dump_json())
+
+
+def closed_event(desk: Desk, session_id: UUID) -> FeedEvent | None:
+    """The last message of a session, once its window is over.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+    """
+    with desk.database.read() as session:
+        row = session_row(session, session_id)
+        if utc_now() < row.closes_at:
+            return None
+        return FeedEvent(newest_seq(session), "closed", f'{{"closed_at":"{row.closes_at.isoformat()}"}}')
+
+
+def missed(desk: Desk, session_id: UUID, after_seq: int) -> list[FeedEvent] | None:
+    """What happened in a session behind a number; None when it is too much, or the number is not ours."""
+    with desk.database.read() as session:
+        if not 0 < after_seq <= newest_seq(session):
+            return None
+        rows = rows_behind(session, after_seq, MOST_REPLAYED + 1)
+        if len(rows) > MOST_REPLAYED:
+            return None
+        mine = [row for row in rows if row.details.get("session_id") == str(session_id)]
+        return build(desk, session, session_id, mine)
+
+
+def news(desk: Desk, after_seq: int, watched: Collection[UUID]) -> tuple[int, dict[UUID, list[FeedEvent]]]:
+    """What happened behind a number in any of the watched sessions, and the number read up to."""
+    with desk.database.read() as session:
+        rows = rows_behind(session, after_seq, MOST_REPLAYED)
+        by_session: dict[UUID, list[AuditEventRow]] = defaultdict(list)
+        for row in rows:
+            by_session[UUID(row.details["session_id"])].append(row)
+        events = {one: build(desk, session, one, by_session[one]) for one in by_session.keys() & set(watched)}
+        return (rows[-1].seq if rows else after_seq), events
+
+
+def rows_behind(session: OrmSession, after_seq: int, limit: int) -> Sequence[AuditEventRow]:
+    """The chain's events that a board shows, oldest first."""
+    behind = AuditEventRow.seq > after_seq, AuditEventRow.action.in_(KINDS)
+    return session.scalars(
+        select(AuditEventRow).where(*behind).order_by(AuditEventRow.seq).limit(limit)
+    ).all()
+
+
+def build(
+    desk: Desk, session: OrmSession, session_id: UUID, rows: Sequence[AuditEventRow]
+) -> list[FeedEvent]:
+    """The messages of one session: what they have in common is read once, however many they are."""
+    if not rows:
+        return []
+    row = session_row(session, session_id)
+    counts = counts_of(session, row)
+    candidates = candidates_of(session, session_id, ids_in(rows, "entry_id"))
+    checkin_ids = ids_in(rows, "checkin_id")
+    found = session.scalars(select(CheckinRow).where(CheckinRow.id.in_(checkin_ids))).all()
+    checkins = {one.id: one for one in checkin_documents(session, found)}
+    document = session_document(desk, session, row, exam_row(session, row.exam_id))
+    messages = []
+    for event in rows:
+        change = Change(
+            at=event.at.isoformat(),
+            counts=counts,
+            candidate=named(event, "entry_id", candidates.get),
+            checkin=named(event, "checkin_id", checkins.get),
+            code=event.details.get("code"),
+            kiosk=event.details.get("kiosk"),
+        )
+        change.override = override_in(event, change.checkin)
+        if event.action == SESSION_CHANGED:
+            change.session = document
+        messages.append(FeedEvent(event.seq, KINDS[event.action], change.model_dump_json()))
+    return messages
+
+
+def ids_in(rows: Sequence[AuditEventRow], name: str) -> list[UUID]:
+    """The ids that the events hold under a name, each once."""
+    return list({UUID(row.details[name]) for row in rows if row.details.get(name)})
+
+
+def named(event: AuditEventRow, name: str, find: Callable[[UUID], Any]) -> Any:
+    """What an event's id stands for, if it has one and the row is still there."""
+    text = event.details.get(name)
+    return find(UUID(text)) if text else None
+
+
+def override_in(event: AuditEventRow, checkin: Checkin | None) -> Override | None:
+    """The override that an event is about."""
+    overrides = checkin.overrides if checkin else []
+    return next((one for one in overrides if str(one.id) == event.details.get("override_id")), None)

@@ -1,0 +1,1 @@
+"""Who may come: reading a file, checking it, importing it, readiness."""

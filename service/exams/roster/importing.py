@@ -1,0 +1,225 @@
+"""Importing a roster: first a plan against what is there, then all of it in one transaction, or nothing."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+from uuid import UUID
+
+from sqlalchemy import Table, bindparam, delete, insert, update
+from sqlalchemy.orm import Session as OrmSession
+
+from index.ids import uuid7
+from index.tables import SubjectRow, utc_now
+from service.exams.audit import ROSTER_IMPORTED, note
+from service.exams.context import Desk, Origin
+from service.exams.errors import ExamPurged, RosterRefused
+from service.exams.exams import exam_row
+from service.exams.roster.checks import (
+    Entry,
+    Known,
+    batches,
+    check_rows,
+    known_to,
+    overlapping,
+    without_template,
+)
+from service.exams.roster.file import Row
+from service.exams.roster.report import Findings, RosterReport
+from service.exams.sessions import session_row
+from service.exams.tables import ExamRow, RosterEntryRow, SessionRow
+
+Mode = Literal["replace", "merge"]
+# The tables themselves: through the classes, a large roster would take three times as long.
+ENTRIES = cast(Table, RosterEntryRow.__table__)
+SUBJECTS = cast(Table, SubjectRow.__table__)
+
+KEPT = ("display_name", "seat", "manual_identification", "twin", "accommodation")
+
+
+@dataclass
+class Plan:
+    """What an import will write."""
+
+    report: RosterReport
+    known: Known
+    added: list[Row] = field(default_factory=list)
+    changed: list[tuple[Entry, Row]] = field(default_factory=list)
+    removed: list[Entry] = field(default_factory=list)
+    new_subjects: list[Row] = field(default_factory=list)
+
+
+def import_roster(
+    desk: Desk,
+    session_id: UUID,
+    rows: Sequence[Row],
+    origin: Origin,
+    *,
+    dry_run: bool = False,
+    mode: Mode = "replace",
+    create_subjects: bool = False,
+) -> RosterReport:
+    """Make the rows the session's roster, or only report what that would do.
+
+    Args:
+        desk: The parts.
+        session_id: Whose roster it is.
+        rows: As read from the file.
+        origin: Who imports.
+        dry_run: Write nothing.
+        mode: `replace` removes candidates whom the file does not name; `merge` leaves them.
+        create_subjects: Make a subject, without a template, of every unknown external id.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+        ExamPurged: If the exam's rows have gone.
+        RosterRefused: If findings stop the import, and it is no dry run. Nothing was written.
+    """
+    transaction = desk.database.read() if dry_run else desk.database.write()
+    with transaction as session:
+        row = session_row(session, session_id)
+        exam = exam_row(session, row.exam_id)
+        if exam.purged_at is not None:
+            raise ExamPurged(exam.purged_at)
+        plan = plan_import(desk, session, row, exam, rows, mode, create_subjects)
+        plan.report.dry_run = dry_run
+        if dry_run:
+            return plan.report
+        if plan.report.problems:
+            raise RosterRefused(plan.report.problems, plan.report)
+        apply(session, row, plan)
+        plan.report.applied = True
+        note_import(session, row, rows, plan, origin)
+        return plan.report
+
+
+def plan_import(
+    desk: Desk,
+    session: OrmSession,
+    row: SessionRow,
+    exam: ExamRow,
+    rows: Sequence[Row],
+    mode: Mode,
+    create_subjects: bool,
+) -> Plan:
+    """Compare the rows with the roster and the subjects that are there."""
+    known = known_to(session, row.id, [one.external_id for one in rows])
+    wanted, report = check_rows(rows, row, exam, known, merge=mode == "merge")
+    plan = Plan(report, known)
+    plan.new_subjects = [one for one in wanted.values() if one.external_id not in known.subjects]
+    compare(plan, wanted)
+    if mode == "replace":
+        leaving(plan, wanted)
+    if create_subjects:
+        report.created_subjects = len(plan.new_subjects)
+    else:
+        report.unknown = Findings.of(
+            {"row": one.row, "external_id": one.external_id} for one in plan.new_subjects
+        )
+    report.without_template = without_template(session, desk.serving.ids, wanted, known)
+    report.in_other_sessions = overlapping(session, row, wanted)
+    kinds = (
+        report.unknown,
+        report.conflicting_rows,
+        report.duplicate_seats,
+        report.other_exam,
+        report.has_checkins,
+    )
+    report.problems = sum(kind.total for kind in kinds)
+    return plan
+
+
+def compare(plan: Plan, wanted: dict[str, Row]) -> None:
+    """Part the wanted candidates into added, changed and unchanged."""
+    for external_id, row in wanted.items():
+        entry = plan.known.entries.get(external_id)
+        if entry is None:
+            plan.added.append(row)
+        elif differs(entry, row, plan.known):
+            plan.changed.append((entry, row))
+    report = plan.report
+    report.candidates = len(wanted)
+    report.added, report.changed = len(plan.added), len(plan.changed)
+    report.unchanged = len(wanted) - report.added - report.changed
+
+
+def differs(entry: Entry, row: Row, known: Known) -> bool:
+    """Whether the row says something else than the entry, or the entry has lost its subject."""
+    relinked = entry.subject_id != known.subjects.get(row.external_id)
+    return relinked or any(getattr(entry, name) != getattr(row, name) for name in KEPT)
+
+
+def leaving(plan: Plan, wanted: dict[str, Row]) -> None:
+    """Whom the file does not name; whoever was at the door must stay, the evidence points to them."""
+    absent = [entry for external_id, entry in plan.known.entries.items() if external_id not in wanted]
+    plan.removed = absent
+    plan.report.removed = len(absent)
+    plan.report.has_checkins = Findings.of(
+        {"external_id": entry.external_id, "display_name": entry.display_name, "seat": entry.seat}
+        for entry in absent
+        if entry.id in plan.known.at_the_door
+    )
+
+
+def apply(session: OrmSession, row: SessionRow, plan: Plan) -> None:
+    """Write the plan."""
+    subjects = plan.known.subjects | insert_subjects(session, plan.new_subjects)
+    for batch in batches([entry.id for entry in plan.removed]):
+        session.execute(delete(ENTRIES).where(ENTRIES.c.id.in_(batch)))
+    # Seats are unique: all that change are emptied first, or two candidates could never change places.
+    for batch in batches([entry.id for entry, _ in plan.changed]):
+        session.execute(update(ENTRIES).where(ENTRIES.c.id.in_(batch)).values(seat=None))
+    if plan.changed:
+        values = [{"entry_id": entry.id, **entry_values(one, subjects)} for entry, one in plan.changed]
+        session.execute(update(ENTRIES).where(ENTRIES.c.id == bindparam("entry_id")), values)
+    if plan.added:
+        new = {"session_id": row.id, "created_at": utc_now()}
+        values = [{"id": uuid7(), **new, **entry_values(one, subjects)} for one in plan.added]
+        session.execute(insert(ENTRIES), values)
+
+
+def entry_values(row: Row, subjects: dict[str, UUID]) -> dict[str, Any]:
+    """A row as columns of a roster entry."""
+    values: dict[str, Any] = {name: getattr(row, name) for name in KEPT}
+    return values | {"external_id": row.external_id, "subject_id": subjects[row.external_id]}
+
+
+def insert_subjects(session: OrmSession, rows: Sequence[Row]) -> dict[str, UUID]:
+    """Make subjects without templates, for candidates nobody has enrolled yet."""
+    now = utc_now()
+    ids = {row.external_id: uuid7() for row in rows}
+    values = [
+        {
+            "id": ids[row.external_id],
+            "external_id": row.external_id,
+            "display_name": row.display_name,
+            "created_at": now,
+            "changed_at": now,
+        }
+        for row in rows
+    ]
+    if values:
+        session.execute(insert(SUBJECTS), values)
+    return ids
+
+
+def note_import(
+    session: OrmSession, row: SessionRow, rows: Sequence[Row], plan: Plan, origin: Origin
+) -> None:
+    """Say in the audit chain what was imported: its digest and its counts, no candidate."""
+    content = json.dumps([vars(one) for one in rows], sort_keys=True, ensure_ascii=False)
+    report = plan.report
+    note(
+        session,
+        ROSTER_IMPORTED,
+        origin,
+        exam_id=row.exam_id,
+        session_id=row.id,
+        roster=hashlib.sha256(content.encode()).hexdigest(),
+        candidates=report.candidates,
+        added=report.added,
+        changed=report.changed,
+        removed=report.removed,
+        created_subjects=report.created_subjects,
+    )

@@ -1,0 +1,153 @@
+"""The day before: who cannot be verified and why, and who looks like whom."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import select
+from sqlalchemy.orm import Session as OrmSession
+
+from embedding.quality import LIMITS, Measures, Purpose, assess
+from index.tables import TemplateRow
+from service.decision import Policy, Thresholds
+from service.exams.context import Desk
+from service.exams.exams import exam_row
+from service.exams.roster.checks import batches
+from service.exams.schemas import Person
+from service.exams.sessions import policy_of, session_row
+from service.exams.tables import RosterEntryRow
+
+MEASURED = {one.name for one in fields(Measures)}
+
+Obstacle = Literal["no_template", "old_model", "poor_quality", "subject_erased", "manual_identification"]
+
+
+class CannotVerify(Person):
+    """A candidate for whom a photograph will not do, or may not."""
+
+    reason: Obstacle
+    detail: str | None = None
+
+
+class LookAlikes(BaseModel):
+    """Two candidates whose templates are nearer than the refer threshold."""
+
+    a: Person
+    b: Person
+    d: float
+    fmr_at_d: float | None
+    flagged_twins: bool
+
+
+class Readiness(BaseModel):
+    """What there is to do before a session opens."""
+
+    session_id: UUID
+    candidates: int
+    ready: int
+    cannot_verify: list[CannotVerify]
+    look_alikes: list[LookAlikes]
+    threshold: Thresholds
+    model_id: str
+    computed_ms: float
+
+
+def readiness(desk: Desk, session_id: UUID) -> Readiness:
+    """Every candidate of a session looked at, all pairs compared in one batch.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+    """
+    started = time.perf_counter()
+    with desk.database.read() as session:
+        row = session_row(session, session_id)
+        policy = policy_of(desk, row, exam_row(session, row.exam_id))
+        mine = RosterEntryRow.session_id == session_id
+        entries = session.scalars(
+            select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id)
+        ).all()
+        obstacles = list(obstacles_of(session, entries, desk.serving.ids))
+    return Readiness(
+        session_id=session_id,
+        candidates=len(entries),
+        ready=len(entries) - len(obstacles),
+        cannot_verify=obstacles,
+        look_alikes=look_alikes(desk, entries, policy),
+        threshold=Thresholds(match=policy.match, refer=policy.refer),
+        model_id=desk.gallery.model_id,
+        computed_ms=round((time.perf_counter() - started) * 1000, 1),
+    )
+
+
+def obstacles_of(
+    session: OrmSession, entries: Sequence[RosterEntryRow], model_ids: Sequence[str]
+) -> Iterator[CannotVerify]:
+    """Who cannot be verified by a photograph; each for the first reason that applies."""
+    templates = templates_of(session, [entry.subject_id for entry in entries if entry.subject_id])
+    for entry in entries:
+        reason, detail = obstacle(entry, templates.get(entry.subject_id or entry.id, []), model_ids)
+        if reason is not None:
+            yield CannotVerify(**vars(person(entry)), reason=reason, detail=detail)
+
+
+def templates_of(session: OrmSession, subject_ids: Sequence[UUID]) -> dict[UUID, list[TemplateRow]]:
+    """The subjects' templates of every model, without their vectors."""
+    found: dict[UUID, list[TemplateRow]] = {}
+    for batch in batches(subject_ids):
+        query = select(TemplateRow.subject_id, TemplateRow.model_id, TemplateRow.quality)
+        for one in session.execute(query.where(TemplateRow.subject_id.in_(batch))):
+            found.setdefault(one.subject_id, []).append(one)  # type: ignore[arg-type]
+    return found
+
+
+def obstacle(
+    entry: RosterEntryRow, templates: Sequence[TemplateRow], model_ids: Sequence[str]
+) -> tuple[Obstacle | None, str | None]:
+    """Why this candidate cannot be verified, if so."""
+    if entry.manual_identification:
+        return "manual_identification", "agreed: identified by a document"
+    if entry.subject_id is None:
+        return "subject_erased", None
+    if not templates:
+        return "no_template", None
+    newest = next((one for one in model_ids if any(one == each.model_id for each in templates)), None)
+    own = [one for one in templates if one.model_id == newest]
+    if not own:
+        return "old_model", f"enrolled with {len(templates)} templates of another model"
+    poor = [", ".join(poor_reasons(one)) for one in own]
+    return ("poor_quality", poor[0]) if all(poor) else (None, None)
+
+
+def poor_reasons(template: TemplateRow) -> tuple[str, ...]:
+    """Why the picture of a template would not be enrolled today; empty where its measures are not known."""
+    if set(template.quality) != MEASURED:
+        return ()
+    return assess(Measures(**template.quality), LIMITS[Purpose.ENROL]).reasons
+
+
+def look_alikes(desk: Desk, entries: Iterable[RosterEntryRow], policy: Policy) -> list[LookAlikes]:
+    """Pairs of candidates within the refer threshold, nearest first; only one model's can be compared."""
+    by_subject = {entry.subject_id: entry for entry in entries if entry.subject_id}
+    known = desk.serving.models_of(list(by_subject))
+    return [
+        LookAlikes(
+            a=person(by_subject[a]),
+            b=person(by_subject[b]),
+            d=d,
+            fmr_at_d=model.calibration.fmr_at(d),
+            flagged_twins=by_subject[a].twin and by_subject[b].twin,
+        )
+        for model in desk.serving.models
+        for a, b, d in model.gallery.close_pairs(
+            [one for one in by_subject if known.get(one) is model],
+            model.policy_at(policy.match_fmr, policy.refer_fmr).refer,
+        )
+    ]
+
+
+def person(entry: RosterEntryRow) -> Person:
+    """A candidate in few words."""
+    return Person(external_id=entry.external_id, display_name=entry.display_name, seat=entry.seat)

@@ -1,0 +1,166 @@
+"""How candidates and sessions stand, read from the evidence: nothing here is stored twice."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Row,
+    Uuid,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import Session as OrmSession
+
+from service.exams.schemas import Candidate, Counts, Flags
+from service.exams.tables import AdmissionRow, CheckinRow, OverrideRow, RosterEntryRow, SessionRow
+
+EXPECTED = "expected"
+MANUAL = "manual"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a candidate stands. `attempts` counts photographs, not documents."""
+
+    status: str = EXPECTED
+    at: datetime | None = None
+    checkin_id: UUID | None = None
+    attempts: int = 0
+
+
+NEVER_CAME = Standing()
+
+
+def standings(
+    session: OrmSession, session_id: UUID, only: Collection[UUID] | None = None
+) -> dict[UUID, Standing]:
+    """The standing of every candidate who was at the door, by roster entry.
+
+    An admission counts while it stands. Without one, the newest word counts: an attempt's or an override's.
+    """
+    found: dict[UUID, Standing] = {}
+    for word in sorted(words(session, session_id, only), key=lambda word: (word.is_admission, word.at)):
+        attempts = found.get(word.entry_id, NEVER_CAME).attempts + word.photographs
+        found[word.entry_id] = Standing(word.status, word.at, word.checkin_id, attempts)
+    return found
+
+
+def words(session: OrmSession, session_id: UUID, only: Collection[UUID] | None) -> Sequence[Row[Any]]:
+    """What was said of the candidates, in one query: attempts, overrides, standing admissions."""
+    named = {} if only is None else {"entry_ids": list(only)}
+    return session.execute(words_query(only is None), {"session_id": session_id, **named}).all()
+
+
+@cache
+def words_query(of_all: bool) -> CompoundSelect[Any]:
+    """Built once: that costs more than to carry it out, and it is asked three times at each check-in."""
+    session_id = bindparam("session_id", type_=Uuid())
+    mine = CheckinRow.session_id == session_id
+    attempts = select(
+        CheckinRow.entry_id,
+        CheckinRow.id.label("checkin_id"),
+        CheckinRow.outcome.label("status"),
+        CheckinRow.created_at.label("at"),
+        case((CheckinRow.mode != MANUAL, 1), else_=0).label("photographs"),
+        literal(0).label("is_admission"),
+    ).where(mine, among(CheckinRow.entry_id, of_all))
+    overrides = (
+        select(
+            OverrideRow.entry_id,
+            OverrideRow.checkin_id,
+            OverrideRow.outcome,
+            OverrideRow.created_at,
+            literal(0),
+            literal(0),
+        )
+        .join(CheckinRow, CheckinRow.id == OverrideRow.checkin_id)
+        .where(mine, among(OverrideRow.entry_id, of_all))
+    )
+    admissions = select(
+        AdmissionRow.entry_id,
+        AdmissionRow.checkin_id,
+        AdmissionRow.outcome,
+        AdmissionRow.at,
+        literal(0),
+        literal(1),
+    ).where(AdmissionRow.session_id == session_id, among(AdmissionRow.entry_id, of_all))
+    return union_all(attempts, overrides, admissions)
+
+
+def among(column: InstrumentedAttribute[Any], of_all: bool) -> ColumnElement[bool]:
+    """Rows of some candidate, or of those named at the call."""
+    return column.is_not(None) if of_all else column.in_(bindparam("entry_ids", expanding=True))
+
+
+def candidate_document(entry: RosterEntryRow, standing: Standing) -> Candidate:
+    """A roster entry and how it stands."""
+    return Candidate(
+        entry_id=entry.id,
+        external_id=entry.external_id,
+        display_name=entry.display_name,
+        seat=entry.seat,
+        subject_id=entry.subject_id,
+        flags=Flags(
+            manual_identification=entry.manual_identification,
+            twin=entry.twin,
+            accommodation=entry.accommodation,
+        ),
+        status=standing.status,  # type: ignore[arg-type]
+        status_at=standing.at,
+        checkin_id=standing.checkin_id,
+        attempts=standing.attempts,
+    )
+
+
+def candidates_page(
+    session: OrmSession, session_id: UUID, limit: int | None = None, after: str = ""
+) -> list[Candidate]:
+    """Candidates in the order of their external ids, from the one behind `after`."""
+    mine = (RosterEntryRow.session_id == session_id) & (RosterEntryRow.external_id > after)
+    query = select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id).limit(limit)
+    entries = session.scalars(query).all()
+    found = standings(session, session_id, [entry.id for entry in entries] if limit is not None else None)
+    return [candidate_document(entry, found.get(entry.id, NEVER_CAME)) for entry in entries]
+
+
+def candidates_of(session: OrmSession, session_id: UUID, entry_ids: Sequence[UUID]) -> dict[UUID, Candidate]:
+    """Some candidates of a session, by roster entry."""
+    entries = session.scalars(select(RosterEntryRow).where(RosterEntryRow.id.in_(entry_ids)))
+    found = standings(session, session_id, entry_ids)
+    return {entry.id: candidate_document(entry, found.get(entry.id, NEVER_CAME)) for entry in entries}
+
+
+def counts_of(session: OrmSession, row: SessionRow) -> Counts:
+    """How many stand where; of a purged session, the counts that were kept."""
+    if row.tally is not None:
+        return Counts(**row.tally)
+    on_roster = select(func.count()).select_from(RosterEntryRow).where(RosterEntryRow.session_id == row.id)
+    photographs = select(func.count()).select_from(CheckinRow)
+    photographs = photographs.where(CheckinRow.session_id == row.id, CheckinRow.mode != MANUAL)
+    overrides = select(func.count()).select_from(OverrideRow)
+    overrides = overrides.join(CheckinRow, CheckinRow.id == OverrideRow.checkin_id)
+    overrides = overrides.where(CheckinRow.session_id == row.id)
+    candidates = session.scalar(on_roster) or 0
+    by_status = Counter(standing.status for standing in standings(session, row.id).values())
+    return Counts(
+        candidates=candidates,
+        expected=candidates - by_status.total(),
+        admitted=by_status["admitted"],
+        identified_manually=by_status["identified_manually"],
+        referred=by_status["referred"],
+        refused=by_status["refused"],
+        attempts=session.scalar(photographs) or 0,
+        overrides=session.scalar(overrides) or 0,
+    )

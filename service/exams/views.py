@@ -1,0 +1,141 @@
+"""Rows of evidence as documents: one attempt with its overrides and the people it names."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session as OrmSession
+
+from service.decision import CalibrationFacts, FalseMatchRates, Quality, Thresholds
+from service.exams.errors import CheckinNotFound
+from service.exams.schemas import Checkin, Conflict, Override, Verdict
+from service.exams.tables import CheckinRow, OverrideRow, RosterEntryRow, ThumbnailRow
+
+
+def checkin_row(session: OrmSession, checkin_id: UUID) -> CheckinRow:
+    """The attempt's row.
+
+    Raises:
+        CheckinNotFound: If there is none.
+    """
+    row = session.get(CheckinRow, checkin_id)
+    if row is None:
+        raise CheckinNotFound(checkin_id)
+    return row
+
+
+def overrides_of(session: OrmSession, checkin_ids: Iterable[UUID]) -> dict[UUID, list[OverrideRow]]:
+    """The overrides of each attempt, oldest first."""
+    found: dict[UUID, list[OverrideRow]] = defaultdict(list)
+    query = (
+        select(OverrideRow).where(OverrideRow.checkin_id.in_(list(checkin_ids))).order_by(OverrideRow.number)
+    )
+    for row in session.scalars(query):
+        found[row.checkin_id].append(row)
+    return found
+
+
+def checkin_documents(session: OrmSession, rows: Sequence[CheckinRow]) -> list[Checkin]:
+    """The attempts with everything that is known about them, in four queries however many they are."""
+    ids = [row.id for row in rows]
+    overrides = overrides_of(session, ids)
+    pictured = set(session.scalars(select(ThumbnailRow.checkin_id).where(ThumbnailRow.checkin_id.in_(ids))))
+    named = {UUID(one["entry_id"]) for row in rows for one in row.conflicts}
+    named |= {row.entry_id for row in rows if row.entry_id}
+    entries = {
+        entry.id: entry
+        for entry in session.scalars(select(RosterEntryRow).where(RosterEntryRow.id.in_(named)))
+    }
+    return [checkin_document(row, overrides.get(row.id, []), entries, row.id in pictured) for row in rows]
+
+
+def checkin_document(
+    row: CheckinRow, overrides: Sequence[OverrideRow], entries: dict[UUID, RosterEntryRow], pictured: bool
+) -> Checkin:
+    """One attempt; the people it names are read from the roster, the evidence holds no names."""
+    entry = entries.get(row.entry_id) if row.entry_id else None
+    return Checkin(
+        **{name: getattr(row, name) for name in PLAIN},
+        display_name=entry.display_name if entry else None,
+        effective_outcome=Verdict(overrides[-1].outcome if overrides else row.outcome),
+        conflicts=[conflict_document(one, entries) for one in row.conflicts],
+        threshold=thresholds_of(row),
+        fmr=rates_of(row),
+        probe_quality=Quality(**row.probe_quality) if row.probe_quality else None,
+        calibration=CalibrationFacts(**row.calibration) if row.calibration else None,
+        clock_skew_s=(row.client_time - row.created_at).total_seconds() if row.client_time else None,
+        has_thumbnail=pictured,
+        overrides=[override_document(one) for one in overrides],
+    )
+
+
+PLAIN = (
+    "id",
+    "exam_id",
+    "session_id",
+    "entry_id",
+    "subject_id",
+    "external_id",
+    "seat",
+    "mode",
+    "attempt",
+    "outcome",
+    "decision",
+    "reasons",
+    "d",
+    "template_id",
+    "model_id",
+    "timings_ms",
+    "document_type",
+    "note",
+    "actor",
+    "operator",
+    "kiosk",
+    "client_time",
+    "created_at",
+    "request_id",
+)
+
+
+def thresholds_of(row: CheckinRow) -> Thresholds | None:
+    """The two distances in force at the attempt."""
+    if row.match_d is None or row.refer_d is None:
+        return None
+    return Thresholds(match=row.match_d, refer=row.refer_d)
+
+
+def rates_of(row: CheckinRow) -> FalseMatchRates | None:
+    """The two rates in force at the attempt, and the rate at its distance."""
+    if row.match_fmr is None or row.refer_fmr is None:
+        return None
+    return FalseMatchRates(match=row.match_fmr, refer=row.refer_fmr, at_d=row.fmr_at_d)
+
+
+def conflict_document(conflict: dict[str, Any], entries: dict[UUID, RosterEntryRow]) -> Conflict:
+    """Another candidate with the same face."""
+    entry = entries.get(UUID(conflict["entry_id"]))
+    return Conflict(
+        external_id=entry.external_id if entry else conflict["external_id"],
+        display_name=entry.display_name if entry else None,
+        seat=entry.seat if entry else None,
+        session_id=conflict["session_id"],
+        d=conflict["d"],
+        checked_in_at=conflict["checked_in_at"],
+    )
+
+
+def override_document(row: OverrideRow) -> Override:
+    """An override as it is shown."""
+    return Override(
+        id=row.id,
+        checkin_id=row.checkin_id,
+        outcome=Verdict(row.outcome),
+        previous_outcome=Verdict(row.previous_outcome),
+        reason_code=row.reason_code,
+        note=row.note,
+        actor=row.actor,
+        operator=row.operator,
+        created_at=row.created_at,
+    )

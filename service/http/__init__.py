@@ -1,0 +1,1 @@
+"""What every request meets: bodies, uploads, tracing, metrics, places for pictures."""

@@ -1,0 +1,1 @@
+"""Enrol, verify, search and compare, one picture or a folder of them."""

@@ -1,0 +1,206 @@
+"""Many photos at once: pictures become templates in several threads, one transaction enrols each of them.
+
+A run can be stopped at any moment and repeated: what is enrolled is known by the SHA-256 of its picture.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from embedding.embedder import Embedding
+from embedding.errors import EmbeddingError, ImageTooLarge, QualityRefused
+from embedding.quality import Purpose
+from index.errors import (
+    DatabaseBusy,
+    DuplicateIdentity,
+    ExternalIdExists,
+    GalleryError,
+    SubjectInvalid,
+    SubjectNotFound,
+)
+from index.sources import enrolled_sources
+from index.subjects import ExternalId, Subject
+from service.matching.enrolling import enrol_embedding
+from service.matching.photo_lists import Photo
+from service.parts import Parts
+
+ACTOR = "invigil enrol"
+BATCH = 32
+AHEAD = 2
+"""Batches in work at once: while one is read and decoded, the other is in the network."""
+BUSY_ATTEMPTS = 5
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Fate(StrEnum):
+    """What became of one photo."""
+
+    ENROLLED = "enrolled"
+    KNOWN = "known"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a photo was not enrolled, in the words of the API."""
+
+    code: str
+    reasons: tuple[str, ...]
+    detail: str
+
+    @classmethod
+    def of(cls, error: EmbeddingError | GalleryError | OSError) -> "Refusal":
+        """An error as a line of the report."""
+        if isinstance(error, OSError):
+            return cls("picture_unreadable", (), error.strerror or "it cannot be read")
+        reasons = error.assessment.reasons if isinstance(error, QualityRefused) else ()
+        return cls(error.code, reasons, str(error))
+
+
+@dataclass(frozen=True)
+class Result:
+    """One photo and what became of it; `refusal` where it was refused."""
+
+    photo: Photo
+    fate: Fate
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photo as it was read."""
+
+    photo: Photo
+    digest: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A photo with its template, or why there is none; None means that it is enrolled already."""
+
+    photo: Photo
+    digest: str
+    outcome: Embedding | EmbeddingError | OSError | None
+
+
+class BulkEnrolment:
+    """One run over a list of photos."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._known = enrolled_sources(parts.database, parts.embedder.model_id)
+        self._subjects: dict[str, Subject] = {}
+
+    def run(self, photos: Sequence[Photo]) -> Generator[Result, None, None]:
+        """Enrol what is missing; one result for each photo, in order.
+
+        Closing the iterator stops the run; every photo is then either enrolled or not, never half.
+
+        Raises:
+            DatabaseError: If the database cannot write; the same call goes on from there later.
+        """
+        batches = (photos[start : start + BATCH] for start in range(0, len(photos), BATCH))
+        for prepared in ahead(self._prepare, batches):
+            for one in prepared:
+                yield self._finish(one)
+
+    def _prepare(self, photos: Sequence[Photo]) -> list[Prepared]:
+        """Read, digest and embed; runs in a worker's thread and touches no database."""
+        read = [self._read(photo) for photo in photos]
+        pictures = [one.data for one in read if isinstance(one, Picture)]
+        embedded = iter(self._parts.embedder.embed_many(pictures, Purpose.ENROL))
+        return [
+            Prepared(one.photo, one.digest, next(embedded)) if isinstance(one, Picture) else one
+            for one in read
+        ]
+
+    def _read(self, photo: Photo) -> Picture | Prepared:
+        """The picture of a photo, or what became of it where there is nothing to embed."""
+        limit = self._parts.settings.max_upload_bytes
+        try:
+            size = photo.path.stat().st_size
+            if size > limit:
+                return Prepared(photo, "", ImageTooLarge(size, limit, "bytes"))
+            data = photo.path.read_bytes()
+        except OSError as error:
+            return Prepared(photo, "", error)
+        digest = hashlib.sha256(data).hexdigest()
+        if (photo.external_id, digest) in self._known:
+            return Prepared(photo, digest, None)
+        return Picture(photo, digest, data)
+
+    def _finish(self, prepared: Prepared) -> Result:
+        """Enrol one prepared photo, or say why not."""
+        photo, outcome = prepared.photo, prepared.outcome
+        if outcome is None or (photo.external_id, prepared.digest) in self._known:
+            return Result(photo, Fate.KNOWN)
+        try:
+            # Somebody whose every photo is refused is a subject too: a roster then names who lacks one.
+            subject = self._subject(photo)
+            if not isinstance(outcome, Embedding):
+                return Result(photo, Fate.REFUSED, Refusal.of(outcome))
+            self._enrol(subject, outcome, prepared.digest)
+        except (DuplicateIdentity, SubjectInvalid, SubjectNotFound) as error:
+            # Not found: erased since the run began, and must not come back by it.
+            return Result(photo, Fate.REFUSED, Refusal.of(error))
+        self._known.add((photo.external_id, prepared.digest))
+        return Result(photo, Fate.ENROLLED)
+
+    def _subject(self, photo: Photo) -> Subject:
+        """The subject of a photo, added where nobody has this external id."""
+        if photo.external_id not in self._subjects:
+            self._subjects[photo.external_id] = patiently(lambda: self._find_or_add(photo))
+        return self._subjects[photo.external_id]
+
+    def _find_or_add(self, photo: Photo) -> Subject:
+        subjects = self._parts.subjects
+        try:
+            return subjects.find(ExternalId(photo.external_id))
+        except SubjectNotFound:
+            pass
+        try:
+            return subjects.add(external_id=photo.external_id, display_name=photo.display_name, actor=ACTOR)
+        except ExternalIdExists:
+            # Somebody else was quicker.
+            return subjects.find(ExternalId(photo.external_id))
+
+    def _enrol(self, subject: Subject, embedding: Embedding, digest: str) -> None:
+        patiently(
+            lambda: enrol_embedding(self._parts, subject.id, embedding, actor=ACTOR, source_digest=digest)
+        )
+
+
+def patiently(write: Callable[[], R]) -> R:
+    """Repeat a write that found the database busy; a server beside us may be writing, too.
+
+    Raises:
+        DatabaseBusy: If it stays busy.
+    """
+    for _ in range(BUSY_ATTEMPTS - 1):
+        try:
+            return write()
+        except DatabaseBusy:
+            continue
+    return write()
+
+
+def ahead(work: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
+    """`map(work, items)`, with a bounded number of results being worked on before they are asked for."""
+    with ThreadPoolExecutor(AHEAD, thread_name_prefix="enrol") as pool:
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

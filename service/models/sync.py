@@ -1,0 +1,191 @@
+"""How a process keeps step: it opens the model that is announced, and decides with the one that is active.
+
+One thread looks twice a second; a switch that another process made is followed within two seconds, and no
+request waits for it.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from embedding.embedder import Embedder
+from embedding.errors import BundleError
+from index.cipher import TemplateCipher
+from index.coverage import added_since, knows_others
+from index.database import Database
+from index.errors import DatabaseError, GalleryError
+from index.models import Model, Models
+from index.reembedding import reembed
+from service.errors import StartRefused
+from service.logs import log
+from service.models.keeping import keep_or_warn, open_kept
+from service.models.loaded import LoadedModel, Serving
+from service.settings import Settings
+
+LOOK_SECONDS = 0.5
+FORMER_SECONDS = 10.0
+"""How often it is asked which former models are still needed; that question reads many rows."""
+
+BEHIND_SECONDS = 10.0
+"""How long a process may decide with a model that is no longer the active one before it is not ready."""
+
+
+class Following:
+    """The models of one process, in step with the database."""
+
+    def __init__(
+        self, settings: Settings, database: Database, cipher: TemplateCipher | None, embedder: Embedder
+    ) -> None:
+        """Begin with the active model's embedder; the former models are opened as well.
+
+        Raises:
+            StartRefused, BundleInvalid, DatabaseError: As `LoadedModel.around`.
+        """
+        self._settings = settings
+        self._database = database
+        self._cipher = cipher
+        self._models = Models(database)
+        self._behind_since: float | None = None
+        self._former_ids: tuple[str, ...] = ()
+        self._former_asked: float | None = None
+        self._once_active: set[str] = set()
+        self._unreadable: set[str] = set()
+        self._stopping = threading.Event()
+        self._looking = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self.when_switched: Callable[[Serving], None] = lambda serving: None
+        active = LoadedModel.around(embedder, settings, database, cipher)
+        self._open = {active.id: active}
+        self._embedded: tuple[str, int] = ("", 0)
+        self.serving = Serving(active)
+        self.look()
+
+    def start(self) -> None:
+        """Look again and again, until `close`."""
+        self._thread = threading.Thread(target=self._look_forever, name="following", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def is_in_step(self) -> bool:
+        """Whether this process decides with the active model, or has not for a moment only."""
+        behind_since = self._behind_since
+        return behind_since is None or time.monotonic() - behind_since < BEHIND_SECONDS
+
+    def has_open(self, model_id: str) -> bool:
+        """Whether this process could decide with the model at once."""
+        return model_id in self._open
+
+    def look(self) -> None:
+        """Open what is announced, and follow a switch.
+
+        Raises:
+            DatabaseError: If the database cannot be reached; what was opened stays.
+        """
+        with self._looking:
+            models = {model.id: model for model in self._models.all()}
+            active = next((model for model in models.values() if model.state == "active"), None)
+            if active is None:
+                return
+            self._once_active = {model.id for model in models.values() if model.activated_at}
+            switched = active.id != self.serving.active.id
+            self._note_step(switched)
+            incoming = [model for model in models.values() if model.state == "incoming"]
+            former = self._former(active, models, ask=switched)
+            for model in (active, *incoming, *former):
+                self._take(model)
+            self._set(active, former)
+            self._forget({model.id for model in (active, *incoming, *former)})
+
+    def embed_latecomers(self) -> None:
+        """Make the active model's templates of enrolments that finished under a former one after the switch.
+
+        Raises:
+            DatabaseError: If the database cannot do its part; the next call goes on from there.
+        """
+        active, once = self.serving.active, self._once_active
+        model_id, seq = self._embedded
+        newest = active.gallery.catch_up()
+        with self._database.read() as session:
+            is_due = active.id != model_id or added_since(session, once - {active.id}, seq)
+        if once and newest > seq and is_due:
+            made = reembed(self._database, active.embedder, self._cipher, stop=self._stopping.is_set).made
+            log.info("latecomers_embedded", model_id=active.id, templates=made)
+        self._embedded = active.id, newest
+
+    def _look_forever(self) -> None:
+        while not self._stopping.wait(LOOK_SECONDS):
+            try:
+                self.look()
+                self.embed_latecomers()
+            except GalleryError as error:
+                # The database may be restarting, a row be sealed with another key: neither ends the looking.
+                log.warning("following_waits", code=error.code)
+
+    def _note_step(self, behind: bool) -> None:
+        if not behind:
+            self._behind_since = None
+        elif self._behind_since is None:
+            self._behind_since = time.monotonic()
+
+    def _former(self, active: Model, models: dict[str, Model], *, ask: bool) -> list[Model]:
+        """The models that were active once and know somebody whom no newer one knows, the newest first."""
+        once = [model for model in models.values() if model.activated_at and model.id != active.id]
+        now = time.monotonic()
+        if ask or self._former_asked is None or now - self._former_asked >= FORMER_SECONDS:
+            # Enrolments that began under the model just left may still end: it stays for a while.
+            left = self.serving.active.id if ask else None
+            needed = [active.id]
+            with self._database.read() as session:
+                for model in sorted(
+                    once, key=lambda one: one.activated_at or one.registered_at, reverse=True
+                ):
+                    if model.id == left or knows_others(session, model.id, needed):
+                        needed.append(model.id)
+            self._former_ids, self._former_asked = tuple(needed[1:]), now
+        return [models[model_id] for model_id in self._former_ids if model_id != active.id]
+
+    def _take(self, model: Model) -> None:
+        """Open a model, if it is not, and read its gallery up to now."""
+        if model.id in self._open:
+            self._open[model.id].gallery.catch_up()
+            return
+        try:
+            embedder = open_kept(model, self._settings)
+            loaded = LoadedModel.around(embedder, self._settings, self._database, self._cipher)
+        except DatabaseError:
+            raise
+        except (GalleryError, BundleError, StartRefused) as error:
+            # Said once: the next look is half a second away.
+            if model.id not in self._unreadable:
+                log.error("model_not_opened", model_id=model.id, reason=str(error))
+                self._unreadable.add(model.id)
+            return
+        self._unreadable.discard(model.id)
+        self._open[model.id] = loaded
+        keep_or_warn(embedder.bundle, self._settings)
+        log.info("model_opened", model_id=model.id, state=model.state)
+
+    def _set(self, active: Model, former: list[Model]) -> None:
+        """Decide from now on with these models, as far as they are open."""
+        if active.id not in self._open:
+            return
+        loaded = tuple(self._open[model.id] for model in former if model.id in self._open)
+        serving = Serving(self._open[active.id], loaded)
+        if serving == self.serving:
+            return
+        before, self.serving = self.serving, serving
+        if before.active.id != active.id:
+            self._behind_since = None
+            log.info("model_switched", model_id=active.id, former=before.active.id)
+            self.when_switched(serving)
+
+    def _forget(self, wanted: set[str]) -> None:
+        """Let go of models that nobody needs; a request that still works with one keeps it."""
+        wanted.add(self.serving.active.id)
+        for model_id in self._open.keys() - wanted:
+            del self._open[model_id]

@@ -1,0 +1,399 @@
+"""At the door: who is let in, who is referred, and what is written down about it, on both databases."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+from fixtures_exams import ExamDay, hours_from_now
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DatabaseError as DriverError
+from sqlalchemy.exc import IntegrityError
+
+from index.database import Database
+from index.ids import uuid7
+from service.errors import SessionNotFound
+from service.exams.checkin import comparison as comparing
+from service.exams.checkin.photograph import Result
+from service.exams.errors import (
+    AlreadyCheckedIn,
+    AttemptsExhausted,
+    CheckinRefused,
+    ManualIdentificationAgreed,
+    NothingToCompare,
+    NotOnRoster,
+    SessionClosed,
+)
+from service.exams.tables import AdmissionRow, CheckinRow
+
+
+@pytest.fixture
+def hall(exam_day: ExamDay) -> ExamDay:
+    """Three candidates with seats, each enrolled."""
+    for number in (1, 2, 3):
+        exam_day.enrol(f"c{number}", str(number))
+    exam_day.roster("c1,Ann,A", "c2,Ben,B", "c3,Cat,C")
+    return exam_day
+
+
+def test_the_right_person_is_let_in_and_everything_is_written_down(hall: ExamDay) -> None:
+    result = hall.arrive("c1", "1@20", kiosk="door 2")
+
+    checkin = result.checkin
+    assert (checkin.outcome, checkin.decision, checkin.mode) == ("admitted", "match", "claimed")
+    assert (checkin.external_id, checkin.display_name, checkin.seat) == ("c1", "Ann", "A")
+    assert checkin.d == pytest.approx(0.1206, abs=1e-3)
+    assert checkin.threshold is not None
+    assert checkin.fmr is not None
+    assert checkin.calibration is not None
+    assert (checkin.threshold.match, checkin.threshold.refer) == pytest.approx((0.8, 1.2))
+    assert (checkin.fmr.match, checkin.fmr.refer, checkin.fmr.at_d) == (1e-4, 1e-3, None)
+    assert checkin.calibration.identities == 1000
+    assert (checkin.actor, checkin.kiosk, checkin.request_id) == ("test", "door 2", "request-1")
+    assert (result.attempts_made, result.attempts_allowed) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("picture", "decision"), [("1@60", "refer"), ("1@75", "no_match"), ("9", "no_match")]
+)
+def test_who_is_not_near_enough_goes_to_the_invigilator(hall: ExamDay, picture: str, decision: str) -> None:
+    checkin = hall.arrive("c1", picture).checkin
+
+    assert (checkin.outcome, checkin.decision) == ("referred", decision)
+
+
+def test_a_candidate_is_let_in_once(hall: ExamDay) -> None:
+    first = hall.arrive("c1", "1").checkin
+
+    with pytest.raises(AlreadyCheckedIn) as refused:
+        hall.arrive("c1", "1")
+
+    assert refused.value.members["seat"] == "A"
+    assert refused.value.members["checkin_id"] == str(first.id)
+
+
+def test_two_kiosks_in_the_same_moment_let_a_candidate_in_once(hall: ExamDay) -> None:
+    # Both have looked at their photograph before either may decide.
+    hall.embedder.waits = Barrier(2, timeout=30).wait
+
+    def attempt(_: int) -> str:
+        try:
+            return str(hall.arrive("c1", "1").checkin.outcome)
+        except AlreadyCheckedIn as refused:
+            return refused.code
+
+    with ThreadPoolExecutor(2) as kiosks:
+        outcomes = sorted(kiosks.map(attempt, range(2)))
+
+    assert outcomes == ["admitted", "already_checked_in"]
+    with hall.desk.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(AdmissionRow)) == 1
+        assert session.scalar(select(func.count()).select_from(CheckinRow)) == 1
+
+
+def test_two_doors_of_two_processes_let_a_candidate_in_once(
+    hall: ExamDay, database_url: str, open_database: Callable[[str], Database]
+) -> None:
+    from dataclasses import replace
+
+    other = replace(hall, desk=replace(hall.desk, database=open_database(database_url)))
+    hall.embedder.waits = Barrier(8, timeout=30).wait
+
+    def attempt(number: int) -> str:
+        try:
+            return str((hall, other)[number % 2].arrive("c1", "1").checkin.outcome)
+        except AlreadyCheckedIn as refused:
+            return refused.code
+
+    with ThreadPoolExecutor(8) as kiosks:
+        outcomes = sorted(kiosks.map(attempt, range(8)))
+
+    assert outcomes == ["admitted"] + ["already_checked_in"] * 7
+
+
+def test_the_table_itself_refuses_a_second_admission(hall: ExamDay) -> None:
+    hall.arrive("c1", "1")
+
+    columns = "entry_id, session_id, checkin_id, seat, outcome, at"
+    values = "entry_id, session_id, checkin_id, 'Z', outcome, at"
+    again = text(f"INSERT INTO admission ({columns}) SELECT {values} FROM admission")
+    with pytest.raises(IntegrityError), hall.desk.database.write() as session:
+        session.execute(again)
+
+
+@pytest.mark.parametrize("table", ["checkin", "checkin_override"])
+def test_evidence_cannot_be_changed(hall: ExamDay, table: str) -> None:
+    from fixtures_exams import ORIGIN
+
+    from service.exams.checkin.overrides import OverrideTerms, override
+
+    checkin = hall.arrive("c1", "9").checkin
+    terms = OverrideTerms(outcome="refused", reason_code="impersonation_suspected")  # type: ignore[arg-type]
+    override(hall.desk, checkin.id, terms, ORIGIN)
+
+    with hall.desk.database.write() as session:
+        change = text(f"UPDATE {table} SET outcome = 'admitted'")
+        with pytest.raises(DriverError, match="is evidence and cannot be changed"):
+            session.execute(change)
+        session.rollback()
+
+
+def test_an_attempt_that_is_sent_again_is_recorded_once(hall: ExamDay) -> None:
+    checkin_id = uuid7()
+
+    first = hall.arrive("c1", "1", checkin_id=checkin_id)
+    again = hall.arrive("c1", "1", checkin_id=checkin_id)
+
+    assert again == first
+
+
+def test_photographs_are_counted_against_the_attempts_allowed(hall: ExamDay) -> None:
+    made = [hall.arrive("c1", "1@60").attempts_made for _ in range(3)]
+
+    with pytest.raises(AttemptsExhausted):
+        hall.arrive("c1", "1")
+    assert made == [1, 2, 3]
+
+
+def test_a_retake_that_matches_lets_the_candidate_in(hall: ExamDay) -> None:
+    hall.arrive("c1", "1@60")
+
+    result = hall.arrive("c1", "1")
+
+    assert (result.checkin.outcome, result.attempts_made) == ("admitted", 2)
+
+
+@pytest.mark.parametrize(("opens", "closes", "state"), [(1, 2, "has not opened yet"), (-2, -1, "has closed")])
+def test_the_servers_clock_decides_and_the_clients_is_only_recorded(
+    database: Database, open_exam_day: Callable[..., ExamDay], opens: float, closes: float, state: str
+) -> None:
+    day = open_exam_day(database, opens_at=hours_from_now(opens), closes_at=hours_from_now(closes))
+    day.enrol("c1", "1")
+    day.roster("c1,Ann,A")
+
+    with pytest.raises(SessionClosed, match=state):
+        day.arrive("c1", "1", client_time=hours_from_now((opens + closes) / 2))
+
+    assert day.embedder.looked_at == []
+
+
+def test_a_clock_that_is_wrong_is_recorded_as_such(hall: ExamDay) -> None:
+    checkin = hall.arrive("c1", "1", client_time=hours_from_now(5)).checkin
+
+    assert checkin.outcome == "admitted"
+    assert checkin.clock_skew_s == pytest.approx(5 * 3600, abs=60)
+
+
+def test_a_photograph_that_comes_after_the_door_has_closed_lets_nobody_in(hall: ExamDay) -> None:
+    from fixtures_exams import ORIGIN
+
+    from service.exams.sessions import change_session
+    from service.exams.terms import SessionChanges
+
+    closing = SessionChanges(opens_at=hours_from_now(-2), closes_at=hours_from_now(-1))
+    hall.embedder.waits = lambda: change_session(hall.desk, hall.session.id, closing, ORIGIN)
+
+    with pytest.raises(SessionClosed):
+        hall.arrive("c1", "1")
+
+
+@pytest.mark.parametrize(
+    ("external_id", "error"), [("nobody", NotOnRoster), ("c9", NotOnRoster), ("new", NothingToCompare)]
+)
+def test_who_is_not_expected_or_not_enrolled_is_turned_away_with_a_reason(
+    hall: ExamDay, external_id: str, error: type[CheckinRefused]
+) -> None:
+    hall.enrol("c9", "4")
+    hall.enrol("new")
+    hall.roster("new,New,N", mode="merge")
+
+    with pytest.raises(error):
+        hall.arrive(external_id, "1")
+
+
+def test_an_unknown_session_is_named(hall: ExamDay) -> None:
+    with pytest.raises(SessionNotFound):
+        hall.arrive("c1", "1", session_id=uuid7())
+
+
+def test_nobody_looks_at_the_face_of_a_candidate_who_agreed_to_show_a_document(hall: ExamDay) -> None:
+    hall.roster("c1,yes", header="external_id,manual_identification", mode="merge")
+
+    with pytest.raises(ManualIdentificationAgreed):
+        hall.arrive("c1", "1")
+
+    assert hall.embedder.looked_at == []
+
+
+class TestOneFaceForTwoCandidates:
+    def test_who_comes_again_under_another_name_is_referred_with_both_names(self, hall: ExamDay) -> None:
+        hall.arrive("c1", "1")
+
+        checkin = hall.arrive("c2", "1@10").checkin
+
+        assert (checkin.outcome, checkin.decision) == ("referred", "no_match")
+        other = checkin.conflicts[0]
+        assert (other.external_id, other.display_name, other.seat) == ("c1", "Ann", "A")
+        assert checkin.conflicts[0].checked_in_at is not None
+
+    def test_who_is_enrolled_under_two_names_is_let_in_under_one(self, hall: ExamDay) -> None:
+        hall.enrol("c4", "1@5")
+        hall.roster("c4,Dan,D", mode="merge")
+        first = hall.arrive("c1", "1").checkin
+
+        second = hall.arrive("c4", "1@5").checkin
+
+        assert first.outcome == "admitted"
+        assert (second.outcome, second.decision) == ("referred", "match")
+        assert second.reasons == ["same_face_as_admitted"]
+        assert (second.display_name, second.conflicts[0].display_name) == ("Dan", "Ann")
+
+    def test_the_other_room_of_the_exam_is_seen_too(self, hall: ExamDay) -> None:
+        other = hall.another_session()
+        hall.enrol("c4", "1@5")
+        hall.roster_of(other.id, "c4,Dan,D")
+        hall.arrive("c1", "1")
+
+        checkin = hall.arrive("c4", "1@5", session_id=other.id).checkin
+
+        assert checkin.outcome == "referred"
+        assert checkin.conflicts[0].session_id == hall.session.id
+
+    def test_who_agreed_to_show_a_document_is_compared_with_nobodys_photograph(self, hall: ExamDay) -> None:
+        hall.enrol("c4", "1@5")
+        hall.roster(
+            "c4,Dan,D,yes", header="external_id,display_name,seat,manual_identification", mode="merge"
+        )
+
+        checkin = hall.arrive("c1", "1").checkin
+
+        assert (checkin.outcome, checkin.conflicts) == ("admitted", [])
+
+    def test_who_is_expected_in_two_sessions_counts_once_among_the_people_compared(
+        self, hall: ExamDay
+    ) -> None:
+        hall.roster_of(hall.another_session().id, "c1,Ann,A", "c2,Ben,B")
+
+        with hall.desk.database.read() as session:
+            people, count = comparing.people_of(session, hall.exam.id)
+
+        assert (people, count) == (set(hall.subjects.values()), 3)
+
+    def test_two_names_at_two_kiosks_in_the_same_moment_are_let_in_once(self, hall: ExamDay) -> None:
+        hall.enrol("c4", "1@5")
+        hall.roster("c4,Dan,D", mode="merge")
+        hall.embedder.waits = Barrier(2, timeout=30).wait
+
+        with ThreadPoolExecutor(2) as kiosks:
+            results: list[Result] = list(kiosks.map(lambda who: hall.arrive(who, "1@2"), ["c1", "c4"]))
+
+        assert sorted(str(one.checkin.outcome) for one in results) == ["admitted", "referred"]
+
+
+class TestASearchOfTheRoster:
+    def test_the_face_finds_the_candidate(self, hall: ExamDay) -> None:
+        checkin = hall.arrive(None, "2@10").checkin
+
+        assert (checkin.outcome, checkin.mode, checkin.external_id) == ("admitted", "search", "c2")
+
+    def test_a_stranger_is_referred_and_not_named(self, hall: ExamDay) -> None:
+        checkin = hall.arrive(None, "9").checkin
+
+        assert (checkin.outcome, checkin.decision) == ("referred", "no_match")
+        assert (checkin.external_id, checkin.subject_id, checkin.template_id) == (None, None, None)
+        assert checkin.reasons == ["no_candidate_found"]
+
+    def test_among_three_candidates_each_comparison_has_a_third_of_the_rate(self, hall: ExamDay) -> None:
+        # 50° is d = 0.714: a match for whoever claims to be c1, not for whoever might be any of three.
+        searched = hall.arrive(None, "1@50").checkin
+        claimed = hall.arrive("c1", "1@50").checkin
+
+        assert (searched.outcome, claimed.outcome) == ("referred", "admitted")
+        assert searched.fmr is not None
+        assert searched.fmr.match == pytest.approx(1e-4 / 3)
+
+    def test_two_who_would_both_match_are_told_apart_by_a_person(self, hall: ExamDay) -> None:
+        hall.enrol("c4", "1@8")
+        hall.roster("c4,Dan,D", mode="merge")
+
+        checkin = hall.arrive(None, "1@4").checkin
+
+        assert (checkin.outcome, checkin.reasons) == ("referred", ["ambiguous_search"])
+
+    def test_a_face_outside_a_large_exam_makes_nothing_ambiguous(
+        self, hall: ExamDay, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(comparing, "SEARCHED_ALONE", 0)
+        hall.enrol("elsewhere", "1+5@20")
+
+        checkin = hall.arrive(None, "1").checkin
+
+        assert (checkin.outcome, checkin.external_id, checkin.reasons) == ("admitted", "c1", [])
+
+    def test_who_is_not_on_the_roster_is_not_found(self, hall: ExamDay) -> None:
+        hall.enrol("elsewhere", "5")
+
+        assert hall.arrive(None, "5").checkin.external_id is None
+
+    def test_an_empty_roster_has_nothing_to_compare(self, exam_day: ExamDay) -> None:
+        with pytest.raises(NothingToCompare, match="Nobody on the roster"):
+            exam_day.arrive(None, "1")
+
+    def test_who_is_found_twice_is_let_in_once(self, hall: ExamDay) -> None:
+        hall.arrive(None, "2")
+
+        with pytest.raises(AlreadyCheckedIn):
+            hall.arrive(None, "2")
+
+
+class TestSeats:
+    def test_the_roster_says_the_seat_and_another_one_is_only_noted(self, hall: ExamDay) -> None:
+        checkin = hall.arrive("c1", "1", seat="Z").checkin
+
+        assert (checkin.outcome, checkin.seat, checkin.reasons) == ("admitted", "A", ["seat_differs"])
+
+    def test_without_a_seat_on_the_roster_a_free_one_is_given_once(self, hall: ExamDay) -> None:
+        hall.roster("c1,Ann,", "c2,Ben,", mode="merge")
+
+        first = hall.arrive("c1", "1", seat="9").checkin
+        second = hall.arrive("c2", "2", seat="9").checkin
+
+        assert (first.seat, first.reasons) == ("9", [])
+        assert (second.seat, second.reasons, second.outcome) == (None, ["seat_taken"], "admitted")
+
+    def test_a_seat_that_a_new_roster_gives_away_keeps_nobody_out(self, hall: ExamDay) -> None:
+        hall.arrive("c1", "1")
+        hall.roster("c1,Ann,B", "c2,Ben,A", mode="merge")
+
+        checkin = hall.arrive("c2", "2").checkin
+
+        assert (checkin.outcome, checkin.seat, checkin.reasons) == ("admitted", None, ["seat_taken"])
+
+
+def test_whoever_is_turned_away_is_noted_without_a_name(hall: ExamDay) -> None:
+    from index import audit
+
+    hall.arrive("c1", "1")
+    with pytest.raises(AlreadyCheckedIn):
+        hall.arrive("c1", "1", kiosk="door 1")
+
+    with hall.desk.database.read() as session:
+        events = audit.events(session, limit=100, action="checkin.declined")
+    assert [event.details["code"] for event in events] == ["already_checked_in"]
+    assert "Ann" not in str(events[0].details)
+    assert "'c1'" not in str(events[0].details)
+
+
+def test_a_failed_write_lets_nobody_in_and_the_attempt_can_be_repeated(hall: ExamDay) -> None:
+    def fail(connection: Any, *_: object) -> None:
+        raise RuntimeError("cut off")
+
+    from sqlalchemy import event
+
+    event.listen(hall.desk.database.engine, "commit", fail)
+    with pytest.raises(RuntimeError, match="cut off"):
+        hall.arrive("c1", "1")
+    event.remove(hall.desk.database.engine, "commit", fail)
+
+    assert hall.arrive("c1", "1").checkin.outcome == "admitted"

@@ -1,0 +1,220 @@
+"""The live board: what happens at the door reaches every viewer, once, in order, in every process."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fixtures_exams import ORIGIN, ExamDay, hours_from_now
+from sqlalchemy import event
+
+from index.database import Database
+from index.ids import uuid7
+from service.errors import SessionNotFound
+from service.exams.checkin.overrides import OverrideTerms, override
+from service.exams.errors import AlreadyCheckedIn
+from service.exams.live import board as live
+from service.exams.live.board import Live
+from service.exams.live.feed import FeedEvent
+from service.exams.sessions import change_session
+from service.exams.terms import SessionChanges
+
+CLOSING = SessionChanges(opens_at=hours_from_now(-2), closes_at=hours_from_now(-1))
+
+
+@pytest.fixture(autouse=True)
+def _quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "POLL_SECONDS", 0.02)
+
+
+@pytest.fixture
+def hall(exam_day: ExamDay) -> ExamDay:
+    """Two enrolled candidates on the roster."""
+    for number in (1, 2):
+        exam_day.enrol(f"c{number}", str(number))
+    exam_day.roster("c1,Ann,A", "c2,Ben,B")
+    return exam_day
+
+
+async def follow(board: Live, hall: ExamDay, after_seq: int | None = None) -> list[FeedEvent]:
+    """Every message until the stream ends."""
+    return [one async for one in board.follow(hall.session.id, after_seq) if one is not None]
+
+
+def watched(hall: ExamDay, *happenings: Callable[[], object], viewers: int = 1) -> list[list[FeedEvent]]:
+    """What each viewer sees of what happens, and then of the session's end."""
+
+    seen: list[list[FeedEvent]] = [[] for _ in range(viewers)]
+
+    async def view(board: Live, messages: list[FeedEvent]) -> None:
+        async for one in board.follow(hall.session.id, None):
+            if one is not None:
+                messages.append(one)
+
+    async def scene() -> None:
+        board = Live(hall.desk)
+        watching = [asyncio.create_task(view(board, messages)) for messages in seen]
+        async with asyncio.timeout(60):
+            while not all(seen):
+                await asyncio.sleep(0.01)
+        for happening in happenings:
+            await asyncio.to_thread(happening)
+            await asyncio.sleep(0.1)
+        await asyncio.to_thread(change_session, hall.desk, hall.session.id, CLOSING, ORIGIN)
+        async with asyncio.timeout(60):
+            await asyncio.gather(*watching)
+
+    asyncio.run(scene())
+    return seen
+
+
+def content(message: FeedEvent) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(message.data)
+    return found
+
+
+def test_a_viewer_sees_the_board_then_each_change_then_the_end(hall: ExamDay) -> None:
+    def refer_and_settle() -> None:
+        referred = hall.arrive("c2", "9").checkin
+        terms = OverrideTerms.model_validate({"outcome": "refused", "reason_code": "impersonation_suspected"})
+        override(hall.desk, referred.id, terms, ORIGIN)
+
+    def come_again() -> None:
+        with pytest.raises(AlreadyCheckedIn):
+            hall.arrive("c1", "1", kiosk="door 1")
+
+    messages = watched(hall, lambda: hall.arrive("c1", "1"), refer_and_settle, come_again)[0]
+
+    kinds = [one.kind for one in messages]
+    assert kinds == ["snapshot", "checkin", "checkin", "override", "declined", "session", "closed"]
+    board, first = content(messages[0]), content(messages[1])
+    assert [one["status"] for one in board["candidates"]] == ["expected", "expected"]
+    assert (first["checkin"]["outcome"], first["candidate"]["display_name"]) == ("admitted", "Ann")
+    assert first["counts"]["admitted"] == 1
+    settled, declined = content(messages[3]), content(messages[4])
+    assert (settled["override"]["outcome"], settled["candidate"]["status"]) == ("refused", "refused")
+    assert (declined["code"], declined["kiosk"], declined["candidate"]["external_id"]) == (
+        "already_checked_in",
+        "door 1",
+        "c1",
+    )
+
+
+def test_numbers_ascend_and_nothing_comes_twice(hall: ExamDay) -> None:
+    messages = watched(hall, lambda: hall.arrive("c1", "1"), lambda: hall.arrive("c2", "2"))[0]
+
+    numbers = [one.seq for one in messages if one.kind != "closed"]
+    assert numbers == sorted(set(numbers))
+
+
+def test_fifty_viewers_see_the_same_and_cost_one_reader(hall: ExamDay) -> None:
+    queries: list[str] = []
+
+    def count(_: object, __: object, statement: str, *rest: object) -> None:
+        if "max(audit_event.seq)" not in statement and "FROM audit_event" in statement:
+            queries.append(statement)
+
+    event.listen(hall.desk.database.engine, "before_cursor_execute", count)
+    seen = watched(hall, lambda: hall.arrive("c1", "1"), viewers=50)
+    event.remove(hall.desk.database.engine, "before_cursor_execute", count)
+
+    assert len({tuple(one.data for one in messages[1:]) for messages in seen}) == 1
+    assert [one.kind for one in seen[0]] == ["snapshot", "checkin", "session", "closed"]
+    assert len(queries) < 1000
+
+
+def test_nothing_is_lost_between_the_board_and_the_news(hall: ExamDay) -> None:
+    async def scene() -> list[FeedEvent]:
+        # One thread does one thing after the other: somebody arrives while the first viewer is being set up.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        watching = asyncio.create_task(follow(Live(hall.desk), hall))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(hall.arrive, "c1", "1")
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(change_session, hall.desk, hall.session.id, CLOSING, ORIGIN)
+        async with asyncio.timeout(60):
+            return await watching
+
+    messages = asyncio.run(scene())
+
+    board = content(messages[0])["candidates"][0]["status"]
+    assert board == "admitted" or "checkin" in [one.kind for one in messages]
+
+
+def test_another_processes_door_is_seen(
+    hall: ExamDay, database_url: str, open_database: Callable[[str], Database]
+) -> None:
+    other = replace(hall, desk=replace(hall.desk, database=open_database(database_url)))
+
+    messages = watched(hall, lambda: other.arrive("c1", "1"))[0]
+
+    assert "checkin" in [one.kind for one in messages]
+
+
+def test_another_sessions_door_is_not_seen(hall: ExamDay) -> None:
+    other = hall.another_session()
+    hall.enrol("c3", "3")
+    hall.roster_of(other.id, "c3,Cat,C")
+
+    messages = watched(hall, lambda: hall.arrive("c3", "3", session_id=other.id))[0]
+
+    assert [one.kind for one in messages] == ["snapshot", "session", "closed"]
+
+
+def test_who_comes_back_gets_what_was_missed_and_no_board(hall: ExamDay) -> None:
+    before = watched(hall)[0][0].seq
+    reopen = SessionChanges(opens_at=hours_from_now(-1), closes_at=hours_from_now(1))
+    change_session(hall.desk, hall.session.id, reopen, ORIGIN)
+    hall.arrive("c1", "1")
+    change_session(hall.desk, hall.session.id, CLOSING, ORIGIN)
+
+    messages = asyncio.run(follow(Live(hall.desk), hall, before))
+
+    assert [one.kind for one in messages] == ["session", "session", "checkin", "session", "closed"]
+
+
+@pytest.mark.parametrize("after_seq", [0, 10**15])
+def test_a_number_that_the_chain_does_not_know_brings_the_board(hall: ExamDay, after_seq: int) -> None:
+    change_session(hall.desk, hall.session.id, CLOSING, ORIGIN)
+
+    messages = asyncio.run(follow(Live(hall.desk), hall, after_seq))
+
+    assert [one.kind for one in messages] == ["snapshot", "closed"]
+
+
+def test_an_unknown_session_is_named(hall: ExamDay) -> None:
+    async def scene() -> None:
+        async for _ in Live(hall.desk).follow(uuid7(), None):
+            pass
+
+    with pytest.raises(SessionNotFound):
+        asyncio.run(scene())
+
+
+def test_a_stopping_process_lets_its_viewers_go(sqlite_exam_day: ExamDay) -> None:
+    async def scene() -> list[FeedEvent]:
+        board = Live(sqlite_exam_day.desk)
+        watching = asyncio.create_task(follow(board, sqlite_exam_day))
+        await asyncio.sleep(0.3)
+        board.close()
+        async with asyncio.timeout(30):
+            return await watching
+
+    assert [one.kind for one in asyncio.run(scene())] == ["snapshot"]
+
+
+def test_a_quiet_session_gives_signs_of_life(
+    sqlite_exam_day: ExamDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.05)
+
+    async def scene() -> FeedEvent | None:
+        following = Live(sqlite_exam_day.desk).follow(sqlite_exam_day.session.id, None)
+        await anext(following)
+        async with asyncio.timeout(30):
+            return await anext(following)
+
+    assert asyncio.run(scene()) is None

@@ -1,0 +1,118 @@
+"""A roster's file: what spreadsheets write is read, what would have to be guessed is refused by its place."""
+
+import csv
+import io
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.exams.errors import RosterUnreadable
+from service.exams.roster.file import Row, rows_of_csv
+
+printable = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=30)
+
+
+def refusal_of(data: bytes) -> RosterUnreadable:
+    with pytest.raises(RosterUnreadable) as refused:
+        rows_of_csv(data)
+    return refused.value
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["without", "with"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_file_is_read_with_any_delimiter_with_or_without_a_byte_order_mark(
+    mark: bytes, delimiter: str
+) -> None:
+    data = mark + delimiter.join(["seat", "external_id", "display_name"]).encode()
+    data += b"\r\n" + delimiter.join(["7", "s-1", "Zoë"]).encode() + b"\r\n"
+
+    assert rows_of_csv(data) == [Row(1, "s-1", "Zoë", "7")]
+
+
+def test_quotes_hold_delimiters_and_quotes_and_a_line_break_is_a_control_character() -> None:
+    assert rows_of_csv(b'external_id,display_name\n"a,b","O""Neill; Ann"\n') == [
+        Row(1, "a,b", 'O"Neill; Ann')
+    ]
+    assert "control characters" in str(refusal_of(b'external_id,display_name\ns,"two\nlines"\n'))
+
+
+def test_flags_are_read_in_the_words_that_people_write() -> None:
+    data = b"external_id,twin,manual_identification,accommodation\na,Yes,0,extra time\nb,,x,\nc,false,TRUE,\n"
+
+    a, b, c = rows_of_csv(data)
+
+    assert (a.twin, a.manual_identification, a.accommodation) == (True, False, "extra time")
+    assert (b.twin, b.manual_identification, b.accommodation) == (False, True, None)
+    assert (c.twin, c.manual_identification) == (False, True)
+
+
+def test_columns_that_nobody_asked_for_and_blank_lines_are_passed_over() -> None:
+    data = b"Programme,External ID,,Seat\nMaths,s-1,,1\n\n,,,\nMaths,s-2,,2\n"
+
+    assert rows_of_csv(data) == [Row(1, "s-1", seat="1"), Row(2, "s-2", seat="2")]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "no column external_id"),
+        (b"name,seat\nAnn,1\n", "no column external_id; it has name, seat"),
+        (b"external_id,seat,seat\na,1,2\n", "the column seat twice"),
+        ("external_id,display_name\ns-1,Zoë\n".encode("latin-1"), "line 2 is not UTF-8 (byte 0xeb)"),
+        ("external_id\ns-1\n".encode("utf-16"), "not UTF-8"),
+        (b"external_id,seat\na,1\nb\n", "row 2: has 1 fields; the header has 2"),
+        (b"external_id,seat\na,1,extra\n", "row 1: has 3 fields"),
+        (b"external_id,seat\n ,1\n", "row 1, column external_id: is empty"),
+        (b"external_id,twin\na,maybe\n", "row 1, column twin: 'maybe' is neither yes nor no"),
+        (b"external_id,display_name\na,nul\x00\n", "control characters"),
+        (b'external_id,display_name\na,"open\n', "line 2"),
+    ],
+)
+def test_what_is_not_a_roster_is_refused_by_its_place(data: bytes, says: str) -> None:
+    assert says in str(refusal_of(data))
+
+
+@pytest.mark.parametrize("size", [1_500, 2_000_000])
+def test_a_field_of_two_megabytes_is_refused_by_its_place(size: int) -> None:
+    refused = refusal_of(b"external_id,display_name\na,A\nb," + b"x" * size + b"\n")
+
+    assert "row 2" in str(refused) or "line 3" in str(refused)
+
+
+def test_formulas_are_text() -> None:
+    data = b'external_id,display_name\n=1+1,"=HYPERLINK(""http://x"",""y"")"\n'
+
+    assert rows_of_csv(data) == [Row(1, "=1+1", '=HYPERLINK("http://x","y")')]
+
+
+def test_more_candidates_than_a_roster_may_have_are_refused() -> None:
+    data = b"external_id\n" + b"\n".join(b"%d" % number for number in range(100_001))
+
+    assert "at most 100,000" in str(refusal_of(data))
+
+
+@given(st.lists(st.tuples(printable, printable, printable), min_size=1, max_size=20), st.sampled_from(",;\t"))
+def test_what_any_csv_writer_writes_is_read_as_it_was(
+    rows: list[tuple[str, str, str]], delimiter: str
+) -> None:
+    target = io.StringIO()
+    writer = csv.writer(target, delimiter=delimiter)
+    writer.writerow(["external_id", "display_name", "seat"])
+    writer.writerows(rows)
+
+    read = rows_of_csv(target.getvalue().encode())
+
+    assert [(one.external_id, one.display_name, one.seat) for one in read] == rows
+
+
+def test_fifty_thousand_rows_are_read_in_two_seconds_of_work() -> None:
+    lines = "\n".join(f"s-{number},Student {number},{number}" for number in range(50_000))
+    data = f"external_id,display_name,seat\n{lines}\n".encode()
+    started = time.process_time()
+
+    rows = rows_of_csv(data)
+
+    assert len(rows) == 50_000
+    assert time.process_time() - started < 2

@@ -1,0 +1,60 @@
+"""`train --reality-check`: the table of losses, row by row as they are done."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import typer
+
+if TYPE_CHECKING:
+    from training.reality_check.check import Row, Score
+
+WIDTHS = (27, 13, 13, 13, 13, 13, 13, 16, 18)
+HEADINGS = ("", "P@1", "RP", "MAP@R", "EER", "TAR@1 %", "TAR@0.1 %", "MAP@R by fold", "joined MAP@R / EER")
+
+
+def check_reality(data: Path, names: Sequence[str]) -> None:
+    """Trains the methods of these names, or all of them, and prints what each reaches on unseen people."""
+    import torch
+
+    from training.data.pictures import open_pictures
+    from training.errors import UnknownLoss
+    from training.reality_check.check import METHODS, Protocol, reality_check
+
+    known = {method.name: method for method in METHODS}
+    for name in names:
+        if name not in known:
+            raise UnknownLoss(name, known)
+    torch.set_num_threads(1)
+    protocol = Protocol()
+    typer.echo(
+        f"{data.name}: {protocol.folds} folds of people, {protocol.seeds} seeds, {protocol.steps} steps of "
+        f"{protocol.identities} × {protocol.each} faces, {protocol.dim} dimensions; "
+        "percent, mean ± deviation\n"
+    )
+    typer.echo(line(HEADINGS))
+    typer.echo("|" + "|".join("-" * (width + 2) for width in WIDTHS) + "|")
+    chosen = [known[name] for name in names] or METHODS
+    reality_check(open_pictures(data), chosen, protocol, finished=lambda row: typer.echo(line(cells(row))))
+
+
+def line(columns: Sequence[str]) -> str:
+    """One line of the table, which is one in Markdown too."""
+    padded = [f"{text:<{width}}" for text, width in zip(columns, WIDTHS, strict=True)]
+    return "| " + " | ".join(padded) + " |"
+
+
+def cells(row: "Row") -> list[str]:
+    """What a row says; deviations are over folds and seeds."""
+    values = np.array([score.row for fold in row.singles for score in fold])
+    figures = [f"{mean:.2f} ± {off:.2f}" for mean, off in zip(values.mean(0), values.std(0), strict=True)]
+    by_fold = [np.mean([score.map_at_r for score in fold]) for fold in row.singles]
+    return [row.name, *figures, " / ".join(f"{value:.2f}" for value in by_fold), joined(row.joined)]
+
+
+def joined(scores: Sequence["Score"]) -> str:
+    """Means over folds of the joined networks."""
+    if not scores:
+        return "-"
+    return f"{np.mean([s.map_at_r for s in scores]):.2f} / {np.mean([s.eer for s in scores]):.2f}"

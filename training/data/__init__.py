@@ -1,0 +1,1 @@
+"""Pictures, identities, identity-disjoint splits, pairs, and what a run has seen."""

@@ -1,0 +1,223 @@
+"""Faces to retrain on, from several places: labelled folders and archives, and crops of enrolments.
+
+What is gathered is read again after a crash, and must then be the same: a record of it is kept, never a copy.
+A crop whose subject has been erased, or whose time is over, is not there the second time, which ends the job.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from index.crops import Crops
+from training.data.faces import FaceSet, Split, read_faces, split_identities
+from training.data.pictures import Pictures
+from training.data.seen import Seen
+from training.errors import FacesChanged, LabelsDisagree, PicturesInvalid, SplitInvalid
+
+ENROLLED = "enrolled"
+"""What the crops of the enrolment database are named after."""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What was gathered, for the record of a job.
+
+    Attributes:
+        data: Places of labelled faces.
+        crops: Ids of the crops that were used.
+        digest: Of all faces in their order.
+        faces: How many.
+        identities: How many people.
+        repeated: Pictures that came twice under one label, and are used once.
+        skipped: Pictures that could not be used, each with the reason.
+    """
+
+    data: tuple[str, ...]
+    crops: tuple[str, ...]
+    digest: str
+    faces: int
+    identities: int
+    repeated: int
+    skipped: Mapping[str, str]
+
+    def write(self, path: Path) -> None:
+        """As JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> "Gathered":
+        """What `write` wrote."""
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{**content, "data": tuple(content["data"]), "crops": tuple(content["crops"])})
+
+
+def gather_faces(data: Sequence[str], crops: Crops | None) -> tuple[FaceSet, Gathered]:
+    """All faces of several places.
+
+    The same label means the same person wherever it stands; people of the enrolment database are known by
+    their subject's id.
+
+    Args:
+        data: Folders or archives as `read_faces` takes them.
+        crops: Of the enrolment database, where they are to be used.
+
+    Raises:
+        PicturesInvalid: If a place holds no face that can be used.
+        LabelsDisagree: If one picture has two identities.
+    """
+    parts = [_named(Path(place), number, len(data)) for number, place in enumerate(data)]
+    enrolled = _enrolled(crops, None) if crops is not None else None
+    return _joined(parts, enrolled, tuple(data))
+
+
+def gather_again(record: Gathered, crops: Crops | None) -> FaceSet:
+    """The same faces once more.
+
+    Raises:
+        FacesChanged: If they are not all there any more, or others.
+    """
+    parts = [_named(Path(place), number, len(record.data)) for number, place in enumerate(record.data)]
+    enrolled = _enrolled(crops, frozenset(record.crops)) if crops is not None and record.crops else None
+    missing = len(record.crops) - (len(enrolled) if enrolled is not None else 0)
+    if missing:
+        raise FacesChanged(f"{missing} enrolled pictures may not be used any more")
+    faces, _ = _joined(parts, enrolled, record.data)
+    if faces.digest != record.digest:
+        raise FacesChanged("the folders hold other pictures")
+    return faces
+
+
+def as_pictures(faces: FaceSet, path: Path) -> Pictures:
+    """The faces as pictures to measure on; `path` says in reports where they are from."""
+    return Pictures(
+        path,
+        dict(zip(faces.names, faces.identities, strict=True)),
+        {name: partial(_itself, content) for name, content in zip(faces.names, faces.encoded, strict=True)},
+    )
+
+
+def _itself(content: bytes) -> bytes:
+    return content
+
+
+def hold_out(faces: FaceSet, share: float, seed: int, start: Path | None) -> Split:
+    """Who is not trained on: people whom the network that is started from has not seen either.
+
+    Whom its run held out stays held out; of the people who are new, a share is.
+
+    Args:
+        faces: All of them.
+        share: Of the new identities with two pictures or more.
+        seed: Of the choice.
+        start: The checkpoint that is started from.
+
+    Raises:
+        SplitInvalid: If two people cannot be kept to calibrate and two to test.
+    """
+    former, seen = _history(start)
+    here = set(faces.identities)
+    known = seen.identities | former.held_out
+    digests = np.array(faces.picture_digests)
+    touched = {
+        identity for identity, digest in zip(faces.identities, digests, strict=True) if digest in seen.digests
+    }
+    fresh = [identity not in known and identity not in touched for identity in faces.identities]
+    calibrate = [identity for identity in former.calibrate if identity in here - touched]
+    test = [identity for identity in former.test if identity in here - touched]
+    enough = len(calibrate) >= 2 and len(test) >= 2
+    try:
+        new = split_identities(_where(faces, fresh), share, seed)
+    except SplitInvalid:
+        if not enough:
+            raise
+        new = Split(seed, (), ())
+    return Split(seed, tuple(sorted([*calibrate, *new.calibrate])), tuple(sorted([*test, *new.test])))
+
+
+def seen_by(start: Path | None) -> Seen:
+    """What the network that is started from was trained on, where its run tells."""
+    return _history(start)[1]
+
+
+def _history(start: Path | None) -> tuple[Split, Seen]:
+    split, seen = Split(0, (), ()), Seen()
+    if start is not None and (start.parent / "split.json").is_file():
+        split = Split.read(start.parent / "split.json")
+    if start is not None and (start.parent / "seen.json").is_file():
+        seen = Seen.read(start.parent)
+    return split, seen
+
+
+def _named(place: Path, number: int, of: int) -> FaceSet:
+    """The faces of one place; with several places their names say which."""
+    faces = read_faces(place / "faces" if (place / "faces").is_dir() else place)
+    if of == 1:
+        return faces
+    names = [f"{number}-{place.name}/{name}" for name in faces.names]
+    return replace(
+        faces,
+        names=names,
+        skipped={f"{number}-{place.name}/{name}": why for name, why in faces.skipped.items()},
+    )
+
+
+def _enrolled(crops: Crops | None, only: frozenset[str] | None) -> FaceSet:
+    assert crops is not None
+    found = [
+        (f"{ENROLLED}/{subject_id}/{crop_id}.png", str(subject_id), picture)
+        for subject_id, crop_id, picture in crops.of_training()
+        if only is None or str(crop_id) in only
+    ]
+    names, identities, encoded = ([row[column] for row in found] for column in range(3))
+    return FaceSet(names, identities, encoded, {})  # type: ignore[arg-type]
+
+
+def _joined(
+    parts: Sequence[FaceSet], enrolled: FaceSet | None, data: tuple[str, ...]
+) -> tuple[FaceSet, Gathered]:
+    """One set; a picture that comes twice is used once."""
+    whole = [*parts, *([enrolled] if enrolled is not None else [])]
+    first: dict[str, tuple[int, str, str]] = {}
+    kept: list[tuple[str, str, bytes]] = []
+    disagree: list[tuple[str, str]] = []
+    repeated = 0
+    for number, part in enumerate(whole):
+        for name, identity, content in zip(part.names, part.identities, part.encoded, strict=True):
+            digest = hashlib.sha256(content).hexdigest()
+            where, former, label = first.setdefault(digest, (number, name, identity))
+            if where == number:
+                # What one place says twice is its own affair; mining shows it to a person.
+                kept.append((name, identity, content))
+            elif identity in (label, ""):
+                repeated += 1
+            else:
+                disagree.append((former, name))
+    if disagree:
+        raise LabelsDisagree(disagree)
+    if not kept:
+        raise PicturesInvalid(Path(ENROLLED), "nobody who is enrolled may be trained on")
+    faces = FaceSet(
+        [name for name, _, _ in kept],
+        [identity for _, identity, _ in kept],
+        [content for _, _, content in kept],
+        {name: why for part in whole for name, why in part.skipped.items()},
+    )
+    crops = [Path(name).stem for name in enrolled.names] if enrolled is not None else []
+    people = len(set(faces.identities) - {""})
+    record = Gathered(data, tuple(crops), faces.digest, len(faces), people, repeated, faces.skipped)
+    return faces, record
+
+
+def _where(faces: FaceSet, keep: Sequence[bool]) -> FaceSet:
+    rows = [row for row, kept in enumerate(keep) if kept]
+    return FaceSet(
+        [faces.names[row] for row in rows],
+        [faces.identities[row] for row in rows],
+        [faces.encoded[row] for row in rows],
+        {},
+    )

@@ -1,0 +1,1 @@
+"""The embedding network: recipe, batches, loop, checkpoints, export."""

@@ -1,0 +1,86 @@
+"""Train an embedding network: a recipe and faces in, a run folder out.
+
+Several processes: torchrun --nproc-per-node 2 --no-python -- invigil train cpu --data …
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from training.data.faces import FaceSet
+from training.embedder.checkpoints import Keeper
+from training.embedder.material import gather
+from training.embedder.optimise import learning_rate
+from training.embedder.processes import joined
+from training.embedder.recipe import Recipe
+from training.embedder.renewal import Rounds
+from training.embedder.run import RunFolder, load_checkpoint
+from training.embedder.state import Training
+from training.errors import LossNotFinite, TrainingStopped
+from training.progress import progress_bar
+
+
+def train(
+    recipe: Recipe,
+    data: Path,
+    folder: Path,
+    *,
+    resume: bool = False,
+    faces: FaceSet | None = None,
+    stop: Callable[[int, int], bool] | None = None,
+) -> RunFolder:
+    """Trains until the recipe's samples are seen; `last.pt` and `best.pt` of the folder hold what came of it.
+
+    Args:
+        recipe: What to train, with every number.
+        data: A folder or archive of aligned faces, or one with `faces/` and `teacher/` in it.
+        folder: Where the run writes.
+        resume: Go on from the folder's last checkpoint, on the same curve.
+        faces: Those to train on, where they were read already; else they are read from `data`.
+        stop: Asked after every step, with the steps done and those in all, whether to stop there.
+
+    Raises:
+        CheckpointInvalid: If the folder holds a training already, or none that could go on with these faces.
+        CheckpointNotSaved: If the disk is full; the former checkpoint is whole.
+        LossNotFinite: If the training diverges.
+        TrainingStopped: If it was told to stop; the last checkpoint holds all of it.
+        TrainingError: If recipe and data do not go together.
+    """
+    with joined(recipe.machine.threads) as process:
+        run = RunFolder.create(folder, resume=resume)
+        material = gather(recipe, data, run, process, faces)
+        training = Training.begin(recipe, material, process)
+        if resume:
+            training.restore(load_checkpoint(run.last), run.last)
+        objective = process.share(training.objective, unused=training.objective.has_proxies)
+        keeper = Keeper(run, training, material, process)
+        rounds = Rounds(keeper)
+        keeper.save()
+        device = process.device
+        steps = range(training.step, recipe.optimiser.steps)
+        with progress_bar("train", shown=process.writes) as report:
+            for batch in rounds.batches(steps):
+                for group in training.optimiser.param_groups:
+                    group["lr"] = learning_rate(recipe.optimiser, training.step)
+                targets = None if batch.targets is None else batch.targets.to(device)
+                with torch.autocast(device.type, torch.bfloat16, enabled=recipe.machine.bf16):
+                    terms = objective(batch.faces.to(device), batch.labels.to(device), targets)
+                loss = terms @ training.weights
+                loss.backward()
+                norm = nn.utils.clip_grad_norm_(training.objective.parameters(), recipe.optimiser.clip)
+                if not math.isfinite(loss.item() + norm.item()):
+                    raise LossNotFinite(training.step + 1, run.last)
+                training.optimiser.step()
+                training.optimiser.zero_grad()
+                training.average.update(training.network, training.step)
+                training.step += 1
+                keeper.after_step(terms.detach())
+                report(training.step * recipe.optimiser.batch, steps.stop * recipe.optimiser.batch)
+                if stop is not None and stop(training.step, steps.stop):
+                    keeper.save()
+                    raise TrainingStopped(training.step)
+        keeper.save()
+        return run

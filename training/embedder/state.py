@@ -1,0 +1,101 @@
+"""All that changes while training; a checkpoint holds all of it."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from training.embedder.compiler import compiler_found
+from training.embedder.joint import freeze_norms
+from training.embedder.material import Material
+from training.embedder.objective import Objective
+from training.embedder.optimise import Average, adamw
+from training.embedder.processes import Process
+from training.embedder.recipe import Recipe
+from training.embedder.run import FORMAT, described, load_weights
+from training.embedder.start import starting_network
+from training.errors import CheckpointInvalid
+from training.networks.embedder import FaceEmbedder
+
+
+@dataclass
+class Training:
+    """A training between two steps.
+
+    Attributes:
+        network: What is trained.
+        objective: The network with its losses.
+        weights: (terms,) of the losses.
+        average: Of the network's weights: what is exported.
+        optimiser: With its moments.
+        step: Steps done.
+        data_digest: Of the faces.
+    """
+
+    recipe: Recipe
+    network: FaceEmbedder
+    objective: Objective
+    weights: Tensor
+    average: Average
+    optimiser: torch.optim.AdamW
+    data_digest: str
+    step: int = 0
+
+    @classmethod
+    def begin(cls, recipe: Recipe, material: Material, process: Process) -> Self:
+        """A fresh network, or the one the recipe starts from."""
+        network = starting_network(recipe)
+        objective = Objective(network, recipe.losses, material.classes, recipe.network.dim, recipe.learners)
+        objective = objective.to(process.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if recipe.machine.compile and compiler_found():
+            network.compile()
+        weights = torch.tensor([part.weight for part in recipe.losses], device=process.device)
+        part = recipe.optimiser
+        average = Average(network, part.average, forgets_start=part.forgets_start)
+        optimiser = adamw(objective, part)
+        objective.train()
+        if recipe.freeze_norms:
+            freeze_norms(network)
+        return cls(recipe, network, objective, weights, average, optimiser, material.faces.digest)
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Everything needed to go on, or to build the network anywhere else."""
+        return {
+            "format": FORMAT,
+            "network": described(self.recipe.network),
+            "weights": self.network.state_dict(),
+            "ema": self.average.values,
+            "losses": self.objective.losses.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "samples": self.step * self.recipe.optimiser.batch,
+            "recipe": _plain(asdict(self.recipe)),
+            "data_digest": self.data_digest,
+            "rng": torch.get_rng_state(),
+        }
+
+    def restore(self, checkpoint: dict[str, Any], path: Path) -> None:
+        """Goes on where a checkpoint was written.
+
+        Raises:
+            CheckpointInvalid: If it is of another network or of other faces.
+        """
+        if checkpoint["data_digest"] != self.data_digest:
+            raise CheckpointInvalid(path, "it was trained on other faces")
+        load_weights(self.network, checkpoint["weights"], path)
+        self.average.restore(checkpoint["ema"])
+        self.objective.losses.load_state_dict(checkpoint["losses"])
+        self.optimiser.load_state_dict(checkpoint["optimiser"])
+        self.step = checkpoint["step"]
+        torch.set_rng_state(checkpoint["rng"])
+
+
+def _plain(value: Any) -> Any:
+    """Without the classes of this project, so that a checkpoint can be read without running code."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, str) else value

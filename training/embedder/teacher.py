@@ -1,0 +1,81 @@
+"""The network whose embeddings a student copies, run by OpenVINO."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.manifest import EmbedderRecord, PixelInput
+from embedding.networks import NetworkRefused, Precision, compile_embedder, reduced_precision
+from training.data.faces import FaceSet
+from training.embedder.recipe import TeacherPart
+from training.errors import RecipeInvalid
+
+BATCH = 16
+
+Vectors = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+"""Called with faces done and faces in all."""
+
+
+class Teacher:
+    """(n, 112, 112, 3) uint8 RGB to (n, dim) unit vectors.
+
+    Raises:
+        RecipeInvalid: If the file is no such network.
+    """
+
+    def __init__(self, part: TeacherPart, data: Path, dim: int, threads: int) -> None:
+        path = data / part.path
+        if not path.is_file():
+            raise RecipeInvalid(path, "there is no such teacher", "teacher.path")
+        onnx = path.read_bytes()
+        self.digest = hashlib.sha256(onnx).hexdigest()
+        record = EmbedderRecord(
+            file=path.name,
+            sha256=self.digest,
+            bytes=len(onnx),
+            dim=dim,
+            input=PixelInput(layout="NCHW", channels="RGB", mean=part.mean, std=part.std),
+            normalised=False,
+        )
+        precision: Precision = "bf16" if reduced_precision() else "f32"
+        try:
+            self._network = compile_embedder(onnx, record, threads, precision)
+        except NetworkRefused as error:
+            raise RecipeInvalid(path, str(error), "teacher.path") from error
+
+    def __call__(self, faces: NDArray[np.uint8]) -> Vectors:
+        """Unit vectors of the faces as they are."""
+        return self._network(faces)[0]
+
+    def of_both_sides(self, faces: NDArray[np.uint8]) -> Vectors:
+        """Unit vectors of the faces and of their mirror images, averaged: nearer the person than either."""
+        both = self(np.concatenate([faces, faces[:, :, ::-1]])).reshape(2, len(faces), -1)
+        mean = both.mean(0)
+        return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), np.float32)
+
+
+def cached_targets(teacher: Teacher, faces: FaceSet, folder: Path, progress: Progress) -> Vectors:
+    """(n, dim) what the teacher makes of every face, computed once for these faces and this teacher.
+
+    Args:
+        teacher: Asked only where nothing is stored yet.
+        faces: In the order of the result.
+        folder: Where results are stored, under the digests of both.
+        progress: Told how far it is.
+    """
+    stored = folder / f"targets-{faces.digest[:16]}-{teacher.digest[:16]}.npy"
+    if not stored.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        targets = []
+        for start in range(0, len(faces), BATCH):
+            rows = range(start, min(start + BATCH, len(faces)))
+            targets.append(teacher.of_both_sides(faces.crops(rows)))
+            progress(rows.stop, len(faces))
+        draft = stored.with_suffix(".draft.npy")
+        np.save(draft, np.concatenate(targets))
+        draft.replace(stored)
+    return np.asarray(np.load(stored))

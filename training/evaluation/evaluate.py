@@ -1,0 +1,169 @@
+"""What a bundle can do, measured on pictures: a list of pairs, or all pairs of a labelled set.
+
+Runs on the base install: NumPy only, and the same path from picture to template as the service.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.embedder import Embedder
+from training.data.pairs import Pair, people_in
+from training.data.pictures import PER_PERSON, Pictures, at_most
+from training.errors import NothingToCompare
+from training.evaluation.acquire import Acquired, Progress, acquire
+from training.evaluation.bootstrap import Replicates, bootstrap
+from training.evaluation.comparisons import Comparisons, Indices, all_comparisons, listed_comparisons
+from training.evaluation.error_rates import (
+    Accuracy,
+    RateCurve,
+    Vector,
+    area_under_roc,
+    equal_error_rate,
+    fold_accuracy,
+    operating_point,
+    smallest_supported_fmr,
+)
+from training.evaluation.evaluation import SUSPECT_D, AtFmr, Evaluation, Evidence, Rate
+from training.evaluation.folds import balanced_pairs
+from training.evaluation.retrieval import clustering_nmi, retrieval
+
+TARGETS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
+"""False match rates at which FNMR is reported, where the comparisons support them."""
+
+
+def evaluate_pairs(
+    embedder: Embedder,
+    pictures: Pictures,
+    pairs: Sequence[Pair],
+    *,
+    aligned: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Evaluation, Evidence]:
+    """Measure on a list of pairs.
+
+    Raises:
+        NothingToCompare: If no mated, or no non-mated, pair has both pictures.
+        PicturesInvalid: If a name in the list means several pictures.
+    """
+    found = {name: pictures.find(name) or name for pair in pairs for name in (pair.a, pair.b)}
+    pairs = [Pair(found[pair.a], found[pair.b], pair.same, pair.fold) for pair in pairs]
+    acquired = acquire(embedder, pictures, sorted(set(found.values())), aligned=aligned, progress=progress)
+    labels = _labels(pictures, pairs)
+    people = labels or {name: str(person) for name, person in people_in(pairs).items()}
+    identity = _numbered([people[name] for name in acquired.names])
+    place = {name: index for index, name in enumerate(acquired.names)}
+    # -1 stands for a picture that was not acquired.
+    a, b = np.array([(place.get(pair.a, -1), place.get(pair.b, -1)) for pair in pairs]).T
+    same = np.array([pair.same for pair in pairs])
+    done = (a >= 0) & (b >= 0)
+    d = np.full(len(pairs), np.nan)
+    d[done] = np.square(acquired.vectors[a[done]] - acquired.vectors[b[done]]).sum(axis=1)
+    comparisons = listed_comparisons(d[done].astype(np.float32), same[done], a[done], b[done], identity)
+    _refuse_nothing(comparisons, acquired)
+    accuracy = _accuracy(d, same, np.array([pair.fold for pair in pairs]))
+    return _measured(embedder, pictures, acquired, comparisons, accuracy, labelled=labels is not None)
+
+
+def evaluate_all(
+    embedder: Embedder,
+    pictures: Pictures,
+    names: Sequence[str] | None = None,
+    *,
+    per_person: int = PER_PERSON,
+    aligned: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Evaluation, Evidence]:
+    """Measure on all pairs of labelled pictures, at most `per_person` of each; `names` chooses some of them.
+
+    Raises:
+        NothingToCompare: If no person has two usable pictures, or there is one person only.
+    """
+    named = pictures.labelled if names is None else names
+    chosen = at_most(named, pictures.identity, per_person)
+    acquired = acquire(embedder, pictures, chosen, aligned=aligned, progress=progress)
+    identity = _numbered([pictures.identity[name] for name in acquired.names])
+    comparisons = all_comparisons(acquired.vectors, identity)
+    _refuse_nothing(comparisons, acquired)
+    a, b, fold = balanced_pairs(comparisons)
+    d = np.square(acquired.vectors[a] - acquired.vectors[b]).sum(axis=1).astype(np.float64)
+    accuracy = _accuracy(d, identity[a] == identity[b], fold)
+    evaluation, evidence = _measured(embedder, pictures, acquired, comparisons, accuracy, labelled=True)
+    return replace(evaluation, set_aside=len(named) - len(chosen)), evidence
+
+
+def _labels(pictures: Pictures, pairs: Sequence[Pair]) -> dict[str, str] | None:
+    """Name → identity, if the pictures are labelled in agreement with the pairs (as those of LFW are)."""
+    labels = {name: pictures.identity.get(name, "") for pair in pairs for name in (pair.a, pair.b)}
+    known = {name: label for name, label in labels.items() if name in pictures.identity}
+    told = [pair for pair in pairs if pair.a in known and pair.b in known]
+    agree = all((known[pair.a] == known[pair.b]) == pair.same for pair in told)
+    return labels if agree and all(known.values()) else None
+
+
+def _numbered(labels: Sequence[str]) -> Indices:
+    """(n,) 0 … identities - 1."""
+    return np.unique(np.array(labels, dtype=str), return_inverse=True)[1].astype(np.int64)
+
+
+def _refuse_nothing(comparisons: Comparisons, acquired: Acquired) -> None:
+    total = len(acquired.names) + len(acquired.failures)
+    if not len(comparisons.mated):
+        raise NothingToCompare("mated", total, len(acquired.failures))
+    if not comparisons.non_mated:
+        raise NothingToCompare("non-mated", total, len(acquired.failures))
+
+
+def _accuracy(d: Vector, same: NDArray[np.bool_], fold: Indices) -> Accuracy | None:
+    """None with a single fold, which has no others to choose its threshold on."""
+    return fold_accuracy(d, same, fold) if len(np.unique(fold)) > 1 else None
+
+
+def _measured(
+    embedder: Embedder,
+    pictures: Pictures,
+    acquired: Acquired,
+    comparisons: Comparisons,
+    accuracy: Accuracy | None,
+    *,
+    labelled: bool,
+) -> tuple[Evaluation, Evidence]:
+    curve = comparisons.curve()
+    replicates = bootstrap(comparisons)
+    identity, vectors = comparisons.identity, acquired.vectors
+    calibration = embedder.bundle.manifest.calibration
+    evaluation = Evaluation(
+        model_id=embedder.model_id,
+        calibration_id=calibration.id if calibration else None,
+        images=str(pictures.path),
+        protocol="all pairs" if comparisons.is_all_pairs else "pairs",
+        pictures=len(acquired.names) + len(acquired.failures),
+        identities=len(comparisons.sizes),
+        failures=acquired.failures,
+        set_aside=0,
+        several_faces=acquired.several_faces,
+        mated=curve.mated,
+        non_mated=curve.non_mated,
+        accuracy=accuracy,
+        eer=Rate(equal_error_rate(curve.fmr, curve.fnmr), replicates.eer()),
+        auc=area_under_roc(curve),
+        at_fmr=[_at(curve, replicates, target) for target in TARGETS],
+        smallest_fmr=smallest_supported_fmr(curve.non_mated),
+        retrieval=retrieval(vectors, identity) if labelled else None,
+        nmi=clustering_nmi(vectors, identity) if labelled else None,
+        suspects=int((comparisons.close.d < SUSPECT_D).sum()),
+    )
+    return evaluation, Evidence(acquired.names, vectors, identity, comparisons, curve)
+
+
+def _at(curve: RateCurve, replicates: Replicates, target: float) -> AtFmr:
+    if target < smallest_supported_fmr(curve.non_mated):
+        return AtFmr(target, None, None)
+    point = operating_point(curve, target)
+    return AtFmr(
+        target,
+        Rate(point.fnmr, replicates.fnmr_at(target)),
+        Rate(point.threshold, replicates.threshold_at(target)),
+    )

@@ -1,0 +1,113 @@
+"""The figures of an evaluation, and what they were made of."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluation.acquire import Failure
+from training.evaluation.bootstrap import Interval
+from training.evaluation.comparisons import Comparisons, Indices
+from training.evaluation.error_rates import Accuracy, RateCurve
+from training.evaluation.retrieval import Retrieval
+
+SUSPECT_D = 0.1
+"""Two people this near are one photograph under two labels, or one person with two names.
+
+Of 129,466 comparisons of two photographs of one person 0.02 % lie nearer (held-out half of a set, a public
+MobileFaceNet); of 23 million comparisons of two people none lay below 0.88."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A measured value, with its 95 % interval over identities; None where it is not known."""
+
+    value: float
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class AtFmr:
+    """FNMR at one false match rate; both rates are None where the comparisons do not support it."""
+
+    fmr: float
+    fnmr: Rate | None
+    threshold: Rate | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures; all of them go into the JSON.
+
+    Attributes:
+        model_id: Of the bundle.
+        calibration_id: Of the bundle; None where it has none.
+        images: Where the pictures lie.
+        protocol: `pairs` or `all pairs`.
+        pictures: How many were asked for.
+        identities: People among those acquired.
+        failures: Pictures that gave no template.
+        set_aside: Pictures that were not asked for, of people with more than `PER_PERSON`.
+        several_faces: Pictures whose central face was taken among several.
+        mated: Comparisons within one person.
+        non_mated: Comparisons between two people.
+        accuracy: Of listed pairs, those with a failed picture being wrong answers; of balanced pairs drawn
+            from all pairs. None where no folds can be made.
+        eer: Equal error rate.
+        auc: Area under the ROC.
+        at_fmr: FNMR at each target.
+        smallest_fmr: The smallest false match rate these comparisons support (rule of three).
+        retrieval: None where identities are not known.
+        nmi: Agreement of a k-means clustering with the identities; None as above.
+        suspects: Non-mated comparisons with d < SUSPECT_D: look at the labels. They are counted all the same.
+    """
+
+    model_id: str
+    calibration_id: str | None
+    images: str
+    protocol: str
+    pictures: int
+    identities: int
+    failures: Sequence[Failure]
+    set_aside: int
+    several_faces: int
+    mated: int
+    non_mated: int
+    accuracy: Accuracy | None
+    eer: Rate
+    auc: float
+    at_fmr: Sequence[AtFmr]
+    smallest_fmr: float
+    retrieval: Retrieval | None
+    nmi: float | None
+    suspects: int
+
+    @property
+    def fta(self) -> float:
+        """Failure-to-acquire rate: the share of pictures that gave no template."""
+        return len(self.failures) / self.pictures
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {**asdict(self), "fta": self.fta}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the figures were made of, for the report.
+
+    Attributes:
+        names: (n) pictures.
+        vectors: (n, dim) their templates.
+        identity: (n,) whom they show, as numbers.
+        comparisons: Of those pictures; a and b index `names`.
+        curve: Its error rates.
+    """
+
+    names: Sequence[str]
+    vectors: NDArray[np.float32]
+    identity: Indices
+    comparisons: Comparisons
+    curve: RateCurve

@@ -1,0 +1,1 @@
+"""The durable retraining job: worker, workflow, lease."""

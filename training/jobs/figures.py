@@ -1,0 +1,43 @@
+"""The figures of a training while it goes on, read from what it writes down."""
+
+from typing import Any
+
+from training.embedder.run import RunFolder
+from training.jobs.lease import Hold
+
+FIGURES = ("losses", "images_per_second", "held_out_fnmr")
+"""Of a line of the metrics."""
+
+Facts = dict[str, Any]
+
+
+class Told:
+    """What a training writes down, told to whoever follows the job.
+
+    Args:
+        run: Of the training.
+        hold: On the job.
+    """
+
+    def __init__(self, run: RunFolder, hold: Hold) -> None:
+        self._run = run
+        self._hold = hold
+        self._judged = len(self._judgements())
+
+    def figures(self, step: int, steps: int) -> Facts:
+        """The newest losses and rates; each new judgement becomes a line of the log."""
+        judgements = self._judgements()
+        for line in judgements[self._judged :]:
+            rates = ", ".join(f"{rate:.4f} at {float(fmr):g}" for fmr, rate in line["held_out_fnmr"].items())
+            self._hold.say(f"step {line['step']}: FNMR of people held out {rates}")
+        self._judged = len(judgements)
+        found: Facts = {"step": step, "steps": steps}
+        for line in self._lines()[-20:]:
+            found |= {name: line[name] for name in FIGURES if name in line}
+        return found
+
+    def _judgements(self) -> list[Facts]:
+        return [line for line in self._lines() if "held_out_fnmr" in line]
+
+    def _lines(self) -> list[Facts]:
+        return self._run.metrics() if (self._run.path / "metrics.jsonl").is_file() else []

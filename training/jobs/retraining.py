@@ -1,0 +1,303 @@
+"""From labelled faces to a candidate model, in six steps: gather, mine, train, evaluate, calibrate, register.
+
+Each step finds what the ones before left in the job's folder and can be done again after a crash.
+
+gathered.json   what was gathered; the pictures themselves are read again and never copied
+groups.csv      groups of the people held out to test, where groups were given
+mined/          hard negatives and the review list
+run/            the training
+report.html     everything a person needs to decide
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from embedding.bundle import Bundle
+from embedding.embedder import Embedder
+from embedding.manifest import Provenance
+from index.job_params import RetrainParams
+from index.jobs import Job
+from training.data.confusions import Confusion, write_confusions
+from training.data.faces import SPLIT, FaceSet, Split, class_labels
+from training.data.groups import groups_of, read_groups, told_in_words, write_groups
+from training.data.pictures import Pictures
+from training.data.seen import Seen
+from training.data.sources import Gathered, as_pictures, gather_again, gather_faces, hold_out, seen_by
+from training.embedder.export import Crops, export_bundle
+from training.embedder.loop import train
+from training.embedder.objective import refuse_unusable_losses
+from training.embedder.quantise import shown_by
+from training.embedder.recipe import Recipe, open_recipe, recipe_of
+from training.embedder.report import write_run_report
+from training.embedder.run import RunFolder, load_checkpoint
+from training.embedder.start import resolved, starting_network
+from training.errors import ExportDiffers, TrainingStopped
+from training.evaluation.calibrate import calibrate_bundle
+from training.evaluation.gate import Comparison, compare
+from training.evaluation.held_out import refuse_too_few_people, targets_of
+from training.jobs.figures import Told
+from training.jobs.lease import Hold
+from training.jobs.workshop import Workshop
+from training.mining.mined_set import mine_pictures
+from training.mining.review import PAGE, POOL
+
+CHECKPOINT_MINUTES = 1.0
+"""At most so much of a training is lost with its worker."""
+
+Facts = dict[str, Any]
+
+
+@dataclass
+class Retraining:
+    """One job of this kind; its steps are its methods, and are done in their order."""
+
+    shop: Workshop
+    job: Job
+    _comparison: Comparison | None = None
+
+    @cached_property
+    def params(self) -> RetrainParams:
+        """What was asked for."""
+        return RetrainParams.model_validate(self.job.params)
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the job writes."""
+        return self.shop.folder(self.job.id)
+
+    @cached_property
+    def run(self) -> RunFolder:
+        """Where the training writes."""
+        return RunFolder(self.folder / "run")
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe with its paths resolved, and checkpoints often enough for a job."""
+        asked = self.params.recipe
+        recipe = open_recipe(asked) if isinstance(asked, str) else recipe_of(asked, Recipe, "recipe")
+        machine = recipe.machine
+        often = replace(
+            machine,
+            checkpoint_minutes=min(machine.checkpoint_minutes, CHECKPOINT_MINUTES),
+            judge_minutes=max(machine.judge_minutes, machine.checkpoint_minutes),
+        )
+        start = self.params.start_from or recipe.start_from
+        return replace(recipe, machine=often, start_from=str(resolved(start)) if start else "")
+
+    @cached_property
+    def start(self) -> Path | None:
+        """The checkpoint that is started from."""
+        return Path(self.recipe.start_from) if self.recipe.start_from else None
+
+    @cached_property
+    def faces(self) -> FaceSet:
+        """What was gathered, read once more where another process gathered it."""
+        record = Gathered.read(self.folder / "gathered.json")
+        return gather_again(record, self.shop.crops() if record.crops else None)
+
+    @property
+    def pictures(self) -> Pictures:
+        """The same to measure on."""
+        return as_pictures(self.faces, self.folder)
+
+    @property
+    def split(self) -> Split:
+        """Who was held out."""
+        return Split.read(self.run.path / SPLIT)
+
+    @property
+    def bundle(self) -> Path:
+        """Where the new bundle is."""
+        return self.shop.data_dir / "models" / self.name
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+        return self.params.name or f"retrained-{self.job.created_at:%Y%m%d}-{str(self.job.id)[-6:]}"
+
+    def gather(self, hold: Hold) -> Facts:
+        """Read everything, hold people out, and refuse now what would fail hours later."""
+        recipe, params = self.recipe, self.params
+        starting_network(recipe)  # refuses a checkpoint of another network
+        faces, record = gather_faces(params.data, self.shop.crops() if params.enrolled else None)
+        hold.check()
+        split = hold_out(faces, recipe.data.held_out, recipe.seed, self.start)
+        labels = class_labels(faces, split.training_rows(faces))
+        refuse_unusable_losses(recipe, int(labels.max()) + 1, self.folder)
+        refuse_too_few_people(faces, split, self.shop.fmrs)
+        if params.groups is not None:
+            groups = groups_of(Path(params.groups), faces.identities, split.test)
+            write_groups(self.folder / "groups.csv", groups)
+            hold.say(f"of the people held out to test, {told_in_words(groups)}")
+        self.run.path.mkdir(exist_ok=True)
+        split.write(self.run.path / SPLIT)
+        record.write(self.folder / "gathered.json")
+        self.faces = faces
+        for name, reason in list(record.skipped.items())[:5]:
+            hold.say(f"skipped {name}: {reason}")
+        hold.say(
+            f"{record.faces:,} faces of {record.identities:,} people; {len(split.calibrate)} are held out to "
+            f"calibrate and {len(split.test)} to test; {len(record.skipped)} pictures could not be used"
+        )
+        return {
+            "faces": record.faces,
+            "identities": record.identities,
+            "enrolled": len(record.crops),
+            "skipped": len(record.skipped),
+            "held_out": {"calibrate": len(split.calibrate), "test": len(split.test)},
+            "digest": record.digest,
+        }
+
+    def mine(self, hold: Hold) -> Facts:
+        """Find hard negatives with the model in use, where the recipe wants any."""
+        if not self.recipe.mining.every_epochs:
+            hold.say("the recipe mines no hard negatives")
+            return {}
+        mined = mine_pictures(
+            self.shop.embedder(),
+            self.pictures,
+            self.recipe.mining,
+            without=self.split.held_out,
+            confusions=self.confusions,
+            aligned=True,
+            acquiring=lambda done, total: hold.checked(done, 2 * total),
+            searching=lambda done, total: hold.checked(total + done, 2 * total),
+        )
+        mined.write(self.folder / "mined", self.pictures)
+        write_confusions(self.folder / "mined" / "confusions.csv", self.confusions)
+        triplets, suspects = len(mined.mined.triplets), len(mined.mined.suspects)
+        hold.say(f"{triplets:,} hard triplets; {suspects:,} pairs of people are held back for review")
+        review = self.folder / "mined" / PAGE
+        return {"triplets": triplets, "suspects": suspects, "review": str(review)}
+
+    @property
+    def confusions(self) -> list[Confusion]:
+        """People who must be told apart, as whoever asked for the job knew them."""
+        return [Confusion(*pair) for pair in self.params.confusions]
+
+    def train(self, hold: Hold) -> Facts:
+        """Train, from the last checkpoint where there is one."""
+        recipe, mined = self.recipe, (self.folder / "mined").resolve()
+        if recipe.mining.every_epochs:
+            pool, confusions = str(mined / POOL), str(mined / "confusions.csv")
+            recipe = replace(recipe, mining=replace(recipe.mining, pool=pool, confusions=confusions))
+        told = Told(self.run, hold)
+
+        def stop(step: int, steps: int) -> bool:
+            hold.at(step, steps, lambda: told.figures(step, steps))
+            return hold.is_to_stop
+
+        data = Path(self.params.data[0]) if self.params.data else self.folder
+        resume = self.run.last.is_file()
+        hold.say("going on from the last checkpoint" if resume else "training begins")
+        try:
+            train(recipe, data, self.run.path, resume=resume, faces=self.faces, stop=stop)
+        except TrainingStopped as stopped:
+            hold.say(f"stopped after step {stopped.step}; the checkpoint is kept")
+            hold.check()
+            raise
+        return {"run": str(self.run.path), "steps": recipe.optimiser.steps}
+
+    def evaluate(self, hold: Hold) -> Facts:
+        """Make a bundle, and compare it with the model in use on the people held out to test."""
+        incumbent = self.shop.embedder()
+        hold.say("exporting the network")
+        try:
+            self.export(incumbent.bundle, shown_by(self.faces, self.split))
+        except ExportDiffers as error:
+            hold.say(f"not in eight bits: {error}")
+            self.export(incumbent.bundle)
+        hold.check()
+        comparison = self.comparison(incumbent, Embedder.open(self.bundle), hold)
+        gate = comparison.record
+        worse = f": {', '.join(map(str, gate['worse_in']))}" if gate["worse_in"] else ""
+        hold.say(f"compared with the model in use: {gate['verdict'].replace('_', ' ')}{worse}")
+        return {"gate": gate}
+
+    def export(self, incumbent: Bundle, ranges: Crops | None = None) -> Bundle:
+        """The new network in a bundle, with the detector of the model in use; with ranges, in eight bits."""
+        places = [*self.params.data, *(["crops of enrolments"] if self.params.enrolled else [])]
+        asked = self.params.recipe
+        return export_bundle(
+            self.run.chosen,
+            incumbent.detector,
+            self.bundle,
+            self.name,
+            both_sides=True,
+            ranges=ranges,
+            provenance=Provenance(
+                embedder=f"Retrained by job {self.job.id}, from {self.recipe.start_from or 'nothing'}.",
+                detector=incumbent.manifest.provenance.detector,
+                data="; ".join(places),
+                recipe=asked if isinstance(asked, str) else "of its own, in run.json",
+            ),
+        )
+
+    def calibrate(self, hold: Hold) -> Facts:
+        """Measure the new model's thresholds on people whom neither it nor its start has seen."""
+        seen = Seen.joined([Seen.read(self.run.path), seen_by(self.start)])
+        people, pictures = self.split.calibrate, self.pictures
+        bundle, measured = calibrate_bundle(
+            self.bundle,
+            pictures,
+            seen,
+            data=f"{len(people)} people held out by job {self.job.id}.",
+            names=pictures.of_people(frozenset(people)),
+            targets=targets_of(self.faces, self.split, self.shop.fmrs),
+            aligned=True,
+            progress=hold.checked,
+        )
+        record = measured.calibration
+        hold.say(f"calibrated on {record.identities:,} people, {record.non_mated:,} non-mated comparisons")
+        summary = record.model_dump(mode="json", exclude={"curve"})
+        return {"calibration": summary, "model_id": bundle.model_id}
+
+    def register(self, hold: Hold, gate: Mapping[str, Any]) -> Facts:
+        """Write the report, and make the model known as a candidate; a person promotes it.
+
+        Where no state of the training was better than the one it began with, there is none.
+        """
+        bundle, incumbent = Bundle.load(self.bundle), self.shop.embedder()
+        report = self.folder / "report.html"
+        comparison = self.comparison(incumbent, Embedder.open(self.bundle), hold)
+        write_run_report(
+            report,
+            self.run,
+            comparison,
+            self.pictures,
+            mined=self.folder / "mined",
+            command=f"{self.params.as_command()}  # job {self.job.id}",
+        )
+        if load_checkpoint(self.run.chosen)["step"] == 0:
+            hold.say("the training found nothing better than what it began with: there is no candidate")
+            return {"report": str(report.resolve()), "nothing_better": True}
+        model = self.shop.models.register(
+            bundle.model_id,
+            name=bundle.manifest.name,
+            dim=bundle.dim,
+            calibration_id=bundle.calibration.id,
+            facts=bundle.manifest.model_dump(mode="json", exclude={"calibration"}),
+            gate=dict(gate),
+            location=str(bundle.path.resolve()),
+            actor=f"job {self.job.id}",
+        )
+        hold.say(f"{model.name} is a candidate: {model.id}")
+        return {"model_id": model.id, "bundle": str(bundle.path.resolve()), "report": str(report.resolve())}
+
+    def comparison(self, incumbent: Embedder, candidate: Embedder, hold: Hold) -> Comparison:
+        """Both models on the people held out to test; done once, unless another process has to go on."""
+        if self._comparison is None:
+            pictures, groups = self.pictures, self.folder / "groups.csv"
+            self._comparison = compare(
+                incumbent,
+                candidate,
+                pictures,
+                pictures.of_people(frozenset(self.split.test)),
+                groups=read_groups(groups) if groups.is_file() else None,
+                aligned=True,
+                progress=hold.checked,
+            )
+        return self._comparison

@@ -1,0 +1,265 @@
+"""Jobs as durable workflows: each step is done once, and a worker that died is followed by another.
+
+The engine is DBOS. It remembers which steps are done and what they returned, in the same PostgreSQL, or in a
+file beside the SQLite one. What people see of a job is its row.
+"""
+
+import errno
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from dbos import DBOS, StepOptions
+from dbos import error as engine
+
+from embedding.errors import EmbeddingError
+from index.errors import DatabaseError, GalleryError, JobEnded, JobTaken
+from index.job_params import EvaluateParams, ReembedParams
+from index.jobs import Job
+from index.reembedding import reembed
+from training.errors import CheckpointNotSaved, TrainingError
+from training.jobs.lease import Abandoned, Hold, JobCancelled
+from training.jobs.workshop import Workshop
+
+log = logging.getLogger("invigil.jobs")
+
+ATTEMPTS = 6
+FIRST_PAUSE_SECONDS = 2.0
+BACK_OFF = 2.0
+"""A fault that may pass is given 2, 4, 8, 16 and 32 seconds."""
+
+Facts = dict[str, Any]
+Work = Callable[[Hold, Facts], Facts]
+"""A step: given its hold on the job and what the steps before returned; returns plain values."""
+
+KNOWN = (EmbeddingError, GalleryError, TrainingError, OSError)
+"""What may go wrong without being a fault of ours."""
+PASSING = frozenset(
+    {errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EIO, errno.ENFILE, errno.ENOSPC, errno.EDQUOT}
+)
+
+
+class StepFailed(Exception):
+    """A step that will not succeed by being done again; made of texts alone, for the engine keeps it.
+
+    Args:
+        step: Its name.
+        code: Of the error.
+        detail: In one line.
+    """
+
+    def __init__(self, step: str, code: str, detail: str) -> None:
+        super().__init__(step, code, detail)
+        self.step = step
+        self.code = code
+        self.detail = detail
+
+
+class MayPass(StepFailed):
+    """A step that may succeed when it is done again later."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a kind of job.
+
+    Attributes:
+        name: As people read it.
+        work: What is done.
+        until: Where the progress of the whole job is after it, 0 to 1.
+    """
+
+    name: str
+    work: Work
+    until: float
+
+
+def steps_of(shop: Workshop, job: Job) -> list[Step]:
+    """What a job consists of."""
+    return {"retrain": retrain_steps, "reembed": reembed_steps, "evaluate": evaluate_steps}[job.kind](
+        shop, job
+    )
+
+
+def retrain_steps(shop: Workshop, job: Job) -> list[Step]:
+    """A new candidate model."""
+    from training.jobs.retraining import Retraining  # torch, which no other job needs
+
+    work = Retraining(shop, job)
+    return [
+        Step("gather", lambda hold, _: work.gather(hold), 0.05),
+        Step("mine", lambda hold, _: work.mine(hold), 0.15),
+        Step("train", lambda hold, _: work.train(hold), 0.85),
+        Step("evaluate", lambda hold, _: work.evaluate(hold), 0.92),
+        Step("calibrate", lambda hold, _: work.calibrate(hold), 0.96),
+        Step("register", lambda hold, before: work.register(hold, before["gate"]), 1.0),
+    ]
+
+
+def reembed_steps(shop: Workshop, job: Job) -> list[Step]:
+    """Templates of one model for every crop that is kept."""
+
+    def work(hold: Hold, _: Facts) -> Facts:
+        wanted = ReembedParams.model_validate(job.params)
+        embedder = shop.embedder(wanted.model_id)
+        done = reembed(shop.database, embedder, shop.cipher, progress=hold.at, stop=lambda: hold.is_to_stop)
+        hold.check()
+        without = [str(subject) for subject in done.without_template]
+        hold.say(f"{done.made:,} templates made; {len(without):,} people have none of this model")
+        return {
+            "model_id": embedder.model_id,
+            "made": done.made,
+            "left": done.left,
+            "without_template": without,
+        }
+
+    return [Step("reembed", work, 1.0)]
+
+
+def evaluate_steps(shop: Workshop, job: Job) -> list[Step]:
+    """The figures of a model on labelled pictures, and their page."""
+
+    def work(hold: Hold, _: Facts) -> Facts:
+        from pathlib import Path
+
+        from training.data.pictures import open_pictures
+        from training.evaluation.evaluate import evaluate_all
+        from training.reports.evaluation import write_report
+
+        wanted = EvaluateParams.model_validate(job.params)
+        pictures = open_pictures(Path(wanted.data))
+        evaluation, evidence = evaluate_all(
+            shop.embedder(wanted.model_id), pictures, aligned=wanted.aligned, progress=hold.checked
+        )
+        report = shop.folder(job.id) / "report.html"
+        write_report(report, evaluation, evidence, pictures)
+        figures = plain(evaluation.as_json())
+        figures["failures"] = len(figures["failures"])
+        return {"evaluation": figures, "report": str(report.resolve())}
+
+    return [Step("evaluate", work, 1.0)]
+
+
+class Workflow:
+    """Does jobs, one after the other, for one worker.
+
+    Args:
+        shop: What it works with.
+        worker: Who it is.
+        leaving: Set when the worker is to stop.
+    """
+
+    def __init__(self, shop: Workshop, worker: str, leaving: threading.Event) -> None:
+        self._shop = shop
+        self._worker = worker
+        self._leaving = leaving
+
+    def __call__(self, job_id: str) -> None:
+        """All steps of a job; what was done before a crash is not done again."""
+        jobs, worker = self._shop.jobs, self._worker
+        try:
+            job = self._insist(lambda: jobs.begin(UUID(job_id), worker))
+        except JobEnded:
+            return
+        with Hold(jobs, job.id, worker, self._leaving) as hold:
+            try:
+                result = self._all_steps(job, hold)
+            except JobCancelled:
+                self._insist(lambda: jobs.end(job.id, worker, "cancelled"))
+            except StepFailed as failed:
+                error = {"step": failed.step, "code": failed.code, "detail": failed.detail}
+                self._insist(lambda: jobs.end(job.id, worker, "failed", error=error))
+            else:
+                self._insist(lambda: jobs.end(job.id, worker, "done", result=result))
+
+    def _all_steps(self, job: Job, hold: Hold) -> Facts:
+        """What all steps returned; each is done now, or remembered."""
+        before: Facts = {}
+        begin = 0.0
+        try:
+            for step in steps_of(self._shop, job):
+                before |= DBOS.run_step(options_of(step), self._do, job, hold, step, begin, before)
+                begin = step.until
+        except engine.DBOSMaxStepRetriesExceeded as error:
+            raise error.errors[-1] from error
+        except engine.DBOSWorkflowConflictIDError:
+            raise Abandoned from None
+        except (StepFailed, JobCancelled):
+            raise
+        except Exception as error:
+            log.exception("job %s: a fault between its steps", job.id)
+            raise failure("begin", error) from error
+        return before
+
+    def _do(self, job: Job, hold: Hold, step: Step, begin: float, before: Facts) -> Facts:
+        try:
+            hold.enter(step.name, begin, step.until)
+            return dict(plain(step.work(hold, before)))
+        except JobCancelled:
+            raise
+        except Exception as error:
+            # Whatever it was, it counts for nothing if the job is no longer to be done here.
+            hold.check()
+            told = failure(step.name, error)
+            hold.say(f"{told.step}: {told.detail}")
+            if isinstance(told, MayPass):
+                hold.say("this may pass: it is tried again in a while")
+            elif not isinstance(error, KNOWN):
+                log.exception("job %s: a fault in step %s", job.id, step.name)
+            raise told from error
+
+    def _insist(self, write: Callable[[], Job]) -> Job:
+        """Write into the row, however long the database is away."""
+        while True:
+            try:
+                return write()
+            except JobTaken:
+                raise Abandoned from None
+            except DatabaseError as error:
+                log.warning("the database is away (%s); trying again", error.code)
+                if self._leaving.wait(FIRST_PAUSE_SECONDS):
+                    raise Abandoned from None
+
+
+def options_of(step: Step) -> StepOptions:
+    """How the engine is to do a step."""
+    return {
+        "name": step.name,
+        "retries_allowed": True,
+        "max_attempts": ATTEMPTS,
+        "interval_seconds": FIRST_PAUSE_SECONDS,
+        "backoff_rate": BACK_OFF,
+        "should_retry": lambda error: isinstance(error, MayPass),
+    }
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether doing the same again later may succeed: not where the input is wrong."""
+    if isinstance(error, CheckpointNotSaved):
+        return True
+    if isinstance(error, OSError):
+        return error.errno in PASSING
+    return isinstance(error, DatabaseError)
+
+
+def failure(step: str, error: BaseException) -> StepFailed:
+    """A failure as its row tells it: one line, without a traceback."""
+    code = getattr(error, "code", None) or type(error).__name__
+    kind = MayPass if may_pass(error) else StepFailed
+    return kind(step, str(code), " ".join(str(error).split()) or type(error).__name__)
+
+
+def plain(value: Any) -> Any:
+    """Values that JSON can hold, and the engine's memory; what is not a number is left out."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return plain(asdict(value))
+    if isinstance(value, float) and value != value:
+        return None
+    return value

@@ -1,0 +1,1 @@
+"""Hard negatives across the whole set, through FAISS."""

@@ -1,0 +1,135 @@
+"""Hard examples as rows of a set: triplets to train on, and pairs that a person should look at."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import PoolInvalid
+from training.evaluation.comparisons import Indices, Pairs
+
+COLUMNS = ("anchor", "positive", "negative", "d_positive", "d_negative", "known")
+
+Distances = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Triplets:
+    """Anchors, each with a picture of the same person and one of another.
+
+    Attributes:
+        anchor: (m,) rows.
+        positive: (m,) rows, of the anchor's identity.
+        negative: (m,) rows, of another identity.
+        d_positive: (m,) d(A, P).
+        d_negative: (m,) d(A, N).
+        known: (m,) whether somebody confirmed that these two people are confused.
+    """
+
+    anchor: Indices
+    positive: Indices
+    negative: Indices
+    d_positive: Distances
+    d_negative: Distances
+    known: NDArray[np.bool_]
+
+    @classmethod
+    def none(cls) -> "Triplets":
+        """No triplet."""
+        rows, d = np.empty(0, np.int64), np.empty(0, np.float32)
+        return cls(rows, rows, rows, d, d, np.empty(0, np.bool_))
+
+    @classmethod
+    def joined(cls, parts: Sequence["Triplets"]) -> "Triplets":
+        """All of several."""
+        parts = [cls.none(), *parts]
+        return cls(
+            *(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(cls))
+        )
+
+    def where(self, keep: NDArray[np.bool_] | Indices) -> "Triplets":
+        """Those of a (m,) mask, or in the order of some places."""
+        return Triplets(*(getattr(self, column.name)[keep] for column in fields(self)))
+
+    def hardest_first(self) -> "Triplets":
+        """Ascending in d(A, N); equal ones by their rows, so that the order is always the same."""
+        return self.where(np.lexsort((self.positive, self.negative, self.anchor, self.d_negative)))
+
+    def __len__(self) -> int:
+        return len(self.anchor)
+
+
+@dataclass(frozen=True)
+class Mined:
+    """What a mining found.
+
+    Attributes:
+        triplets: To train on, hardest first.
+        suspects: Probable label noise, nearest first: one pair of pictures for each pair of identities that
+            was held back.
+        alone: Identities with one picture, which can be nobody's anchor.
+        unused: Known confusions that no triplet could be made of: an identity is absent, or both are alone.
+    """
+
+    triplets: Triplets
+    suspects: Pairs
+    alone: int
+    unused: tuple[tuple[int, int], ...] = ()
+
+
+def write_triplets(path: Path, triplets: Triplets, names: Sequence[str]) -> None:
+    """As CSV with the names of the pictures: rows change when a set grows, names do not."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(COLUMNS)
+        for i in range(len(triplets)):
+            rows = (triplets.anchor[i], triplets.positive[i], triplets.negative[i])
+            table.writerow(
+                [
+                    *(names[row] for row in rows),
+                    f"{triplets.d_positive[i]:.6f}",
+                    f"{triplets.d_negative[i]:.6f}",
+                    int(triplets.known[i]),
+                ]
+            )
+
+
+def read_triplets(path: Path, names: Sequence[str]) -> Triplets:
+    """What `write_triplets` wrote; triplets of which a picture is no longer there are left out.
+
+    Raises:
+        PoolInvalid: If it is no such list, or none of its pictures is there.
+    """
+    row_of = {name: row for row, name in enumerate(names)}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file, strict=True))
+        here = [line for line in lines if all(line[column] in row_of for column in COLUMNS[:3])]
+        if not here and lines:
+            raise PoolInvalid(path, "none of its pictures is in the set")
+        anchor, positive, negative = (
+            np.array([row_of[line[column]] for line in here], np.int64) for column in COLUMNS[:3]
+        )
+        d_positive, d_negative = (
+            np.array([line[column] for line in here], np.float32) for column in COLUMNS[3:5]
+        )
+        known = np.array([line["known"] == "1" for line in here], np.bool_)
+        return Triplets(anchor, positive, negative, d_positive, d_negative, known)
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, ValueError) as error:
+        raise PoolInvalid(path, f"it is not a list of hard examples ({error})") from error
+
+
+def hardest_of_each(key: Indices, hardness: Distances, most: int) -> Indices:
+    """Places of the `most` hardest (smallest) of each key, in their former order; equal ones go by place."""
+    order = np.lexsort((np.arange(len(key)), hardness, key))
+    sorted_key = key[order]
+    first = np.searchsorted(sorted_key, sorted_key)
+    return np.sort(order[np.arange(len(key)) - first < most])
+
+
+def as_known(triplets: Triplets) -> Triplets:
+    """The same, as confirmed ones."""
+    return replace(triplets, known=np.ones(len(triplets), np.bool_))

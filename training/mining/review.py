@@ -1,0 +1,80 @@
+"""What a mining found, in files: the list to train on, and the probable label noise for a person to look at.
+
+pool.csv      triplets, hardest first, by the names of their pictures
+review.json   pairs of identities that were held back, the nearest first
+review.html   the same with both pictures side by side
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from training.evaluation.evaluation import SUSPECT_D
+from training.mining.pool import Mined, write_triplets
+from training.reports.page import Shown, shown_pair, write_page
+
+POOL = "pool.csv"
+REVIEW = "review.json"
+PAGE = "review.html"
+
+SHOWN = 300
+"""Pairs on the page, at most: 5 MB; the list has all of them."""
+
+
+def write_mined(
+    folder: Path,
+    mined: Mined,
+    names: Sequence[str],
+    identities: Sequence[str],
+    read: Callable[[str], bytes],
+) -> None:
+    """Writes all three files.
+
+    Args:
+        folder: Made where it does not exist.
+        mined: Rows of the set.
+        names: Of its pictures.
+        identities: Whom they show.
+        read: Name → bytes of the picture.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_triplets(folder / POOL, mined.triplets, names)
+    suspects = suspects_of(mined, names, identities)
+    (folder / REVIEW).write_text(
+        json.dumps({"suspect_d": SUSPECT_D, "suspects": suspects}, indent=1, ensure_ascii=False) + "\n",
+        encoding="utf-8",
+    )
+    write_review(folder / PAGE, suspects, read)
+
+
+def suspects_of(mined: Mined, names: Sequence[str], identities: Sequence[str]) -> list[dict[str, Any]]:
+    """Each pair of identities that was held back: its nearest pictures, whom they show, and their d."""
+    found = zip(mined.suspects.a, mined.suspects.b, mined.suspects.d, strict=True)
+    return [
+        {
+            "a": names[a],
+            "b": names[b],
+            "identity_a": identities[a],
+            "identity_b": identities[b],
+            "d": round(float(d), 6),
+        }
+        for a, b, d in found
+    ]
+
+
+def write_review(path: Path, suspects: Sequence[dict[str, Any]], read: Callable[[str], bytes]) -> None:
+    """The page; it holds pictures of people."""
+    pairs = [
+        shown_pair(read, (each["a"], each["b"]), each["d"], f"{each['identity_a']},{each['identity_b']}")
+        for each in suspects[:SHOWN]
+    ]
+    sure = sum(each["d"] < SUSPECT_D for each in suspects)
+    write_page(
+        path,
+        "review.html",
+        total=len(suspects),
+        nearest=Shown("Nearer than two photographs of one person ever are", pairs[:sure]),
+        others=Shown("Nearest of the rest", pairs[sure:]),
+        suspect_d=SUSPECT_D,
+    )

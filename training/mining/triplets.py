@@ -1,0 +1,227 @@
+"""Hard negatives across a whole set: pictures of other people that lie about as near as one's own.
+
+Training in two stages: train, choose triplets where d(A, P) ≈ d(A, N), train on. The nearest of them are
+mostly wrong labels, so those go to a person first; and hard examples alone can spoil a network, so only a
+part of each batch is hard (`training/embedder/hard_order.py`).
+
+The search (`training/mining/neighbours.py`) is all that costs time; of what it brings, at most `per_identity`
+triplets of each identity stay in memory.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from index.vectors import distances
+from training.errors import NothingToMine
+from training.evaluation.comparisons import Indices, Pairs
+from training.evaluation.evaluation import SUSPECT_D
+from training.mining.neighbours import Neighbours, People, Progress, Vectors, nearest_others
+from training.mining.pool import Distances, Mined, Triplets, as_known, hardest_of_each
+
+
+@dataclass(frozen=True)
+class Mining:
+    """How hard negatives are chosen and used: the `[mining]` table of a recipe.
+
+    Attributes:
+        every_epochs: How often the whole set is mined again as the network moves; 0: never.
+        neighbours: Nearest pictures of other people that are looked at, for each picture.
+        band: Largest |d(A, P) − d(A, N)|.
+        per_pair: Triplets of one identity against one other, at most.
+        per_identity: Triplets with one identity as the anchor, and as the negative, at most.
+        held_back: Share of the pairs of identities, the nearest, that are held back as probable label noise;
+            those nearer than `SUSPECT_D` always are.
+        random: Share of the people in a batch who are drawn at random.
+        known: Share of the hard pairs in a batch that are known confusions, where there are any.
+        confusions: CSV `identity_a,identity_b,reason`, relative to the data folder; empty for none.
+        pool: A mined list to begin with, as `invigil mine` writes it; empty to mine one.
+    """
+
+    every_epochs: float = 0.0
+    neighbours: int = 32
+    band: float = 0.2
+    per_pair: int = 2
+    per_identity: int = 20
+    held_back: float = 0.01
+    random: float = 0.5
+    known: float = 0.25
+    confusions: str = ""
+    pool: str = ""
+
+
+def mine(
+    vectors: Vectors,
+    identity: Indices,
+    mining: Mining,
+    *,
+    confusions: Collection[tuple[int, int]] = (),
+    progress: Progress | None = None,
+) -> Mined:
+    """Triplets that are hard for the network the vectors are from.
+
+    For each anchor and each near picture of another person, the positive is the one whose d is nearest to
+    d(A, N); where they differ by more than the band, there is no triplet.
+
+    Args:
+        vectors: (n, dim) of unit length.
+        identity: (n,) a number for each picture; negative where nobody knows.
+        mining: How to choose.
+        confusions: Pairs of identities that must be told apart: confirmed false accepts, overrides,
+            look-alikes. They are used whatever their distance, and never held back.
+        progress: Told after every block.
+
+    Raises:
+        NothingToMine: If there is one identity only, or none has two pictures.
+    """
+    people = People(identity)
+    if people.count < 2 or people.alone == people.count:
+        raise NothingToMine(people.count, len(people.rows))
+    parts: list[Triplets] = []
+    suspects: list[Pairs] = []
+    unfinished = Triplets.none()
+    for block in nearest_others(vectors, people, mining.neighbours, progress):
+        suspects.append(_suspects(block, identity))
+        found = Triplets.joined([unfinished, _in_band(block, vectors, people, mining.band)])
+        # The last identity may go on in the next block; its limits hold for all of it.
+        going_on = identity[found.anchor] == identity[block.anchors[-1]]
+        parts.append(_limited(found.where(~going_on), identity, mining))
+        unfinished = found.where(going_on)
+    parts.append(_limited(unfinished, identity, mining))
+    known, unused = _known(confusions, vectors, people, mining.per_pair)
+    triplets, held_back = _hold_back(
+        Triplets.joined(parts), _joined(suspects), identity, mining.held_back, confusions
+    )
+    as_negative = hardest_of_each(identity[triplets.negative], triplets.d_negative, mining.per_identity)
+    pool = Triplets.joined([triplets.where(as_negative), known]).hardest_first()
+    return Mined(pool, held_back, people.alone, unused)
+
+
+def _in_band(block: Neighbours, vectors: Vectors, people: People, band: float) -> Triplets:
+    positives, d_positive = np.full_like(block.others, -1), np.zeros_like(block.d)
+    for place, anchor in enumerate(block.anchors):
+        own = people.of(int(people.identity[anchor]))
+        own = own[own != anchor]
+        if len(own):
+            positives[place], d_positive[place] = _positives(int(anchor), block.d[place], own, vectors)
+    there = (positives >= 0) & (block.others >= 0)
+    rows, places = np.nonzero(there & (np.abs(d_positive - np.where(there, block.d, np.inf)) <= band))
+    return _triplets(
+        block.anchors[rows],
+        positives[rows, places],
+        block.others[rows, places],
+        d_positive[rows, places],
+        block.d[rows, places],
+    )
+
+
+def _positives(anchor: int, d: Distances, own: Indices, vectors: Vectors) -> tuple[Indices, Distances]:
+    """For each d(A, N), the picture of the same person whose d is nearest to it, and that d: (k,), (k,)."""
+    d_own = distances(vectors[anchor], vectors[own]).astype(np.float32)
+    order = np.argsort(d_own, kind="stable")
+    after = np.minimum(np.searchsorted(d_own[order], d), len(own) - 1)
+    before = np.maximum(after - 1, 0)
+    nearer = np.abs(d_own[order[before]] - d) <= np.abs(d_own[order[after]] - d)
+    chosen = order[np.where(nearer, before, after)]
+    return own[chosen], d_own[chosen]
+
+
+def _triplets(
+    anchor: Indices, positive: Indices, negative: Indices, d_positive: Distances, d_negative: Distances
+) -> Triplets:
+    """Of whom nothing is known."""
+    return Triplets(anchor, positive, negative, d_positive, d_negative, np.zeros(len(anchor), np.bool_))
+
+
+def _limited(triplets: Triplets, identity: Indices, mining: Mining) -> Triplets:
+    """The hardest against each other identity, and of those the hardest of each identity."""
+    triplets = triplets.hardest_first()
+    total = int(identity.max()) + 1
+    pair = identity[triplets.anchor] * total + identity[triplets.negative]
+    triplets = triplets.where(hardest_of_each(pair, triplets.d_negative, mining.per_pair))
+    return triplets.where(
+        hardest_of_each(identity[triplets.anchor], triplets.d_negative, mining.per_identity)
+    )
+
+
+def _suspects(block: Neighbours, identity: Indices) -> Pairs:
+    """Pairs nearer than two photographs of one person ever are; the nearest of each pair of identities."""
+    rows, places = np.nonzero(block.d < SUSPECT_D)
+    return _one_per_pair(
+        Pairs.of(block.d[rows, places], block.anchors[rows], block.others[rows, places]), identity
+    )
+
+
+def _one_per_pair(pairs: Pairs, identity: Indices) -> Pairs:
+    """The nearest of each pair of identities, as a < b."""
+    first, second = np.minimum(pairs.a, pairs.b), np.maximum(pairs.a, pairs.b)
+    order = np.lexsort((second, first, pairs.d))
+    key = _pair_keys(identity[first], identity[second], identity)[order]
+    nearest = np.zeros(len(pairs), np.bool_)
+    nearest[np.unique(key, return_index=True)[1]] = True
+    return Pairs(pairs.d[order][nearest], first[order][nearest], second[order][nearest])
+
+
+def _pair_keys(a: Indices, b: Indices, identity: Indices) -> Indices:
+    """One number for each pair of identities, whichever comes first."""
+    total = int(identity.max()) + 1
+    return np.asarray(np.minimum(a, b) * total + np.maximum(a, b))
+
+
+def _joined(parts: Sequence[Pairs]) -> Pairs:
+    none = np.empty(0, np.int64)
+    parts = [Pairs(np.empty(0, np.float32), none, none), *parts]
+    return Pairs(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("d", "a", "b")))
+
+
+def _hold_back(
+    triplets: Triplets,
+    suspects: Pairs,
+    identity: Indices,
+    share: float,
+    confusions: Collection[tuple[int, int]],
+) -> tuple[Triplets, Pairs]:
+    """Takes out pairs of identities that are probably one person, and those that are known to be two."""
+    told_apart = np.array(sorted(confusions), np.int64).reshape(-1, 2)
+    apart = _pair_keys(told_apart[:, 0], told_apart[:, 1], identity)
+    key = _pair_keys(identity[triplets.anchor], identity[triplets.negative], identity)
+    # Known confusions come back as triplets of their own.
+    triplets, key = triplets.where(~np.isin(key, apart)), key[~np.isin(key, apart)]
+    suspects = suspects.where(
+        ~np.isin(_pair_keys(identity[suspects.a], identity[suspects.b], identity), apart)
+    )
+    near = _one_per_pair(Pairs.of(triplets.d_negative, triplets.anchor, triplets.negative), identity)
+    nearest = near.where(np.arange(len(near)) < int(share * len(near)))
+    held_back = _one_per_pair(_joined([suspects, nearest]), identity)
+    keys = _pair_keys(identity[held_back.a], identity[held_back.b], identity)
+    return triplets.where(~np.isin(key, keys)), held_back
+
+
+def _known(
+    confusions: Collection[tuple[int, int]], vectors: Vectors, people: People, per_pair: int
+) -> tuple[Triplets, tuple[tuple[int, int], ...]]:
+    """The hardest triplets of each known confusion, from either side; and the confusions without any."""
+    found, unused = [], []
+    for a, b in sorted(confusions):
+        one, other = people.of(a), people.of(b)
+        sides = [
+            _hardest_against(one, other, vectors, per_pair),
+            _hardest_against(other, one, vectors, per_pair),
+        ]
+        found += sides
+        if not any(map(len, sides)):
+            unused.append((a, b))
+    return as_known(Triplets.joined(found)), tuple(unused)
+
+
+def _hardest_against(anchors: Indices, negatives: Indices, vectors: Vectors, most: int) -> Triplets:
+    """The hardest triplets with anchors of one identity and negatives of another."""
+    found = Triplets.none()
+    for anchor in anchors if len(anchors) > 1 and len(negatives) else ():
+        d = distances(vectors[anchor], vectors[negatives]).astype(np.float32)
+        positives, d_positive = _positives(int(anchor), d, anchors[anchors != anchor], vectors)
+        more = _triplets(np.full(len(d), anchor), positives, negatives, d_positive, d)
+        found = Triplets.joined([found, more]).hardest_first()
+        found = found.where(np.arange(len(found)) < most)
+    return found

@@ -1,0 +1,1 @@
+"""One protocol over all losses."""

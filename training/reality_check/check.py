@@ -1,0 +1,279 @@
+"""Many losses under one protocol: same network, same dimension, same batches, people the network never saw.
+
+Published tables mix networks and dimensions, and most of what they show as progress of the loss is not
+(Musgrave, Belongie, Lim, "A Metric Learning Reality Check", ECCV 2020). Here only the loss differs. The
+pictures are small and grey and the network has 166,000 weights: ranks say something of losses, and nothing of
+how well a face can be recognised.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.random import default_rng
+from torch import nn
+
+from training.data.faces import Rows
+from training.data.pictures import Pictures
+from training.embedder.batches import AnchorNeighbours, ByIdentity, Order
+from training.embedder.class_tree import ClassTree, use_tree
+from training.embedder.divide import TOGETHER, Divided, DividedLoss, cluster_identities, use_clusters
+from training.embedder.objective import loss_of_part
+from training.embedder.recipe import LossPart
+from training.evaluation.comparisons import all_comparisons
+from training.evaluation.error_rates import equal_error_rate, operating_point, smallest_supported_fmr
+from training.evaluation.retrieval import retrieval
+from training.reality_check.network import SmallEmbedder
+from training.reality_check.thumbnails import Thumbnails, Vectors, raw_pixels, unit, varied
+
+RAW_PIXELS = "raw pixels"
+FMRS = (1e-2, 1e-3)
+PROXY_RATE = 10.0
+"""How much faster proxies learn than weights: they see one identity's faces only."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What all losses have in common.
+
+    Attributes:
+        folds: Parts of the people; each is unseen once, while the network is trained on the others.
+        seeds: Networks for each fold; they are also joined to one.
+        steps: Of training.
+        identities: People in a batch.
+        each: Faces of each of them.
+        dim: Length of the embedding.
+        learning_rate: The highest; of AdamW on one cycle.
+        renewals: How often class trees and clusters are made anew.
+    """
+
+    folds: int = 2
+    seeds: int = 3
+    steps: int = 240
+    identities: int = 8
+    each: int = 4
+    dim: int = 64
+    learning_rate: float = 1e-3
+    renewals: int = 6
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of the table.
+
+    Attributes:
+        name: As it is printed.
+        part: The loss.
+        neighbours: Whether people stand in a batch beside those nearest to them.
+        learners: Of divide and conquer; 1 where nothing is divided.
+    """
+
+    name: str
+    part: LossPart
+    neighbours: bool = False
+    learners: int = 1
+
+
+def _method(name: str, loss: str = "", *, miner: str = "", memory: int = 0) -> Method:
+    return Method(name, LossPart(loss or name, miner=miner, memory=memory))
+
+
+def _triplet(name: str, miner: str = "", learners: int = 1) -> Method:
+    """Without the triplets that are satisfied already, the gradient does not fade."""
+    part = LossPart("triplet", options={"margin": 0.2, "active_only": True}, miner=miner)
+    return Method(name, part, learners=learners)
+
+
+METHODS: tuple[Method, ...] = (
+    _method("contrastive"),
+    _method("contrastive_lecture"),
+    _method("contrastive, memory", "contrastive", memory=512),
+    _triplet("triplet"),
+    _triplet("triplet, semi-hard", "semi_hard"),
+    _triplet("triplet, batch-hard", "batch_hard"),
+    Method("hierarchical_triplet", LossPart("hierarchical_triplet"), neighbours=True),
+    _triplet("triplet, divide and conquer", learners=2),
+    _method("n_pairs"),
+    _method("lifted_structure"),
+    _method("angular"),
+    _method("margin, distance-weighted", "margin", miner="distance_weighted"),
+    _method("multi_similarity"),
+    _method("multi_similarity, mined", "multi_similarity", miner="multi_similarity"),
+    _method("ranked_list"),
+    _method("fast_ap"),
+    _method("snr"),
+    _method("group"),
+    _method("proxy_nca"),
+    _method("proxy_nca_plus"),
+    _method("proxy_anchor"),
+    _method("soft_triple"),
+    _method("normalised_softmax"),
+    _method("cosface"),
+    _method("arcface"),
+    _method("sub_centre_arcface"),
+)
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one set of vectors reaches on unseen people, in percent.
+
+    Attributes:
+        p_at_1: P@1.
+        r_precision: RP.
+        map_at_r: MAP@R.
+        eer: Equal error rate.
+        tar: 1 - FNMR at each FMR of `FMRS`; NaN where there are too few comparisons for it.
+    """
+
+    p_at_1: float
+    r_precision: float
+    map_at_r: float
+    eer: float
+    tar: tuple[float, ...]
+
+    @property
+    def row(self) -> list[float]:
+        """All of it, in the order of the table."""
+        return [self.p_at_1, self.r_precision, self.map_at_r, self.eer, *self.tar]
+
+
+def score(vectors: Vectors, labels: Rows) -> Score:
+    """Of (n, dim) unit vectors with (n,) labels."""
+    found = retrieval(vectors, labels, ks=(1,))
+    curve = all_comparisons(vectors, labels).curve()
+    supported = smallest_supported_fmr(curve.non_mated)
+    tar = [1 - operating_point(curve, fmr).fnmr if fmr >= supported else float("nan") for fmr in FMRS]
+    return Score(
+        100 * found.precision_at_1,
+        100 * found.r_precision,
+        100 * found.map_at_r,
+        100 * equal_error_rate(curve.fmr, curve.fnmr),
+        tuple(100 * rate for rate in tar),
+    )
+
+
+def concatenated(networks: Sequence[Vectors]) -> Vectors:
+    """Several networks' (n, dim) unit vectors as one of (n, k dim): its d is the mean of theirs."""
+    return unit(np.concatenate(networks, axis=1))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table: of each fold and seed, and of the joined networks of each fold."""
+
+    name: str
+    singles: list[list[Score]]
+    """For each fold, the score of each seed."""
+    joined: list[Score]
+
+
+def reality_check(
+    pictures: Pictures,
+    methods: Sequence[Method] = METHODS,
+    protocol: Protocol | None = None,
+    finished: Callable[[Row], None] | None = None,
+) -> list[Row]:
+    """Trains every method on every fold with every seed.
+
+    Args:
+        pictures: Labelled faces of any size.
+        methods: Rows of the table; raw pixels come before them.
+        protocol: What they share.
+        finished: Told of each row.
+
+    Raises:
+        SplitInvalid: If there are too few people.
+    """
+    protocol = protocol or Protocol()
+    folds = Thumbnails.of(pictures).folds(protocol.folds)
+    pixels = [score(raw_pixels(unseen), unseen.labels) for _, unseen in folds]
+    rows = [Row(RAW_PIXELS, [[each] for each in pixels], [])]
+    if finished:
+        finished(rows[0])
+    for method in methods:
+        singles, joined = [], []
+        for seen, unseen in folds:
+            vectors = [embed(trained(method, seen, protocol, seed), unseen) for seed in range(protocol.seeds)]
+            singles.append([score(each, unseen.labels) for each in vectors])
+            joined.append(score(concatenated(vectors), unseen.labels))
+        rows.append(Row(method.name, singles, joined))
+        if finished:
+            finished(rows[-1])
+    return rows
+
+
+def trained(method: Method, faces: Thumbnails, protocol: Protocol, seed: int) -> SmallEmbedder:
+    """A network trained by one method."""
+    torch.manual_seed(seed)
+    network = SmallEmbedder(protocol.dim)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    loss = loss_of(method, int(faces.labels.max()) + 1, protocol.dim)
+    order = order_of(method, faces, protocol, seed)
+    rate = protocol.learning_rate
+    optimiser = torch.optim.AdamW(_groups(network, loss, rate))
+    rates = [group["lr"] for group in optimiser.param_groups]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=protocol.steps)
+    for step in range(protocol.steps):
+        if step and step % (protocol.steps // protocol.renewals) == 0:
+            renew(method, loss, order, network, faces, protocol, step)
+        rows = order.rows_of(step)
+        views = varied(faces.pixels[rows], default_rng((seed, step)))
+        optimiser.zero_grad()
+        loss(network(views), torch.from_numpy(faces.labels[rows])).backward()
+        optimiser.step()
+        schedule.step()
+    return network
+
+
+def _groups(network: nn.Module, loss: nn.Module, rate: float) -> list[dict[str, object]]:
+    groups: list[dict[str, object]] = [{"params": list(network.parameters()), "lr": rate}]
+    proxies = list(loss.parameters())
+    return groups + ([{"params": proxies, "lr": PROXY_RATE * rate}] if proxies else [])
+
+
+def loss_of(method: Method, classes: int, dim: int) -> nn.Module:
+    """The loss of a method, with a learner for each slice where it divides."""
+    return loss_of_part(method.part, classes, dim, method.learners)
+
+
+def order_of(method: Method, faces: Thumbnails, protocol: Protocol, seed: int) -> Order:
+    """How the batches of a method are drawn."""
+    batch = protocol.identities * protocol.each
+    plain = ByIdentity(np.arange(len(faces.labels)), faces.labels, batch, protocol.each, seed)
+    if method.learners > 1:
+        return Divided(plain, faces.labels)
+    if method.neighbours:
+        return AnchorNeighbours(plain, faces.labels, protocol.identities // 2, seed)
+    return plain
+
+
+def renew(
+    method: Method,
+    loss: nn.Module,
+    order: Order,
+    network: SmallEmbedder,
+    faces: Thumbnails,
+    protocol: Protocol,
+    step: int,
+) -> None:
+    """A class tree or clusters by where the network puts people now; at the end nothing is divided."""
+    if method.neighbours:
+        use_tree(ClassTree.of(embed(network, faces), faces.labels), order, [loss])
+    if isinstance(loss, DividedLoss):
+        former = loss.clusters.numpy()
+        if step >= protocol.steps * 2 // 3:
+            clusters = np.full_like(former, TOGETHER)
+        else:
+            clusters = cluster_identities(embed(network, faces), faces.labels, method.learners, former=former)
+        use_clusters(clusters, order, [loss])
+
+
+@torch.inference_mode()
+def embed(network: SmallEmbedder, faces: Thumbnails) -> Vectors:
+    """(n, dim) unit vectors of the pictures as they are."""
+    network.eval()
+    vectors: Vectors = network(torch.from_numpy(faces.pixels[:, None])).numpy()
+    network.train()
+    return vectors

@@ -1,0 +1,94 @@
+"""What the pages of this package share: one self-contained HTML file each, with pictures inside it.
+
+They hold pictures of people, so keep them where the pictures may be kept.
+"""
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from PIL import Image
+
+from embedding.image import ImageLimits, decode
+from training.evaluation.evaluation import Rate
+
+THUMBNAIL = 84
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing under its title."""
+
+    title: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class ShownPair:
+    """Two pictures as `data:` addresses, with their names and distance, and what else is to be said."""
+
+    a: str
+    b: str
+    a_name: str
+    b_name: str
+    d: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Pairs under a title; a sentence below it says what they are."""
+
+    title: str
+    pairs: Sequence[ShownPair]
+    about: str = ""
+
+
+def write_page(path: Path, template: str, **values: Any) -> None:
+    """Fills in a template of this package, and writes it."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    page = environment.get_template(template).render(
+        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", percent=percent, interval=interval, **values
+    )
+    path.write_text(page, encoding="utf-8")
+
+
+def percent(rate: float) -> str:
+    """A rate for people."""
+    return f"{100 * rate:.2f} %"
+
+
+def interval(rate: Rate) -> str:
+    """Both ends of an interval, or that it is not known."""
+    return "interval unknown" if rate.interval is None else " to ".join(map(percent, rate.interval))
+
+
+def shown_pair(read: Callable[[str], bytes], names: tuple[str, str], d: float, note: str = "") -> ShownPair:
+    """Two pictures by their names.
+
+    Args:
+        read: Name → bytes of the picture.
+        names: Of both.
+        d: Their distance.
+        note: A line below.
+    """
+    a, b = names
+    return ShownPair(thumbnail(read(a)), thumbnail(read(b)), a, b, d, note)
+
+
+def thumbnail(content: bytes) -> str:
+    """A small JPEG inside the page; pictures of evaluation sets show the face at their centre."""
+    image = Image.fromarray(decode(content, ImageLimits()))
+    image.thumbnail((2 * THUMBNAIL, 2 * THUMBNAIL))
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
