@@ -83,6 +83,11 @@ class Gallery:
     def __len__(self) -> int:
         return len(self._replay.vectors)
 
+    @property
+    def loads(self) -> int:
+        """How often every row was read: at the start, and again whenever the database went back in time."""
+        return self._replay.loads
+
     def catch_up(self) -> int:
         """Take up every change that is committed by now; returns the number of the newest.
 
@@ -91,7 +96,7 @@ class Gallery:
             DatabaseError: If the database cannot be reached.
         """
         with self._database.read() as session:
-            return self._replay.catch_up(session)
+            return self._replay.catch_up(session).seq
 
     def enrol(
         self,
@@ -252,11 +257,11 @@ class Gallery:
         """
         self._require_own(probe)
         with self._database.read() as session:
-            seq = self._replay.catch_up(session)
+            newest = self._replay.catch_up(session)
             vectors = self._replay.vectors
             if within is None:
                 return nearest_people(session, vectors, probe.vector, k, max_d, unknown_to=unknown_to)
-            owners = self._rosters.owners(session, seq, within)
+            owners = self._rosters.owners(session, newest, within)
             people = best_of(vectors, probe.vector, owners, max_d)
             return without_known(session, people, unknown_to)[:k]
 
@@ -271,8 +276,8 @@ class Gallery:
             (a, b, d) with a < b, nearest first; each pair once.
         """
         with self._database.read() as session:
-            seq = self._replay.catch_up(session)
-            owners = self._rosters.owners(session, seq, subject_ids)
+            newest = self._replay.catch_up(session)
+            owners = self._rosters.owners(session, newest, subject_ids)
         return pairs_among(self._replay.vectors, owners, max_d)
 
     def nearest_other(self, session: Session, subject_id: UUID, probe: FormerProbe) -> Nearest | None:

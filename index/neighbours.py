@@ -1,9 +1,13 @@
-"""Who is near: from vectors to people, every answer checked against the rows."""
+"""Who is near: from vectors to people, every answer checked against the rows.
 
-from collections.abc import Collection, Mapping
+A vector counts only for the row whose template id it was read with. So it can have no wrong owner, even in a
+database that was put back and has given the vector's number to somebody else.
+"""
+
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 import numpy as np
@@ -12,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from index.coverage import models_of
 from index.tables import TemplateRow
-from index.vectors import VectorIndex, Vectors, distances, pairs_within
+from index.vectors import Ids, Numbers, VectorIndex, Vectors, distances, pairs_within
 
 # How many vectors a search asks for first; several of them may be one person's.
 _FIRST_FETCH = 32
@@ -40,8 +44,24 @@ class Owner(NamedTuple):
     subject_id: UUID
 
 
-Owners = Mapping[int, Owner]
-"""By the template's number."""
+@dataclass(frozen=True)
+class Owners:
+    """Whose some templates are, with what their vectors are known by."""
+
+    numbers: Numbers  # (n,), ascending
+    ids: Ids  # (n, 16)
+    owners: tuple[Owner, ...]
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[int, UUID, UUID]]) -> Self:
+        """From (number, template id, subject id), in any order."""
+        ordered = sorted(rows)
+        ids = b"".join(template_id.bytes for _, template_id, _ in ordered)
+        return cls(
+            np.array([number for number, _, _ in ordered], np.int64),
+            np.frombuffer(ids, np.uint8).reshape(-1, 16),
+            tuple(Owner(template_id, subject_id) for _, template_id, subject_id in ordered),
+        )
 
 
 def nearest_people(
@@ -71,8 +91,8 @@ def nearest_people(
         found = vectors.search(probe, fetch)
         near = found.numbers[found.d <= max_d + _ROUNDING]
         owners = owners_where(session, TemplateRow.number, near.tolist())
-        others = {number: owner for number, owner in owners.items() if owner.subject_id != skip}
-        people = without_known(session, best_of(vectors, probe, others, max_d), unknown_to)
+        others = (one for one in best_of(vectors, probe, owners, max_d) if one.subject_id != skip)
+        people = without_known(session, list(others), unknown_to)
         if len(people) >= k or len(near) < fetch:
             return people[:k]
         fetch *= 4
@@ -88,13 +108,13 @@ def without_known(session: Session, people: list[Nearest], model_ids: Collection
 
 def best_of(vectors: VectorIndex, probe: Vectors, owners: Owners, max_d: float) -> list[Nearest]:
     """The nearest template of each owner with d <= max_d, nearest owner first."""
-    numbers, theirs = vectors.take(np.fromiter(owners, np.int64, len(owners)))
+    known, theirs = vectors_of(vectors, owners)
     d = distances(probe, theirs)
     people: dict[UUID, Nearest] = {}
     for row in np.argsort(d, kind="stable").tolist():
         if d[row] > max_d:
             break
-        owner = owners[int(numbers[row])]
+        owner = known[row]
         if owner.subject_id not in people:
             people[owner.subject_id] = Nearest(owner.subject_id, owner.template_id, float(d[row]))
     return list(people.values())
@@ -102,8 +122,8 @@ def best_of(vectors: VectorIndex, probe: Vectors, owners: Owners, max_d: float) 
 
 def pairs_among(vectors: VectorIndex, owners: Owners, max_d: float) -> list[tuple[UUID, UUID, float]]:
     """Pairs of the owners with the smallest d between their templates, where it is at most max_d."""
-    numbers, theirs = vectors.take(np.fromiter(owners, np.int64, len(owners)))
-    people = [owners[number].subject_id for number in numbers.tolist()]
+    known, theirs = vectors_of(vectors, owners)
+    people = [owner.subject_id for owner in known]
     smallest: dict[tuple[UUID, UUID], float] = {}
     for i, j, d in pairs_within(theirs, max_d):
         a, b = sorted((people[i], people[j]))
@@ -112,19 +132,25 @@ def pairs_among(vectors: VectorIndex, owners: Owners, max_d: float) -> list[tupl
     return sorted(((a, b, d) for (a, b), d in smallest.items()), key=lambda pair: pair[2])
 
 
-def owners_where(
-    session: Session, column: InstrumentedAttribute[Any], values: Collection[Any]
-) -> dict[int, Owner]:
+def vectors_of(vectors: VectorIndex, owners: Owners) -> tuple[list[Owner], Vectors]:
+    """The owners whose vectors are here, one for each of the (m, dim) vectors."""
+    taken = vectors.take(owners.numbers)
+    rows = np.searchsorted(owners.numbers, taken.numbers)
+    same = (owners.ids[rows] == taken.ids).all(axis=1)
+    return [owners.owners[row] for row in rows[same].tolist()], taken.vectors[same]
+
+
+def owners_where(session: Session, column: InstrumentedAttribute[Any], values: Collection[Any]) -> Owners:
     """The owners of the templates that the rows still hold and whose column has one of the values."""
     wanted = list(values)
     query = _owners_by(column)
-    return {
-        number: Owner(template_id, subject_id)
+    return Owners.of(
+        (number, template_id, subject_id)
         for start in range(0, len(wanted), _IDS_IN_ONE_QUERY)
         for number, template_id, subject_id in session.execute(
             query, {"wanted": wanted[start : start + _IDS_IN_ONE_QUERY]}
         )
-    }
+    )
 
 
 @cache

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from index.changes import Change
 from index.neighbours import Owners, owners_where
 from index.tables import TemplateRow
 
@@ -18,29 +19,30 @@ class Rosters:
     """Owners by roster. No vector is kept here, so nothing remains of a person who is erased but an id."""
 
     def __init__(self) -> None:
-        self._read: OrderedDict[frozenset[UUID], tuple[int, Owners]] = OrderedDict()
+        self._read: OrderedDict[frozenset[UUID], tuple[Change, Owners]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def owners(self, session: Session, seq: int, subject_ids: Collection[UUID]) -> Owners:
+    def owners(self, session: Session, newest: Change, subject_ids: Collection[UUID]) -> Owners:
         """The templates of the given subjects.
 
         Args:
             session: For reading.
-            seq: The newest gallery change that the session sees. While it is the newest, no template can have
-                come or gone, and what was read before under it is still so.
+            newest: The newest gallery change that the session sees. While it is the newest, no template can
+                have come or gone, and what was read before under it is still so.
             subject_ids: The roster.
         """
         roster = frozenset(subject_ids)
         with self._lock:
-            read_at, owners = self._read.get(roster, (None, {}))
-        if read_at != seq:
-            owners = owners_where(session, TemplateRow.subject_id, roster)
-            self._keep(roster, seq, owners)
+            known = self._read.get(roster)
+        if known is not None and known[0] == newest:
+            return known[1]
+        owners = owners_where(session, TemplateRow.subject_id, roster)
+        self._keep(roster, newest, owners)
         return owners
 
-    def _keep(self, roster: frozenset[UUID], seq: int, owners: Owners) -> None:
+    def _keep(self, roster: frozenset[UUID], newest: Change, owners: Owners) -> None:
         with self._lock:
-            self._read[roster] = seq, owners
+            self._read[roster] = newest, owners
             self._read.move_to_end(roster)
             if len(self._read) > _KEPT:
                 self._read.popitem(last=False)

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
 Numbers = NDArray[np.int64]
+Ids = NDArray[np.uint8]
+"""(n, 16): template ids as their 16 bytes."""
 
 SEGMENT_ROWS = 32_768
 
@@ -34,12 +36,21 @@ class Found(NamedTuple):
     numbers: Numbers  # (n,)
 
 
+class Taken(NamedTuple):
+    """Vectors with what they are known by, ascending by number."""
+
+    numbers: Numbers  # (n,)
+    vectors: Vectors  # (n, dim)
+    ids: Ids  # (n, 16)
+
+
 @dataclass(frozen=True)
 class _Segment:
     """A block of vectors that only grows at its end: rows below `filled` belong to this view of it."""
 
     vectors: Vectors  # (capacity, dim)
     numbers: Numbers  # (capacity,), ascending
+    ids: Ids  # (capacity, 16)
     filled: int
     removed: int = 0
 
@@ -75,12 +86,14 @@ class VectorIndex:
         segments = self._segments
         return int(segments[-1].numbers[segments[-1].filled - 1]) if segments else 0
 
-    def add(self, numbers: Numbers, vectors: Vectors) -> None:
+    def add(self, numbers: Numbers, vectors: Vectors, ids: Ids) -> None:
         """Add vectors under new numbers.
 
         Args:
             numbers: (n,) ascending and above `last_number`.
             vectors: (n, dim) of unit length.
+            ids: (n, 16), whose vectors they are. A database that was put back gives its numbers anew; an id
+                is never given twice.
 
         Raises:
             ValueError: If the numbers do not ascend or the vectors have another dimension.
@@ -93,9 +106,9 @@ class VectorIndex:
                 raise ValueError("Numbers must ascend from the last one added.")
             done = 0
             while done < len(numbers):
-                done += self._append(numbers[done:], vectors[done:])
+                done += self._append(numbers[done:], vectors[done:], ids[done:])
 
-    def _append(self, numbers: Numbers, vectors: Vectors) -> int:
+    def _append(self, numbers: Numbers, vectors: Vectors, ids: Ids) -> int:
         """Fill the last segment, or begin one; return how many fitted."""
         *full, last = self._segments or (_empty_segment(self._segment_rows, self.dim),)
         if last.filled == len(last.numbers):
@@ -104,6 +117,7 @@ class VectorIndex:
         end = last.filled + count
         last.vectors[last.filled : end] = vectors[:count]
         last.numbers[last.filled : end] = numbers[:count]
+        last.ids[last.filled : end] = ids[:count]
         self._segments = (*full, replace(last, filled=end))
         return count
 
@@ -136,20 +150,15 @@ class VectorIndex:
         order = np.argsort(d, kind="stable")[:k]
         return Found(d[order], numbers[order])
 
-    def take(self, numbers: Numbers) -> tuple[Numbers, Vectors]:
-        """Those of the numbers that are here, ascending, and their vectors: (m,), (m, dim)."""
+    def take(self, numbers: Numbers) -> Taken:
+        """Those of the numbers that are here."""
         numbers = np.unique(numbers)
-        taken_numbers: list[Numbers] = []
-        taken: list[Vectors] = []
-        for segment in self._segments:
-            inside, rows = segment.rows_of(numbers)
-            vectors = segment.vectors[rows]
-            alive = np.isfinite(vectors[:, 0])
-            taken_numbers.append(numbers[inside][alive])
-            taken.append(vectors[alive])
+        taken = [_taken_from(segment, numbers) for segment in self._segments]
         if not taken:
-            return np.empty(0, np.int64), np.empty((0, self.dim), np.float32)
-        return np.concatenate(taken_numbers), np.concatenate(taken)
+            return Taken(
+                np.empty(0, np.int64), np.empty((0, self.dim), np.float32), np.empty((0, 16), np.uint8)
+            )
+        return Taken(*(np.concatenate(parts) for parts in zip(*taken, strict=True)))
 
 
 def distances(query: Vectors, vectors: Vectors) -> NDArray[np.float64]:
@@ -211,7 +220,16 @@ def pairs_within(vectors: Vectors, max_d: float, *, rows: int = 256) -> Iterator
 
 def _empty_segment(rows: int, dim: int) -> _Segment:
     # Pages that are never written to cost no memory, so a segment may be made whole at once.
-    return _Segment(np.empty((rows, dim), np.float32), np.empty(rows, np.int64), filled=0)
+    return _Segment(
+        np.empty((rows, dim), np.float32), np.empty(rows, np.int64), np.empty((rows, 16), np.uint8), filled=0
+    )
+
+
+def _taken_from(segment: _Segment, numbers: Numbers) -> Taken:
+    inside, rows = segment.rows_of(numbers)
+    vectors = segment.vectors[rows]
+    alive = np.isfinite(vectors[:, 0])
+    return Taken(numbers[inside][alive], vectors[alive], segment.ids[rows][alive])
 
 
 def _without(segment: _Segment, numbers: Numbers) -> _Segment:
@@ -230,7 +248,8 @@ def _is_worn(segment: _Segment) -> bool:
 def _rewritten(segment: _Segment) -> _Segment:
     alive = np.isfinite(segment.vectors[: segment.filled, 0])
     vectors = segment.vectors[: segment.filled][alive]
-    return _Segment(vectors, segment.numbers[: segment.filled][alive], filled=len(vectors))
+    numbers, ids = segment.numbers[: segment.filled][alive], segment.ids[: segment.filled][alive]
+    return _Segment(vectors, numbers, ids, filled=len(vectors))
 
 
 def _search_segments(query: Vectors, segments: Sequence[_Segment], k: int) -> list[Found]:

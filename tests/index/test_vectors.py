@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
 import pytest
@@ -26,6 +27,12 @@ def numbered(first: int, count: int) -> NDArray[np.int64]:
     return np.arange(first, first + count, dtype=np.int64)
 
 
+def ids_of(numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """(n, 16): one id for each number, another for every other."""
+    ids = b"".join(uuid5(NAMESPACE_OID, str(number)).bytes for number in numbers.tolist())
+    return np.frombuffer(ids, np.uint8).reshape(-1, 16)
+
+
 class VectorIndexBesideADictionary(RuleBasedStateMachine):
     """Whatever is added and removed in whatever order: the index answers as a plain dictionary does."""
 
@@ -39,7 +46,7 @@ class VectorIndexBesideADictionary(RuleBasedStateMachine):
     def add(self, count: int, gap: int) -> None:
         numbers = numbered(self.added + gap, count)
         vectors = unit_vectors(count, seed=self.added)
-        self.index.add(numbers, vectors)
+        self.index.add(numbers, vectors, ids_of(numbers))
         self.plain |= dict(zip(numbers.tolist(), vectors, strict=True))
         self.added = max([self.added, *numbers.tolist()])
 
@@ -62,9 +69,10 @@ class VectorIndexBesideADictionary(RuleBasedStateMachine):
 
     @rule(numbers=st.lists(st.integers(0, 120), max_size=40))
     def take(self, numbers: list[int]) -> None:
-        taken, vectors = self.index.take(np.array(numbers, np.int64))
+        taken, vectors, ids = self.index.take(np.array(numbers, np.int64))
         assert taken.tolist() == sorted(set(numbers) & set(self.plain))
         assert all((vector == self.plain[n]).all() for n, vector in zip(taken.tolist(), vectors, strict=True))
+        assert ids.tolist() == ids_of(taken).tolist()
 
     @invariant()
     def count(self) -> None:
@@ -78,13 +86,13 @@ TestVectorIndexBesideADictionary.settings = settings(max_examples=40, stateful_s
 
 def test_numbers_must_ascend_and_vectors_must_fit() -> None:
     index = VectorIndex(DIM)
-    index.add(numbered(5, 2), unit_vectors(2))
+    index.add(numbered(5, 2), unit_vectors(2), ids_of(numbered(5, 2)))
 
     for numbers in ([6], [9, 8], [9, 9]):
         with pytest.raises(ValueError, match="ascend"):
-            index.add(np.array(numbers, np.int64), unit_vectors(len(numbers)))
+            index.add(np.array(numbers, np.int64), unit_vectors(len(numbers)), ids_of(np.array(numbers)))
     with pytest.raises(ValueError, match="were expected"):
-        index.add(numbered(9, 1), unit_vectors(1, dim=DIM + 1))
+        index.add(numbered(9, 1), unit_vectors(1, dim=DIM + 1), ids_of(numbered(9, 1)))
     assert len(index) == 2
 
 
@@ -92,7 +100,7 @@ def test_a_reader_sees_whole_vectors_whatever_a_writer_does() -> None:
     count = 3000
     vectors = unit_vectors(count)
     index = VectorIndex(DIM, segment_rows=256)
-    index.add(numbered(1, 500), vectors[:500])
+    index.add(numbered(1, 500), vectors[:500], ids_of(numbered(1, 500)))
     done = threading.Event()
     wrong: list[tuple[int, float, float]] = []
 
@@ -109,7 +117,7 @@ def test_a_reader_sees_whole_vectors_whatever_a_writer_does() -> None:
     for reader in readers:
         reader.start()
     for first in range(501, count + 1):
-        index.add(numbered(first, 1), vectors[first - 1 : first])
+        index.add(numbered(first, 1), vectors[first - 1 : first], ids_of(numbered(first, 1)))
         index.remove(numbered(first - 480, 1))
     done.set()
     for reader in readers:
