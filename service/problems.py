@@ -60,6 +60,7 @@ STATUSES: dict[type[Exception], int] = {
     exams.ExamInvalid: 422,
     exams.RetentionRunning: 409,
     exams.ExamPurged: 409,
+    exams.CandidateRequired: 422,
     exams.RosterError: 422,
     exams.CheckinRefused: 409,
     exams.AlreadyDecided: 409,

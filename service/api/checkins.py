@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
+from embedding.embedder import Timings
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
@@ -25,6 +26,7 @@ from service.exams.checkin.thumbnails import open_thumbnail
 from service.exams.schemas import Checkin, Override, Verdict
 from service.fields import Label, Moment, ShortLabel
 from service.http.uploads import Form
+from service.parts import Parts
 
 router = APIRouter(prefix="/v1", tags=["check-in"])
 Door = Annotated[Caller, needs(Scope.CHECKIN)]
@@ -35,7 +37,7 @@ FIELDS: dict[str, Any] = {
     "candidate": {
         "type": "string",
         "maxLength": 255,
-        "description": "external id; left out: search the roster",
+        "description": "external id; may be left out where the exam's `identification` is on",
     },
     "seat": {"type": "string", "maxLength": 64, "description": "where the roster gives none"},
     "kiosk": {"type": "string", "maxLength": 64, "description": "which kiosk, in your own words"},
@@ -43,6 +45,10 @@ FIELDS: dict[str, Any] = {
         "type": "string",
         "format": "date-time",
         "description": "recorded; the server's clock decides",
+    },
+    "final": {
+        "type": "boolean",
+        "description": "no better picture will come: one that cannot be used is referred, not refused",
     },
 }
 
@@ -54,6 +60,7 @@ class ArrivalFields(BaseModel):
     seat: ShortLabel | None = None
     kiosk: ShortLabel | None = None
     client_time: Moment | None = None
+    final: bool = False
 
 
 class Attempts(BaseModel):
@@ -64,10 +71,10 @@ class Attempts(BaseModel):
 
 
 class CheckedIn(BaseModel):
-    """An attempt that was recorded."""
+    """An attempt that was recorded; `decision` is null where the picture could not be compared."""
 
     checkin: Checkin
-    decision: Decision
+    decision: Decision | None
     attempts: Attempts
 
 
@@ -107,7 +114,7 @@ async def check_in_candidate(
         arrival = arrival_of(session_id, form)
         origin = origin_of(request, caller)
         result = check_in(parts.desk, arrival, form.images["image"], origin, checkin_id)
-        parts.metrics.decided("checkin", str(result.checkin.decision))
+        count(parts, result.checkin)
         return answer(document(result, caller), 201, subject_id=result.checkin.subject_id)
 
     return await on_pictures(request, parts, once, ("image",), work, tuple(FIELDS))
@@ -196,7 +203,17 @@ def arrival_of(session_id: UUID, form: Form) -> Arrival:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from error
     client_time = fields.client_time.astimezone(UTC) if fields.client_time else None
-    return Arrival(session_id, fields.candidate, fields.seat, fields.kiosk, client_time)
+    return Arrival(session_id, fields.candidate, fields.seat, fields.kiosk, client_time, fields.final)
+
+
+def count(parts: Parts, checkin: Checkin) -> None:
+    """Count the decision of an attempt, and the time of each stage on the way to it."""
+    if checkin.decision is None or checkin.timings_ms is None:
+        parts.metrics.decided("checkin", "none")
+        return
+    parts.metrics.decided("checkin", str(checkin.decision))
+    took = StageTimes(**checkin.timings_ms)
+    parts.metrics.timed(Timings(took.decode, took.detect, took.embed))
 
 
 def document(result: Result, caller: Caller) -> CheckedIn:
@@ -209,8 +226,10 @@ def document(result: Result, caller: Caller) -> CheckedIn:
     return CheckedIn(checkin=checkin, decision=decision, attempts=attempts)
 
 
-def decision_of(checkin: Checkin) -> Decision:
-    """The comparison behind an attempt, in the form that every decision has."""
+def decision_of(checkin: Checkin) -> Decision | None:
+    """The comparison behind an attempt, in the form that every decision has; None where there was none."""
+    if checkin.decision is None:
+        return None
     return Decision.model_validate(
         {
             **{name: getattr(checkin, name) for name in Decision.model_fields if hasattr(checkin, name)},

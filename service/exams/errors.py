@@ -7,6 +7,7 @@
     ├── ExamInvalid                      validation_failed           a field makes no sense
     ├── RetentionRunning                 retention_running           the exam's rows are still owed
     ├── ExamPurged                       exam_purged                 its rows have gone; it takes no new ones
+    ├── CandidateRequired                candidate_required          the exam searches for nobody
     ├── RosterError
     │   ├── RosterUnreadable             roster_unreadable           not a roster; says where
     │   └── RosterRefused                roster_refused              a roster with findings that stop it
@@ -106,6 +107,15 @@ class ExamPurged(ExamError):
             f"The exam was purged at {purged_at:%Y-%m-%d %H:%M} UTC; make a new one.",
             purged_at=purged_at.isoformat(),
         )
+
+
+class CandidateRequired(ExamError):
+    """Nobody was claimed, and the exam does not look for a face among all its candidates."""
+
+    code = "candidate_required"
+
+    def __init__(self) -> None:
+        super().__init__("Say which candidate it is: this exam identifies nobody by the face alone.")
 
 
 class RosterError(ExamError):

@@ -126,6 +126,7 @@ def exam_document(desk: Desk, row: ExamRow) -> Exam:
         thumbnail_retention_days=row.thumbnail_retention_days,
         appeal_ends_at=row.appeal_ends_at or row.ends_at,
         retention_days=row.retention_days,
+        identification=row.identification,
         created_at=row.created_at,
         purged_at=row.purged_at,
     )

@@ -46,6 +46,7 @@ class Exam(BaseModel):
     thumbnail_retention_days: int
     appeal_ends_at: datetime
     retention_days: int | None
+    identification: bool
     created_at: datetime
     purged_at: datetime | None
 
@@ -63,6 +64,7 @@ class Session(BaseModel):
     match_fmr: float
     refer_fmr: float
     attempts_allowed: int
+    identification: bool = Field(description="whether a check-in may leave out the candidate")
     candidates: int
     reason_codes: list[ReasonCode]
     server_time: datetime

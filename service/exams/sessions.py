@@ -187,6 +187,7 @@ def session_document(desk: Desk, session: OrmSession, row: SessionRow, exam: Exa
         match_fmr=policy.match_fmr,
         refer_fmr=policy.refer_fmr,
         attempts_allowed=attempts_of(row, exam),
+        identification=exam.identification,
         candidates=session.scalar(select(func.count()).select_from(RosterEntryRow).where(mine)) or 0,
         reason_codes=[ReasonCode(**one) for one in exam.reason_codes],
         server_time=now,

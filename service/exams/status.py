@@ -32,7 +32,10 @@ MANUAL = "manual"
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a candidate stands. `attempts` counts photographs, not documents."""
+    """Where a candidate stands. `attempts` counts the photographs that were compared.
+
+    Neither a document nor a picture that could not be used gives a stranger another chance.
+    """
 
     status: str = EXPECTED
     at: datetime | None = None
@@ -73,7 +76,7 @@ def words_query(of_all: bool) -> CompoundSelect[Any]:
         CheckinRow.id.label("checkin_id"),
         CheckinRow.outcome.label("status"),
         CheckinRow.created_at.label("at"),
-        case((CheckinRow.mode != MANUAL, 1), else_=0).label("photographs"),
+        case((CheckinRow.decision.is_not(None), 1), else_=0).label("photographs"),
         literal(0).label("is_admission"),
     ).where(mine, among(CheckinRow.entry_id, of_all))
     overrides = (

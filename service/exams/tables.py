@@ -36,6 +36,8 @@ class ExamRow(Base):
     thumbnail_retention_days: Mapped[int]
     appeal_ends_at: Mapped[datetime | None]
     retention_days: Mapped[int | None]
+    identification: Mapped[bool] = mapped_column(default=False)
+    """Whether a face may be looked for among all candidates of a session, without a claim."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     purged_at: Mapped[datetime | None]
 

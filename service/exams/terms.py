@@ -49,6 +49,10 @@ class ExamTerms(Terms):
     retention_days: Days | None = Field(
         default=180, description="days after the appeals end; null keeps the rows"
     )
+    identification: bool = Field(
+        default=False,
+        description="look for a face among all candidates of a session where nobody is claimed (1:N)",
+    )
 
 
 class ExamChanges(Terms):
@@ -66,6 +70,7 @@ class ExamChanges(Terms):
     thumbnail_retention_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
     appeal_ends_at: Moment | None = None
     retention_days: Days | None = None
+    identification: bool | None = None
 
 
 class SessionTerms(Terms):

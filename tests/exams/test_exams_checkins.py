@@ -4,28 +4,36 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
+from uuid import UUID
 
 import pytest
-from fixtures_exams import ExamDay, hours_from_now
+from fixtures_exams import ORIGIN, ExamDay, hours_from_now
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DatabaseError as DriverError
 from sqlalchemy.exc import IntegrityError
 
+from embedding.errors import FaceNotFound, QualityRefused
+from index import audit
 from index.database import Database
 from index.ids import uuid7
 from service.errors import SessionNotFound
 from service.exams.checkin import comparison as comparing
+from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.checkin.photograph import Result
 from service.exams.errors import (
     AlreadyCheckedIn,
     AttemptsExhausted,
+    CandidateRequired,
     CheckinRefused,
     ManualIdentificationAgreed,
     NothingToCompare,
     NotOnRoster,
     SessionClosed,
 )
-from service.exams.tables import AdmissionRow, CheckinRow
+from service.exams.exams import change_exam
+from service.exams.sessions import change_session
+from service.exams.tables import AdmissionRow, CheckinRow, RosterEntryRow
+from service.exams.terms import ExamChanges, SessionChanges
 
 
 @pytest.fixture
@@ -124,10 +132,6 @@ def test_the_table_itself_refuses_a_second_admission(hall: ExamDay) -> None:
 
 @pytest.mark.parametrize("table", ["checkin", "checkin_override"])
 def test_evidence_cannot_be_changed(hall: ExamDay, table: str) -> None:
-    from fixtures_exams import ORIGIN
-
-    from service.exams.checkin.overrides import OverrideTerms, override
-
     checkin = hall.arrive("c1", "9").checkin
     terms = OverrideTerms(outcome="refused", reason_code="impersonation_suspected")  # type: ignore[arg-type]
     override(hall.desk, checkin.id, terms, ORIGIN)
@@ -186,11 +190,6 @@ def test_a_clock_that_is_wrong_is_recorded_as_such(hall: ExamDay) -> None:
 
 
 def test_a_photograph_that_comes_after_the_door_has_closed_lets_nobody_in(hall: ExamDay) -> None:
-    from fixtures_exams import ORIGIN
-
-    from service.exams.sessions import change_session
-    from service.exams.terms import SessionChanges
-
     closing = SessionChanges(opens_at=hours_from_now(-2), closes_at=hours_from_now(-1))
     hall.embedder.waits = lambda: change_session(hall.desk, hall.session.id, closing, ORIGIN)
 
@@ -226,6 +225,115 @@ def test_nobody_looks_at_the_face_of_a_candidate_who_agreed_to_show_a_document(h
     assert hall.embedder.looked_at == []
 
 
+class TestAPictureThatCannotBeUsed:
+    @pytest.mark.parametrize(
+        ("picture", "error", "code"),
+        [("dark", QualityRefused, "under_exposed"), ("nobody", FaceNotFound, "face_not_found")],
+    )
+    def test_is_no_attempt_but_the_board_shows_who_is_trying(
+        self, hall: ExamDay, picture: str, error: type[Exception], code: str
+    ) -> None:
+        with pytest.raises(error):
+            hall.arrive("c1", picture, kiosk="door 1")
+
+        assert declined(hall) == [(code, "c1")]
+        assert attempts(hall) == 0
+
+    @pytest.mark.parametrize(
+        ("picture", "reasons"),
+        [("dark", ["under_exposed", "low_sharpness"]), ("nobody", ["face_not_found"])],
+    )
+    def test_is_referred_to_a_person_when_no_better_one_will_come(
+        self, hall: ExamDay, picture: str, reasons: list[str]
+    ) -> None:
+        result = hall.arrive("c1", picture, final=True)
+
+        checkin = result.checkin
+        assert (checkin.outcome, checkin.decision, checkin.reasons) == ("referred", None, reasons)
+        assert (checkin.external_id, checkin.seat, checkin.attempt) == ("c1", "A", 1)
+        assert (checkin.d, checkin.template_id, checkin.conflicts) == (None, None, [])
+        assert declined(hall) == []
+
+    def test_is_kept_with_what_was_measured(self, hall: ExamDay) -> None:
+        quality = hall.arrive("c1", "dark", final=True).checkin.probe_quality
+
+        assert quality is not None
+        assert (quality.acceptable, quality.measures["luminance"]) == (False, 0.02)
+
+    def test_takes_no_attempt_away_from_anybody(self, hall: ExamDay) -> None:
+        made = [hall.arrive("c1", "dark", final=True).attempts_made for _ in range(5)]
+
+        result = hall.arrive("c1", "1")
+
+        assert made == [0] * 5
+        assert (result.checkin.outcome, result.attempts_made, result.checkin.attempt) == ("admitted", 1, 6)
+
+    def test_of_nobody_in_particular_is_referred_too(self, hall: ExamDay) -> None:
+        checkin = hall.arrive(None, "nobody", final=True).checkin
+
+        assert (checkin.outcome, checkin.mode, checkin.external_id) == ("referred", "search", None)
+
+    def test_can_be_settled_by_a_person(self, hall: ExamDay) -> None:
+        checkin = hall.arrive("c1", "dark", final=True).checkin
+        terms = OverrideTerms.model_validate({"outcome": "admitted", "reason_code": "document_checked"})
+
+        override(hall.desk, checkin.id, terms, ORIGIN)
+
+        with pytest.raises(AlreadyCheckedIn):
+            hall.arrive("c1", "1")
+
+    def test_lets_nobody_try_again_whose_case_is_settled(self, hall: ExamDay) -> None:
+        hall.arrive("c1", "1")
+
+        with pytest.raises(AlreadyCheckedIn):
+            hall.arrive("c1", "dark", final=True)
+
+    def test_is_recorded_once_when_it_is_sent_again(self, hall: ExamDay) -> None:
+        checkin_id = uuid7()
+
+        first = hall.arrive("c1", "dark", final=True, checkin_id=checkin_id)
+
+        assert hall.arrive("c1", "dark", final=True, checkin_id=checkin_id) == first
+
+    def test_comes_too_late_when_the_door_has_closed_meanwhile(self, hall: ExamDay) -> None:
+        closing = SessionChanges(opens_at=hours_from_now(-2), closes_at=hours_from_now(-1))
+        hall.embedder.waits = lambda: change_session(hall.desk, hall.session.id, closing, ORIGIN)
+
+        with pytest.raises(SessionClosed):
+            hall.arrive("c1", "dark", final=True)
+
+
+def declined(hall: ExamDay) -> list[tuple[str, str | None]]:
+    """Who was turned away without an attempt, and why."""
+    with hall.desk.database.read() as db:
+        events = audit.events(db, limit=100, action="checkin.declined")
+        entries = [db.get(RosterEntryRow, UUID(one.details["entry_id"])) for one in events]
+        return [
+            (one.details["code"], entry.external_id if entry else None)
+            for one, entry in zip(events, entries, strict=True)
+        ]
+
+
+def attempts(hall: ExamDay) -> int:
+    with hall.desk.database.read() as db:
+        return db.scalar(select(func.count()).select_from(CheckinRow)) or 0
+
+
+def test_who_claims_nobody_is_looked_for_only_where_the_exam_says_so(
+    database: Database, open_exam_day: Callable[..., ExamDay]
+) -> None:
+    day = open_exam_day(database, identification=False)
+    day.enrol("c1", "1")
+    day.roster("c1,Ann,A")
+
+    with pytest.raises(CandidateRequired):
+        day.arrive(None, "1")
+    assert day.embedder.looked_at == []
+    change_exam(day.desk, day.exam.id, ExamChanges(identification=True), ORIGIN)
+
+    assert day.arrive(None, "1").checkin.external_id == "c1"
+
+
 class TestOneFaceForTwoCandidates:
     def test_who_comes_again_under_another_name_is_referred_with_both_names(self, hall: ExamDay) -> None:
         hall.arrive("c1", "1")
@@ -236,6 +344,7 @@ class TestOneFaceForTwoCandidates:
         other = checkin.conflicts[0]
         assert (other.external_id, other.display_name, other.seat) == ("c1", "Ann", "A")
         assert checkin.conflicts[0].checked_in_at is not None
+        assert checkin.reasons == ["same_face_as_admitted", "nearer_to_other_candidate"]
 
     def test_who_is_enrolled_under_two_names_is_let_in_under_one(self, hall: ExamDay) -> None:
         hall.enrol("c4", "1@5")
@@ -372,8 +481,6 @@ class TestSeats:
 
 
 def test_whoever_is_turned_away_is_noted_without_a_name(hall: ExamDay) -> None:
-    from index import audit
-
     hall.arrive("c1", "1")
     with pytest.raises(AlreadyCheckedIn):
         hall.arrive("c1", "1", kiosk="door 1")

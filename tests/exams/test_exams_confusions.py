@@ -50,3 +50,18 @@ def test_whoever_was_admitted_wrongly_is_a_false_accept(exam_day: ExamDay) -> No
     decide(exam_day, admitted.id, "refused", "wrong_candidate")
 
     assert confused_subjects(exam_day.desk.database) == [[*pair, "false_accept"]]
+
+
+def test_an_impersonator_whom_a_person_refuses_is_told_apart_from_the_claimed_candidate(
+    exam_day: ExamDay,
+) -> None:
+    first, second = exam_day.enrol("c1", "1"), exam_day.enrol("c2", "2")
+    exam_day.roster("c1,Ann,A", "c2,Ben,B")
+    exam_day.arrive("c1", "1")
+    referred = exam_day.arrive("c2", "1@10").checkin
+
+    decide(exam_day, referred.id, "refused", "impersonation_suspected")
+
+    assert confused_subjects(exam_day.desk.database) == [
+        [*sorted([str(first), str(second)]), "impersonation"]
+    ]

@@ -23,6 +23,13 @@ def test_what_is_no_match_goes_to_a_person(decision: Outcome) -> None:
     assert judge(decision, 1.0, [], SAME_FACE) == (Verdict.REFERRED, [])
 
 
+@pytest.mark.parametrize("decision", [Outcome.REFER, Outcome.NO_MATCH])
+def test_whose_face_it_is_is_said_of_a_claim_that_does_not_match(decision: Outcome) -> None:
+    verdict, reasons = judge(decision, 1.0, [rival(0.1, admitted=True)], SAME_FACE)
+
+    assert (verdict, reasons) == (Verdict.REFERRED, ["same_face_as_admitted", "nearer_to_other_candidate"])
+
+
 def test_a_match_admits() -> None:
     assert judge(Outcome.MATCH, 0.3, [], SAME_FACE) == (Verdict.ADMITTED, [])
 

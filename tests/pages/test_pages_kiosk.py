@@ -118,6 +118,34 @@ def test_the_kiosk_asks_for_a_face_where_there_is_none(
     expect(page.locator("#candidate")).to_be_focused()
 
 
+def test_nobody_is_asked_for_a_better_picture_for_ever(
+    hall: Desk, browse: Callable[..., Page], black_jpeg: bytes
+) -> None:
+    page = browse(film=black_jpeg)
+    open_kiosk(page, hall)
+
+    claim(page, "1001")
+
+    expect(page.locator("#result-title")).to_have_text("Please see the invigilator")
+    (checkin,) = hall.call("GET", f"/v1/sessions/{hall.session_id}/checkins").json()["items"]
+    assert (checkin["external_id"], checkin["outcome"]) == ("1001", "referred")
+    assert (checkin["decision"], checkin["reasons"]) == (None, ["face_not_found"])
+
+
+def test_an_empty_number_does_nothing_where_the_exam_looks_for_nobody(
+    hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    page = browse(film=astronaut_jpeg)
+    open_kiosk(page, hall)
+
+    claim(page, "")
+    claim(page, "1001")
+
+    expect(page.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
+    (checkin,) = hall.call("GET", f"/v1/sessions/{hall.session_id}/checkins").json()["items"]
+    assert checkin["mode"] == "claimed"
+
+
 def test_the_kiosk_opens_with_a_kiosk_key_only(hall: Desk, browse: Callable[..., Page]) -> None:
     page = browse()
     page.goto(f"{hall.base}/kiosk")

@@ -191,6 +191,60 @@ class TestRefusals:
 
         assert staffed_exam.call("GET", "sessions/{session}/roster").json()["items"][0]["attempts"] == 0
 
+    @pytest.mark.parametrize("named", ["faceless", "two faces", "damaged", "no picture"])
+    def test_the_last_picture_of_a_kiosk_is_referred_whatever_it_is(
+        self,
+        staffed_exam: ExamService,
+        faceless_pictures: dict[str, bytes],
+        two_faces_jpeg: bytes,
+        astronaut_jpeg: bytes,
+        named: str,
+    ) -> None:
+        pictures = {
+            "faceless": (faceless_pictures["coffee"], "face_not_found"),
+            "two faces": (two_faces_jpeg, "multiple_faces"),
+            "damaged": (astronaut_jpeg[: len(astronaut_jpeg) // 3], "decode_failed"),
+            "no picture": (b"%PDF-1.7", "unsupported_media"),
+        }
+        picture, code = pictures[named]
+
+        before = staffed_exam.check_in(picture, candidate="A1")
+        answer = staffed_exam.check_in(picture, candidate="A1", final="true")
+
+        assert (before.status_code // 100, before.json()["code"]) == (4, code)
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["decision"] is None
+        checkin = answer.json()["checkin"]
+        assert (checkin["outcome"], checkin["reasons"], checkin["decision"]) == ("referred", [code], None)
+        board = staffed_exam.call("GET", "sessions/{session}/roster").json()["items"]
+        assert (board[0]["status"], board[0]["checkin_id"]) == ("referred", checkin["id"])
+
+    def test_whoever_claims_nobody_is_refused_unless_the_exam_looks_for_faces(
+        self, start_exam: Callable[..., ExamService], astronaut_jpeg: bytes
+    ) -> None:
+        exam = start_exam({"identification": False})
+        exam.service.enrolled(astronaut_jpeg, "A1")
+        exam.put_csv("external_id\nA1\n")
+
+        problem(exam.check_in(astronaut_jpeg), 422, "candidate_required")
+        problem(exam.check_in(astronaut_jpeg, candidate="  ", final="true"), 422, "candidate_required")
+        assert exam.call("GET", "exams/{exam}").json()["identification"] is False
+        assert exam.call("GET", "sessions/{session}", key=exam.kiosk_key()).json()["identification"] is False
+
+    def test_the_stages_of_a_check_in_are_timed(
+        self, staffed_exam: ExamService, astronaut_jpeg: bytes, faceless_pictures: dict[str, bytes]
+    ) -> None:
+        staffed_exam.check_in(astronaut_jpeg, candidate="A1")
+        staffed_exam.check_in(faceless_pictures["coffee"], candidate="B1", final="true")
+
+        read = staffed_exam.service.call("GET", "/metrics", key="").text
+
+        # Two enrolments and the one check-in that was compared.
+        for stage in ("decode", "detect", "embed"):
+            assert f'invigil_stage_seconds_count{{stage="{stage}"}} 3.0' in read
+        assert 'invigil_decisions_total{decision="match",kind="checkin"} 1.0' in read
+        assert 'invigil_decisions_total{decision="none",kind="checkin"} 1.0' in read
+
     def test_attempts_are_counted(
         self, start_exam: Callable[..., ExamService], astronaut_jpeg: bytes, stranger_jpeg: bytes
     ) -> None:

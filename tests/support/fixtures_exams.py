@@ -21,6 +21,7 @@ from made_templates import DIM, MODEL, open_gallery
 
 from embedding.calibration import Calibration, CurvePoint
 from embedding.embedder import Embedder, Embedding, Timings
+from embedding.errors import FaceNotFound, QualityRefused
 from embedding.quality import Assessment, Purpose
 from embedding.template import Template
 from index.cipher import TemplateCipher
@@ -56,6 +57,13 @@ CALIBRATION = Calibration.new(
 )
 GOOD = Assessment(acceptable=True, reasons=(), measures={"sharpness": 0.9}, limits={"sharpness_min": 0.04})
 
+DARK = Assessment(
+    acceptable=False,
+    reasons=("under_exposed", "low_sharpness"),
+    measures={"luminance": 0.02, "sharpness": 0.01},
+    limits={"luminance_min": 0.1},
+)
+
 
 def hours_from_now(hours: float) -> datetime:
     return datetime.now(UTC) + timedelta(hours=hours)
@@ -73,7 +81,7 @@ def made_face(text: str) -> Template:
 
 
 class MadeEmbedder:
-    """Reads made pictures; `waits` is called while one is worked on."""
+    """Reads made pictures; `waits` is called while one is worked on. `dark` and `nobody` cannot be used."""
 
     def __init__(self) -> None:
         self.looked_at: list[bytes] = []
@@ -82,6 +90,10 @@ class MadeEmbedder:
     def embed(self, picture: bytes, purpose: Purpose) -> Embedding:
         self.looked_at.append(picture)
         self.waits()
+        if picture.endswith(b"#dark"):
+            raise QualityRefused(DARK)
+        if picture.endswith(b"#nobody"):
+            raise FaceNotFound
         face, crop = cast(Any, SimpleNamespace()), np.zeros((112, 112, 3), np.uint8)
         template = made_face(picture.rpartition(b"#")[2].decode())
         return Embedding(template, face, GOOD, Timings(1.0, 2.0, 3.0), crop)
@@ -148,7 +160,10 @@ class ExamDay:
 
 @pytest.fixture
 def open_exam_day() -> Callable[..., ExamDay]:
-    """Open an exam with one session, now, on any database; terms of both may be given."""
+    """Open an exam with one session, now, on any database; terms of both may be given.
+
+    Faces may be looked for without a claim unless `identification` says otherwise.
+    """
 
     def opened(database: Database, *, cipher: TemplateCipher | None = None, **terms: Any) -> ExamDay:
         session_names = {"room", "opens_at", "closes_at"}
@@ -159,7 +174,7 @@ def open_exam_day() -> Callable[..., ExamDay]:
         desk = Desk(database, Serving(model), cipher)
         exam_terms = {name: value for name, value in terms.items() if name not in session_names}
         session_terms = {name: value for name, value in terms.items() if name in session_names}
-        times = {"starts_at": hours_from_now(-1), "ends_at": hours_from_now(2)}
+        times = {"starts_at": hours_from_now(-1), "ends_at": hours_from_now(2), "identification": True}
         exam = create_exam(desk, ExamTerms(**{"name": "Mathematics", **times, **exam_terms}), ORIGIN)
         window = {"room": "R1", "opens_at": hours_from_now(-1), "closes_at": hours_from_now(1)}
         session = create_session(desk, exam.id, SessionTerms(**{**window, **session_terms}), ORIGIN)
@@ -221,14 +236,18 @@ class ExamService:
 
 @pytest.fixture
 def start_exam(start_service: Callable[..., Service]) -> Callable[..., ExamService]:
-    """Start the service with an exam and one open session; terms of both, and settings, may be given."""
+    """Start the service with an exam and one open session; terms of both, and settings, may be given.
+
+    Faces may be looked for without a claim unless `identification` says otherwise.
+    """
 
     def start(
         exam: dict[str, Any] | None = None, session: dict[str, Any] | None = None, **settings: Any
     ) -> ExamService:
         service = start_service(**settings)
         times = {"starts_at": hours_from_now(-1).isoformat(), "ends_at": hours_from_now(2).isoformat()}
-        made = service.call("POST", "/v1/exams", json={"name": "Mathematics", **times, **(exam or {})})
+        terms = {"name": "Mathematics", "identification": True, **times, **(exam or {})}
+        made = service.call("POST", "/v1/exams", json=terms)
         assert made.status_code == 201, made.text
         window = {"opens_at": hours_from_now(-1).isoformat(), "closes_at": hours_from_now(1).isoformat()}
         path = f"/v1/exams/{made.json()['id']}/sessions"

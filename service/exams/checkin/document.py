@@ -71,7 +71,7 @@ def identify(
                 record(session, row, origin)
             return checkin_documents(session, [row])[0]
     except CheckinRefused as error:
-        decline(desk, arrival, error, origin)
+        decline(desk, arrival, error.code, origin)
         raise
 
 

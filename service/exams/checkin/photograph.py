@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
 from embedding.embedder import Embedding
+from embedding.errors import FaceError, ImageError, QualityRefused
 from embedding.quality import Purpose
 from service.decision import CalibrationFacts, Outcome, Quality, StageTimes
 from service.exams.checkin.comparison import COMPARABLE, Comparison, compare, model_for
@@ -51,12 +52,15 @@ class Result:
 
 @dataclass(frozen=True)
 class Look:
-    """What one photograph brought: its template, what it was compared with, and the picture itself."""
+    """What one photograph brought: its template and what it was compared with."""
 
     arrival: Arrival
     probe: Embedding
     comparison: Comparison
-    picture: bytes
+
+
+Unusable = ImageError | FaceError
+"""Why no template could be made of a photograph."""
 
 
 def check_in(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checkin_id: UUID) -> Result:
@@ -64,14 +68,16 @@ def check_in(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, check
 
     Raises:
         SessionNotFound: If there is no such session.
+        CandidateRequired: If nobody is claimed in an exam that does not identify people by their faces.
         CheckinRefused: If there can be no attempt; that somebody was turned away is recorded.
-        EmbeddingError: If no template can be made of the photograph; that is not an attempt.
+        ImageError, FaceError: If no template can be made of a photograph that is not the final one; that is
+            no attempt, but it is recorded that somebody is trying.
         DatabaseError: If it could not be written; then nothing was decided.
     """
     try:
         return attempt(desk, arrival, picture, origin, checkin_id)
-    except CheckinRefused as error:
-        decline(desk, arrival, error, origin)
+    except (CheckinRefused, ImageError, FaceError) as error:
+        decline(desk, arrival, error.code, origin)
         raise
 
 
@@ -84,16 +90,26 @@ def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checki
         # Before the photograph is looked at: nobody is measured whose case is settled.
         if expected.entry is not None:
             require_another_photograph(session, expected, expected.entry)
-    probe = model_for(desk, expected.entry).embedder.embed(picture, Purpose.VERIFY)
-    look = Look(arrival, probe, compare(desk, expected, probe), picture)
-    thumbnail = thumbnail_row(desk, expected.exam, checkin_id, picture)
+    try:
+        probe = model_for(desk, expected.entry).embedder.embed(picture, Purpose.VERIFY)
+    except (ImageError, FaceError) as error:
+        if not arrival.final:
+            raise
+        look: Look | Unusable = error
+    else:
+        look = Look(arrival, probe, compare(desk, expected, probe))
+    # What could not be decoded cannot be kept either.
+    kept = None if isinstance(look, ImageError) else thumbnail_row(desk, expected.exam, checkin_id, picture)
     with desk.database.write() as session:
-        expected = expect(session, arrival)
-        entry = still_expected(session, look.comparison.entry)
+        now = expect(session, arrival)
+        entry = still_expected(session, look.comparison.entry if isinstance(look, Look) else expected.entry)
         if entry is not None:
-            require_another_photograph(session, expected, entry)
-        row = decided(session, expected, entry, look, origin, checkin_id)
-        record(session, row, origin, [thumbnail] if thumbnail else [])
+            require_another_photograph(session, now, entry)
+        if isinstance(look, Look):
+            row = decided(session, now, entry, look, origin, checkin_id)
+        else:
+            row = undecided(session, now, entry, arrival, look, origin, checkin_id)
+        record(session, row, origin, [kept] if kept else [])
         return result_of(session, checkin_id)
 
 
@@ -132,7 +148,7 @@ def decided(
         arrival,
         origin,
         id=checkin_id,
-        mode="search" if arrival.external_id is None else "claimed",
+        mode=mode_of(arrival),
         outcome=str(verdict),
         decision=str(comparison.decision),
         conflicts=conflicts,
@@ -141,6 +157,39 @@ def decided(
     )
     row.reasons = reasons + seat_reasons(row.seat, arrival.seat or (entry.seat if entry else None))
     return row
+
+
+def undecided(
+    db: OrmSession,
+    expected: Expected,
+    entry: RosterEntryRow | None,
+    arrival: Arrival,
+    why: Unusable,
+    origin: Origin,
+    checkin_id: UUID,
+) -> CheckinRow:
+    """The row of evidence of a photograph that nothing could be compared with: a person decides."""
+    assessment = why.assessment if isinstance(why, QualityRefused) else None
+    row = begun(
+        db,
+        expected,
+        entry,
+        arrival,
+        origin,
+        id=checkin_id,
+        mode=mode_of(arrival),
+        outcome=str(Verdict.REFERRED),
+        conflicts=[],
+        probe_quality=Quality.of(assessment).model_dump(mode="json") if assessment else None,
+    )
+    reasons = list(assessment.reasons) if assessment else [why.code]
+    row.reasons = reasons + seat_reasons(row.seat, arrival.seat or (entry.seat if entry else None))
+    return row
+
+
+def mode_of(arrival: Arrival) -> str:
+    """Whether somebody was claimed, or the roster searched."""
+    return "search" if arrival.external_id is None else "claimed"
 
 
 def measured(look: Look) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from service.exams.errors import (
     AlreadyCheckedIn,
     AttemptsExhausted,
     CandidateRefused,
-    CheckinRefused,
+    CandidateRequired,
     ManualIdentificationAgreed,
     NotOnRoster,
     SessionClosed,
@@ -48,6 +48,7 @@ class Arrival:
     Attributes:
         external_id: Who they say they are; None lets the photograph tell.
         client_time: The kiosk's clock: recorded, never believed.
+        final: The kiosk asks for no other picture: this one makes an attempt even where it cannot be used.
     """
 
     session_id: UUID
@@ -55,6 +56,7 @@ class Arrival:
     seat: str | None = None
     kiosk: str | None = None
     client_time: datetime | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def expect(session: OrmSession, arrival: Arrival) -> Expected:
     Raises:
         SessionNotFound: If there is no such session.
         SessionClosed: If it is not open now.
+        CandidateRequired: If nobody is claimed in an exam that does not identify people by their faces.
         NotOnRoster: If the claimed candidate is not expected.
     """
     wanted = {"session_id": arrival.session_id, "external_id": arrival.external_id}
@@ -80,6 +83,8 @@ def expect(session: OrmSession, arrival: Arrival) -> Expected:
         raise SessionNotFound(arrival.session_id)
     expected = Expected(*found)
     require_open(expected.session)
+    if arrival.external_id is None and not expected.exam.identification:
+        raise CandidateRequired
     if arrival.external_id is not None and expected.entry is None:
         raise NotOnRoster(arrival.external_id)
     return expected
@@ -220,7 +225,7 @@ def admit(
     session.flush()
 
 
-def decline(desk: Desk, arrival: Arrival, error: CheckinRefused, origin: Origin) -> None:
+def decline(desk: Desk, arrival: Arrival, code: str, origin: Origin) -> None:
     """Say in the audit chain, and so on the live board, that somebody was turned away without an attempt."""
     with desk.database.write() as session:
         row = session_row(session, arrival.session_id)
@@ -234,6 +239,6 @@ def decline(desk: Desk, arrival: Arrival, error: CheckinRefused, origin: Origin)
             exam_id=row.exam_id,
             session_id=row.id,
             entry_id=entry.id if entry else None,
-            code=error.code,
+            code=code,
             kiosk=arrival.kiosk,
         )

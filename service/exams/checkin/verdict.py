@@ -46,6 +46,8 @@ def judge(
 ) -> tuple[Verdict, list[str]]:
     """A match admits, unless the face belongs to somebody else as well.
 
+    Whose face it may be is said of every probe: who comes again under another name matches nobody's claim.
+
     Args:
         decision: On the claimed candidate.
         d: To the claimed candidate.
@@ -53,13 +55,12 @@ def judge(
         same_face: As `same_face_d` gives it.
 
     Returns:
-        Admitted or referred, and why it was referred in spite of a match.
+        Admitted or referred, and what speaks against the claim beside its distance.
     """
-    if decision is not Outcome.MATCH:
-        return Verdict.REFERRED, []
     reasons = []
     if any(rival.admitted and rival.d <= same_face for rival in rivals):
         reasons.append(SAME_FACE_AS_ADMITTED)
     if any(rival.d < d - NEARER_BY for rival in rivals):
         reasons.append(NEARER_TO_OTHER_CANDIDATE)
-    return (Verdict.REFERRED if reasons else Verdict.ADMITTED), reasons
+    is_admitted = decision is Outcome.MATCH and not reasons
+    return (Verdict.ADMITTED if is_admitted else Verdict.REFERRED), reasons

@@ -23,7 +23,9 @@ def confused_subjects(database: Database) -> list[list[str]]:
     """Subject, subject, reason, from attempts where another candidate's face was near and a person decided.
 
     `override` where the candidate was who they claimed to be, though somebody else lay as near;
-    `false_accept` where the model had admitted them and a person found that they were not.
+    `false_accept` where the model had admitted them and a person found that they were not;
+    `impersonation` where neither model nor person took the face for the claimed candidate's: it is the
+    other's, and those are two people.
     """
     decided = (
         select(CheckinRow, OverrideRow)
@@ -52,4 +54,7 @@ def reason_of(checkin: CheckinRow, override: OverrideRow) -> str:
     """What the newest decision says of a pair; empty where it tells nobody apart."""
     if override.outcome in ADMITTED:
         return "override"
-    return "false_accept" if checkin.outcome == "admitted" else ""
+    if checkin.outcome == "admitted":
+        return "false_accept"
+    # A face that matched the claim as well may be of one person with two numbers.
+    return "impersonation" if checkin.decision in ("refer", "no_match") else ""

@@ -8,12 +8,16 @@ import { frame, guidance, startCamera } from "./camera.js";
 
 const GUIDANCE_MS = 320;
 const ACCEPTABLE_FRAMES = 2;
+/** A picture that the live check does not like is sent after so many seconds: nobody is asked for ever. */
+const LONGEST_LOOK_S = 12;
 const RETRY_MS = 2000;
 const SHOWN_MS = { good: 3500, info: 6000, wait: 9000 };
 
 const $ = (id) => document.getElementById(id);
 const stages = ["sign-in", "ready", "capture", "sending", "result"];
 let attemptNumber = 0;
+/** Whether the exam looks for a face that claims nobody; otherwise an empty number does nothing. */
+let searches = false;
 
 function show(stage) {
   for (const name of stages) $(name).hidden = name !== stage;
@@ -45,23 +49,31 @@ function ready() {
   $("candidate").focus();
 }
 
+/** A picture that the live check likes; or, after LONGEST_LOOK_S, the best there was, which is then `final`. */
 async function look(attempt) {
   show("capture");
   $("guidance").textContent = t("guide.look");
+  const until = performance.now() + LONGEST_LOOK_S * 1000;
   let acceptable = 0;
+  let best = null;
   while (attempt === attemptNumber) {
     const began = performance.now();
     const picture = await frame($("camera"));
     const report = await assess(picture);
     if (attempt !== attemptNumber) return null;
+    if (report && (best === null || faults(report) <= faults(best.report))) best = { picture, report };
     acceptable = report?.acceptable ? acceptable + 1 : 0;
     $("oval").classList.toggle("good", acceptable > 0);
     if (report) $("guidance").textContent = guidance(report);
-    if (acceptable >= ACCEPTABLE_FRAMES) return picture;
+    if (acceptable >= ACCEPTABLE_FRAMES) return { picture, final: false };
+    if (best !== null && performance.now() >= until) return { picture: best.picture, final: true };
     await wait(Math.max(0, GUIDANCE_MS - (performance.now() - began)));
   }
   return null;
 }
+
+/** How far a picture is from one that can be compared: without one face there is nothing to look at. */
+const faults = (report) => (report.face === null ? 100 : 0) + report.reasons.length;
 
 async function assess(picture) {
   const form = new FormData();
@@ -85,7 +97,7 @@ async function assess(picture) {
 }
 
 /** Send the attempt until the server has answered it; the key makes sure that it counts once. */
-async function send(candidate, picture) {
+async function send(candidate, { picture, final }) {
   show("sending");
   const key = newKey();
   const taken = new Date().toISOString();
@@ -94,6 +106,7 @@ async function send(candidate, picture) {
     form.append("image", picture, "probe.jpg");
     if (candidate) form.append("candidate", candidate);
     form.append("client_time", taken);
+    if (final) form.append("final", "true");
     try {
       const answer = await call("POST", `/v1/sessions/${facts.session_id}/checkins`, { form, key });
       offline(false);
@@ -127,17 +140,18 @@ function refusalOf(problem) {
     return { tone: "info", mark: "✓", title: t("kiosk.already"), detail };
   }
   if (problem.status === 422) {
-    return { tone: "wait", mark: "?", title: t("kiosk.again"), detail: textOf(`guide.${code}`) ?? problem.message, again: true };
+    return { tone: "wait", mark: "?", title: t("kiosk.again"), detail: textOf(`guide.${code}`) ?? problem.message, again: true, insist: true };
   }
   const known = textOf(`kiosk.${code}`);
   return { tone: code === "session_closed" ? "info" : "wait", mark: "!", title: known ?? t("kiosk.referred"), detail: problem.message };
 }
 
-async function checkIn(candidate) {
+/** `insist`: the server could not use the picture before; whatever the next one is like, it counts. */
+async function checkIn(candidate, insist = false) {
   const attempt = attemptNumber;
-  const picture = await look(attempt);
-  if (picture === null) return;
-  const result = await send(candidate, picture);
+  const found = await look(attempt);
+  if (found === null) return;
+  const result = await send(candidate, { picture: found.picture, final: found.final || insist });
   if (attempt === attemptNumber) await present(result, candidate, attempt);
 }
 
@@ -149,7 +163,7 @@ async function present(result, candidate, attempt) {
   $("again").hidden = !result.again;
   $("again").onclick = () => {
     attemptNumber += 1;
-    checkIn(candidate);
+    checkIn(candidate, result.insist);
   };
   show("result");
   $("result-title").focus();
@@ -163,6 +177,7 @@ async function refreshSession() {
   try {
     const session = await call("GET", `/v1/sessions/${facts.session_id}`);
     offline(false);
+    searches = session.identification;
     $("session").textContent = t("kiosk.session", { exam: session.exam_name, room: session.room });
     $("window").textContent = t(`kiosk.state_${session.state}`, { opens: clock(session.opens_at), closes: clock(session.closes_at) });
   } catch (error) {
@@ -189,7 +204,8 @@ async function start() {
   }
   $("candidate-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    checkIn($("candidate").value.trim());
+    const candidate = $("candidate").value.trim();
+    if (candidate || searches) checkIn(candidate);
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && $("sending").hidden) ready();

@@ -18,7 +18,8 @@ export async function exams(view) {
   const known = await all("/v1/exams");
   const create = async (values) => {
     const { name, starts_at, ends_at, match_fmr, refer_fmr } = values;
-    const body = { name, starts_at: moment(starts_at), ends_at: moment(ends_at), ...chosen({ match_fmr, refer_fmr }) };
+    const times = { starts_at: moment(starts_at), ends_at: moment(ends_at) };
+    const body = { name, ...times, ...chosen({ match_fmr, refer_fmr }), identification: values.identification === "true" };
     const made = await call("POST", "/v1/exams", { json: body });
     location.hash = `#/exams/${made.id}`;
   };
@@ -36,6 +37,7 @@ export async function exams(view) {
         field("ends_at", t("exam.ends"), { type: "datetime-local", required: true, value: localTime(180) }),
         choice("match_fmr", t("exam.match_fmr"), rates()),
         choice("refer_fmr", t("exam.refer_fmr"), rates()),
+        choice("identification", t("exam.identification"), [["", t("exam.claimed_only")], ["true", t("exam.searched")]]),
       ], t("exam.create"), create)),
   );
 }
