@@ -10,9 +10,8 @@ from torch import distributed, nn
 from torch.multiprocessing.spawn import spawn
 
 from training.embedder.batches import Part
-from training.embedder.joint import freeze_norms
+from training.embedder.distributed import Process, freeze_norms
 from training.embedder.objective import Objective
-from training.embedder.processes import Process
 from training.networks.backbones import build_network
 from training.networks.embedder import FaceEmbedder
 
@@ -84,6 +83,7 @@ def of_two(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, tuple[Gra
     return [torch.load(folder / f"found.{rank}") for rank in range(2)]
 
 
+@pytest.mark.slow("starts two processes with torch")
 @pytest.mark.parametrize("name", LOSSES)
 def test_two_processes_compute_the_gradient_of_one_with_the_joined_batch(
     of_two: list[dict[str, tuple[Gradients, list[float]]]], name: str

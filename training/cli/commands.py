@@ -131,7 +131,7 @@ def evaluate(
     from training.data.pairs import read_pairs
     from training.data.pictures import open_pictures
     from training.evaluation.evaluate import evaluate_all, evaluate_pairs
-    from training.evaluation.telling import told_in_words
+    from training.evaluation.evaluation import told_in_words
     from training.progress import progress_bar
     from training.reports.evaluation import write_report
 

@@ -180,7 +180,7 @@ def _mined_by_run(
     with the_extra("mine"):
         import torch
 
-        from training.embedder.miner import mine_faces
+        from training.embedder.renewal import mine_faces
         from training.embedder.run import RunFolder, load_network
 
     network, faces = load_network(RunFolder(run).chosen), read_faces(images)

@@ -6,8 +6,8 @@ import time
 import torch
 from torch import Tensor
 
+from training.embedder.distributed import Process
 from training.embedder.material import Material
-from training.embedder.processes import Process
 from training.embedder.run import RunFolder, save_checkpoint
 from training.embedder.state import Training
 from training.embedder.validation import held_out_fnmr, judged

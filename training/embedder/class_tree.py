@@ -19,7 +19,7 @@ from torch import nn
 
 from training.data.faces import Rows
 from training.embedder.batches import AnchorNeighbours, Order
-from training.embedder.labelled import Labelled
+from training.embedder.validation import Labelled
 from training.losses.hierarchical import HierarchicalTriplet
 
 Matrix = NDArray[np.float64]

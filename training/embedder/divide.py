@@ -23,7 +23,7 @@ from torch.nn.functional import normalize
 
 from training.data.faces import Rows
 from training.embedder.batches import ByIdentity, Order
-from training.embedder.labelled import Labelled
+from training.embedder.validation import Labelled
 from training.evaluation.retrieval import k_means
 
 TOGETHER = -1

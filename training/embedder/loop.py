@@ -12,9 +12,9 @@ from torch import nn
 
 from training.data.faces import FaceSet
 from training.embedder.checkpoints import Keeper
+from training.embedder.distributed import joined
 from training.embedder.material import gather
 from training.embedder.optimise import learning_rate
-from training.embedder.processes import joined
 from training.embedder.recipe import Recipe
 from training.embedder.renewal import Rounds
 from training.embedder.run import RunFolder, load_checkpoint

@@ -14,10 +14,10 @@ from training.data.confusions import Confusion, read_confusions
 from training.data.faces import SPLIT, FaceSet, Rows, Split, class_labels, read_faces, split_identities
 from training.data.seen import Seen
 from training.embedder.batches import AnchorNeighbours, Batch, ByIdentity, EveryFace, Order, Views, load
+from training.embedder.distributed import Process
 from training.embedder.divide import Divided
 from training.embedder.hard_order import LookAlikes
 from training.embedder.objective import refuse_unusable_losses
-from training.embedder.processes import Process
 from training.embedder.recipe import Recipe, Sampling, TeacherMode
 from training.embedder.run import RunFolder, described
 from training.embedder.teacher import Teacher, cached_targets

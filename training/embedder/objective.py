@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from training.embedder.distributed import joined_batch
 from training.embedder.divide import DividedLoss
-from training.embedder.joint import joined_batch
 from training.embedder.recipe import LossPart, Recipe, Sampling, TeacherMode, refuse_contradictions
 from training.errors import RecipeInvalid
 from training.losses.hierarchical import HierarchicalTriplet

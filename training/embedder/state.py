@@ -1,5 +1,9 @@
 """All that changes while training; a checkpoint holds all of it."""
 
+import logging
+import os
+import shutil
+import sysconfig
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -7,12 +11,10 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from training.embedder.compiler import compiler_found
-from training.embedder.joint import freeze_norms
+from training.embedder.distributed import Process, freeze_norms
 from training.embedder.material import Material
 from training.embedder.objective import Objective
 from training.embedder.optimise import Average, adamw
-from training.embedder.processes import Process
 from training.embedder.recipe import Recipe
 from training.embedder.run import FORMAT, described, load_weights
 from training.embedder.start import starting_network
@@ -99,3 +101,18 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return str(value) if isinstance(value, str) else value
+
+
+log = logging.getLogger("invigil.training")
+
+
+def compiler_found() -> bool:
+    """Whether there are a C++ compiler and Python's headers; says so where there are not."""
+    command = os.environ.get("CXX", "g++").split()
+    compiler = bool(command) and shutil.which(command[0]) is not None
+    headers = (Path(sysconfig.get_path("include")) / "Python.h").is_file()
+    if compiler and headers:
+        return True
+    missing = "Python's headers" if compiler else "a C++ compiler (g++, or what CXX names)"
+    log.warning("There is no sign of %s: training goes on without torch.compile, and slower.", missing)
+    return False

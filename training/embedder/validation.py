@@ -1,5 +1,7 @@
 """How good a network is on people it was not trained on, while it trains."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -41,3 +43,24 @@ def held_out_fnmr(
 def judged(fnmr: dict[float, float]) -> float:
     """The one number that says which of two networks is better: FNMR at FMR 1e-3, or near it."""
     return fnmr[min(fmr for fmr in fnmr if fmr >= JUDGED_AT)]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Faces that are trained on and whose identity is known.
+
+    Attributes:
+        faces: All of the data.
+        rows: (n,) which of them.
+        labels: (n,) class of each, 0 … c - 1, each of which occurs.
+        device: Where a network is asked.
+    """
+
+    faces: FaceSet
+    rows: Rows
+    labels: Rows
+    device: torch.device
+
+    def vectors(self, network: nn.Module) -> NDArray[np.float32]:
+        """(n, dim) unit vectors of the faces as they are."""
+        return embed_faces(network, self.faces, self.rows, self.device)

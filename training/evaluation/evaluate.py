@@ -15,7 +15,13 @@ from training.data.pictures import PER_PERSON, Pictures, at_most
 from training.errors import NothingToCompare
 from training.evaluation.acquire import Acquired, Progress, acquire
 from training.evaluation.bootstrap import Replicates, bootstrap
-from training.evaluation.comparisons import Comparisons, Indices, all_comparisons, listed_comparisons
+from training.evaluation.comparisons import (
+    Comparisons,
+    Indices,
+    all_comparisons,
+    balanced_pairs,
+    listed_comparisons,
+)
 from training.evaluation.error_rates import (
     Accuracy,
     RateCurve,
@@ -27,7 +33,6 @@ from training.evaluation.error_rates import (
     smallest_supported_fmr,
 )
 from training.evaluation.evaluation import SUSPECT_D, AtFmr, Evaluation, Evidence, Rate
-from training.evaluation.folds import balanced_pairs
 from training.evaluation.retrieval import clustering_nmi, retrieval
 
 TARGETS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
