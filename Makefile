@@ -1,18 +1,35 @@
 # Everything a newcomer needs: `make run`, `make test`. Each target sets up what it needs and is quick when nothing changed.
+.DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip
 
-.PHONY: run install train-install test check bench format requirements openapi clean
+PYTEST := $(BIN)/python -m pytest
+# Two processes on two cores; the plug-in of schemathesis alone takes two seconds to load, and few tests use it.
+PARALLEL := --numprocesses auto --dist worksteal -p no:schemathesis
+
+.PHONY: help run install train-install quick test test-slow coverage check bench format requirements openapi clean
+
+help:                       ## what there is to make
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: install                ## upgrade the database and serve on http://127.0.0.1:8000
 	$(BIN)/invigil serve
 
 install: $(VENV)/.base      ## the service and the command line, without torch
 
-test: $(VENV)/.all          ## the whole test suite
-	$(BIN)/python -m pytest
+quick: $(VENV)/.all         ## tests for the loop of every change: under two minutes on two cores
+	$(PYTEST) $(PARALLEL) -q -m quick
+
+test: $(VENV)/.all          ## all tests but those marked slow
+	$(PYTEST) $(PARALLEL) -m "not slow"
+
+test-slow: $(VENV)/.all     ## the tests marked slow: compilers, exports, kills, whole days
+	$(PYTEST) -m slow
+
+coverage: $(VENV)/.all      ## branch coverage of embedding, index and service by `make test`
+	$(PYTEST) $(PARALLEL) -q -m "not slow" --cov --cov-report=term
 
 check: $(VENV)/.all         ## format, lint, types, arrows
 	$(BIN)/ruff format --check .

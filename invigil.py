@@ -4,6 +4,8 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -22,6 +24,23 @@ app = typer.Typer(
     # Rich help takes twice as long to load as everything else together.
     rich_markup_mode=None,
 )
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version of the installed package, and stop."""
+    if wanted:
+        typer.echo(f"invigil {version('invigil')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    show: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Self-hosted face verification for exam check-in, with error rates you can see."""
+
 
 app.command()(serving.serve)
 app.command()(enrolment.enrol)

@@ -1,5 +1,6 @@
-"""Fixtures that every package needs; each folder's own conftest brings the rest."""
+"""Fixtures that every package needs, and which tests belong to `make quick`."""
 
+import pytest
 from hypothesis import settings
 
 # Examples are judged by what they show; how long one takes says more about what else the machine is doing.
@@ -7,3 +8,20 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 pytest_plugins = ["fixtures_pictures", "fixtures_database"]
+
+NOT_QUICK = {"postgresql_server", "chromium", "cli", "enrolled_cli", "served"}
+"""Fixtures that start a server, a browser or a process of its own."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs neither another process nor much time as `quick`."""
+    for item in items:
+        if not item.get_closest_marker("slow") and not needs_another_process(item):
+            item.add_marker(pytest.mark.quick)
+
+
+def needs_another_process(item: pytest.Item) -> bool:
+    """Whether a test asks for a fixture of `NOT_QUICK`, by name or as a parameter of `database_url`."""
+    callspec = getattr(item, "callspec", None)
+    on_postgresql = callspec is not None and "postgresql" in callspec.params.values()
+    return on_postgresql or not NOT_QUICK.isdisjoint(getattr(item, "fixturenames", ()))

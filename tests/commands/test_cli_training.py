@@ -195,6 +195,7 @@ name = "contrastive"
 """
 
 
+@pytest.mark.slow("trains, exports and quantises")
 def test_a_run_is_exported_in_eight_bits_and_two_of_them_side_by_side(cli: CommandLine) -> None:
     faces = write_folders(cli.folder / "made", people(12, 4))
     for run, seed, split_of in (("one", 1, ""), ("two", 2, "one")):

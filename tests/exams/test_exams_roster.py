@@ -219,6 +219,7 @@ def test_whoever_is_erased_stays_on_the_roster_by_number(hall: ExamDay) -> None:
     ]
 
 
+@pytest.mark.slow("imports rosters of thousands of rows")
 def test_the_work_of_an_import_grows_with_its_rows_not_their_square(sqlite_exam_day: ExamDay) -> None:
     rows = [f"s-{number},Student {number},{number}" for number in range(50_000)]
     sqlite_exam_day.roster(*rows, create_subjects=True)

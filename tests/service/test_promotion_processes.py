@@ -94,6 +94,7 @@ def decides_with(client: httpx.Client, model_id: str) -> Callable[[], bool]:
     return asked
 
 
+@pytest.mark.slow("two services under load through a switch of models")
 @pytest.mark.timeout(400)
 def test_two_services_switch_and_roll_back_while_people_are_enrolled(
     clients: list[httpx.Client],

@@ -38,6 +38,7 @@ def operations() -> list[Any]:
     return [operation for operation in found if not operation.path.endswith(ENDLESS)]
 
 
+@pytest.mark.slow("schemathesis makes up requests for every operation")
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
 def test_every_answer_is_one_that_the_document_promises(
     service: Service, operations: list[Any], mode: schemathesis.GenerationMode

@@ -42,6 +42,7 @@ def test_every_fold_is_of_other_people_and_together_they_are_everybody(pictures:
         faces.folds(7)
 
 
+@pytest.mark.slow("trains a network for each loss")
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 def test_every_method_of_the_table_trains(pictures: Pictures, method: Method) -> None:
     baseline, row = reality_check(pictures, [method], QUICK)

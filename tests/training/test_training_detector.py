@@ -316,6 +316,7 @@ def test_a_crop_of_a_held_out_photo_is_recognised_at_another_brightness() -> Non
     assert rows[0] @ rows[2] < 0.5
 
 
+@pytest.mark.slow("trains and exports a detector")
 def test_training_writes_a_run_that_goes_on_where_it_stopped(made_set: Path, tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run", resume=False)
     train_detector(TINY, made_set, run)

@@ -131,6 +131,7 @@ def test_a_teacher_is_read_as_the_student_is(tmp_path: Path) -> None:
     assert faces[:, 4:] == pytest.approx(marks.numpy(), abs=0.05)
 
 
+@pytest.mark.slow("trains a detector twice")
 def test_a_second_stage_goes_on_from_the_first_with_a_teacher(tmp_path: Path) -> None:
     data = write_made_set(tmp_path)
     first = RunFolder.create(tmp_path / "first", resume=False)

@@ -30,6 +30,7 @@ def checkpoint_of(config: NetworkConfig, path: Path) -> FaceEmbedder:
     return network.eval()
 
 
+@pytest.mark.slow("exports networks of full size")
 @pytest.mark.parametrize(
     "config",
     [TINY, NetworkConfig(kind="vit", widths=(32,), depths=(1,), dim=16)],
@@ -53,6 +54,7 @@ def test_the_views_of_the_portrait_are_a_hundred_different_ones() -> None:
     assert len({view.tobytes() for view in views}) == 100
 
 
+@pytest.mark.slow("exports networks of full size")
 def test_a_file_of_both_sides_gives_a_face_and_its_mirror_image_one_vector(tmp_path: Path) -> None:
     checkpoint_of(TINY, tmp_path / "last.pt")
     export_onnx(tmp_path / "last.pt", tmp_path / "network.onnx", both_sides=True)
@@ -67,6 +69,7 @@ def test_a_file_of_both_sides_gives_a_face_and_its_mirror_image_one_vector(tmp_p
     assert np.abs(vectors - mirrored).max() < 1e-5
 
 
+@pytest.mark.slow("quantises a network over many pictures")
 def test_a_file_in_eight_bits_is_smaller_and_stays_near_the_network(tmp_path: Path) -> None:
     checkpoint_of(
         NetworkConfig(widths=(32, 32, 32), depths=(1, 1, 1), dim=16, head_channels=4), tmp_path / "last.pt"
@@ -83,6 +86,7 @@ def test_a_file_in_eight_bits_is_smaller_and_stays_near_the_network(tmp_path: Pa
     assert eight.path.stat().st_size < whole.path.stat().st_size
 
 
+@pytest.mark.slow("quantises a network over many pictures")
 def test_a_file_in_eight_bits_whose_ranges_are_of_something_else_is_refused(tmp_path: Path) -> None:
     checkpoint_of(
         NetworkConfig(widths=(32, 32, 32), depths=(1, 1, 1), dim=16, head_channels=4), tmp_path / "last.pt"
@@ -95,6 +99,7 @@ def test_a_file_in_eight_bits_whose_ranges_are_of_something_else_is_refused(tmp_
     assert not list(tmp_path.glob("*onnx*"))
 
 
+@pytest.mark.slow("exports networks of full size")
 def test_a_file_of_several_networks_has_the_mean_of_their_distances(tmp_path: Path) -> None:
     other = NetworkConfig(widths=(8, 8, 16), depths=(1, 1, 1), dim=8, head_channels=4)
     networks = [checkpoint_of(TINY, tmp_path / "a.pt"), checkpoint_of(other, tmp_path / "b.pt")]
@@ -112,6 +117,7 @@ def test_a_file_of_several_networks_has_the_mean_of_their_distances(tmp_path: Pa
     assert abs(d[1] - d[2]) > 1e-3
 
 
+@pytest.mark.slow("exports networks of full size")
 def test_runs_that_hold_the_same_people_out_become_one_bundle(tmp_path: Path, shipped_bundle: Path) -> None:
     faces, detector = write_folders(tmp_path / "faces", people(12, 4)), Bundle.load(shipped_bundle).detector
     first = train(tiny_recipe(), faces, tmp_path / "first")

@@ -155,6 +155,7 @@ def worker_process(shop: Workshop) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
+@pytest.mark.slow("trains and evaluates in a real worker")
 def test_a_retraining_ends_in_a_candidate_with_its_report(
     open_shop: Callable[[str], Workshop], database_url: str, red_faces: Path
 ) -> None:
@@ -178,6 +179,7 @@ def test_a_retraining_ends_in_a_candidate_with_its_report(
     assert any("candidate" in line for line in job.log)
 
 
+@pytest.mark.slow("trains and evaluates in a real worker")
 def test_a_candidate_is_compared_within_groups_of_the_people_held_out_to_test(
     shop: Workshop, faces: Path, tmp_path: Path
 ) -> None:
@@ -217,6 +219,7 @@ def test_groups_that_cannot_be_used_end_a_job_before_it_trains(
     assert complaint in job.error["detail"]
 
 
+@pytest.mark.slow("trains and evaluates in a real worker")
 def test_a_training_that_finds_nothing_better_leaves_the_model_in_use_alone(
     shop: Workshop, faces: Path
 ) -> None:
@@ -236,6 +239,7 @@ def test_a_training_that_finds_nothing_better_leaves_the_model_in_use_alone(
     assert shop.models.all() == [before]
 
 
+@pytest.mark.slow("trains and evaluates in a real worker")
 def test_a_training_whose_worker_is_killed_goes_on_to_the_same_end(shop: Workshop, faces: Path) -> None:
     long = recipe(
         optimiser={"samples": 960},
@@ -274,6 +278,7 @@ def uninterrupted(faces: Path, table: dict[str, Any], split_of: Path, folder: Pa
     return load_checkpoint(run.last)
 
 
+@pytest.mark.slow("trains and evaluates in a real worker")
 def test_a_worker_that_is_stopped_leaves_its_job_to_the_next(shop: Workshop, faces: Path) -> None:
     job = submitted(shop, faces, recipe(optimiser={"samples": 8000}, mining={"every_epochs": 0.0}))
 
@@ -287,6 +292,7 @@ def test_a_worker_that_is_stopped_leaves_its_job_to_the_next(shop: Workshop, fac
     assert taken.state == "running"
 
 
+@pytest.mark.slow("trains and evaluates in a real worker")
 def test_a_training_is_cancelled_between_two_steps_and_keeps_its_checkpoint(
     shop: Workshop, faces: Path
 ) -> None:
@@ -302,6 +308,7 @@ def test_a_training_is_cancelled_between_two_steps_and_keeps_its_checkpoint(
     assert load_checkpoint(shop.folder(job.id) / "run" / "last.pt")["step"] > 3
 
 
+@pytest.mark.slow("trains and evaluates in a real worker")
 def test_a_disk_that_stays_full_ends_a_job_and_leaves_the_former_checkpoint_whole(
     shop: Workshop, faces: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,6 +341,7 @@ def test_a_disk_that_stays_full_ends_a_job_and_leaves_the_former_checkpoint_whol
     assert not list(run.glob(".*"))
 
 
+@pytest.mark.slow("trains and evaluates in a real worker")
 def test_a_job_that_fails_says_so_in_one_line_and_keeps_its_log(shop: Workshop, tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "readme.txt").write_text("no pictures here")
@@ -367,6 +375,7 @@ def test_a_recipe_that_is_wrong_fails_before_anything_is_trained(
     assert detail in job.error["detail"]
 
 
+@pytest.mark.slow("trains and evaluates in a real worker")
 def test_the_next_job_is_done_after_one_that_failed(shop: Workshop, faces: Path, tmp_path: Path) -> None:
     first = submitted(shop, tmp_path / "absent")
     second = submitted(shop, tmp_path / "absent too")
@@ -376,6 +385,7 @@ def test_the_next_job_is_done_after_one_that_failed(shop: Workshop, faces: Path,
     assert shop.jobs.find(first.id).state == shop.jobs.find(second.id).state == "failed"
 
 
+@pytest.mark.slow("trains and evaluates in a real worker")
 def test_a_model_is_evaluated_by_a_job(shop: Workshop, faces: Path) -> None:
     params = {"data": str(faces), "aligned": True}
 
@@ -387,6 +397,7 @@ def test_a_model_is_evaluated_by_a_job(shop: Workshop, faces: Path) -> None:
     assert Path(job.result["report"]).is_file()
 
 
+@pytest.mark.slow("trains and evaluates in a real worker")
 def test_re_embedding_is_a_job_too(shop: Workshop) -> None:
     active = shop.embedder().model_id
 
@@ -396,6 +407,7 @@ def test_re_embedding_is_a_job_too(shop: Workshop) -> None:
     assert job.result == {"model_id": active, "made": 0, "left": 0, "without_template": []}
 
 
+@pytest.mark.slow("starts workers again and again")
 def test_a_job_whose_workers_always_die_is_given_up(shop: Workshop, faces: Path) -> None:
     job = submitted(shop, faces)
     with Worker(shop, look_seconds=0.05) as worker:
@@ -545,6 +557,7 @@ def test_the_engine_keeps_its_tables_beside_those_of_the_service(database: Datab
         assert Path(url.removeprefix("sqlite:///")).stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow("starts workers again and again")
 def test_two_workers_share_the_jobs_of_one_postgresql(
     open_shop: Callable[[str], Workshop], postgresql_url: str, tmp_path: Path
 ) -> None:
@@ -561,6 +574,7 @@ def test_two_workers_share_the_jobs_of_one_postgresql(
     assert all(job.log and len(job.log) == 1 for job in ended)
 
 
+@pytest.mark.slow("trains and evaluates in a real worker")
 def test_a_lost_database_is_waited_for(shop: Workshop, faces: Path) -> None:
     stop = threading.Event()
     job = submitted(shop, faces / "absent")

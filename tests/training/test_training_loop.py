@@ -19,10 +19,10 @@ from made_training import TINY_NETWORK, people, tiny_recipe, write_folders
 
 from training.data.faces import read_faces
 from training.data.seen import Seen
+from training.embedder.distributed import joined
 from training.embedder.export import write_onnx
 from training.embedder.loop import train
 from training.embedder.material import gather
-from training.embedder.processes import joined
 from training.embedder.recipe import Recipe
 from training.embedder.run import RunFolder, load_checkpoint, load_network, save_checkpoint
 from training.embedder.start import starting_network
@@ -111,6 +111,7 @@ def test_a_run_records_its_recipe_its_data_and_whom_it_saw(faces: Path, tmp_path
     assert len(seen.digests) == 24
 
 
+@pytest.mark.slow("trains twice, once killed")
 def test_a_training_killed_and_resumed_is_the_training_that_was_not(faces: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE_FILE)
@@ -326,6 +327,7 @@ def test_an_unknown_loss_is_refused_before_the_training(faces: Path, tmp_path: P
         train(tiny_recipe(losses=[{"name": "triplets"}]), faces, tmp_path / "run")
 
 
+@pytest.mark.slow("starts two processes under torchrun")
 def test_two_processes_train_together_under_torchrun(faces: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE_FILE.replace("samples = 480", "samples = 80"))
@@ -337,6 +339,7 @@ def test_two_processes_train_together_under_torchrun(faces: Path, tmp_path: Path
     assert list(losses_by_step(tmp_path / "run")) == list(range(1, 11))
 
 
+@pytest.mark.slow("starts torch in a process of its own")
 def test_a_machine_without_a_compiler_trains_all_the_same_and_says_so(faces: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE_FILE.replace("compile = false", "compile = true").replace("480", "80"))

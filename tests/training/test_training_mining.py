@@ -143,6 +143,7 @@ def test_a_training_mines_again_as_the_network_moves(faces: Path, tmp_path: Path
     assert page.count("data:image/jpeg;base64,") == 2 * len(review["suspects"])
 
 
+@pytest.mark.slow("trains twice, once stopped")
 def test_a_training_stopped_between_two_minings_and_resumed_is_the_one_that_was_not(
     faces: Path, tmp_path: Path
 ) -> None:

@@ -85,6 +85,7 @@ def test_a_training_renews_every_few_epochs_and_keeps_the_newest(
     assert load_checkpoint(run.last)["step"] == 20
 
 
+@pytest.mark.slow("trains twice, once killed")
 @pytest.mark.parametrize("how", ["in the middle of a round", "back to its beginning", "and lost the file"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_training_killed_and_resumed_is_the_one_that_was_not(
@@ -234,6 +235,7 @@ def test_what_does_not_go_together_is_refused_at_its_key(
     assert not (tmp_path / "run" / "last.pt").exists()
 
 
+@pytest.mark.slow("starts two processes under torchrun")
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_processes_renew_what_one_would(
     faces: Path, tmp_path: Path, whole: dict[str, RunFolder], kind: str
