@@ -17,11 +17,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import URL, Connection, Engine, column, create_engine, event, func, select, table, update
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
-from index.errors import DatabaseBusy, DatabaseError, DatabaseOutdated
+from index.addresses import parse_address
+from index.errors import DatabaseBusy, DatabaseError, DatabaseOutdated, DatabaseUnavailable
 from index.faults import translate
 from index.tables import Base
 
@@ -34,6 +37,20 @@ _WRITER_LOCK = 0x1A71_611
 _POOL_SIZE = 16
 _POOL_OVERFLOW = 32
 _SETTLING_MILLISECONDS = 100
+_RECYCLE_SECONDS = 300
+
+# A machine that is gone after a failover answers nothing, not even that it is gone. It is noticed within half
+# a minute, and not after the two hours of the system's defaults; the address may say otherwise.
+_PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+# Alembic's own table: one row that names the revision of all others.
+_REVISION = table("alembic_version", column("version_num"))
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -53,10 +70,14 @@ class Database:
         """Prepare to connect; nothing is opened yet.
 
         Args:
-            url: `sqlite:////absolute/path.db`, or `postgresql://user@host/name`.
+            url: `sqlite:////absolute/path.db`, `postgresql://user@host/name`, or with several hosts
+                `postgresql://user@one:5432,two:5432/name`.
             lock_wait_seconds: How long a writer waits for its turn before DatabaseBusy.
+
+        Raises:
+            AddressInvalid: If the url is no address of a database.
         """
-        address = make_url(url)
+        address = parse_address(url)
         self.is_sqlite = address.get_backend_name() == "sqlite"
         self._lock_wait_seconds = lock_wait_seconds
         self._turn = threading.Lock()
@@ -92,6 +113,7 @@ class Database:
 
         Raises:
             DatabaseBusy: If the turn did not come in time.
+            DatabaseOutdated: If the tables are not this program's any more, or not yet.
             DatabaseError: If the database cannot be reached or cannot write; then nothing is written.
         """
         with (
@@ -104,7 +126,18 @@ class Database:
             session.connection()
             if ordered and not self.is_sqlite:
                 session.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
+            # Within the turn, for an upgrade takes a turn as well.
+            _require_revision(session)
             yield session
+
+    def require_writable(self) -> None:
+        """Write something that changes nothing, and commit it.
+
+        Raises:
+            DatabaseError: As `write`.
+        """
+        with self.write(ordered=False) as session:
+            session.execute(update(_REVISION).values(version_num=_REVISION.c.version_num))
 
     def upgrade(self) -> None:
         """Bring the tables to this program's revision; two processes may try it at once.
@@ -189,6 +222,12 @@ class Database:
             self._turn.release()
 
 
+def _require_revision(session: Session) -> None:
+    revision = session.scalar(select(_REVISION.c.version_num))
+    if revision != newest_revision():
+        raise DatabaseOutdated(actual=revision, expected=newest_revision())
+
+
 @functools.cache
 def newest_revision() -> str | None:
     """The revision that this program needs."""
@@ -210,21 +249,47 @@ def _alembic() -> Config:
 
 
 def _sqlite(address: URL, lock_wait_seconds: float) -> Engine:
-    if not address.database or address.database == ":memory:":
-        raise ValueError(
-            "SQLite needs a file: a database in memory would be another one for every connection."
-        )
-    _create_private_file(Path(address.database))
+    file = Path(str(address.database))
+    _create_private_file(file)
     engine = create_engine(
         address,
         connect_args={"timeout": lock_wait_seconds},
         pool_size=_POOL_SIZE,
         max_overflow=_POOL_OVERFLOW,
         pool_timeout=lock_wait_seconds,
+        hide_parameters=True,
     )
+    event.listen(engine, "do_connect", lambda *given: _note_file(file, given[1]))
     event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "checkout", lambda _, record, __: _require_same_file(file, record))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _note_file(file: Path, record: ConnectionPoolEntry) -> None:
+    """Remember which file a connection is opened to; before, so that it is never taken for a later one."""
+    record.info["file"] = _identity(file)
+    if record.info["file"] is None:
+        # SQLite would make an empty one, where somebody may be about to put a backup.
+        raise DatabaseUnavailable(f"there is no file {file.name}")
+
+
+def _require_same_file(file: Path, record: ConnectionPoolEntry) -> None:
+    """Open again where another file was put in place: SQLite would go on with the one that has no name now.
+
+    Raises:
+        InvalidatePoolError: The pool then opens all of its connections again.
+    """
+    if record.info["file"] != _identity(file):
+        raise InvalidatePoolError
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _create_private_file(path: Path) -> None:
@@ -267,12 +332,11 @@ def _foreign_keys_off(connection: Connection) -> Iterator[None]:
 
 
 def _postgresql(address: URL, lock_wait_seconds: float) -> Engine:
-    if address.drivername in ("postgres", "postgresql"):
-        address = address.set(drivername="postgresql+psycopg")
+    patience = {name: value for name, value in _PATIENCE.items() if name not in address.query}
     return create_engine(
         address,
         connect_args={
-            "connect_timeout": 5,
+            **patience,
             "client_encoding": "utf8",  # of a database made as SQL_ASCII psycopg would return bytes
             "options": f"-c lock_timeout={int(lock_wait_seconds * 1000)} -c timezone=UTC",
         },
@@ -281,4 +345,8 @@ def _postgresql(address: URL, lock_wait_seconds: float) -> Engine:
         pool_timeout=lock_wait_seconds,
         # A restarted server leaves dead connections in the pool; each is tried before it is given out.
         pool_pre_ping=True,
+        # One that still works may lead to a server that is no longer the first; none is kept for ever.
+        pool_recycle=_RECYCLE_SECONDS,
+        # What a statement was given is personal: an error's text must not hold it.
+        hide_parameters=True,
     )

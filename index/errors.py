@@ -18,13 +18,14 @@
     ├── JobNotFound                job_not_found
     ├── JobEnded                   job_ended             it is done, failed or cancelled already
     ├── JobTaken                   job_taken             another worker has taken the job over
+    ├── AddressInvalid             database_address_invalid  the address of the database cannot be used
     ├── CipherError
     │   ├── KeyInvalid             key_invalid           the template key is not a key
     │   └── TemplateUnreadable     template_unreadable   wrong or missing key, or changed bytes
     └── DatabaseError                                    nothing was written; the call may be repeated
         ├── DatabaseBusy           database_busy         somebody else held the lock for too long
         ├── DatabaseFull           database_full         no room is left on the disk
-        ├── DatabaseUnavailable    database_unavailable  no connection
+        ├── DatabaseUnavailable    database_unavailable  no connection, or one that takes no writes
         └── DatabaseOutdated       database_outdated     the tables are older or newer than the program
 
 Every class has a stable `code`; what it means to a caller over HTTP is decided in `service/problems.py`.
@@ -217,6 +218,18 @@ class TemplateUnreadable(CipherError):
         self.reason = reason
 
 
+class AddressInvalid(GalleryError, ValueError):
+    """The database's address cannot be used; the message does not show it, for it may hold a password."""
+
+    code = "database_address_invalid"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"INVIGIL_DATABASE_URL cannot be used: {reason} It is sqlite:////folder/invigil.db, "
+            "postgresql://user@host:5432/name or postgresql://user@one:5432,two:5432/name."
+        )
+
+
 class DatabaseError(GalleryError):
     """The database could not do its part; nothing was written and the call may be repeated."""
 
@@ -242,12 +255,12 @@ class DatabaseFull(DatabaseError):
 
 
 class DatabaseUnavailable(DatabaseError):
-    """There is no connection to the database."""
+    """There is no connection to the database, or what is behind it cannot do its part."""
 
     code = "database_unavailable"
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"The database cannot be reached: {reason}.")
+        super().__init__(f"The database cannot be used: {reason}.")
 
 
 class DatabaseOutdated(DatabaseError):

@@ -15,16 +15,12 @@ from index.errors import (
     TextInvalid,
 )
 
-_SQLITE: dict[int, type[DatabaseBusy | DatabaseFull | DatabaseUnavailable]] = {
+_SQLITE: dict[int, type[DatabaseBusy | DatabaseFull]] = {
     sqlite3.SQLITE_BUSY: DatabaseBusy,
     sqlite3.SQLITE_LOCKED: DatabaseBusy,
     sqlite3.SQLITE_FULL: DatabaseFull,
     # A quota, a file size limit and some file systems report a full disk as a failed write.
     sqlite3.SQLITE_IOERR: DatabaseFull,
-    sqlite3.SQLITE_CANTOPEN: DatabaseUnavailable,
-    sqlite3.SQLITE_READONLY: DatabaseUnavailable,
-    sqlite3.SQLITE_NOTADB: DatabaseUnavailable,
-    sqlite3.SQLITE_CORRUPT: DatabaseUnavailable,
 }
 
 _POSTGRESQL_BUSY = (
@@ -35,43 +31,56 @@ _POSTGRESQL_BUSY = (
     pg.TooManyConnections,
 )
 
+# Class 23, a rule of the tables, and 22, a value that cannot be: the statement is at fault and not the
+# database. Whoever expects one catches it; else it is a fault of ours, and to repeat it would not help.
+_OF_THE_STATEMENT = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    psycopg.IntegrityError,
+    psycopg.DataError,
+)
+
 
 def translate(context: ExceptionContext) -> GalleryError | None:
     """The error of ours that stands for a driver's, or None if the driver's says it best.
 
     It is called for every error on a connection (SQLAlchemy's `handle_error`), also when connecting and when
     committing. A failed ping only makes the pool connect again, so it must stay what it is.
+
+    Whatever has no name of its own is DatabaseUnavailable: a server that takes no writes, that has no memory
+    left, whose tables are away for a moment. The connection is then given up with all others of the pool, for
+    the next ones may lead to a server that works.
     """
     if context.is_pre_ping:
         return None
-    original = context.original_exception
+    error = _meaning(context.original_exception)
+    if isinstance(error, DatabaseUnavailable):
+        context.is_disconnect = True
+    return error
+
+
+def _meaning(original: BaseException) -> GalleryError | None:
+    if isinstance(original, psycopg.DataError) and "NUL" in str(original):
+        # The driver refuses it before the server sees it. SQLite holds such a text, and finds nobody by it.
+        return TextInvalid()
+    if isinstance(original, _OF_THE_STATEMENT):
+        return None
     if isinstance(original, sqlite3.Error):
         return _translate_sqlite(original)
     if isinstance(original, psycopg.Error):
-        return _translate_postgresql(original, lost=context.is_disconnect)
+        return _translate_postgresql(original)
     return None
 
 
-def _translate_sqlite(error: sqlite3.Error) -> DatabaseError | None:
+def _translate_sqlite(error: sqlite3.Error) -> DatabaseError:
     # The low byte is the error, the bytes above it say where it happened (SQLite "extended result codes").
-    meaning = _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
-    return meaning(str(error)) if meaning else None
+    return _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, DatabaseUnavailable)(str(error))
 
 
-def _translate_postgresql(error: psycopg.Error, *, lost: bool) -> GalleryError | None:
+def _translate_postgresql(error: psycopg.Error) -> DatabaseError:
     reason = str(error).strip().partition("\n")[0]
-    if isinstance(error, psycopg.DataError) and "NUL" in reason:
-        # The driver refuses it before the server sees it. SQLite holds such a text, and finds nobody by it.
-        return TextInvalid()
     if isinstance(error, _POSTGRESQL_BUSY):
         return DatabaseBusy(reason)
     if isinstance(error, pg.DiskFull):
         return DatabaseFull(reason)
-    if lost or (isinstance(error, psycopg.OperationalError) and _is_about_the_connection(error)):
-        return DatabaseUnavailable(reason)
-    return None
-
-
-def _is_about_the_connection(error: psycopg.OperationalError) -> bool:
-    """Class 08 is "connection exception", 57P "operator intervention"; no code: the server never answered."""
-    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+    return DatabaseUnavailable(reason)

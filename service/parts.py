@@ -11,6 +11,7 @@ from index.gallery import Gallery
 from index.models import Models
 from index.promotion_errors import BundleChanged
 from index.subjects import Subjects
+from index.write_trial import WriteTrial
 from service.access.idempotency import Idempotency
 from service.access.keys import Keys
 from service.access.rates import Rates
@@ -37,6 +38,7 @@ class Parts:
 
     settings: Settings
     database: Database
+    trial: WriteTrial
     cipher: TemplateCipher | None
     following: Following
     serving: Serving
@@ -74,6 +76,7 @@ class Parts:
         return cls(
             settings=settings,
             database=database,
+            trial=WriteTrial(database),
             cipher=cipher,
             following=following,
             serving=following.serving,

@@ -192,6 +192,11 @@ def headers_of(error: Exception) -> dict[str, str]:
 
 def describe(request: Request, error: Exception) -> ProblemResponse:
     """The answer to one of our errors."""
+    if isinstance(error, index.DatabaseError):
+        # The answer does not name hosts and paths; whoever has to mend it needs the reason.
+        log.warning(
+            "database_failed", request_id=request.state.request_id, code=error.code, reason=str(error)
+        )
     caller = getattr(request.state, "caller", None)
     return problem(
         request,

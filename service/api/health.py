@@ -27,15 +27,17 @@ class Ready(Alive):
     parts: dict[str, State]
 
 
+@router.head("/live", include_in_schema=False)
 @router.get("/live", response_model=Alive)
 async def live() -> Alive:
     """Answers as long as the event loop turns; nothing else is asked."""
     return Alive()
 
 
+@router.head("/ready", include_in_schema=False)
 @router.get("/ready", response_model=Ready)
 def ready(parts: PartsHere) -> Ready:
-    """Up when the database answers at the right revision, a model is loaded and the index follows."""
+    """Up when the database can be written at the right revision, a model is loaded and the index follows."""
     states = states_of(parts)
     if set(states.values()) != {"up"}:
         raise NotReady(states)
@@ -46,7 +48,9 @@ def states_of(parts: Parts) -> dict[str, State]:
     """Each part and whether it is up; the index cannot follow a database that it cannot read."""
     states: dict[str, State] = {"database": "down", "models": "down", "index": "down"}
     try:
-        states["database"] = "up" if parts.database.is_current() else "down"
+        parts.database.require_current()
+        parts.trial.require_writable()
+        states["database"] = "up"
         states["models"] = "up" if parts.models.active() and parts.following.is_in_step() else "down"
         parts.gallery.catch_up()
         states["index"] = "up"

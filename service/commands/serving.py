@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from service.settings import Settings
 
+KEEP_ALIVE_SECONDS = 130
+
 
 def serve(
     host: Annotated[str | None, typer.Option(help="By default INVIGIL_HOST, or this machine only.")] = None,
@@ -49,6 +51,9 @@ def serve(
         server_header=False,
         # Live boards stay open for as long as somebody watches; a stop does not wait for them.
         timeout_graceful_shutdown=5,
+        # Longer than a proxy keeps an idle connection (Caddy: 2 minutes, nginx: 1). Whoever closes first must
+        # be the one who sends the next request, or that request meets a closed connection: 502 for a POST.
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     if settings.workers == 1:
         uvicorn.Server(config).run()

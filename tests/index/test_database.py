@@ -1,10 +1,13 @@
 """The database: its tables, its turns, and what it says when it cannot."""
 
+import shutil
 import threading
 import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -12,10 +15,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from fixtures_database import OpenDatabase
 from made_templates import add_subject, enrol, made_template, open_gallery
-from sqlalchemy import event, func, select, text
+from sqlalchemy import event, func, make_url, select, text
 
 from index.database import Database
-from index.errors import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseOutdated, DatabaseUnavailable
+from index.errors import (
+    AddressInvalid,
+    DatabaseBusy,
+    DatabaseError,
+    DatabaseFull,
+    DatabaseOutdated,
+    DatabaseUnavailable,
+)
 from index.gallery import Gallery
 from index.ids import uuid7
 from index.subjects import Subjects
@@ -188,6 +198,102 @@ def test_a_file_that_is_no_database_is_unavailable(sqlite_url: str, open_databas
 
     with pytest.raises(DatabaseUnavailable, match="not a database"):
         count(database, SubjectRow)
+
+
+def test_a_server_is_found_among_several_hosts(
+    postgresql_server: Any, postgresql_url: str, open_database: OpenDatabase
+) -> None:
+    address = make_url(postgresql_url)
+    folder = quote(str(address.query["host"]), safe="")
+    hosts = f"127.0.0.1:1,{folder}:5432"
+
+    database = open_database(f"postgresql://postgres@{hosts}/{address.database}?application_name=door")
+
+    add_subject(database)
+    assert count(database, SubjectRow) == 1
+    with database.read() as session:
+        assert session.scalar(text("SHOW application_name")) == "door"
+    # What reads the address again, such as the engine of the jobs, gets the same hosts.
+    assert count(open_database(database.engine_url()), SubjectRow) == 1
+
+
+@pytest.mark.parametrize("wanted", ["", "?target_session_attrs=read-write"])
+def test_of_several_hosts_one_that_takes_no_writes_is_not_taken(
+    postgresql_url: str, open_database: OpenDatabase, wanted: str
+) -> None:
+    address = make_url(postgresql_url)
+    folder = quote(str(address.query["host"]), safe="")
+    both = f"postgresql://postgres@{folder},{folder}:5432/{address.database}"
+    alter = f"ALTER DATABASE {address.database} SET default_transaction_read_only ="
+    with open_database(postgresql_url).engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").execute(text(f"{alter} on"))
+        connection.invalidate()
+
+    with pytest.raises(DatabaseUnavailable, match="read-only"):
+        count(open_database(both + wanted), SubjectRow)
+
+    assert count(open_database(f"{both}?target_session_attrs=any"), SubjectRow) == 0
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://ana:secret@one:port,two/db",
+        "postgresql://ana:secret@one:5432,[two/db",
+        "postgresql://ana:secret@one:many/db",
+        "mysql://ana:secret@one/db",
+        "postgresql+asyncpg://ana:secret@one/db",
+        "sqlite://ana:secret@one,two/db",
+        "ana:secret@one",
+        "",
+        "sqlite://",
+        "sqlite:///:memory:",
+    ],
+)
+def test_an_address_that_cannot_be_used_is_one_line_without_its_password(address: str) -> None:
+    with pytest.raises(AddressInvalid) as refused:
+        Database(address)
+
+    assert "secret" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_was_put_in_the_place_of_another_is_opened(
+    sqlite_url: str, open_database: OpenDatabase, tmp_path: Path
+) -> None:
+    database = open_database(sqlite_url)
+    copy = open_database(f"sqlite:///{shutil.copy(database.engine.url.database or '', tmp_path / 'copy.db')}")
+    add_subject(copy)
+    copy.close()
+    assert count(database, SubjectRow) == 0
+
+    Path(copy.engine.url.database or "").replace(database.engine.url.database or "")
+    for side in ("-wal", "-shm"):
+        Path(f"{database.engine.url.database}{side}").unlink(missing_ok=True)
+
+    assert count(database, SubjectRow) == 1
+    add_subject(database)
+    database.close()
+    assert count(open_database(sqlite_url), SubjectRow) == 2
+
+
+def test_a_file_that_is_away_is_unavailable_and_no_empty_one_is_made(
+    sqlite_url: str, open_database: OpenDatabase, tmp_path: Path
+) -> None:
+    database = open_database(sqlite_url)
+    add_subject(database)
+    file = Path(database.engine.url.database or "")
+
+    file.rename(tmp_path / "away.db")
+    with pytest.raises(DatabaseUnavailable):
+        count(database, SubjectRow)
+    with pytest.raises(DatabaseUnavailable):
+        add_subject(database)
+    was_made = file.exists()
+    (tmp_path / "away.db").rename(file)
+
+    assert not was_made
+    assert count(database, SubjectRow) == 1
 
 
 def test_a_database_in_memory_is_refused() -> None:
