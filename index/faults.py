@@ -38,6 +38,7 @@ _OF_THE_STATEMENT = (
     sqlite3.DataError,
     psycopg.IntegrityError,
     psycopg.DataError,
+    pg.RaiseException,  # a trigger of ours: evidence cannot be changed
 )
 
 
