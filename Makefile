@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 # Two processes on two cores; the plug-in of schemathesis alone takes two seconds to load, and few tests use it.
 PARALLEL := --numprocesses auto --dist worksteal -p no:schemathesis
 
-.PHONY: help run install train-install quick test test-slow coverage check bench format requirements openapi clean
+.PHONY: help run install train-install quick test test-slow other-python coverage check bench format requirements openapi clean
 
 help:                       ## what there is to make
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,6 +27,14 @@ test: $(VENV)/.all          ## all tests but those marked slow
 
 test-slow: $(VENV)/.all     ## the tests marked slow: compilers, exports, kills, whole days
 	$(PYTEST) -m slow
+
+# Nothing to do where there is no such Python; torch is left out, for it would be fetched for one Python more.
+OTHER ?= 3.13
+other-python: $(BIN)/uv     ## quick tests of the base install on another Python (OTHER=3.13)
+	@$(BIN)/uv python find -q --no-python-downloads $(OTHER) >/dev/null || { echo "Python $(OTHER): not tried, it is not here"; exit 0; } && \
+	$(BIN)/uv venv -q --allow-existing --no-python-downloads --python $(OTHER) .venv-$(OTHER) && \
+	$(UV) install -q --python .venv-$(OTHER)/bin/python --require-hashes -r requirements/test.txt && \
+	.venv-$(OTHER)/bin/python -m pytest $(PARALLEL) -q -m quick tests/embedding tests/index tests/exams
 
 coverage: $(VENV)/.all      ## branch coverage of embedding, index and service by `make test`
 	$(PYTEST) $(PARALLEL) -q -m "not slow" --cov --cov-report=term
@@ -52,6 +60,7 @@ openapi: $(VENV)/.base      ## write docs/openapi.json again
 requirements:               ## resolve the pinned, hashed requirement files again
 	$(UV) compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/base.txt
 	$(UV) compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra train pyproject.toml -o requirements/train.txt
+	$(UV) compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra test pyproject.toml -o requirements/test.txt
 	$(UV) compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra train --extra test pyproject.toml -o requirements/all.txt
 
 clean:
