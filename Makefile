@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 # Two processes on two cores; the plug-in of schemathesis alone takes two seconds to load, and few tests use it.
 PARALLEL := --numprocesses auto --dist worksteal -p no:schemathesis
 
-.PHONY: help run install train-install quick test test-slow other-python coverage check bench format requirements openapi clean
+.PHONY: help run install train-install quick test test-slow other-python coverage audit check bench format requirements openapi clean
 
 help:                       ## what there is to make
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -40,6 +40,9 @@ other-python: $(BIN)/uv     ## quick tests of the base install on another Python
 
 coverage: $(VENV)/.all      ## branch coverage of embedding, index and service by `make test`
 	$(PYTEST) $(PARALLEL) -q -m "not slow" --cov --cov-report=term
+
+audit: $(VENV)/.all         ## known vulnerabilities of the pinned dependencies
+	$(BIN)/python .ci/audit.py requirements/all.txt
 
 check: $(VENV)/.all         ## format, lint, types, arrows
 	$(BIN)/ruff format --check .
