@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from index import audit
 from index.tables import CropRow, GalleryChangeRow, IdempotencyRecordRow, SubjectRow, TemplateRow
+from index.twins import forget_twins
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,13 @@ def remove_template(session: Session, row: TemplateRow) -> None:
     Whoever removes a template means the picture: another model's template of it would bring the face back.
     """
     made = TemplateRow.crop_id == row.crop_id if row.crop_id else TemplateRow.number == row.number
-    gone = delete(TemplateRow).where(made).returning(TemplateRow.number, TemplateRow.model_id)
+    subject_id = row.subject_id
+    gone = delete(TemplateRow).where(made)
+    removed = session.execute(gone.returning(TemplateRow.number, TemplateRow.model_id, TemplateRow.id)).all()
     session.add_all(
-        GalleryChangeRow(kind="removed", template_number=number, model_id=model_id)
-        for number, model_id in session.execute(gone).all()
+        GalleryChangeRow(kind="removed", template_number=one.number, model_id=one.model_id) for one in removed
     )
+    forget_twins(session, subject_id, [one.id for one in removed])
     if row.crop_id:
         session.execute(delete(CropRow).where(CropRow.id == row.crop_id))
 

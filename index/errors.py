@@ -11,6 +11,7 @@
     ├── TextInvalid                validation_failed     a text that the database cannot hold
     ├── ExternalIdExists           external_id_exists    another subject has this external id
     ├── DuplicateIdentity          duplicate_identity    the same face is enrolled under another subject
+    ├── NotTheSamePerson           not_the_same_person   the subject's own templates are of another face
     ├── NoTemplate                 no_template           the subject has nothing to compare with
     ├── WrongModel                 model_mismatch        a template of another model
     ├── NothingToRollBack          nothing_to_roll_back  no model was active before the present one
@@ -31,6 +32,7 @@
 Every class has a stable `code`; what it means to a caller over HTTP is decided in `service/problems.py`.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 from uuid import UUID
 
@@ -128,6 +130,21 @@ class DuplicateIdentity(GalleryError):
         self.subject_id = subject_id
         self.external_id = external_id
         self.d = d
+
+
+class NotTheSamePerson(GalleryError):
+    """A new template is too far from every one that the subject has: one of them is of somebody else."""
+
+    code = "not_the_same_person"
+
+    def __init__(self, subject_id: UUID, template_ids: Sequence[UUID]) -> None:
+        named = ", ".join(map(str, template_ids))
+        super().__init__(
+            f"The face is not that of the subject's own templates ({named}). "
+            "One of the pictures shows somebody else; that may be the older one."
+        )
+        self.subject_id = subject_id
+        self.template_ids = tuple(template_ids)
 
 
 class NoTemplate(GalleryError):

@@ -7,7 +7,7 @@ could never be removed; a row whose vector was lost in a crash comes back by rep
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -23,14 +23,18 @@ from index.crops import NewCrop, keep_crop
 from index.database import Database
 from index.enrolment import (
     EnrolledTemplate,
+    EnrolmentLimits,
+    Findings,
     audit_details,
     comparable,
-    duplicate_of,
     enrolled_template,
     insert,
     of_source,
+    own_templates,
+    refuse,
     repeated,
     require_known,
+    warnings_of,
 )
 from index.erasure import ErasureReceipt, erase_subject, remove_template
 from index.errors import DatabaseError, SubjectNotFound, TemplateNotFound, WrongModel
@@ -39,9 +43,13 @@ from index.neighbours import Nearest, best_of, nearest_people, pairs_among, with
 from index.replay import Replay, VectorCodec
 from index.rosters import Rosters
 from index.tables import SubjectRow, TemplateRow
+from index.twins import note_twins
 from index.vectors import distances
 
-__all__ = ["EnrolledTemplate", "ErasureReceipt", "FormerProbe", "Gallery", "Nearest"]
+__all__ = ["EnrolledTemplate", "EnrolmentLimits", "ErasureReceipt", "FormerProbe", "Gallery", "Nearest"]
+
+_MOST_NAMED = 8
+"""Other subjects near to a new template who are named, the nearest."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +57,13 @@ class FormerProbe:
     """A face under a former model, to be looked for among those whom no newer model knows.
 
     Attributes:
-        max_d: d up to which another subject's template is taken for the same face.
+        limits: What its distances mean.
         newer: The models that come before this one.
     """
 
     gallery: "Gallery"
     template: Template
-    max_d: float
+    limits: EnrolmentLimits
     newer: tuple[str, ...]
 
 
@@ -110,6 +118,8 @@ class Gallery:
         force_reason: str | None = None,
         source_digest: str | None = None,
         crop: NewCrop | None = None,
+        near_threshold: float | None = None,
+        own_threshold: float | None = None,
         former: Sequence[FormerProbe] = (),
         request_id: str | None = None,
     ) -> EnrolledTemplate:
@@ -122,9 +132,12 @@ class Gallery:
             duplicate_threshold: d up to which another subject's template is taken for the same face.
             actor: Who enrols, for the audit chain.
             template_id: Given by a caller who may have to repeat the call: the same id is enrolled once.
-            force_reason: Why a face may be enrolled under two subjects (twins); goes into the audit chain.
+            force_reason: Why a face may be enrolled under two subjects (twins), or far from the subject's
+                other templates; goes into the audit chain.
             source_digest: SHA-256 of the picture; a subject is given one template of each, whoever asks.
             crop: What the template was made of, where it is to be kept; the gallery then needs a cipher.
+            near_threshold: As `EnrolmentLimits.near`.
+            own_threshold: As `EnrolmentLimits.own`.
             former: The same face under former models that still know people whom this one does not.
             request_id: The request it came with.
 
@@ -133,6 +146,7 @@ class Gallery:
             ModelNotFound: If the gallery's model was never registered.
             SubjectNotFound: If there is no such subject.
             DuplicateIdentity: If another subject has this face and no reason was given.
+            NotTheSamePerson: If every template of the subject is of another face and no reason was given.
             DatabaseError: If it could not be written; then it is not enrolled.
         """
         self._require_own(template)
@@ -142,22 +156,24 @@ class Gallery:
             )
             if enrolled is None:
                 require_known(session, subject_id, self.model_id)
-                probes = (FormerProbe(self, template, duplicate_threshold, newer=()), *former)
-                twins = (probe.gallery.nearest_other(session, subject_id, probe) for probe in probes)
-                twin = next(filter(None, twins), None)
-                if twin is not None and force_reason is None:
-                    raise duplicate_of(session, twin)
+                limits = EnrolmentLimits(duplicate_threshold, near_threshold, own_threshold)
+                probes = (FormerProbe(self, template, limits, newer=()), *former)
+                found = look_around(session, subject_id, probes)
+                if force_reason is None:
+                    refuse(session, subject_id, found)
                 row = self._row(subject_id, template, template_id or uuid7())
                 row.quality, row.source_digest = dict(quality), source_digest
                 row.crop_id = self._keep(session, subject_id, crop)
-                enrolled = insert(session, row)
+                enrolled = replace(insert(session, row), warnings=warnings_of(session, found))
+                twins = [one.subject_id for one in found.duplicates]
+                note_twins(session, subject_id, twins, enrolled.id, force_reason or "")
                 audit.record(
                     session,
                     action="template.enrolled",
                     actor=actor,
                     subject_id=subject_id,
                     request_id=request_id,
-                    details=audit_details(enrolled.id, twin, force_reason),
+                    details=audit_details(enrolled.id, found, force_reason),
                 )
         self._show()
         return enrolled
@@ -280,15 +296,24 @@ class Gallery:
             owners = self._rosters.owners(session, newest, subject_ids)
         return pairs_among(self._replay.vectors, owners, max_d)
 
-    def nearest_other(self, session: Session, subject_id: UUID, probe: FormerProbe) -> Nearest | None:
-        """Another subject with this face. Under the writers' lock nobody can enrol one meanwhile."""
+    def others_near(self, session: Session, subject_id: UUID, probe: FormerProbe) -> list[Nearest]:
+        """Other subjects with about this face. Under the writers' lock nobody can enrol one meanwhile."""
         self._require_own(probe.template)
         self._replay.catch_up(session)
-        vectors, vector = self._replay.vectors, probe.template.vector
-        found = nearest_people(
-            session, vectors, vector, 1, probe.max_d, skip=subject_id, unknown_to=probe.newer
+        vectors, vector, max_d = self._replay.vectors, probe.template.vector, probe.limits.farthest
+        return nearest_people(
+            session, vectors, vector, _MOST_NAMED, max_d, skip=subject_id, unknown_to=probe.newer
         )
-        return found[0] if found else None
+
+    def distances_to_own(
+        self, session: Session, subject_id: UUID, template: Template
+    ) -> list[tuple[UUID, float]]:
+        """The subject's templates of this model with their d to another one; none, where there are none."""
+        own = own_templates(session, subject_id, self.model_id)
+        if not own:
+            return []
+        d = distances(template.vector, self._codec.decode_many(own))
+        return [(row.id, float(each)) for row, each in zip(own, d, strict=True)]
 
     def _require_own(self, template: Template) -> None:
         if template.model_id != self.model_id:
@@ -314,3 +339,27 @@ class Gallery:
         """
         with suppress(DatabaseError):
             self.catch_up()
+
+
+def look_around(db: Session, subject_id: UUID, probes: Sequence[FormerProbe]) -> Findings:
+    """Who else has this face or nearly, and whether the subject's own templates disagree with it."""
+    duplicates: list[Nearest] = []
+    near: list[Nearest] = []
+    for probe in probes:
+        for one in probe.gallery.others_near(db, subject_id, probe):
+            (duplicates if one.d <= probe.limits.duplicate else near).append(one)
+    return Findings(duplicates, near, disagreeing(db, subject_id, probes))
+
+
+def disagreeing(db: Session, subject_id: UUID, probes: Sequence[FormerProbe]) -> list[UUID]:
+    """The subject's own templates of any model, if every one of them is of another face; else none."""
+    far: list[UUID] = []
+    for probe in probes:
+        limit = probe.limits.own
+        if limit is None:
+            continue
+        own = probe.gallery.distances_to_own(db, subject_id, probe.template)
+        if any(d <= limit for _, d in own):
+            return []
+        far += [template_id for template_id, _ in own]
+    return far

@@ -144,6 +144,21 @@ class TemplateRow(Base):
     __table_args__ = ({"sqlite_autoincrement": True},)
 
 
+class TwinRow(Base):
+    """Two subjects whose one face a person has enrolled twice, knowing it. The smaller id comes first."""
+
+    __tablename__ = "twin"
+
+    subject_id: Mapped[UUID] = mapped_column(ForeignKey("subject.id", ondelete="CASCADE"), primary_key=True)
+    other_id: Mapped[UUID] = mapped_column(
+        ForeignKey("subject.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    # The one that was enrolled in spite of the other. No foreign key: another model's may replace it.
+    template_id: Mapped[UUID]
+    reason: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
 class CropRow(Base):
     """The aligned face of an enrolment, always encrypted; kept only where the settings say so.
 

@@ -36,6 +36,7 @@ STATUSES: dict[type[Exception], int] = {
     index.NoTemplate: 409,
     index.ExternalIdExists: 409,
     index.DuplicateIdentity: 409,
+    index.NotTheSamePerson: 409,
     index.WrongModel: 409,
     index.NothingToRollBack: 409,
     promotion.PromotionError: 409,
@@ -125,6 +126,8 @@ def members_of(error: Exception, caller: Caller | None) -> dict[str, Any]:
             return {"crops": error.crops}
         case index.DuplicateIdentity() | index.ExternalIdExists():
             return other_subject(error, caller)
+        case index.NotTheSamePerson(template_ids=template_ids):
+            return {"template_ids": [str(one) for one in template_ids]}
         case service.InvalidRequest(pointer=pointer, reason=reason):
             return {"errors": [{"pointer": pointer, "code": reason, "detail": str(error)}]}
         case index.FieldInvalid(field=field):

@@ -2,15 +2,15 @@
 
 import time
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from embedding.quality import Purpose
-from index.enrolment import EnrolledTemplate
+from index.enrolment import EnrolledTemplate, EnrolmentWarning
 from index.subjects import ExternalId
 from service.access.callers import Caller
 from service.access.idempotency import Answer
@@ -41,12 +41,24 @@ class StoredTemplate(TemplateFacts):
     measures: dict[str, Any]
 
 
+class NearSubject(BaseModel):
+    """Another subject who would match the new template."""
+
+    code: Literal["near_other_subject"]
+    subject_id: UUID
+    external_id: str | None
+
+
 class Enrolment(BaseModel):
-    """A new template, the quality of its picture, and what the operator should know."""
+    """A new template, the quality of its picture, and what the operator should know.
+
+    `duplicate_not_refused` and `disagreement_not_refused` were forced; `near_other_subject` is not so near as
+    a duplicate, but a photograph of one may match the other.
+    """
 
     template: TemplateFacts
     quality: Quality
-    warnings: list[str]
+    warnings: list[str | NearSubject] = Field(description="a code, or with it the subject whom it concerns")
     timings_ms: StageTimes
     request_id: str
 
@@ -58,7 +70,13 @@ class TemplateList(BaseModel):
     next_cursor: None = None
 
 
-Force = Annotated[bool, Query(description="enrol although another subject has this face (twins)")]
+Force = Annotated[
+    bool,
+    Query(
+        description="enrol although another subject has this face (twins), "
+        "or the subject's other templates another one"
+    ),
+]
 Reason = Annotated[str | None, Query(min_length=3, max_length=500, description="why; needed with `force`")]
 
 
@@ -137,11 +155,20 @@ def enrol(
     document = Enrolment(
         template=TemplateFacts.model_validate(template, from_attributes=True),
         quality=Quality.of(embedding.quality),
-        warnings=["duplicate_not_refused"] if force_reason else [],
+        warnings=[warning_of(one, caller) for one in template.warnings],
         timings_ms=StageTimes.of(embedding.timings, search_ms),
         request_id=request_id,
     )
     return answer(document, 201, subject_id=found.id)
+
+
+def warning_of(warning: EnrolmentWarning, caller: Caller) -> str | NearSubject:
+    """A warning as it is answered; it names somebody else to those who may read subjects."""
+    if warning.subject_id is None or not caller.may(Scope.SUBJECTS_READ):
+        return warning.code
+    return NearSubject(
+        code="near_other_subject", subject_id=warning.subject_id, external_id=warning.external_id
+    )
 
 
 def stored(template: EnrolledTemplate) -> StoredTemplate:

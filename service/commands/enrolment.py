@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from index.enrolment import EnrolmentWarning
     from service.matching.bulk_enrolment import Refusal, Result
     from service.matching.photo_lists import Photo
 
@@ -25,12 +26,14 @@ class Tally:
 
     fates: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
     people: set[str] = field(default_factory=set)
     seconds: float = 0.0
 
     def count(self, result: "Result") -> None:
         """Add one photo."""
         self.fates[result.fate] += 1
+        self.warnings.update(one.code for one in result.warnings)
         if result.refusal is None:
             self.people.add(result.photo.external_id)
         else:
@@ -49,8 +52,16 @@ def enrol(
         typer.Option(min=1, max=64, help="Photos worked on at once; by default one for each core."),
     ] = None,
     refusals: Annotated[
-        Path, typer.Option(dir_okay=False, help="Where to write which photos were refused, and why.")
+        Path,
+        typer.Option(dir_okay=False, help="Where to write which photos were refused or warned of, and why."),
     ] = Path("refusals.csv"),
+    force_reason: Annotated[
+        str | None,
+        typer.Option(
+            help="Why to enrol also faces that are another subject's (twins), or far from their subject's "
+            "other photos. It goes into the audit trail."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document and nothing else.")
     ] = False,
@@ -60,9 +71,11 @@ def enrol(
     from service.matching.bulk_enrolment import BulkEnrolment
     from service.matching.photo_lists import list_photos
 
+    if force_reason is not None and not 3 <= len(force_reason.strip()) <= 500:
+        raise typer.BadParameter("a reason has 3 to 500 characters", param_hint="--force-reason")
     photos = list_photos(source)
     tally = Tally()
-    with open_parts(workers) as parts, closing(BulkEnrolment(parts).run(photos)) as run:
+    with open_parts(workers) as parts, closing(BulkEnrolment(parts, force_reason).run(photos)) as run:
         finished = follow(run, len(photos), refusals, tally)
     report(tally, len(photos), refusals, as_json)
     if not finished:
@@ -81,6 +94,9 @@ def follow(run: "Iterable[Result]", total: int, refusals: Path, tally: Tally) ->
                 tally.count(result)
                 if result.refusal is not None:
                     sheet.write(line_of(result.photo, result.refusal))
+                for warning in result.warnings:
+                    sheet.write(warning_line(result.photo, warning))
+                if result.refusal is not None or result.warnings:
                     file.flush()
                 advance(tally)
     except KeyboardInterrupt:
@@ -93,6 +109,13 @@ def follow(run: "Iterable[Result]", total: int, refusals: Path, tally: Tally) ->
 def line_of(photo: "Photo", why: "Refusal") -> tuple[object, ...]:
     """A refused photo as a line of the report."""
     return photo.external_id, photo.path, why.code, " ".join(why.reasons), why.detail
+
+
+def warning_line(photo: "Photo", warning: "EnrolmentWarning") -> tuple[object, ...]:
+    """What to know of a photo that was enrolled, as a line of the report."""
+    other = warning.external_id or warning.subject_id
+    detail = f"Enrolled; a photograph of {other} may match it." if other else "Enrolled with a reason."
+    return photo.external_id, photo.path, warning.code, "", detail
 
 
 @contextmanager
@@ -136,6 +159,7 @@ def report(tally: Tally, total: int, refusals: Path, as_json: bool) -> None:
                 "left": total - done,
                 "people": len(tally.people),
                 "reasons": dict(tally.codes.most_common()),
+                "warnings": dict(tally.warnings.most_common()),
                 "refusals": str(refusals),
                 "seconds": round(tally.seconds, 3),
                 "photos_per_s": round(done / tally.seconds, 1) if done else 0.0,
@@ -149,7 +173,9 @@ def report(tally: Tally, total: int, refusals: Path, as_json: bool) -> None:
     )
     for code, count in tally.codes.most_common():
         typer.echo(f"  {count:6,}  {code}")
-    if tally.codes:
+    for code, count in tally.warnings.most_common():
+        typer.echo(f"  {count:6,}  {code} (enrolled)")
+    if tally.codes or tally.warnings:
         typer.echo(f"Which and why: {refusals}")
     if done < total:
         typer.echo(f"Stopped; {total - done:,} photos are left. The same command goes on from here.")

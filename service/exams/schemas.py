@@ -98,7 +98,9 @@ class Flags(BaseModel):
     """What the invigilator should know about a candidate."""
 
     manual_identification: bool = Field(description="agreed: identified by a document, no photograph is used")
-    twin: bool
+    twin: bool = Field(
+        description="looks like somebody else, by the roster or by an enrolment; a machine alone never admits"
+    )
     accommodation: str | None
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm import Session as OrmSession
 
+from index.twins import twins_of
 from service.exams.schemas import Candidate, Counts, Flags
 from service.exams.tables import AdmissionRow, CheckinRow, OverrideRow, RosterEntryRow, SessionRow
 
@@ -107,7 +108,24 @@ def among(column: InstrumentedAttribute[Any], of_all: bool) -> ColumnElement[boo
     return column.is_not(None) if of_all else column.in_(bindparam("entry_ids", expanding=True))
 
 
-def candidate_document(entry: RosterEntryRow, standing: Standing) -> Candidate:
+def twin_entries(db: OrmSession, entries: Sequence[RosterEntryRow]) -> set[UUID]:
+    """Those who look like somebody else: marked on the roster, or enrolled in spite of the other's face."""
+    twins = twins_of(db, [entry.subject_id for entry in entries if entry.subject_id])
+    return {entry.id for entry in entries if entry.twin or entry.subject_id in twins}
+
+
+def candidate_documents(
+    db: OrmSession, entries: Sequence[RosterEntryRow], found: dict[UUID, Standing]
+) -> list[Candidate]:
+    """Roster entries and how they stand."""
+    twins = twin_entries(db, entries)
+    return [
+        candidate_document(entry, found.get(entry.id, NEVER_CAME), is_twin=entry.id in twins)
+        for entry in entries
+    ]
+
+
+def candidate_document(entry: RosterEntryRow, standing: Standing, *, is_twin: bool) -> Candidate:
     """A roster entry and how it stands."""
     return Candidate(
         entry_id=entry.id,
@@ -117,7 +135,7 @@ def candidate_document(entry: RosterEntryRow, standing: Standing) -> Candidate:
         subject_id=entry.subject_id,
         flags=Flags(
             manual_identification=entry.manual_identification,
-            twin=entry.twin,
+            twin=is_twin,
             accommodation=entry.accommodation,
         ),
         status=standing.status,  # type: ignore[arg-type]
@@ -135,14 +153,14 @@ def candidates_page(
     query = select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id).limit(limit)
     entries = session.scalars(query).all()
     found = standings(session, session_id, [entry.id for entry in entries] if limit is not None else None)
-    return [candidate_document(entry, found.get(entry.id, NEVER_CAME)) for entry in entries]
+    return candidate_documents(session, entries, found)
 
 
 def candidates_of(session: OrmSession, session_id: UUID, entry_ids: Sequence[UUID]) -> dict[UUID, Candidate]:
     """Some candidates of a session, by roster entry."""
-    entries = session.scalars(select(RosterEntryRow).where(RosterEntryRow.id.in_(entry_ids)))
+    entries = session.scalars(select(RosterEntryRow).where(RosterEntryRow.id.in_(entry_ids))).all()
     found = standings(session, session_id, entry_ids)
-    return {entry.id: candidate_document(entry, found.get(entry.id, NEVER_CAME)) for entry in entries}
+    return {one.entry_id: one for one in candidate_documents(session, entries, found)}
 
 
 def counts_of(session: OrmSession, row: SessionRow) -> Counts:

@@ -14,11 +14,13 @@ from typing import TypeVar
 from embedding.embedder import Embedding
 from embedding.errors import EmbeddingError, ImageTooLarge, QualityRefused
 from embedding.quality import Purpose
+from index.enrolment import EnrolledTemplate, EnrolmentWarning
 from index.errors import (
     DatabaseBusy,
     DuplicateIdentity,
     ExternalIdExists,
     GalleryError,
+    NotTheSamePerson,
     SubjectInvalid,
     SubjectNotFound,
 )
@@ -65,11 +67,12 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Result:
-    """One photo and what became of it; `refusal` where it was refused."""
+    """One photo and what became of it; `refusal` where it was refused, `warnings` where it was enrolled."""
 
     photo: Photo
     fate: Fate
     refusal: Refusal | None = None
+    warnings: tuple[EnrolmentWarning, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,16 @@ class Prepared:
 
 
 class BulkEnrolment:
-    """One run over a list of photos."""
+    """One run over a list of photos.
 
-    def __init__(self, parts: Parts) -> None:
+    Args:
+        parts: The open parts.
+        force_reason: Why also faces are enrolled that are another subject's, or far from their subject's own.
+    """
+
+    def __init__(self, parts: Parts, force_reason: str | None = None) -> None:
         self._parts = parts
+        self._force_reason = force_reason
         self._known = enrolled_sources(parts.database, parts.embedder.model_id)
         self._subjects: dict[str, Subject] = {}
 
@@ -146,12 +155,12 @@ class BulkEnrolment:
             subject = self._subject(photo)
             if not isinstance(outcome, Embedding):
                 return Result(photo, Fate.REFUSED, Refusal.of(outcome))
-            self._enrol(subject, outcome, prepared.digest)
-        except (DuplicateIdentity, SubjectInvalid, SubjectNotFound) as error:
+            warnings = self._enrol(subject, outcome, prepared.digest).warnings
+        except (DuplicateIdentity, NotTheSamePerson, SubjectInvalid, SubjectNotFound) as error:
             # Not found: erased since the run began, and must not come back by it.
             return Result(photo, Fate.REFUSED, Refusal.of(error))
         self._known.add((photo.external_id, prepared.digest))
-        return Result(photo, Fate.ENROLLED)
+        return Result(photo, Fate.ENROLLED, warnings=warnings)
 
     def _subject(self, photo: Photo) -> Subject:
         """The subject of a photo, added where nobody has this external id."""
@@ -171,10 +180,9 @@ class BulkEnrolment:
             # Somebody else was quicker.
             return subjects.find(ExternalId(photo.external_id))
 
-    def _enrol(self, subject: Subject, embedding: Embedding, digest: str) -> None:
-        patiently(
-            lambda: enrol_embedding(self._parts, subject.id, embedding, actor=ACTOR, source_digest=digest)
-        )
+    def _enrol(self, subject: Subject, embedding: Embedding, digest: str) -> EnrolledTemplate:
+        details = {"source_digest": digest, "force_reason": self._force_reason}
+        return patiently(lambda: enrol_embedding(self._parts, subject.id, embedding, actor=ACTOR, **details))
 
 
 def patiently(write: Callable[[], R]) -> R:

@@ -26,11 +26,14 @@ def enrol_embedding(
     Raises:
         GalleryError: As `Gallery.enrol`.
     """
+    limits = parts.model.enrolment_limits
     return parts.gallery.enrol(
         subject_id,
         embedding.template,
         quality=embedding.quality.measures,
-        duplicate_threshold=parts.model.duplicate_d,
+        duplicate_threshold=limits.duplicate,
+        near_threshold=limits.near,
+        own_threshold=limits.own,
         former=parts.serving.former_probes(embedding),
         crop=crop_to_keep(parts.settings, embedding),
         actor=actor,

@@ -16,7 +16,7 @@ from embedding.image import Pixels
 from embedding.template import Template
 from index.cipher import TemplateCipher
 from index.database import Database
-from index.gallery import FormerProbe, Gallery, Nearest
+from index.gallery import EnrolmentLimits, FormerProbe, Gallery, Nearest
 from service.decision import Policy
 from service.errors import StartRefused
 from service.logs import log
@@ -67,6 +67,11 @@ class LoadedModel:
     def calibration(self) -> Calibration:
         """What the model's distances mean."""
         return self.policy.calibration
+
+    @property
+    def enrolment_limits(self) -> EnrolmentLimits:
+        """What the distances of a new template mean."""
+        return EnrolmentLimits(self.duplicate_d, near=self.policy.match, own=self.policy.refer)
 
     def template_of(self, probe: Embedding) -> Template:
         """This model's template of a face; of another model's probe, the crop is embedded again."""
@@ -162,7 +167,7 @@ class Serving:
     def former_probes(self, probe: Embedding) -> list[FormerProbe]:
         """The same face under each former model, to look for duplicates."""
         return [
-            FormerProbe(model.gallery, model.template_of(probe), model.duplicate_d, newer)
+            FormerProbe(model.gallery, model.template_of(probe), model.enrolment_limits, newer)
             for model, newer in self._each()
             if newer
         ]

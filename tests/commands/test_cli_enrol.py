@@ -78,6 +78,38 @@ def test_a_bad_picture_is_reported_and_never_stops_the_run(cli: CommandLine, pho
     }
 
 
+def test_a_picture_of_somebody_else_in_a_folder_is_refused_unless_there_is_a_reason(
+    cli: CommandLine, astronaut_jpeg: bytes, stranger_jpeg: bytes
+) -> None:
+    folder = write(cli.folder / "photos", {"collins/1.jpg": astronaut_jpeg, "collins/2.jpg": stranger_jpeg})
+
+    first = cli.run("enrol", folder, "--json")
+    (refused,) = rows_of(cli.folder / "refusals.csv")
+    short = cli.run("enrol", folder, "--force-reason", " ")
+    forced = cli.run("enrol", folder, "--json", "--force-reason", "before the operation")
+    (warned,) = rows_of(cli.folder / "refusals.csv")
+
+    assert (first.document["enrolled"], first.document["reasons"]) == (1, {"not_the_same_person": 1})
+    assert (Path(refused["path"]).name, refused["code"]) == ("2.jpg", "not_the_same_person")
+    assert short.status == 2
+    assert (forced.document["enrolled"], forced.document["warnings"]) == (1, {"disagreement_not_refused": 1})
+    assert (warned["external_id"], warned["code"]) == ("collins", "disagreement_not_refused")
+
+
+def test_who_would_match_somebody_else_is_enrolled_and_both_are_in_the_report(
+    cli: CommandLine, astronaut_jpeg: bytes, stranger_jpeg: bytes
+) -> None:
+    folder = write(cli.folder / "photos", {"collins/1.jpg": astronaut_jpeg, "hopper/1.jpg": stranger_jpeg})
+
+    # At so high a rate of false matches these two strangers match; they are no duplicates.
+    ended = cli.run("enrol", folder, "--json", INVIGIL_MATCH_FMR="0.1", INVIGIL_REFER_FMR="0.2")
+
+    (row,) = rows_of(cli.folder / "refusals.csv")
+    assert (ended.document["enrolled"], ended.document["warnings"]) == (2, {"near_other_subject": 1})
+    assert (row["external_id"], row["code"]) == ("hopper", "near_other_subject")
+    assert "collins" in row["detail"]
+
+
 def test_a_second_run_enrols_only_what_is_missing(
     cli: CommandLine, photos: Path, astronaut_variants: Mapping[str, bytes]
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from fixtures_exams import ORIGIN, ExamDay, hours_from_now
+from fixtures_exams import ORIGIN, ExamDay, hours_from_now, made_face
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DatabaseError as DriverError
 from sqlalchemy.exc import IntegrityError
@@ -16,6 +16,7 @@ from embedding.errors import FaceNotFound, QualityRefused
 from index import audit
 from index.database import Database
 from index.ids import uuid7
+from index.twins import note_twins
 from service.errors import SessionNotFound
 from service.exams.checkin import comparison as comparing
 from service.exams.checkin.overrides import OverrideTerms, override
@@ -31,7 +32,9 @@ from service.exams.errors import (
     SessionClosed,
 )
 from service.exams.exams import change_exam
+from service.exams.roster.readiness import readiness
 from service.exams.sessions import change_session
+from service.exams.status import candidates_page
 from service.exams.tables import AdmissionRow, CheckinRow, RosterEntryRow
 from service.exams.terms import ExamChanges, SessionChanges
 
@@ -398,6 +401,47 @@ class TestOneFaceForTwoCandidates:
             results: list[Result] = list(kiosks.map(lambda who: hall.arrive(who, "1@2"), ["c1", "c4"]))
 
         assert sorted(str(one.checkin.outcome) for one in results) == ["admitted", "referred"]
+
+
+class TestATwin:
+    def test_on_the_roster_is_let_in_by_a_person_alone(self, hall: ExamDay) -> None:
+        hall.roster("c1,Ann,A,yes", header="external_id,display_name,seat,twin", mode="merge")
+
+        claimed, searched = hall.arrive("c1", "1").checkin, hall.arrive(None, "1").checkin
+
+        assert (claimed.outcome, claimed.decision, claimed.reasons) == ("referred", "match", ["twin"])
+        assert (searched.outcome, searched.external_id, searched.reasons) == ("referred", "c1", ["twin"])
+
+    def test_who_was_enrolled_in_spite_of_the_other_is_let_in_by_a_person_alone(self, hall: ExamDay) -> None:
+        for number, picture in (("c4", "4"), ("elsewhere", "4@5")):
+            hall.enrol(number)
+            hall.desk.gallery.enrol(
+                hall.subjects[number],
+                made_face(picture),
+                quality={},
+                duplicate_threshold=0.4,
+                actor="test",
+                force_reason="twin sisters",
+            )
+        hall.roster("c4,Dan,D", mode="merge")
+
+        checkin = hall.arrive("c4", "4").checkin
+
+        assert (checkin.outcome, checkin.reasons) == ("referred", ["twin"])
+        with hall.desk.database.read() as db:
+            (candidate,) = [one for one in candidates_page(db, hall.session.id) if one.external_id == "c4"]
+        assert candidate.flags.twin
+        found = readiness(hall.desk, hall.session.id)
+        assert [(one.external_id, one.reason, one.detail) for one in found.cannot_verify] == [
+            ("c4", "twin", "elsewhere: twin sisters")
+        ]
+
+    def test_of_somebody_erased_is_nobodys_twin(self, hall: ExamDay) -> None:
+        with hall.desk.database.write() as db:
+            note_twins(db, hall.subjects["c1"], [hall.subjects["c3"]], uuid7(), "twins")
+        hall.desk.gallery.erase(hall.subjects["c3"], actor="test")
+
+        assert hall.arrive("c1", "1").checkin.outcome == "admitted"
 
 
 class TestASearchOfTheRoster:

@@ -294,6 +294,16 @@ class TestReadiness:
         assert pairs[0].fmr_at_d is None
         assert pairs[1].fmr_at_d == pytest.approx(3.2e-4, rel=0.1)
 
+    def test_names_who_was_marked_as_a_twin_on_the_roster(self, hall: ExamDay) -> None:
+        hall.roster("c1,1", "c2,", header="external_id,twin")
+
+        found = readiness(hall.desk, hall.session.id)
+
+        assert (found.ready, [(one.external_id, one.reason) for one in found.cannot_verify]) == (
+            1,
+            [("c1", "twin")],
+        )
+
     def test_looks_at_the_session_alone(self, hall: ExamDay) -> None:
         hall.enrol("twin", "1@20")
         hall.roster("c1,Ann,A")

@@ -135,6 +135,24 @@ def test_a_photo_that_is_refused_says_why(
     expect(console.get_by_role("alert")).to_be_visible()
 
 
+def test_another_persons_photo_is_enrolled_for_a_reason_alone(
+    desk: Desk, console: Page, astronaut_jpeg: bytes, stranger_jpeg: bytes, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(stranger_jpeg)
+    desk.seat(("1001", "Eileen Collins", "A1"))
+    desk.enrol("1001", astronaut_jpeg)
+    subject = desk.call("GET", "/v1/subjects/ext:1001").json()["id"]
+    console.goto(f"{desk.base}/console#/subjects/{subject}")
+    expect(console.get_by_role("button", name="Remove")).to_have_count(1)
+
+    console.set_input_files("#photo", photo)
+    console.fill("input[name=reason]", "The older picture is of somebody else")
+    console.get_by_role("button", name="Enrol all the same").click()
+
+    expect(console.get_by_role("button", name="Remove")).to_have_count(2)
+
+
 def test_the_first_exam_is_made_in_the_console(desk: Desk, console: Page) -> None:
     console.goto(f"{desk.base}/console#/exams")
     console.fill("input[name=name]", "Analysis")

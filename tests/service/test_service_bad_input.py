@@ -233,6 +233,38 @@ def test_twins_are_enrolled_with_force_and_a_reason_that_is_audited(
     assert "twin sister" in str(events[0]["details"])
 
 
+def test_another_persons_photograph_is_not_added_to_a_subject_without_a_reason(
+    service: Service, astronaut_jpeg: bytes, stranger_jpeg: bytes
+) -> None:
+    subject = service.enrolled(astronaut_jpeg, "s-1")
+    where = f"/v1/subjects/{subject}/templates"
+    (own,) = service.call("GET", where).json()["items"]
+
+    refused = service.call("POST", where, files={"image": stranger_jpeg})
+    forced = service.call("POST", f"{where}?force=true&reason=new+passport", files={"image": stranger_jpeg})
+
+    assert refusal(refused) == (409, "not_the_same_person")
+    assert refused.json()["template_ids"] == [own["id"]]
+    assert "d" not in refused.json()
+    assert (forced.status_code, forced.json()["warnings"]) == (201, ["disagreement_not_refused"])
+
+
+def test_somebody_nearer_than_a_match_is_named_to_callers_who_may_read_subjects(
+    start_service: Callable[..., Service], astronaut_jpeg: bytes, stranger_jpeg: bytes
+) -> None:
+    # At so high a rate of false matches these two strangers match; they are no duplicates.
+    service = start_service(match_fmr=0.1, refer_fmr=0.2)
+    first, second = service.enrolled(astronaut_jpeg, "s-1"), service.subject("s-2")
+    where, picture = f"/v1/subjects/{second}/templates", {"image": stranger_jpeg}
+
+    told = service.call("POST", where, files=picture)
+    untold = service.call("POST", where, files=picture, key=service.key(Scope.ENROL))
+
+    near = {"code": "near_other_subject", "subject_id": first, "external_id": "s-1"}
+    assert (told.status_code, told.json()["warnings"]) == (201, [near])
+    assert (untold.status_code, untold.json()["warnings"]) == (201, ["near_other_subject"])
+
+
 def test_an_external_id_belongs_to_one_subject(service: Service) -> None:
     first = service.subject("s-1")
 

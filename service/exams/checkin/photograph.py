@@ -36,7 +36,7 @@ from service.exams.errors import CheckinRefused, NotOnRoster
 from service.exams.exams import exam_row
 from service.exams.schemas import Checkin, Verdict
 from service.exams.sessions import attempts_of, session_row
-from service.exams.status import standings
+from service.exams.status import standings, twin_entries
 from service.exams.tables import AdmissionRow, CheckinRow, RosterEntryRow, SessionRow
 from service.exams.views import checkin_documents, checkin_row
 
@@ -138,7 +138,9 @@ def decided(
     """The row of evidence: the verdict and all that it rests on."""
     comparison, arrival = look.comparison, look.arrival
     conflicts, rivals = conflicts_of(session, expected, comparison)
-    verdict, reasons = judge(comparison.decision, comparison.nearest.d, rivals, comparison.same_face)
+    is_twin = entry is not None and entry.id in twin_entries(session, [entry])
+    d, same_face = comparison.nearest.d, comparison.same_face
+    verdict, reasons = judge(comparison.decision, d, rivals, same_face, is_twin=is_twin)
     if arrival.external_id is None:
         verdict, reasons = judge_search(comparison, rivals, verdict, reasons)
     row = begun(

@@ -12,6 +12,7 @@ SAME_FACE_AS_ADMITTED = "same_face_as_admitted"
 NEARER_TO_OTHER_CANDIDATE = "nearer_to_other_candidate"
 AMBIGUOUS_SEARCH = "ambiguous_search"
 NO_CANDIDATE_FOUND = "no_candidate_found"
+TWIN = "twin"
 SEAT_DIFFERS = "seat_differs"
 SEAT_TAKEN = "seat_taken"
 
@@ -42,7 +43,7 @@ def same_face_d(calibration: Calibration, match_fmr: float, people: int) -> floa
 
 
 def judge(
-    decision: Outcome, d: float, rivals: Sequence[Rival], same_face: float
+    decision: Outcome, d: float, rivals: Sequence[Rival], same_face: float, *, is_twin: bool = False
 ) -> tuple[Verdict, list[str]]:
     """A match admits, unless the face belongs to somebody else as well.
 
@@ -53,6 +54,8 @@ def judge(
         d: To the claimed candidate.
         rivals: Other candidates of the exam.
         same_face: As `same_face_d` gives it.
+        is_twin: Whether the claimed candidate is known to look like somebody else. A machine cannot tell them
+            apart, wherever the other one is.
 
     Returns:
         Admitted or referred, and what speaks against the claim beside its distance.
@@ -62,5 +65,7 @@ def judge(
         reasons.append(SAME_FACE_AS_ADMITTED)
     if any(rival.d < d - NEARER_BY for rival in rivals):
         reasons.append(NEARER_TO_OTHER_CANDIDATE)
+    if is_twin:
+        reasons.append(TWIN)
     is_admitted = decision is Outcome.MATCH and not reasons
     return (Verdict.ADMITTED if is_admitted else Verdict.REFERRED), reasons

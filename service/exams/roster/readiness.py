@@ -6,12 +6,13 @@ from dataclasses import fields
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
 from embedding.quality import LIMITS, Measures, Purpose, assess
 from index.tables import TemplateRow
+from index.twins import Twin, twins_of
 from service.decision import Policy, Thresholds
 from service.exams.context import Desk
 from service.exams.exams import exam_row
@@ -22,11 +23,13 @@ from service.exams.tables import RosterEntryRow
 
 MEASURED = {one.name for one in fields(Measures)}
 
-Obstacle = Literal["no_template", "old_model", "poor_quality", "subject_erased", "manual_identification"]
+Obstacle = Literal[
+    "no_template", "old_model", "poor_quality", "subject_erased", "manual_identification", "twin"
+]
 
 
 class CannotVerify(Person):
-    """A candidate for whom a photograph will not do, or may not."""
+    """A candidate for whom a photograph alone will not do, or may not."""
 
     reason: Obstacle
     detail: str | None = None
@@ -39,7 +42,9 @@ class LookAlikes(BaseModel):
     b: Person
     d: float
     fmr_at_d: float | None
-    flagged_twins: bool
+    flagged_twins: bool = Field(
+        description="both marked on the roster, or one enrolled in spite of the other"
+    )
 
 
 class Readiness(BaseModel):
@@ -86,11 +91,20 @@ def obstacles_of(
     session: OrmSession, entries: Sequence[RosterEntryRow], model_ids: Sequence[str]
 ) -> Iterator[CannotVerify]:
     """Who cannot be verified by a photograph; each for the first reason that applies."""
-    templates = templates_of(session, [entry.subject_id for entry in entries if entry.subject_id])
+    subject_ids = [entry.subject_id for entry in entries if entry.subject_id]
+    templates, twins = templates_of(session, subject_ids), twins_of(session, subject_ids)
     for entry in entries:
-        reason, detail = obstacle(entry, templates.get(entry.subject_id or entry.id, []), model_ids)
+        key = entry.subject_id or entry.id
+        reason, detail = obstacle(entry, templates.get(key, []), model_ids)
+        if reason is None and (entry.twin or key in twins):
+            reason, detail = "twin", twin_detail(twins.get(key, []))
         if reason is not None:
             yield CannotVerify(**vars(person(entry)), reason=reason, detail=detail)
+
+
+def twin_detail(twins: Sequence[Twin]) -> str | None:
+    """Whom a candidate was enrolled in spite of, and why; None where the roster alone says it."""
+    return "; ".join(f"{one.external_id or one.subject_id}: {one.reason}" for one in twins) or None
 
 
 def templates_of(session: OrmSession, subject_ids: Sequence[UUID]) -> dict[UUID, list[TemplateRow]]:
@@ -132,13 +146,16 @@ def look_alikes(desk: Desk, entries: Iterable[RosterEntryRow], policy: Policy) -
     """Pairs of candidates within the refer threshold, nearest first; only one model's can be compared."""
     by_subject = {entry.subject_id: entry for entry in entries if entry.subject_id}
     known = desk.serving.models_of(list(by_subject))
+    with desk.database.read() as db:
+        enrolled = twins_of(db, list(by_subject))
+    pairs = {(one, twin.subject_id) for one, twins in enrolled.items() for twin in twins}
     return [
         LookAlikes(
             a=person(by_subject[a]),
             b=person(by_subject[b]),
             d=d,
             fmr_at_d=model.calibration.fmr_at(d),
-            flagged_twins=by_subject[a].twin and by_subject[b].twin,
+            flagged_twins=(by_subject[a].twin and by_subject[b].twin) or (a, b) in pairs,
         )
         for model in desk.serving.models
         for a, b, d in model.gallery.close_pairs(

@@ -65,14 +65,23 @@ function qualityOf(template) {
     h("dl.facts.small", {}, measures.flatMap(([name, value]) => [h("dt", {}, name), h("dd.mono", {}, Number(value).toFixed(2))])));
 }
 
-async function enrol(id, picture, place) {
+/** What a person may overrule with a reason: twins, and pictures that are far from the subject's others. */
+const FORCED = ["duplicate_identity", "not_the_same_person"];
+
+async function enrol(id, picture, place, reason = "") {
   const body = new FormData();
   body.append("image", picture, "enrolment");
+  const force = reason ? `?${new URLSearchParams({ force: "true", reason })}` : "";
   try {
-    await call("POST", `/v1/subjects/${id}/templates`, { form: body, key: newKey() });
-    again();
+    const made = await call("POST", `/v1/subjects/${id}/templates${force}`, { form: body, key: newKey() });
+    const near = made.warnings.filter((one) => one.subject_id).map((one) => one.external_id ?? one.subject_id);
+    if (near.length) place.replaceChildren(notice("wait", t("subject.near", { who: near.join(", ") })));
+    else again();
   } catch (error) {
-    place.replaceChildren(notice("bad", error.message, reasonList(error)));
+    const again = (values) => enrol(id, picture, place, values.reason);
+    const overrule = FORCED.includes(error.code)
+      ? form([field("reason", t("subject.force_reason"), { required: true, minlength: 3, maxlength: 500 })], t("subject.force"), again) : null;
+    place.replaceChildren(notice("bad", error.message, reasonList(error), overrule));
   }
 }
 
@@ -88,8 +97,9 @@ function filePanel(id) {
 function cameraPanel(id) {
   const video = h("video", { muted: true, playsinline: true, style: "width:100%;max-width:480px;border-radius:10px;transform:scaleX(-1)" });
   const hint = h("p", { role: "status" });
+  const outcome = h("div");
   const take = h("button.primary", { type: "button", onclick: () => shoot() }, t("subject.take"));
-  const stage = h("div.stack", { hidden: true }, video, hint, take);
+  const stage = h("div.stack", { hidden: true }, video, hint, take, outcome);
   const open = h("button", { type: "button", onclick: () => start() }, t("subject.camera"));
   let running = false;
 
@@ -116,7 +126,7 @@ function cameraPanel(id) {
       await new Promise((resolve) => setTimeout(resolve, 400));
     }
   }
-  const shoot = async () => enrol(id, await frame(video, 1280, 0.95), hint);
+  const shoot = async () => enrol(id, await frame(video, 1280, 0.95), outcome);
   const stop = () => {
     running = false;
     stopCamera(video);

@@ -1,0 +1,55 @@
+"""Who is known to look like whom: pairs whose one face a person has enrolled twice, with a reason."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import Session
+
+from index.tables import SubjectRow, TemplateRow, TwinRow
+
+# Both databases take far more parameters in one statement (SQLite 32,766).
+_IDS_IN_ONE_QUERY = 5000
+
+
+@dataclass(frozen=True)
+class Twin:
+    """The other one of a pair, and why a person has enrolled both."""
+
+    subject_id: UUID
+    external_id: str | None
+    reason: str
+
+
+def note_twins(
+    db: Session, subject_id: UUID, others: Collection[UUID], template_id: UUID, reason: str
+) -> None:
+    """Remember that a person has told a subject apart from others with the same face."""
+    for other in others:
+        first, second = sorted((subject_id, other))
+        if db.get(TwinRow, (first, second)) is None:
+            row = TwinRow(subject_id=first, other_id=second, template_id=template_id, reason=reason)
+            db.add(row)
+    db.flush()
+
+
+def twins_of(db: Session, subject_ids: Sequence[UUID]) -> dict[UUID, list[Twin]]:
+    """The known twins of each subject, among the given ones or not; who has none is left out."""
+    found: dict[UUID, list[Twin]] = {}
+    for start in range(0, len(subject_ids), _IDS_IN_ONE_QUERY):
+        some = subject_ids[start : start + _IDS_IN_ONE_QUERY]
+        for own, other in ((TwinRow.subject_id, TwinRow.other_id), (TwinRow.other_id, TwinRow.subject_id)):
+            query = select(own, other, SubjectRow.external_id, TwinRow.reason)
+            query = query.join(SubjectRow, SubjectRow.id == other).where(own.in_(some)).order_by(other)
+            for mine, theirs, external_id, reason in db.execute(query):
+                found.setdefault(mine, []).append(Twin(theirs, external_id, reason))
+    return found
+
+
+def forget_twins(db: Session, subject_id: UUID, template_ids: Collection[UUID]) -> None:
+    """Forget the pairs that rest on removed templates: these, or the last that a subject had."""
+    db.execute(delete(TwinRow).where(TwinRow.template_id.in_(template_ids)))
+    if not db.scalar(select(exists().where(TemplateRow.subject_id == subject_id))):
+        mine = (TwinRow.subject_id == subject_id) | (TwinRow.other_id == subject_id)
+        db.execute(delete(TwinRow).where(mine))
