@@ -80,7 +80,9 @@ def worker() -> None:
         signal.signal(number, lambda *_: stop.set())
     fmrs = (settings.match_fmr, settings.refer_fmr)
     with open_database(settings) as opened:
-        shop = Workshop(opened, settings.data_dir, settings.bundle, cipher_of(settings), fmrs)
+        shop = Workshop(
+            opened, settings.data_dir, settings.bundle, cipher_of(settings), fmrs, settings.job_folders
+        )
         with Worker(shop) as working:
             typer.echo(f"Worker {working.name} waits for jobs.", err=True)
             working.work(stop)

@@ -1,8 +1,9 @@
 """Jobs: asked for by the service, done by a worker. The row is all that the two know of each other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal, cast
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from index.database import Database
 from index.errors import JobEnded, JobNotFound, JobTaken
 from index.ids import uuid7
 from index.job_params import Kind, check_params
+from index.job_places import places_of, refuse_places_outside
 from index.tables import JobRow, utc_now
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -24,6 +26,8 @@ LEASE = timedelta(seconds=30)
 """A worker that has said nothing for so long is taken for dead; it gives up by itself before."""
 LOG_LINES = 200
 LINE_CHARACTERS = 500
+DETAIL_CHARACTERS = 300
+"""Of a stored error: whoever may ask for jobs reads it, whatever a file or a library had to say in it."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Job:
         log: Its last lines, oldest first.
         error: `step`, `code` and `detail` of a failure, the detail in one line.
         worker: Who does it, or did it last.
+        confined: Asked for over HTTP: it reads nothing outside the folders that the operator allows.
         changed_at: When its worker last gave a sign of life.
     """
 
@@ -52,6 +57,7 @@ class Job:
     error: dict[str, Any] | None
     actor: str
     worker: str | None
+    confined: bool
     cancel_requested_at: datetime | None
     created_at: datetime
     started_at: datetime | None
@@ -70,18 +76,36 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def submit(self, kind: str, params: Mapping[str, Any], *, actor: str, job_id: UUID | None = None) -> Job:
+    def submit(
+        self,
+        kind: str,
+        params: Mapping[str, Any],
+        *,
+        actor: str,
+        job_id: UUID | None = None,
+        folders: Sequence[Path] | None = None,
+    ) -> Job:
         """Let a job wait for a worker; one of this id that is known already stays as it is.
 
+        Args:
+            kind: What is to be done.
+            params: Of the kind.
+            actor: Who asks for it.
+            job_id: Of the new job.
+            folders: What the job may read is below one of them; None for a caller who may read what the
+                worker may.
+
         Raises:
-            JobInvalid: If a worker could not do it as it is described.
+            JobInvalid: If a worker could not do it as it is described, or it names a place outside `folders`.
         """
         checked = check_params(kind, dict(params))
+        if folders is not None:
+            refuse_places_outside(folders, places_of(checked))
         job_id = job_id or uuid7()
         with self._database.write() as session:
             row = session.get(JobRow, job_id)
             if row is None:
-                row = JobRow(id=job_id, kind=kind, params=checked, actor=actor)
+                row = JobRow(id=job_id, kind=kind, params=checked, actor=actor, confined=folders is not None)
                 session.add(row)
                 _record(session, "job.submitted", actor, row, {"kind": kind})
                 session.flush()
@@ -191,7 +215,7 @@ class Jobs:
             if row.state == state:
                 return _job(row)
             row = _mine(session, job_id, worker)
-            row.result, row.error = result, error
+            row.result, row.error = result, _cut(error)
             row.progress = 1.0 if state == "done" else row.progress
             _end(session, row, state, row.actor)
             return _job(row)
@@ -222,6 +246,12 @@ def _mine(session: Session, job_id: UUID, worker: str) -> JobRow:
     return row
 
 
+def _cut(error: dict[str, Any] | None) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    return {**error, "detail": str(error.get("detail", ""))[:DETAIL_CHARACTERS]}
+
+
 def _end(session: Session, row: JobRow, state: Ended, actor: str) -> None:
     row.state, row.ended_at = state, utc_now()
     row.changed_at = row.ended_at
@@ -248,6 +278,7 @@ def _job(row: JobRow) -> Job:
         error=row.error,
         actor=row.actor,
         worker=row.worker,
+        confined=row.confined,
         cancel_requested_at=row.cancel_requested_at,
         created_at=row.created_at,
         started_at=row.started_at,

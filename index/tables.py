@@ -198,6 +198,8 @@ class JobRow(Base):
     error: Mapped[dict[str, Any] | None]
     actor: Mapped[str] = mapped_column(String(255))
     worker: Mapped[str | None] = mapped_column(String(255))
+    # Asked for over HTTP: it reads nothing outside the folders that the operator allows.
+    confined: Mapped[bool] = mapped_column(default=False)
     cancel_requested_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     started_at: Mapped[datetime | None]

@@ -1,10 +1,11 @@
 """Everything read from the environment (or `.env`), once, at the edge; units are in the names."""
 
+import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from embedding.bundle import SHIPPED
 from embedding.image import ImageLimits
@@ -12,6 +13,9 @@ from embedding.networks import usable_cores
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Named by its chief user: prometheus_client looks there when it is imported."""
+
+SECRETS = ("template_key", "database_url")
+"""Settings that may stand in a file of their own: `<name>_file`."""
 
 Rate = Annotated[float, Field(gt=0, lt=1)]
 
@@ -25,6 +29,10 @@ class Settings(BaseSettings):
         refer_fmr: False match rate up to which a person decides.
         duplicate_fmr: How near another subject's face must be for an enrolment to be refused.
         template_key: Encrypts templates at rest; base64 of 32 bytes.
+        template_key_file: A file that holds `template_key` instead: what stands in the environment can be
+            read there for as long as the process lives.
+        database_url_file: The same for `database_url`, which may hold a password.
+        job_folders: Beside `data_dir`, folders that jobs may read that were asked for over HTTP.
         store_crops: Keep the aligned face of every enrolment, encrypted, so that a new model can make its
             templates without the people; needs `template_key`.
         crop_retention_days: How long one is kept.
@@ -48,6 +56,9 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=ImageLimits().max_bytes, ge=1_000)
     max_pixels: int = Field(default=ImageLimits().max_pixels, ge=10_000)
     template_key: SecretStr | None = None
+    template_key_file: Path | None = None
+    database_url_file: Path | None = None
+    job_folders: Annotated[tuple[Path, ...], NoDecode] = ()
     store_crops: bool = False
     crop_retention_days: int = Field(default=365, ge=1, le=36_500)
     host: str = "127.0.0.1"
@@ -59,6 +70,16 @@ class Settings(BaseSettings):
     upload_seconds: float = Field(default=30.0, gt=0)
     idempotency_hours: float = Field(default=24.0, gt=0)
     shared_metrics: Path | None = Field(default=None, validation_alias=SHARED_FOLDER)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secrets(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {**given, **{name: text for name in SECRETS if (text := secret_in(given, name)) is not None}}
+
+    @field_validator("job_folders", mode="before")
+    @classmethod
+    def _part_folders(cls, given: Any) -> Any:
+        return [part for part in given.split(os.pathsep) if part] if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _check_rates(self) -> Self:
@@ -82,6 +103,33 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'invigil.db'}"
 
     @property
+    def readable_folders(self) -> tuple[Path, ...]:
+        """What a job may read that was asked for over HTTP."""
+        return self.data_dir, *self.job_folders
+
+    @property
     def image_limits(self) -> ImageLimits:
         """What a picture may weigh, in bytes and in pixels."""
         return ImageLimits(max_bytes=self.max_upload_bytes, max_pixels=self.max_pixels)
+
+
+def secret_in(given: dict[str, Any], name: str) -> str | None:
+    """The content of the file that is named for a secret; None where none is.
+
+    Raises:
+        ValueError: If the file cannot be read or is empty, or the secret is given as well.
+    """
+    path = given.get(f"{name}_file")
+    if not path:
+        return None
+    variable = f"INVIGIL_{name.upper()}"
+    if given.get(name):
+        raise ValueError(f"{variable} and {variable}_FILE are both set: one of them is enough")
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise ValueError(f"{variable}_FILE: {path} cannot be read ({reason})") from error
+    if not text:
+        raise ValueError(f"{variable}_FILE: {path} is empty")
+    return text

@@ -99,7 +99,9 @@ def submit_job(parts: PartsHere, caller: Runner, wanted: NewJob, once: OnceHere)
 
     def work(job_id: UUID) -> Answer:
         params = with_confusions(parts.database, wanted.kind, wanted.params)
-        job = Jobs(parts.database).submit(wanted.kind, params, actor=caller.actor, job_id=job_id)
+        job = Jobs(parts.database).submit(
+            wanted.kind, params, actor=caller.actor, job_id=job_id, folders=parts.settings.readable_folders
+        )
         return answer(JobDocument.of(job), 202, {"location": f"/v1/jobs/{job.id}"})
 
     return once.run([wanted.model_dump_json().encode()], work)

@@ -1,13 +1,29 @@
 """/v1/jobs as callers meet it."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import pytest
 from fixtures_service import Service
 
 from index.jobs import Jobs
 from service.access.scopes import Scope
 
 RETRAIN = {"kind": "retrain", "params": {"recipe": "finetune", "data": ["/faces"]}}
+
+
+@pytest.fixture
+def service(start_service: Callable[..., Service]) -> Service:
+    """The application, whose operator lets jobs read /faces."""
+    return start_service(job_folders=(Path("/faces"),))
+
+
+@pytest.fixture
+def service_everywhere(start_service: Callable[..., Service], database_url: str) -> Service:
+    """The same on each kind of database."""
+    return start_service(job_folders=(Path("/faces"),), database_url=database_url)
 
 
 def submitted(service: Service) -> str:
@@ -102,3 +118,78 @@ def test_jobs_come_in_pages(service: Service) -> None:
 
     assert [job["id"] for job in first["items"] + rest["items"]] == made[::-1]
     assert rest["next_cursor"] is None
+
+
+OUTSIDE: list[tuple[str, dict[str, Any]]] = [
+    ("data", {"data": ["/proc/self"]}),
+    ("data", {"data": ["/faces", "/faces/../etc"]}),
+    ("data", {"data": ["/facesandmore"]}),
+    ("data", {"data": ["faces"]}),
+    ("data", {"data": ["/faces/\x00"]}),
+    ("groups", {"groups": "/proc/self/environ"}),
+    ("start_from", {"start_from": "/etc/passwd"}),
+    ("start_from", {"start_from": "training/recipes/../../pyproject.toml"}),
+    ("recipe", {"recipe": "/etc/passwd"}),
+    ("recipe", {"recipe": "../finetune"}),
+    ("recipe/start_from", {"recipe": {"start_from": "/etc/passwd"}}),
+    ("recipe/data/split_of", {"recipe": {"data": {"split_of": "/etc"}}}),
+    ("recipe/teacher/path", {"recipe": {"teacher": {"path": "/etc/passwd"}}}),
+    ("recipe/teacher/path", {"recipe": {"teacher": {"path": "../../etc/passwd"}}}),
+    ("recipe/mining/pool", {"recipe": {"mining": {"pool": "/proc/self/environ"}}}),
+    ("recipe/mining/confusions", {"recipe": {"mining": {"confusions": "a/../../etc/passwd"}}}),
+    ("recipe/teacher/path", {"data": [], "enrolled": True, "recipe": {"teacher": {"path": "../x"}}}),
+]
+
+
+@pytest.mark.parametrize(("key", "named"), OUTSIDE)
+def test_a_job_names_nothing_outside_the_folders_that_the_operator_allows(
+    service: Service, key: str, named: dict[str, Any]
+) -> None:
+    wanted = {"kind": "retrain", "params": RETRAIN["params"] | named}  # type: ignore[operator]
+
+    refused = service.call("POST", "/v1/jobs", json=wanted)
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "validation_failed"), refused.text
+    assert refused.json()["errors"][0]["pointer"] == f"/body/params/{key}"
+    assert service.call("GET", "/v1/jobs").json()["items"] == []
+
+
+def test_an_evaluation_reads_nothing_outside_either(service: Service) -> None:
+    wanted = {"kind": "evaluate", "params": {"data": "/etc"}}
+
+    assert service.call("POST", "/v1/jobs", json=wanted).status_code == 422
+
+
+def test_a_link_inside_the_data_folder_leads_nowhere(service: Service) -> None:
+    (service.parts.settings.data_dir / "link").symlink_to("/etc")
+    wanted = {"kind": "evaluate", "params": {"data": str(service.parts.settings.data_dir / "link" / "x")}}
+
+    assert service.call("POST", "/v1/jobs", json=wanted).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"data": ["/faces/2026"], "groups": "/faces/groups.csv"},
+        {"start_from": "training/checkpoints/invigil-1-embedder.pt"},
+        {"recipe": "/faces/own.toml"},
+        {"recipe": {"teacher": {"path": "teacher/net.onnx"}, "mining": {"pool": "/faces/pool.csv"}}},
+        {"data": [], "enrolled": True, "recipe": {"teacher": {"path": "teacher/net.onnx"}}},
+    ],
+)
+def test_a_job_names_what_lies_in_the_folders_that_the_operator_allows(
+    service: Service, named: dict[str, Any]
+) -> None:
+    wanted = {"kind": "retrain", "params": RETRAIN["params"] | named}  # type: ignore[operator]
+
+    taken = service.call("POST", "/v1/jobs", json=wanted)
+
+    assert taken.status_code == 202, taken.text
+
+
+def test_the_data_folder_may_always_be_read(service: Service) -> None:
+    place = str(service.parts.settings.data_dir / "faces")
+
+    taken = service.call("POST", "/v1/jobs", json={"kind": "evaluate", "params": {"data": place}})
+
+    assert taken.status_code == 202, taken.text

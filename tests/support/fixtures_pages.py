@@ -86,7 +86,7 @@ def new_desk(
     settings_for: Callable[..., Settings], embedder: Embedder, empty_sqlite: bytes
 ) -> Iterator[Desk]:
     """The real server on a port of this machine, without an exam."""
-    settings = settings_for()
+    settings = settings_for(job_folders=(Path("/faces"),))
     (settings.data_dir / "invigil.db").write_bytes(empty_sqlite)
     parts = Parts.around(settings, embedder)
     admin = parts.keys.create("Registrar", [Scope.ADMIN], actor="test")[1]

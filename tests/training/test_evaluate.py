@@ -280,7 +280,7 @@ def test_a_picture_is_found_without_its_leading_folders_and_suffix(tmp_path: Pat
         (
             "shardless",
             {"faces.csv": b"shard,file,identity\nno.tar,a.jpg,b\n"},
-            "not an uncompressed tar archive",
+            "row 2 names a shard that is not beside it",
         ),
     ],
 )

@@ -202,12 +202,15 @@ def test_a_group_too_small_for_a_rate_has_none(opened: Opened, pictures: Picture
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("identity,sex\nperson 00,f\n", "its columns are identity,sex, not identity,group"),
-        ("", "its columns are missing, not identity,group"),
-        ("identity,group\nperson 00,a\nsomebody,b\n", "are not in the data, such as 'somebody'"),
-        ("identity,group\nperson 00,a\nperson 01,a\n", "its 2 identities are only of group 'a'; two"),
+        ("identity,sex\nperson 00,f\n", "its first line has 2 columns and not the two identity,group"),
+        ("", "its first line has 0 columns and not the two identity,group"),
+        (
+            "identity,group\nperson 00,a\nsomebody,b\n",
+            "1 of its 2 identities are not in the data, the first in line 3",
+        ),
+        ("identity,group\nperson 00,a\nperson 01,a\n", "its 2 identities are of one group only; two"),
         ("identity,group\n", "its 0 identities are of no group; two"),
-        ("identity,group\nperson 00,a\nperson 01,b\nperson 00,b\n", "line 4 puts 'person 00' into a second"),
+        ("identity,group\nperson 00,a\nperson 01,b\nperson 00,b\n", "line 4 puts an identity into a second"),
         ("identity,group\nperson 00,a\nperson 01,\n", "line 3 lacks a group"),
         ("identity,group\nperson 00,a\n,b\n", "line 3 lacks an identity"),
         ("identity,group\nperson 00,a,b\n", "line 2 has more than two fields"),

@@ -1,15 +1,24 @@
 """Faces to train on: what is read, what is refused, and who is held out."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from made_training import people, write_folders, write_shards
 
+from training.data.confusions import read_confusions
 from training.data.faces import Split, class_labels, read_faces, split_identities
+from training.data.groups import groups_of, read_groups
+from training.data.pairs import read_pairs
+from training.data.pictures import open_pictures
 from training.embedder.augment import Augmentation, augment, mix
 from training.embedder.batches import ByIdentity, EveryFace, Part, Views
-from training.errors import PicturesInvalid, SplitInvalid
+from training.embedder.recipe import Recipe, read_recipe
+from training.embedder.run import load_checkpoint
+from training.errors import PicturesInvalid, SplitInvalid, TrainingError
+from training.jobs.workflow import failure
+from training.mining.pool import read_triplets
 
 
 def test_folders_and_shards_hold_the_same_faces(tmp_path: Path) -> None:
@@ -114,7 +123,7 @@ def test_an_identity_in_both_parts_of_a_split_is_refused(tmp_path: Path) -> None
     edited = (tmp_path / "split.json").read_text().replace("eve", "bob")
     (tmp_path / "split.json").write_text(edited)
 
-    with pytest.raises(SplitInvalid, match="'bob'"):
+    with pytest.raises(SplitInvalid, match="1 identities are in both parts"):
         Split.read(tmp_path / "split.json")
 
 
@@ -184,3 +193,56 @@ def test_a_mix_holds_something_of_both_faces() -> None:
     mixes = [mix(black, white, np.random.default_rng(seed)) for seed in range(10)]
 
     assert all(0.05 < mixed.mean() / 200 < 0.95 for mixed in mixes)
+
+
+CANARY = "4f8a-secret"
+UNREADABLE = {
+    "columns": f"{CANARY},{CANARY}\n1,2\n",
+    "a cell": f"identity,group\na,b\n{CANARY},{CANARY}\n{CANARY},c\n",
+    "one group": f"identity,group\n{CANARY},{CANARY}\n",
+    "three fields": f"identity,group\na,b,{CANARY}\n",
+    "hard examples": "anchor,positive,negative,d_positive,d_negative,known\n" + f"a,a,a,{CANARY},1,1\n",
+    "a quote": f'identity,group\n"a"{CANARY},b\n',
+    "bytes": b"\xff" + CANARY.encode(),
+    "environment": f"A={CANARY}\0B={CANARY}\0",
+    "split": f'{{"seed": 1, "calibrate": ["{CANARY}"], "test": ["{CANARY}"]}}',
+    "json": f'{{"{CANARY}": 1}}',
+    "described": f"shard,file,identity\n{CANARY},a.png,x\n",
+    "toml": f"[optimiser]\nsamples = 1\n{CANARY} = {CANARY}\n",
+    "pairs": f"path_a,path_b,same\n{CANARY},b,{CANARY}\n",
+}
+READERS: dict[str, Callable[[Path], object]] = {
+    "groups": read_groups,
+    "groups of people": lambda path: groups_of(path, ["a"], ["a"]),
+    "confusions": read_confusions,
+    "hard examples": lambda path: read_triplets(path, ["a"]),
+    "pairs": read_pairs,
+    "split": Split.read,
+    "archive": open_pictures,
+    "described set": lambda path: open_pictures(path.parent),
+    "faces": read_faces,
+    "checkpoint": load_checkpoint,
+    "recipe as TOML": lambda path: read_recipe(path, Recipe),
+}
+
+
+@pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_what_is_in_a_file_that_cannot_be_read_is_not_told(
+    tmp_path: Path, read: Callable[[Path], object], content: str | bytes
+) -> None:
+    path = tmp_path / "faces.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    assert CANARY not in told_of(read, path)
+
+
+def told_of(read: Callable[[Path], object], path: Path) -> str:
+    """What the reader and the job that it is a step of say; nothing where it can make something of it."""
+    try:
+        read(path)
+    except TrainingError as error:
+        return f"{error} {failure('gather', error).detail}"
+    except Exception as error:
+        return failure("gather", error).detail
+    return ""

@@ -11,8 +11,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from embedding.bundle import Bundle
 from index.cipher import TemplateCipher
 from index.crops import Crops, NewCrop, keep_crop
 from index.database import Database
+from index.job_places import RECIPE_PLACES
 from index.jobs import Job
 from index.subjects import Subjects
 from training.data.faces import Split, read_faces
@@ -203,7 +205,7 @@ def test_a_candidate_is_compared_within_groups_of_the_people_held_out_to_test(
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("identity,age\nperson 00,30\n", "its columns are identity,age, not identity,group"),
+        ("identity,age\nperson 00,30\n", "its first line has 2 columns and not the two identity,group"),
         ("identity,group\nperson 00,a\npersn 01,b\n", "1 of its 2 identities are not in the data"),
     ],
 )
@@ -217,6 +219,71 @@ def test_groups_that_cannot_be_used_end_a_job_before_it_trains(
     assert job.error is not None
     assert (job.error["step"], job.error["code"]) == ("gather", "GroupsInvalid")
     assert complaint in job.error["detail"]
+
+
+@pytest.mark.parametrize("kind", ["retrain", "evaluate"])
+def test_a_job_of_the_api_reads_nothing_that_a_link_in_its_folders_leads_to(
+    shop: Workshop, faces: Path, kind: str
+) -> None:
+    shop.data_dir.mkdir(exist_ok=True)
+    (shop.data_dir / "faces").mkdir()
+    place = str(shop.data_dir / "faces")
+    params = {"recipe": RECIPE, "data": [place]} if kind == "retrain" else {"data": place, "aligned": True}
+    job = shop.jobs.submit(kind, params, actor="test", folders=[shop.data_dir])
+    (shop.data_dir / "faces").rmdir()
+    (shop.data_dir / "faces").symlink_to(faces)
+
+    ended = done_by(shop, job)
+
+    assert ended.error is not None
+    assert (ended.state, ended.error["code"]) == ("failed", "validation_failed")
+    assert "is not in a folder that jobs may read" in ended.error["detail"]
+
+
+@pytest.mark.parametrize(
+    "recipe_file",
+    ["CANARY = 1\n", "[network]\nkind = 'CANARY'\n", 'start_from = "/CANARY/best.pt"\n', "CANARY\n"],
+)
+def test_a_job_of_the_api_tells_nothing_of_a_recipe_that_it_only_names(
+    shop: Workshop, faces: Path, recipe_file: str
+) -> None:
+    shop.data_dir.mkdir(exist_ok=True)
+    (shop.data_dir / "own.toml").write_text(
+        '[optimiser]\nsamples = 1\n[[losses]]\nname = "sub_centre"\n' + recipe_file
+    )
+    params = {"recipe": str(shop.data_dir / "own.toml"), "data": [str(faces)]}
+    job = shop.jobs.submit("retrain", params, actor="test", folders=[shop.data_dir, faces])
+
+    ended = done_by(Workshop(shop.database, shop.data_dir, shop.bundle, None, FMRS, (faces,)), job)
+
+    assert ended.state == "failed"
+    assert "CANARY" not in str([ended.error, ended.log])
+
+
+def test_a_stored_error_is_no_longer_than_a_sentence_or_two(shop: Workshop) -> None:
+    job = submitted(shop, shop.data_dir / ("far " * 100), LEARNS)
+
+    ended = done_by(shop, job)
+
+    assert ended.error is not None
+    assert len(ended.error["detail"]) == 300
+
+
+def test_every_text_of_a_recipe_is_a_place_that_is_checked_or_is_known_to_be_none() -> None:
+    names_only = {"data.sampling", "teacher.mode", "network.kind", "network.blocks", "network.head"}
+
+    texts = set(texts_of(Recipe, ""))
+
+    assert texts - names_only - set(RECIPE_PLACES) == set()
+    assert set(RECIPE_PLACES) <= texts
+
+
+def texts_of(kind: Any, place: str) -> Iterator[str]:
+    for name, hint in get_type_hints(kind).items():
+        if is_dataclass(hint):
+            yield from texts_of(hint, f"{place}{name}.")
+        elif isinstance(hint, type) and issubclass(hint, str):
+            yield place + name
 
 
 @pytest.mark.slow("trains and evaluates in a real worker")

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.data.reading import reason_of
 from training.errors import PoolInvalid
 
 COLUMNS = ("identity_a", "identity_b", "reason")
@@ -43,7 +44,7 @@ def read_confusions(path: Path) -> list[Confusion]:
             for line in lines
         ]
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError) as error:
-        raise PoolInvalid(path, f"it is not a list of {','.join(COLUMNS)} ({error})") from error
+        raise PoolInvalid(path, f"it is not a list of {','.join(COLUMNS)} ({reason_of(error)})") from error
     for number, each in enumerate(found, start=2):
         if not each.a or not each.b or each.a == each.b:
             raise PoolInvalid(path, f"line {number} does not name two identities")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from embedding.align import ALIGNED_SIZE
 from training.data.pictures import Pictures, open_pictures
+from training.data.reading import reason_of
 from training.errors import PicturesInvalid, SplitInvalid
 
 SPLIT = "split.json"
@@ -135,9 +136,9 @@ class Split:
     test: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        both = sorted(set(self.calibrate) & set(self.test))
+        both = set(self.calibrate) & set(self.test)
         if both:
-            raise SplitInvalid(f"{len(both)} identities are in both parts of the split, such as {both[0]!r}.")
+            raise SplitInvalid(f"{len(both)} identities are in both parts of the split.")
 
     @property
     def held_out(self) -> frozenset[str]:
@@ -166,7 +167,7 @@ class Split:
             content = json.loads(path.read_text(encoding="utf-8"))
             return cls(content["seed"], tuple(content["calibrate"]), tuple(content["test"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SplitInvalid(f"{path} is not a split ({error}).") from error
+            raise SplitInvalid(f"{path} is not a split ({reason_of(error)}).") from error
 
 
 def split_identities(faces: FaceSet, share: float, seed: int) -> Split:

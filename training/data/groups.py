@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from training.data.reading import reason_of
 from training.errors import GroupsInvalid
 
 COLUMNS = ["identity", "group"]
@@ -27,10 +28,12 @@ def groups_of(path: Path, everybody: Collection[str], compared: Collection[str])
             two groups at least.
     """
     groups, known = read_groups(path), frozenset(everybody)
-    absent = [identity for identity in groups if identity not in known]
+    absent = {identity for identity in groups if identity not in known}
     if absent:
+        line = next(line for line, identity, _ in _rows(path) if identity in absent)
         raise GroupsInvalid(
-            path, f"{len(absent)} of its {len(groups)} identities are not in the data, such as {absent[0]!r}"
+            path,
+            f"{len(absent)} of its {len(groups)} identities are not in the data, the first in line {line}",
         )
     found = {identity: groups[identity] for identity in sorted(compared) if identity in groups}
     _refuse_one_group(path, found, f"the {len(compared)} people compared")
@@ -49,7 +52,7 @@ def read_groups(path: Path) -> dict[str, str]:
         if not identity or not group:
             raise GroupsInvalid(path, f"line {line} lacks {'a group' if identity else 'an identity'}")
         if groups.setdefault(identity, group) != group:
-            raise GroupsInvalid(path, f"line {line} puts {identity!r} into a second group, {group!r}")
+            raise GroupsInvalid(path, f"line {line} puts an identity into a second group")
     _refuse_one_group(path, groups, f"its {len(groups)} identities")
     return groups
 
@@ -76,12 +79,12 @@ def _rows(path: Path) -> list[tuple[int, str, str]]:
             columns = [name.strip() for name in table.fieldnames or ()]
             if sorted(columns) != sorted(COLUMNS):
                 raise GroupsInvalid(
-                    path, f"its columns are {','.join(columns) or 'missing'}, not {','.join(COLUMNS)}"
+                    path, f"its first line has {len(columns)} columns and not the two {','.join(COLUMNS)}"
                 )
             table.fieldnames = columns
             rows = [(table.line_num, row) for row in table]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise GroupsInvalid(path, f"it is not a list of {','.join(COLUMNS)} ({error})") from error
+        raise GroupsInvalid(path, f"it is not a list of {','.join(COLUMNS)} ({reason_of(error)})") from error
     for line, row in rows:
         if None in row:
             raise GroupsInvalid(path, f"line {line} has more than two fields")
@@ -91,5 +94,5 @@ def _rows(path: Path) -> list[tuple[int, str, str]]:
 def _refuse_one_group(path: Path, groups: Mapping[str, str], of: str) -> None:
     names = sorted(set(groups.values()))
     if len(names) < 2:
-        told = f"only of group {names[0]!r}" if names else "of no group"
+        told = "of one group only" if names else "of no group"
         raise GroupsInvalid(path, f"{of} are {told}; two groups at least are needed")

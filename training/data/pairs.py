@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.data.reading import reason_of
 from training.errors import PairsInvalid
 
 FOLDS = 10
@@ -40,7 +41,7 @@ def read_pairs(path: Path) -> list[Pair]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise PairsInvalid(path, f"it cannot be read ({error})") from error
+        raise PairsInvalid(path, f"it cannot be read ({reason_of(error)})") from error
     if not lines:
         raise PairsInvalid(path, "it is empty")
     pairs = _csv_pairs(path, lines) if "," in lines[0] else _lfw_pairs(path, lines)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
+from training.data.reading import reason_of
 from training.errors import PicturesInvalid
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
@@ -137,7 +138,9 @@ def _members(archive: Path) -> dict[str, Callable[[], bytes]]:
                 member for member in tar if member.isfile() and _is_picture(PurePosixPath(member.name))
             ]
     except (OSError, tarfile.TarError) as error:
-        raise PicturesInvalid(archive, f"it is not an uncompressed tar archive ({error})") from error
+        raise PicturesInvalid(
+            archive, f"it is not an uncompressed tar archive ({reason_of(error)})"
+        ) from error
     return {
         member.name.removeprefix("./"): partial(_read_at, archive, member.offset_data, member.size)
         for member in members
@@ -151,10 +154,7 @@ def _read_at(archive: Path, offset: int, size: int) -> bytes:
 
 
 def _described(folder: Path) -> Pictures:
-    with (folder / DESCRIPTION).open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not {"shard", "file", "identity"} <= rows[0].keys():
-        raise PicturesInvalid(folder / DESCRIPTION, "it lacks the columns shard, file, identity")
+    rows = _description(folder / DESCRIPTION)
     shards = {shard: _members(folder / shard) for shard in sorted({row["shard"] for row in rows})}
     readers, identity = {}, {}
     for row in rows:
@@ -163,6 +163,34 @@ def _described(folder: Path) -> Pictures:
         readers[name] = shards[row["shard"]].get(row["file"], partial(_absent, name))
         identity[name] = row["identity"]
     return Pictures(folder, identity, readers)
+
+
+def _description(path: Path) -> list[dict[str, str]]:
+    """The lines of `faces.csv`; each names a shard that lies beside it."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise PicturesInvalid(path, reason_of(error)) from error
+    if not rows or not {"shard", "file", "identity"} <= rows[0].keys():
+        raise PicturesInvalid(path, "it lacks the columns shard, file, identity")
+    ragged = [number for number, row in enumerate(rows, start=2) if None in row or None in row.values()]
+    if ragged:
+        raise PicturesInvalid(path, f"row {ragged[0]} has not as many fields as the first line")
+    absent = {shard for shard in {row["shard"] for row in rows} if not _is_beside(path, shard)}
+    if absent:
+        number = next(number for number, row in enumerate(rows, start=2) if row["shard"] in absent)
+        raise PicturesInvalid(path, f"row {number} names a shard that is not beside it")
+    return rows
+
+
+def _is_beside(path: Path, shard: str) -> bool:
+    """Whether a file of this name lies in the folder of another, or in one below it."""
+    named = PurePosixPath(shard)
+    try:
+        return not named.is_absolute() and ".." not in named.parts and (path.parent / named).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _absent(name: str) -> bytes:

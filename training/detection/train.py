@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from index.job_places import beside_project
 from training.detection.assign import cell_points
 from training.detection.augment import Composer
 from training.detection.bank import open_bank
@@ -25,7 +26,6 @@ from training.detection.recipe import DetectorRecipe
 from training.detection.teacher import Teacher
 from training.embedder.optimise import Average, adamw, learning_rate
 from training.embedder.run import FORMAT, RunFolder, load_checkpoint, save_checkpoint
-from training.embedder.start import resolved
 from training.errors import CheckpointInvalid, LossNotFinite
 from training.networks.detector import FaceDetector
 from training.progress import progress_bar
@@ -134,7 +134,7 @@ def train_detector(recipe: DetectorRecipe, data: Path, run: RunFolder, *, resume
     if resume:
         training.resume(run.last)
     elif recipe.start_from:
-        training.begin_as(resolved(recipe.start_from))
+        training.begin_as(beside_project(recipe.start_from))
     batches = open_batches(recipe, data, run, recipe.seed + training.step)
     saved = time.monotonic()
     losses: list[dict[str, float]] = []

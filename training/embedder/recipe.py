@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from training.data.reading import reason_of
 from training.embedder.augment import Augmentation
 from training.embedder.class_tree import TreePart
 from training.embedder.divide import DividePart
@@ -258,7 +259,7 @@ def read_recipe(path: Path, kind: type[T]) -> T:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeInvalid(path, f"it is not TOML ({error})") from error
+        raise RecipeInvalid(path, reason_of(error)) from error
     return recipe_of(table, kind, path)
 
 

@@ -141,10 +141,14 @@ def load_weights(network: FaceEmbedder, weights: Mapping[str, torch.Tensor], pat
     """
     wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
-    for name in sorted(wanted.keys() | found.keys()):
-        if wanted.get(name) != found.get(name):
-            shapes = f"{name} is {found.get(name, 'absent')} instead of {wanted.get(name, 'absent')}"
+    for name in sorted(wanted):
+        if wanted[name] != found.get(name):
+            shapes = f"{name} is {found.get(name, 'absent')} instead of {wanted[name]}"
             raise CheckpointInvalid(path, f"it is of another network: {shapes}")
+    if len(found) > len(wanted):
+        raise CheckpointInvalid(
+            path, f"it is of another network: it has {len(found) - len(wanted)} tensors more"
+        )
     network.load_state_dict(dict(weights))
 
 

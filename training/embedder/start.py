@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training.embedder.recipe import RECIPES, Recipe
+from training.embedder.recipe import Recipe
 from training.embedder.run import load_checkpoint, load_weights
 from training.errors import CheckpointInvalid
 from training.networks.backbones import build_network
@@ -26,13 +26,6 @@ def starting_network(recipe: Recipe) -> FaceEmbedder:
         weights = load_checkpoint(path)["ema"]
         load_weights(network, widened(network.state_dict(), weights, path) if recipe.widen else weights, path)
     return network
-
-
-def resolved(start: str) -> Path:
-    """A checkpoint as it is named: from here, or from where the project lies."""
-    path = Path(start)
-    beside = RECIPES.parent.parent / path
-    return path if path.is_file() or not beside.is_file() else beside
 
 
 def widened(fresh: Mapping[str, Tensor], narrow: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ report.html     everything a person needs to decide
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from embedding.bundle import Bundle
 from embedding.embedder import Embedder
 from embedding.manifest import Provenance
 from index.job_params import RetrainParams
+from index.job_places import beside_project, is_shipped, places_of, recipe_places
 from index.jobs import Job
 from training.data.confusions import Confusion, write_confusions
 from training.data.faces import SPLIT, FaceSet, Split, class_labels
@@ -33,8 +34,8 @@ from training.embedder.quantise import shown_by
 from training.embedder.recipe import Recipe, open_recipe, recipe_of
 from training.embedder.report import write_run_report
 from training.embedder.run import RunFolder, load_checkpoint
-from training.embedder.start import resolved, starting_network
-from training.errors import ExportDiffers, TrainingStopped
+from training.embedder.start import starting_network
+from training.errors import ExportDiffers, RecipeInvalid, TrainingStopped
 from training.evaluation.calibrate import calibrate_bundle
 from training.evaluation.gate import Comparison, compare
 from training.evaluation.held_out import refuse_too_few_people, targets_of
@@ -76,8 +77,7 @@ class Retraining:
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe with its paths resolved, and checkpoints often enough for a job."""
-        asked = self.params.recipe
-        recipe = open_recipe(asked) if isinstance(asked, str) else recipe_of(asked, Recipe, "recipe")
+        recipe = self._asked_recipe()
         machine = recipe.machine
         often = replace(
             machine,
@@ -85,7 +85,28 @@ class Retraining:
             judge_minutes=max(machine.judge_minutes, machine.checkpoint_minutes),
         )
         start = self.params.start_from or recipe.start_from
-        return replace(recipe, machine=often, start_from=str(resolved(start)) if start else "")
+        return replace(recipe, machine=often, start_from=str(beside_project(start)) if start else "")
+
+    def _asked_recipe(self) -> Recipe:
+        """The recipe as it was asked for, once everything that it names may be read.
+
+        Raises:
+            RecipeInvalid: If it is none. What a file says is not told to those who may only name it.
+            JobInvalid: If it, or the job, names a place that the job may not read.
+        """
+        asked, data = self.params.recipe, [Path(place) for place in self.params.data[:1]] or [self.folder]
+        self.shop.check_places(self.job, places_of(self.job.params))
+        if not isinstance(asked, str):
+            return recipe_of(asked, Recipe, "recipe")
+        try:
+            recipe = open_recipe(asked)
+            if not is_shipped(asked):
+                self.shop.check_places(self.job, recipe_places(asdict(recipe), data))
+        except RecipeInvalid as error:
+            if not self.job.confined:
+                raise
+            raise RecipeInvalid(asked, "it is not a recipe; `invigil train` says what is wrong") from error
+        return recipe
 
     @cached_property
     def start(self) -> Path | None:

@@ -18,7 +18,8 @@ from dbos import error as engine
 from embedding.errors import EmbeddingError
 from index.errors import DatabaseError, GalleryError, JobEnded, JobTaken
 from index.job_params import EvaluateParams, ReembedParams
-from index.jobs import Job
+from index.job_places import places_of
+from index.jobs import DETAIL_CHARACTERS, Job
 from index.reembedding import reembed
 from training.errors import CheckpointNotSaved, TrainingError
 from training.jobs.lease import Abandoned, Hold, JobCancelled
@@ -129,6 +130,7 @@ def evaluate_steps(shop: Workshop, job: Job) -> list[Step]:
         from training.evaluation.evaluate import evaluate_all
         from training.reports.evaluation import write_report
 
+        shop.check_places(job, places_of(job.params))
         wanted = EvaluateParams.model_validate(job.params)
         pictures = open_pictures(Path(wanted.data))
         evaluation, evidence = evaluate_all(
@@ -246,10 +248,14 @@ def may_pass(error: BaseException) -> bool:
 
 
 def failure(step: str, error: BaseException) -> StepFailed:
-    """A failure as its row tells it: one line, without a traceback."""
+    """A failure as its row tells it: one line, without a traceback.
+
+    What nobody foresaw may quote anything, also of a file that the job only named: the log has it.
+    """
     code = getattr(error, "code", None) or type(error).__name__
     kind = MayPass if may_pass(error) else StepFailed
-    return kind(step, str(code), " ".join(str(error).split()) or type(error).__name__)
+    text = str(error) if isinstance(error, KNOWN) else "the worker failed; its log says how"
+    return kind(step, str(code), " ".join(text.split())[:DETAIL_CHARACTERS] or type(error).__name__)
 
 
 def plain(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """What a worker works with: the database, the folder of its runs, the model in use."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -9,7 +10,8 @@ from embedding.embedder import Embedder
 from index.cipher import TemplateCipher
 from index.crops import Crops
 from index.database import Database
-from index.jobs import Jobs
+from index.job_places import Place, refuse_places_outside
+from index.jobs import Job, Jobs
 from index.keeping import copy_of
 from index.models import Models
 from training.errors import WorkshopLacks
@@ -24,6 +26,7 @@ class Workshop:
         bundle: The bundle in use where the active model's own folder is not on this machine.
         cipher: Opens kept crops.
         fmrs: False match rates that a new model must have thresholds for.
+        folders: Beside `data_dir`, what jobs may read that were asked for over HTTP.
     """
 
     database: Database
@@ -31,6 +34,7 @@ class Workshop:
     bundle: Path
     cipher: TemplateCipher | None = None
     fmrs: tuple[float, ...] = (1e-4, 1e-3)
+    folders: tuple[Path, ...] = ()
     jobs: Jobs = field(init=False)
     models: Models = field(init=False)
 
@@ -43,6 +47,15 @@ class Workshop:
         folder = self.data_dir / "jobs" / str(job_id)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def check_places(self, job: Job, places: Iterator[Place]) -> None:
+        """Refuse what a job names outside the folders it may read.
+
+        Raises:
+            JobInvalid: If it was asked for over HTTP, and names such a place.
+        """
+        if job.confined:
+            refuse_places_outside((self.data_dir, *self.folders), places)
 
     def crops(self) -> Crops:
         """The crops that enrolments kept.

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.reading import reason_of
 from training.errors import PoolInvalid
 from training.evaluation.comparisons import Indices, Pairs
 
@@ -119,7 +120,7 @@ def read_triplets(path: Path, names: Sequence[str]) -> Triplets:
         known = np.array([line["known"] == "1" for line in here], np.bool_)
         return Triplets(anchor, positive, negative, d_positive, d_negative, known)
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, ValueError) as error:
-        raise PoolInvalid(path, f"it is not a list of hard examples ({error})") from error
+        raise PoolInvalid(path, f"it is not a list of hard examples ({reason_of(error)})") from error
 
 
 def hardest_of_each(key: Indices, hardness: Distances, most: int) -> Indices:
