@@ -1,18 +1,26 @@
 """The console in a real browser: rosters, the live board, decisions, enrolment."""
 
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 from fixtures_pages import Desk
 from playwright.sync_api import Page, expect
 
 
+def claim(desk: Desk, probe: bytes) -> httpx.Response:
+    """Somebody claims to be 1002."""
+    path = f"{desk.base}/v1/sessions/{desk.session_id}/checkins"
+    headers = {"Authorization": f"Bearer {desk.admin}"}
+    return httpx.post(path, headers=headers, files={"image": probe}, data={"candidate": "1002"}, timeout=60)
+
+
 def refer(desk: Desk, probe: bytes) -> None:
     """Somebody claims 1002 with the face of somebody else."""
-    body = {"files": {"image": probe}, "data": {"candidate": "1002"}}
-    answer = desk.call("POST", f"/v1/sessions/{desk.session_id}/checkins", **body)
-    assert answer.json()["checkin"]["outcome"] == "referred"
+    assert claim(desk, probe).json()["checkin"]["outcome"] == "referred"
 
 
 def visit(page: Page, desk: Desk, tab: str) -> None:
@@ -80,6 +88,52 @@ def test_the_board_shows_a_referred_candidate_live_and_the_invigilator_decides(
     checkins = desk.call("GET", f"/v1/sessions/{desk.session_id}/checkins").json()["items"]
     assert checkins[0]["effective_outcome"] == "admitted"
     assert checkins[0]["overrides"][0]["note"] == "<script>alert(1)</script>"
+
+
+def test_the_board_shows_who_is_turned_away_and_takes_up_a_changed_session(
+    desk: Desk, console: Page, black_jpeg: bytes, stranger_jpeg: bytes
+) -> None:
+    desk.seat(("1002", "Grace Hopper", "A2"))
+    desk.enrol("1002", stranger_jpeg)
+    visit(console, desk, "board")
+    expect(console.locator(".seat")).to_have_count(1)
+
+    assert claim(desk, black_jpeg).status_code == 422
+    expect(console.locator("#trying")).to_contain_text("Grace Hopper")
+    assert claim(desk, stranger_jpeg).status_code == 201
+    expect(console.locator('.seat.good[data-candidate="1002"]')).to_be_visible()
+    expect(console.locator("#trying .card")).to_have_count(0)
+    before = console.locator("#session-window").inner_text()
+    desk.reopen(timedelta(minutes=-5), timedelta(hours=5))
+    expect(console.locator("#session-window")).not_to_have_text(before)
+
+
+def test_a_board_that_is_left_before_it_is_drawn_is_not_followed(desk: Desk, console: Page) -> None:
+    console.route("**/v1/sessions/*", lambda route: (time.sleep(0.5), route.continue_()))
+    with console.expect_response("**/v1/sessions/*"):
+        visit(console, desk, "board")
+        console.evaluate("location.hash = '#/models'")
+    expect(console.get_by_role("heading", name="Models")).to_be_visible()
+
+    console.wait_for_timeout(1000)
+
+    until = time.monotonic() + 30
+    while desk.parts.live.viewers and time.monotonic() < until:
+        time.sleep(0.1)
+    assert desk.parts.live.viewers == 0
+
+
+def test_what_was_measured_in_an_enrolled_picture_is_shown(
+    desk: Desk, console: Page, astronaut_jpeg: bytes
+) -> None:
+    desk.seat(("1001", "Eileen Collins", "A1"))
+    desk.enrol("1001", astronaut_jpeg)
+    subject = desk.call("GET", "/v1/subjects/ext:1001").json()["id"]
+
+    console.goto(f"{desk.base}/console#/subjects/{subject}")
+    console.get_by_text("Measures").click()
+
+    expect(console.locator("dl.facts dd").first).to_be_visible()
 
 
 @pytest.fixture

@@ -24,11 +24,13 @@ const routes = [
 
 const view = document.getElementById("view");
 let leave = () => {};
+let drawing = 0;
 
 /** Show what the address names. A view may give back a function that ends what it started. */
 async function render() {
   leave();
   leave = () => {};
+  const mine = ++drawing;
   const path = decodeURI(location.hash.slice(1)) || "/";
   showNavigation(path);
   const fresh = h("div.stack");
@@ -37,8 +39,12 @@ async function render() {
     const found = pattern.exec(path);
     if (!found) continue;
     try {
-      leave = (await draw(fresh, ...found.slice(1))) ?? (() => {});
+      const end = (await draw(fresh, ...found.slice(1))) ?? (() => {});
+      // Whoever clicked on meanwhile is elsewhere: what this view started must not go on behind that one.
+      if (mine === drawing) leave = end;
+      else end();
     } catch (error) {
+      if (mine !== drawing) return;
       fresh.replaceChildren(notice("bad", error.message));
       if (error.status === 401) location.reload();
     }

@@ -1,8 +1,8 @@
 // One session: its tabs, and what does not deserve a file of its own.
 
-import { call, clock, date, h, t } from "../page.js";
+import { call, clock, h, t } from "../page.js";
 import { field, form, notice, reasonText, table } from "../ui.js";
-import { board } from "./board.js";
+import { board, sessionWindow } from "./board.js";
 import { checkinCase } from "./case.js";
 import { roster } from "./roster.js";
 
@@ -16,7 +16,7 @@ export async function session(view, id, tab = "board", detail = undefined) {
     h("div", {},
       h("a.small", { href: `#/exams/${one.exam_id}` }, one.exam_name),
       h("h1", {}, one.room),
-      h("p.muted", {}, `${date(one.opens_at)} – ${clock(one.closes_at)} · ${t(`session.${one.state}`)}`)),
+      h("p.muted", { id: "session-window" }, sessionWindow(one))),
     h("nav.tabs", { "aria-label": t("session.tabs") }, open.map((name) =>
       h("a", { href: `#/sessions/${id}/${name}`, "aria-current": name === shown && "page" }, t(`session.tab_${name}`)))),
   );

@@ -60,7 +60,7 @@ export async function subject(view, id) {
 }
 
 function qualityOf(template) {
-  const measures = Object.entries(template.quality?.measures ?? {});
+  const measures = Object.entries(template.measures ?? {});
   return h("details", {}, h("summary", {}, t("subject.measures")),
     h("dl.facts.small", {}, measures.flatMap(([name, value]) => [h("dt", {}, name), h("dd.mono", {}, Number(value).toFixed(2))])));
 }
