@@ -44,11 +44,12 @@ coverage: $(VENV)/.all      ## branch coverage of embedding, index and service b
 audit: $(VENV)/.all         ## known vulnerabilities of the pinned dependencies
 	$(BIN)/python .ci/audit.py requirements/all.txt
 
-check: $(VENV)/.all         ## format, lint, types, arrows
+check: $(VENV)/.all         ## format, lint, types of Python and of the pages' scripts, arrows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_arrows.py
+	.ci/js/check
 
 bench: $(VENV)/.all         ## speed and memory, printed as tables
 	$(BIN)/python -m benchmarks

@@ -24,6 +24,26 @@ router = APIRouter(prefix="/v1/sessions/{session_id}/roster", tags=["sessions"])
 
 MAX_ROSTER_BYTES = 32 * 1024 * 1024
 COLUMNS = "external_id, display_name, seat, manual_identification, twin, accommodation, exam, room"
+
+
+def inline_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """A model's schema without references: those of a schema inside a document would lead out of it."""
+    schema = model.model_json_schema(ref_template="{model}")
+    definitions = schema.pop("$defs", {})
+
+    def put_in(part: Any) -> Any:
+        if isinstance(part, dict):
+            return (
+                put_in(definitions[part["$ref"]])
+                if "$ref" in part
+                else {k: put_in(v) for k, v in part.items()}
+            )
+        return [put_in(one) for one in part] if isinstance(part, list) else part
+
+    inlined: dict[str, Any] = put_in(schema)
+    return inlined
+
+
 REQUEST_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -34,7 +54,7 @@ REQUEST_BODY: dict[str, Any] = {
                     "description": f"RFC 4180, UTF-8; `,` or `;`; columns in any order: {COLUMNS}.",
                 }
             },
-            "application/json": {"schema": RosterDocument.model_json_schema()},
+            "application/json": {"schema": inline_schema(RosterDocument)},
         },
     }
 }

@@ -1,7 +1,7 @@
 """What callers, logs and Prometheus are told when something goes wrong, and how the service starts."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx2 as httpx
@@ -218,3 +218,21 @@ def test_the_committed_openapi_document_is_that_of_the_application() -> None:
     assert committed.read_text(encoding="utf-8") == document(), (
         "run `make openapi` and commit docs/openapi.json"
     )
+
+
+def test_every_reference_of_the_openapi_document_leads_somewhere(service: Service) -> None:
+    described = service.client.get("/openapi.json").json()
+
+    def references(part: object) -> Iterator[str]:
+        if isinstance(part, dict):
+            yield from ([part["$ref"]] if isinstance(part.get("$ref"), str) else [])
+            part = list(part.values())
+        if isinstance(part, list):
+            for one in part:
+                yield from references(one)
+
+    for reference in references(described):
+        target = described
+        for name in reference.removeprefix("#/").split("/"):
+            assert name in target, reference
+            target = target[name]

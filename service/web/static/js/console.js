@@ -9,6 +9,7 @@ import { model, models } from "./views/models.js";
 import { session } from "./views/session.js";
 import { subject, subjects } from "./views/subjects.js";
 
+/** @type {[RegExp, (...parts: any[]) => any][]} */
 const routes = [
   [/^\/?$/, home],
   [/^\/exams$/, exams],

@@ -13,6 +13,7 @@ const LONGEST_LOOK_S = 12;
 const RETRY_MS = 2000;
 const SHOWN_MS = { good: 3500, info: 6000, wait: 9000 };
 
+/** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 const stages = ["sign-in", "ready", "capture", "sending", "result"];
 let attemptNumber = 0;

@@ -15,10 +15,18 @@ export function t(key, values = {}) {
 /** A text by its key, or undefined: for codes that may be new. */
 export const textOf = (key) => texts[key];
 
-/** An element: attributes, `on…` listeners and children. Text is always text, never markup. */
+/**
+ * An element: attributes, `on…` listeners and children. Text is always text, never markup.
+ *
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K | `${K}.${string}`} tag Its name, and classes behind dots.
+ * @param {Record<string, any>} attributes
+ * @param {...any} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
 export function h(tag, attributes = {}, ...children) {
   const [, name, classes] = /^(\w+)(.*)$/.exec(tag);
-  const node = document.createElement(name);
+  const node = /** @type {any} */ (document.createElement(name));
   if (classes) node.className = classes.split(".").filter(Boolean).join(" ");
   for (const [key, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
@@ -52,7 +60,7 @@ export class Problem extends Error {
 export class Offline extends Error {}
 
 async function problemOf(response) {
-  let body = {};
+  let body;
   try {
     body = await response.json();
   } catch {
@@ -64,6 +72,11 @@ async function problemOf(response) {
 /**
  * Call the API as this page.
  * Throws Problem for an answer that is not 2xx, Offline where there was no answer or a proxy answered for it.
+ *
+ * @param {string} method
+ * @param {string} path
+ * @param {{json?: any, form?: FormData, text?: string, type?: string, key?: string, timeout?: number}} options
+ * @returns {Promise<any>}
  */
 export async function call(method, path, { json, form, text, type, key, timeout = 20000 } = {}) {
   const headers = { "X-Invigil-Page": facts.page, "X-CSRF-Token": facts.csrf ?? "" };

@@ -5,12 +5,20 @@ import { TONES, announce, notice, reasonText } from "../ui.js";
 
 const COUNTS = ["expected", "admitted", "identified_manually", "referred", "refused"];
 
+/** @typedef {import("api").components["schemas"]["Candidate"]} Candidate */
+/** @typedef {import("api").components["schemas"]["Session"]} Session */
+
+/**
+ * @param {HTMLElement} view
+ * @param {Session} one
+ */
 export function board(view, one) {
   const counts = h("div.counts", { "aria-label": t("board.counts") });
   const waiting = h("section.stack");
   const attention = h("section.stack", { id: "trying" });
   const seats = h("div.seats");
   const state = h("p.muted.small", { role: "status" }, t("board.connecting"));
+  /** @type {Map<string, Candidate>} */
   const people = new Map();
   // Who was turned away without an attempt, newest last; gone once something is recorded of them.
   const trying = new Map();
@@ -76,12 +84,14 @@ export function board(view, one) {
   return () => source.close();
 }
 
-/** When a session opens and closes, and how it stands. */
+/** When a session opens and closes, and how it stands.
+ * @param {Session} one */
 export const sessionWindow = (one) => `${date(one.opens_at)} – ${clock(one.closes_at)} · ${t(`session.${one.state}`)}`;
 
 const nameOf = (person) => person.display_name ?? person.external_id;
 const bySeat = (a, b) => String(a.seat ?? "~").localeCompare(String(b.seat ?? "~"), undefined, { numeric: true });
 
+/** @param {Candidate} person */
 function seatOf(person) {
   return h(`div.seat.${TONES[person.status] ?? ""}`, { "data-candidate": person.external_id },
     h("div.row.between", { style: "gap:6px" }, h("strong", {}, person.seat ?? "–"),
@@ -90,6 +100,10 @@ function seatOf(person) {
     h("div.muted.small", {}, person.external_id));
 }
 
+/**
+ * @param {Candidate} person
+ * @param {Session} one
+ */
 function waitingCard(person, one) {
   return h("a.card", { href: `#/sessions/${one.id}/case/${person.checkin_id}` },
     h("h3", {}, nameOf(person)),

@@ -29,7 +29,7 @@ export async function exams(view) {
       [t("exam.name"), (one) => h("a", { href: `#/exams/${one.id}` }, one.name)],
       [t("exam.starts"), (one) => date(one.starts_at)],
       [t("exam.ends"), (one) => date(one.ends_at)],
-    ], known.toReversed())) : h("p.muted", {}, t("exam.none")),
+    ], known.slice().reverse())) : h("p.muted", {}, t("exam.none")),
     h("section.card.stack", {}, h("h2", {}, t("exam.new")),
       form([
         field("name", t("exam.name"), { required: true, maxlength: 200 }),

@@ -20,7 +20,7 @@ export async function models(view) {
       [t("model.registered"), (model) => date(model.registered_at)],
       [t("model.activated"), (model) => model.activated_at && date(model.activated_at)],
       [t("model.id"), (model) => h("span.mono.small", {}, model.id.slice(0, 19))],
-    ], items.toReversed())),
+    ], items.slice().reverse())),
     rollback(),
   );
 }

@@ -59,6 +59,7 @@ export async function subject(view, id) {
   return camera.stop;
 }
 
+/** @param {import("api").components["schemas"]["StoredTemplate"]} template */
 function qualityOf(template) {
   const measures = Object.entries(template.measures ?? {});
   return h("details", {}, h("summary", {}, t("subject.measures")),
