@@ -3,7 +3,7 @@
     EmbeddingError
     ├── ImageError                 the bytes are not a picture we can use
     │   ├── ImageTooLarge          image_too_large     more bytes or pixels than the limit
-    │   ├── UnsupportedMedia       unsupported_media   not JPEG, PNG, WebP or BMP
+    │   ├── UnsupportedMedia       unsupported_media   not JPEG, PNG, WebP, BMP or HEIC
     │   └── DecodeFailed           decode_failed       truncated or damaged
     ├── FaceError                  the picture holds no face we can use
     │   ├── FaceNotFound           face_not_found
@@ -39,12 +39,19 @@ class ImageError(EmbeddingError):
 
 
 class ImageTooLarge(ImageError):
-    """More bytes or pixels than the limit; found before decoding."""
+    """More bytes, pixels or scans than the limit; found before decoding.
+
+    Args:
+        kind: What the limit is for, where others have another: `a progressive JPEG`.
+    """
 
     code = "image_too_large"
 
-    def __init__(self, actual: int, limit: int, unit: Literal["bytes", "pixels"]) -> None:
-        super().__init__(f"The picture has {actual:,} {unit}; the limit is {limit:,}.")
+    def __init__(
+        self, actual: int, limit: int, unit: Literal["bytes", "pixels", "scans"], kind: str = ""
+    ) -> None:
+        whose = f" for {kind}" if kind else ""
+        super().__init__(f"The picture has {actual:,} {unit}; the limit{whose} is {limit:,}.")
         self.actual = actual
         self.limit = limit
         self.unit = unit
@@ -55,8 +62,8 @@ class UnsupportedMedia(ImageError):
 
     code = "unsupported_media"
 
-    def __init__(self) -> None:
-        super().__init__("The bytes are not a JPEG, PNG, WebP or BMP picture.")
+    def __init__(self, what: str = "not a JPEG, PNG, WebP, BMP or HEIC picture") -> None:
+        super().__init__(f"The bytes are {what}.")
 
 
 class DecodeFailed(ImageError):

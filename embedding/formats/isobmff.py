@@ -1,0 +1,203 @@
+"""The boxes of an image file of the ISO base media family (ISO/IEC 23008-12): items and their properties."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from embedding.errors import DecodeFailed
+from embedding.formats.encoded import field as number
+
+MAX_BOXES = 10_000
+"""In one box. A telephone's picture of 48 megapixels has 200 tiles, each an item."""
+
+CONTAINERS_VERSIONED = 4
+"""Bytes of version and flags before the content of a full box."""
+
+
+@dataclass
+class Item:
+    """One item: a coded picture, a grid of them, a block of metadata."""
+
+    kind: bytes = b""
+    properties: list[int] = field(default_factory=list)
+    extents: list[range] = field(default_factory=list)
+
+    @property
+    def length(self) -> int:
+        """Bytes of its data."""
+        return sum(len(extent) for extent in self.extents)
+
+
+@dataclass
+class Items:
+    """What the `meta` box of a file says.
+
+    Attributes:
+        properties: The boxes that items refer to by number, from 1: name and content.
+        references: Of each name, from an item to others.
+    """
+
+    primary: int = 0
+    items: dict[int, Item] = field(default_factory=dict)
+    properties: list[tuple[bytes, bytes]] = field(default_factory=list)
+    references: list[tuple[bytes, int, list[int]]] = field(default_factory=list)
+
+    def properties_of(self, item: int, name: bytes) -> Iterator[bytes]:
+        """The content of an item's properties of this name."""
+        for index in self.items[item].properties:
+            if 1 <= index <= len(self.properties) and self.properties[index - 1][0] == name:
+                yield self.properties[index - 1][1]
+
+    def referred(self, name: bytes, item: int) -> list[int]:
+        """Items that an item refers to by this name and that exist."""
+        return [
+            other
+            for kind, source, targets in self.references
+            if (kind, source) == (name, item)
+            for other in targets
+            if other in self.items
+        ]
+
+    def referring(self, name: bytes, item: int) -> list[int]:
+        """Items that refer to an item by this name and that exist."""
+        return [
+            source
+            for kind, source, targets in self.references
+            if kind == name and item in targets and source in self.items
+        ]
+
+
+def boxes(data: bytes, place: range) -> Iterator[tuple[bytes, range]]:
+    """Name and content of each box.
+
+    Raises:
+        DecodeFailed: If one reaches beyond what holds it, or there are too many.
+    """
+    start = place.start
+    for _ in range(MAX_BOXES):
+        if start + 8 > place.stop:
+            return
+        size, head = number(data, start, ">I"), 8
+        if size == 1:
+            size, head = number(data, start + 8, ">Q"), 16
+        elif size == 0:
+            size = place.stop - start
+        if size < head or start + size > place.stop:
+            raise DecodeFailed("it is truncated")
+        yield data[start + 4 : start + 8], range(start + head, start + size)
+        start += size
+    raise DecodeFailed(f"it has more than {MAX_BOXES:,} boxes")
+
+
+def read_items(data: bytes) -> Items:
+    """The items of a file.
+
+    Raises:
+        DecodeFailed: If the boxes are damaged.
+    """
+    items = Items()
+    idat = range(0)
+    locations = range(0)
+    for name, body in boxes(data, range(len(data))):
+        if name != b"meta":
+            continue
+        for kind, place in boxes(data, _after_version(body)):
+            if kind == b"pitm":
+                items.primary = number(data, place.start + 4, ">H" if data[place.start] == 0 else ">I")
+            elif kind == b"iinf":
+                _read_kinds(data, place, items)
+            elif kind == b"iprp":
+                _read_properties(data, place, items)
+            elif kind == b"iref":
+                _read_references(data, place, items)
+            elif kind == b"idat":
+                idat = place
+            elif kind == b"iloc":
+                locations = place
+        break
+    if locations:
+        _Locations(data, locations).read(items, idat)
+    return items
+
+
+def _after_version(body: range) -> range:
+    return range(body.start + CONTAINERS_VERSIONED, body.stop)
+
+
+def _read_kinds(data: bytes, place: range, items: Items) -> None:
+    wide = number(data, place.start, "B") != 0
+    for name, body in boxes(data, range(place.start + (8 if wide else 6), place.stop)):
+        if name != b"infe":
+            continue
+        version = number(data, body.start, "B")
+        if version not in (2, 3):
+            raise DecodeFailed("its items are of an old kind")
+        item = number(data, body.start + 4, ">H" if version == 2 else ">I")
+        kind = body.start + (8 if version == 2 else 10)
+        items.items.setdefault(item, Item()).kind = data[kind : kind + 4]
+
+
+def _read_properties(data: bytes, place: range, items: Items) -> None:
+    for name, body in boxes(data, place):
+        if name == b"ipco":
+            items.properties = [(kind, data[at.start : at.stop]) for kind, at in boxes(data, body)]
+        elif name == b"ipma":
+            _read_associations(data, body, items)
+
+
+def _read_associations(data: bytes, place: range, items: Items) -> None:
+    wide_items = number(data, place.start, "B") >= 1
+    wide_indexes = number(data, place.start + 3, "B") & 1
+    at = place.start + 8
+    for _ in range(number(data, place.start + 4, ">I")):
+        item = number(data, at, ">I" if wide_items else ">H")
+        at += 4 if wide_items else 2
+        count = number(data, at, "B")
+        at += 1
+        for _ in range(count):
+            index = number(data, at, ">H") & 0x7FFF if wide_indexes else number(data, at, "B") & 0x7F
+            at += 2 if wide_indexes else 1
+            if item in items.items:
+                items.items[item].properties.append(index)
+
+
+def _read_references(data: bytes, place: range, items: Items) -> None:
+    form, width = (">H", 2) if number(data, place.start, "B") == 0 else (">I", 4)
+    for name, body in boxes(data, _after_version(place)):
+        source = number(data, body.start, form)
+        count = number(data, body.start + width, ">H")
+        first = body.start + width + 2
+        targets = [number(data, first + width * i, form) for i in range(count)]
+        items.references.append((name, source, targets))
+
+
+class _Locations:
+    """The `iloc` box, whose numbers have widths of its own."""
+
+    def __init__(self, data: bytes, place: range) -> None:
+        self._data = data
+        self._at = place.start + 6
+        self._version = number(data, place.start, "B")
+        widths = number(data, place.start + 4, ">H")
+        self._widths = [widths >> 12, widths >> 8 & 15, widths >> 4 & 15, widths & 15]
+
+    def read(self, items: Items, idat: range) -> None:
+        offset_width, length_width, base_width, index_width = self._widths
+        wide = 4 if self._version >= 2 else 2
+        for _ in range(self._next(wide)):
+            item = self._next(wide)
+            method = self._next(2) & 15 if self._version >= 1 else 0
+            self._next(2)
+            base = self._next(base_width) + (idat.start if method == 1 else 0)
+            for _ in range(self._next(2)):
+                if self._version >= 1:
+                    self._next(index_width)
+                start = base + self._next(offset_width)
+                length = self._next(length_width)
+                if item in items.items:
+                    items.items[item].extents.append(range(start, min(start + length, len(self._data))))
+
+    def _next(self, width: int) -> int:
+        self._at += width
+        if self._at > len(self._data):
+            raise DecodeFailed("it is truncated")
+        return int.from_bytes(self._data[self._at - width : self._at], "big")

@@ -1,0 +1,114 @@
+"""PNG (ISO/IEC 15948): the chunks that make the still picture; text, times and frames are passed by."""
+
+import struct
+import zlib
+from functools import partial
+
+from PIL.PngImagePlugin import PngImageFile
+
+from embedding.errors import DecodeFailed
+from embedding.formats.encoded import (
+    MAX_METADATA_BYTES,
+    MEMORY_BYTES,
+    Encoded,
+    Pieces,
+    Raster,
+    field,
+    memory_of,
+    pillow_damage,
+    shrink_for,
+)
+
+MAGIC = b"\x89PNG\r\n\x1a\n"
+
+MAX_CHUNKS = 20_000
+"""Encoders write chunks of 4 kB and more."""
+
+MAX_ROWS_BYTES = 100_000_000
+"""Of the rows as they are packed: unpacking and filtering them takes a second."""
+
+GREY, PALETTE, GREY_ALPHA = 0, 3, 4
+CHANNELS = {GREY: 1, 2: 3, PALETTE: 1, GREY_ALPHA: 2, 6: 4}
+END = b"\0\0\0\0IEND\xaeB`\x82"
+
+
+def read(data: bytes) -> Encoded:
+    """Reads the chunks' names and the header.
+
+    Raises:
+        DecodeFailed: If they are damaged.
+    """
+    width, height, depth, colour = _header(data)
+    needed: list[bytes | memoryview] = [MAGIC]
+    exif = profile = b""
+    view = memoryview(data)
+    offset = len(MAGIC)
+    for _ in range(MAX_CHUNKS):
+        if offset + 8 > len(data):
+            break
+        length, kind = struct.unpack_from(">I4s", data, offset)
+        end = offset + 12 + length
+        body = view[offset + 8 : end - 4]
+        if kind == b"IEND":
+            break
+        if kind in (b"IHDR", b"PLTE", b"IDAT", b"tRNS"):
+            needed.append(view[offset:end])
+        elif kind == b"eXIf" and length <= MAX_METADATA_BYTES:
+            exif = bytes(body)
+        elif kind == b"iCCP":
+            profile = _profile(bytes(body))
+        elif kind[0] & 0x20 == 0:
+            raise DecodeFailed(f"it needs {kind!r}, which is not of the standard")
+        offset = end
+    else:
+        raise DecodeFailed(f"it has more than {MAX_CHUNKS:,} chunks")
+    shrink = shrink_for(width, height)
+    return Encoded(
+        kind=f"a PNG of {depth} bits",
+        width=width,
+        height=height,
+        memory_bytes=max(
+            memory_of(width, height, _raster_bytes(depth, colour), shrink),
+            # What takes too long counts as what takes too much.
+            int(width * height * CHANNELS[colour] * depth / 8 * MEMORY_BYTES / MAX_ROWS_BYTES),
+        ),
+        load=partial(_load, [*needed, END]),
+        shrink=shrink,
+        exif=exif,
+        profile=profile,
+    )
+
+
+def _header(data: bytes) -> tuple[int, int, int, int]:
+    """Width, height, bits of a channel, kind of colour."""
+    if data[12:16] != b"IHDR":
+        raise DecodeFailed("it does not begin with its header")
+    width, height = field(data, 16, ">I"), field(data, 20, ">I")
+    depth, colour = field(data, 24, "B"), field(data, 25, "B")
+    if colour not in CHANNELS or depth not in (1, 2, 4, 8, 16):
+        raise DecodeFailed(f"its colours are of kind {colour} with {depth} bits")
+    return width, height, depth, colour
+
+
+def _raster_bytes(depth: int, colour: int) -> int:
+    """Of one pixel, in Pillow's memory."""
+    if colour == GREY:
+        return 2 if depth == 16 else 1
+    return 1 if colour == PALETTE else 4
+
+
+def _profile(body: bytes) -> bytes:
+    """The ICC profile of an iCCP chunk: a name, a zero, the method, the compressed profile."""
+    packed = body.partition(b"\0")[2][1:]
+    try:
+        profile = zlib.decompressobj().decompress(packed, MAX_METADATA_BYTES + 1)
+    except zlib.error:
+        return b""
+    return profile if len(profile) <= MAX_METADATA_BYTES else b""
+
+
+def _load(pieces: list[bytes | memoryview]) -> Raster:
+    with pillow_damage():
+        image = PngImageFile(Pieces(pieces))  # type: ignore[arg-type]
+        image.load()
+    return image

@@ -1,0 +1,147 @@
+"""WebP (RFC 9649): the still picture, or the first frame of an animation laid on its canvas.
+
+Pillow's plugin goes through libwebp's decoder of animations, which keeps two canvases and copies the picture
+twice: 16 bytes to a pixel. OpenCV hands libwebp the array to fill.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import cv2
+import numpy as np
+
+from embedding.errors import DecodeFailed
+from embedding.formats.encoded import (
+    MAX_METADATA_BYTES,
+    Encoded,
+    Raster,
+    field,
+    memory_of,
+    shrink_for,
+)
+
+MAX_CHUNKS = 10_000
+"""Before the picture or the first frame is found, and within it."""
+
+LOSSY, LOSSLESS, ALPHA, FRAME = b"VP8 ", b"VP8L", b"ALPH", b"ANMF"
+
+
+@dataclass(frozen=True)
+class Still:
+    """One picture of the file: its chunks, its size, and whether it is stored without loss."""
+
+    chunks: bytes
+    width: int
+    height: int
+    lossless: bool
+    alpha: bool
+
+
+def is_webp(data: bytes) -> bool:
+    """By the first bytes."""
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+
+
+def read(data: bytes) -> Encoded:
+    """Reads the chunks' names and the header.
+
+    Raises:
+        DecodeFailed: If they are damaged.
+    """
+    canvas: tuple[int, int] | None = None
+    still: Still | None = None
+    place = (0, 0)
+    exif = profile = b""
+    for kind, body in _chunks(data, 12, len(data)):
+        if kind == b"VP8X":
+            canvas = 1 + _uint24(data, body.start + 4), 1 + _uint24(data, body.start + 7)
+        elif kind == FRAME and still is None:
+            place = 2 * _uint24(data, body.start), 2 * _uint24(data, body.start + 3)
+            still = _still(data, body.start + 16, body.stop)
+        elif kind in (LOSSY, LOSSLESS, ALPHA) and still is None:
+            still = _still(data, body.start - 8, len(data))
+        elif kind == b"EXIF" and len(body) <= MAX_METADATA_BYTES:
+            exif = data[body.start : body.stop]
+        elif kind == b"ICCP" and len(body) <= MAX_METADATA_BYTES:
+            profile = data[body.start : body.stop]
+    if still is None:
+        raise DecodeFailed("it is truncated")
+    width, height = canvas or (still.width, still.height)
+    if place[0] + still.width > width or place[1] + still.height > height:
+        raise DecodeFailed("its picture is larger than its canvas")
+    whole = (still.width, still.height) == (width, height)
+    shrink = shrink_for(width, height)
+    # Transparent pixels are copied once to get their colours in order; what is smaller than its canvas, too.
+    raster_bytes = (9 if still.alpha else 3) + (4 if still.lossless else 0) + (0 if whole else 4)
+    return Encoded(
+        kind="a lossless WebP" if still.lossless else "a WebP",
+        width=width,
+        height=height,
+        memory_bytes=memory_of(width, height, raster_bytes, shrink),
+        load=partial(_load, still, (width, height), place),
+        shrink=shrink,
+        exif=exif,
+        profile=profile,
+    )
+
+
+def _chunks(data: bytes, start: int, stop: int) -> Iterator[tuple[bytes, range]]:
+    """The name and the place of each chunk; the last may be cut off."""
+    for _ in range(MAX_CHUNKS):
+        if start + 8 > stop:
+            return
+        kind, length = struct.unpack_from("<4sI", data, start)
+        yield kind, range(start + 8, min(start + 8 + length, len(data)))
+        start += 8 + length + length % 2
+    raise DecodeFailed(f"it has more than {MAX_CHUNKS:,} chunks")
+
+
+def _still(data: bytes, start: int, stop: int) -> Still:
+    """The picture whose chunks begin here: transparency, if any, then the coded pixels."""
+    alpha = False
+    for kind, body in _chunks(data, start, stop):
+        if kind == LOSSY:
+            width, height = (
+                field(data, body.start + 6, "<H") & 0x3FFF,
+                field(data, body.start + 8, "<H") & 0x3FFF,
+            )
+            return Still(data[start : body.stop], width, height, False, alpha)
+        if kind == LOSSLESS:
+            bits = field(data, body.start + 1, "<I")
+            width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+            return Still(data[start : body.stop], width, height, True, bool(bits >> 28 & 1))
+        alpha = alpha or kind == ALPHA
+    raise DecodeFailed("it is truncated")
+
+
+def _uint24(data: bytes, offset: int) -> int:
+    return field(data, offset, "<H") | field(data, offset + 2, "B") << 16
+
+
+def _load(still: Still, canvas: tuple[int, int], place: tuple[int, int]) -> Raster:
+    coded = still.chunks
+    if still.alpha and not still.lossless:
+        head = struct.pack("<4sIB3x", b"VP8X", 10, 0x10) + _size(still.width) + _size(still.height)
+        coded = head + coded
+    riff = struct.pack("<4sI4s", b"RIFF", 4 + len(coded), b"WEBP") + coded
+    how = cv2.IMREAD_UNCHANGED if still.alpha else cv2.IMREAD_COLOR_RGB
+    picture = cv2.imdecode(np.frombuffer(riff, np.uint8), how)
+    if picture is None or picture.shape[:2] != (still.height, still.width):
+        raise DecodeFailed("its picture is damaged or truncated")
+    if picture.shape[2] == 4:
+        picture = cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA)
+    if (still.width, still.height) == canvas:
+        return picture
+    laid = np.zeros((canvas[1], canvas[0], 4), np.uint8)
+    left, top = place
+    part = laid[top : top + still.height, left : left + still.width]
+    part[..., : picture.shape[2]] = picture
+    if picture.shape[2] == 3:
+        part[..., 3] = 255
+    return laid
+
+
+def _size(length: int) -> bytes:
+    return (length - 1).to_bytes(3, "little")
