@@ -85,7 +85,7 @@ class Parts:
             keys=Keys(database, Rates(settings.requests_per_minute)),
             idempotency=Idempotency(database, timedelta(hours=settings.idempotency_hours)),
             metrics=Metrics(settings.shared_metrics),
-            pictures=PictureWork(settings.picture_workers, settings.picture_queue),
+            pictures=PictureWork(settings.picture_workers, settings.picture_queue, settings.max_held_bytes),
             live=Live(Desk(database, following.serving, cipher)),
         )
 

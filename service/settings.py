@@ -17,6 +17,12 @@ SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 SECRETS = ("template_key", "database_url")
 """Settings that may stand in a file of their own: `<name>_file`."""
 
+HELD_BYTES_PER_WORKER = 26_000_000
+"""Of bodies with pictures; with what decoding one takes (`embedding.formats.encoded`), 150 MB a worker."""
+
+FORM_OVERHEAD_BYTES = 64 * 1024
+"""Boundaries, headers and text fields of a form, besides its pictures."""
+
 Rate = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -38,7 +44,8 @@ class Settings(BaseSettings):
         crop_retention_days: How long one is kept.
         workers: Processes that serve one port.
         picture_workers: Pictures worked on at once in one process; by default one for each core.
-        picture_queue: Pictures that may wait; one more is answered 503 `queue_full`.
+        picture_queue: Pictures that may wait, while they weigh no more than `max_held_bytes`; one more is
+            answered 503 `queue_full`.
         requests_per_minute: Of one key in one process; one more is answered 429; None: no limit.
         upload_seconds: Longest time in which a request's body may arrive.
         shared_metrics: Where the processes of one port add up their counters; `invigil serve` makes it.
@@ -111,6 +118,13 @@ class Settings(BaseSettings):
     def image_limits(self) -> ImageLimits:
         """What a picture may weigh, in bytes and in pixels."""
         return ImageLimits(max_bytes=self.max_upload_bytes, max_pixels=self.max_pixels)
+
+    @property
+    def max_held_bytes(self) -> int:
+        """Of all bodies with pictures in one process; never less than the largest request there is."""
+        return max(
+            self.picture_workers * HELD_BYTES_PER_WORKER, 2 * (self.max_upload_bytes + FORM_OVERHEAD_BYTES)
+        )
 
 
 def secret_in(given: dict[str, Any], name: str) -> str | None:

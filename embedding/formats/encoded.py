@@ -16,7 +16,7 @@ from embedding.errors import DecodeFailed, ImageTooLarge
 Raster = Image.Image | NDArray[np.uint8]
 """Decoded pixels as the decoder left them: Pillow's own, or (H, W, 3 or 4) uint8 RGB(A)."""
 
-MEMORY_BYTES = 136_000_000
+MEMORY_BYTES = 130_000_000
 """What decoding one picture may take, its own bytes included; with the look at its faces: 150 MB."""
 
 DECODED_LONG_SIDE = 1600
@@ -41,7 +41,7 @@ class Encoded:
         memory_bytes: What `load` and the conversion to RGB take at most, besides the picture's own bytes.
         load: Decodes it; raises DecodeFailed.
         shrink: How many times smaller the raster still has to become in each direction.
-        exif: The EXIF block, if it has one.
+        exif: The EXIF block that turns it, if it has one, from its byte order on.
         profile: The ICC profile, if it has one.
     """
 

@@ -16,15 +16,14 @@ ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 def orientation(block: bytes) -> int:
     """1..8 (EXIF 2.32, tag 0x0112); 1 where the block is damaged, for the pixels are still good."""
-    tiff = block.removeprefix(b"Exif\0\0")
-    order = ORDERS.get(tiff[:4])
+    order = ORDERS.get(block[:4])
     if order is None:
         return 1
     try:
-        start = struct.unpack_from(f"{order}I", tiff, 4)[0]
-        count = struct.unpack_from(f"{order}H", tiff, start)[0]
+        start = struct.unpack_from(f"{order}I", block, 4)[0]
+        count = struct.unpack_from(f"{order}H", block, start)[0]
         for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind, values, value = struct.unpack_from(f"{order}HHIH", tiff, entry)
+            tag, kind, values, value = struct.unpack_from(f"{order}HHIH", block, entry)
             if (tag, kind, values) == (EXIF_ORIENTATION, SHORT, 1):
                 return value if 1 <= value <= 8 else 1
     except struct.error:

@@ -10,6 +10,9 @@ SEQUENCE_PARAMETERS = 33
 PARAMETER_SETS = range(32, 35)
 CODED_SLICES = range(32)
 
+MAX_UNITS = 700
+"""Of one picture; the largest level of the standard allows 600 slices."""
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -43,14 +46,16 @@ def read_configuration(record: bytes) -> Stream:
     return Stream(*largest, colours * (2 if deep else 1), 1 + (field(record, 21, "B") & 3))
 
 
-def check_units(data: bytes, place: range, length_bytes: int) -> None:
+def check_units(data: bytes, length_bytes: int) -> None:
     """Refuses what a still picture has no use for: a second picture, or another size within the stream.
 
     Raises:
         DecodeFailed: If there is one, or the units are damaged.
     """
-    start, pictures = place.start, 0
-    while start + length_bytes < place.stop:
+    start = pictures = 0
+    for _ in range(MAX_UNITS):
+        if start + length_bytes >= len(data):
+            return
         length = int.from_bytes(data[start : start + length_bytes], "big")
         start += length_bytes
         kind = data[start] >> 1 & 63
@@ -60,6 +65,7 @@ def check_units(data: bytes, place: range, length_bytes: int) -> None:
         if pictures > 1:
             raise DecodeFailed("its stream has several pictures in one item")
         start += length
+    raise DecodeFailed(f"its stream has more than {MAX_UNITS:,} units")
 
 
 def _parameter_sets(record: bytes) -> Iterator[bytes]:

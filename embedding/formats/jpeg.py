@@ -91,7 +91,9 @@ def read(data: bytes) -> Encoded:
     whole = data.find(END, segments.first_scan) >= 0
     raster = (1 if whole else 2) * raster_bytes * pixels // shrink**2
     memory = raster + max(kept, 3 * pixels // shrink**2)
-    pieces = [*segments.needed, memoryview(data)[segments.first_scan :]]
+    # A file that was cut off within a marker must not make one with what is put after it.
+    stop = len(data) if whole or not data.endswith(b"\xff") else len(data) - 1
+    pieces = [*segments.needed, memoryview(data)[segments.first_scan : stop]]
     return Encoded(
         kind="a progressive JPEG" if repeated else "a JPEG",
         width=frame.width,
@@ -131,7 +133,7 @@ def _segments(data: bytes) -> Segments:
         elif marker in TABLES or (marker in (APP0, ADOBE) and bytes(body[:5]) in (b"JFIF\0", b"Adobe")):
             needed.append(view[offset : offset + 2 + length])
         elif marker == APP1 and not exif and bytes(body[:6]) == b"Exif\0\0":
-            exif = bytes(body)
+            exif = bytes(body[6:])
         elif marker == APP2 and bytes(body[:12]) == b"ICC_PROFILE\0" and len(body) > 14:
             profiles.setdefault(body[12], bytes(body[14:]))
         offset += 2 + length
@@ -228,7 +230,13 @@ def _load_unended(pieces: Sequence[bytes | memoryview], shrink: int) -> Raster:
     return image
 
 
-FILLING = np.random.default_rng(1).integers(0, 255, 64 * 1024, np.uint8).tobytes().replace(b"\xff", b"\xfe")
+def _filling() -> bytes:
+    """Data like any other, with a marker of each kind that restarts a scan now and then."""
+    noise = np.random.default_rng(1).integers(0, 255, (1024, 60), np.uint8)
+    return b"".join(line.tobytes() + bytes([0xFF, 0xD0 + i % 8]) for i, line in enumerate(noise))
+
+
+FILLING = _filling()
 
 
 def _same(one: Raster, other: Raster) -> bool:

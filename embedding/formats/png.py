@@ -42,7 +42,7 @@ def read(data: bytes) -> Encoded:
     needed: list[bytes | memoryview] = [MAGIC]
     exif = profile = b""
     view = memoryview(data)
-    offset = len(MAGIC)
+    offset, coded = len(MAGIC), False
     for _ in range(MAX_CHUNKS):
         if offset + 8 > len(data):
             break
@@ -53,7 +53,9 @@ def read(data: bytes) -> Encoded:
             break
         if kind in (b"IHDR", b"PLTE", b"IDAT", b"tRNS"):
             needed.append(view[offset:end])
-        elif kind == b"eXIf" and length <= MAX_METADATA_BYTES:
+            coded = coded or kind == b"IDAT"
+        elif kind == b"eXIf" and length <= MAX_METADATA_BYTES and not coded:
+            # After the picture it comes too late, for browsers and so for us.
             exif = bytes(body)
         elif kind == b"iCCP":
             profile = _profile(bytes(body))

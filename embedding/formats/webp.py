@@ -1,16 +1,18 @@
 """WebP (RFC 9649): the still picture, or the first frame of an animation laid on its canvas.
 
 Pillow's plugin goes through libwebp's decoder of animations, which keeps two canvases and copies the picture
-twice: 16 bytes to a pixel. OpenCV hands libwebp the array to fill.
+twice: 16 bytes to a pixel. OpenCV takes 6. The EXIF orientation of a WebP is not applied: Chromium does not.
 """
 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from embedding.errors import DecodeFailed
 from embedding.formats.encoded import (
@@ -24,6 +26,8 @@ from embedding.formats.encoded import (
 
 MAX_CHUNKS = 10_000
 """Before the picture or the first frame is found, and within it."""
+
+ROWS = 64
 
 LOSSY, LOSSLESS, ALPHA, FRAME = b"VP8 ", b"VP8L", b"ALPH", b"ANMF"
 
@@ -53,7 +57,7 @@ def read(data: bytes) -> Encoded:
     canvas: tuple[int, int] | None = None
     still: Still | None = None
     place = (0, 0)
-    exif = profile = b""
+    profile = b""
     for kind, body in _chunks(data, 12, len(data)):
         if kind == b"VP8X":
             canvas = 1 + _uint24(data, body.start + 4), 1 + _uint24(data, body.start + 7)
@@ -62,8 +66,6 @@ def read(data: bytes) -> Encoded:
             still = _still(data, body.start + 16, body.stop)
         elif kind in (LOSSY, LOSSLESS, ALPHA) and still is None:
             still = _still(data, body.start - 8, len(data))
-        elif kind == b"EXIF" and len(body) <= MAX_METADATA_BYTES:
-            exif = data[body.start : body.stop]
         elif kind == b"ICCP" and len(body) <= MAX_METADATA_BYTES:
             profile = data[body.start : body.stop]
     if still is None:
@@ -73,8 +75,9 @@ def read(data: bytes) -> Encoded:
         raise DecodeFailed("its picture is larger than its canvas")
     whole = (still.width, still.height) == (width, height)
     shrink = shrink_for(width, height)
-    # Transparent pixels are copied once to get their colours in order; what is smaller than its canvas, too.
-    raster_bytes = (9 if still.alpha else 3) + (4 if still.lossless else 0) + (0 if whole else 4)
+    channels = 4 if still.alpha else 3
+    # The pixels, and once more on their way out of OpenCV or, without loss, within libwebp.
+    raster_bytes = max(2 * channels, channels + (4 if still.lossless else 0)) + (0 if whole else 4)
     return Encoded(
         kind="a lossless WebP" if still.lossless else "a WebP",
         width=width,
@@ -82,7 +85,6 @@ def read(data: bytes) -> Encoded:
         memory_bytes=memory_of(width, height, raster_bytes, shrink),
         load=partial(_load, still, (width, height), place),
         shrink=shrink,
-        exif=exif,
         profile=profile,
     )
 
@@ -126,12 +128,16 @@ def _load(still: Still, canvas: tuple[int, int], place: tuple[int, int]) -> Rast
         head = struct.pack("<4sIB3x", b"VP8X", 10, 0x10) + _size(still.width) + _size(still.height)
         coded = head + coded
     riff = struct.pack("<4sI4s", b"RIFF", 4 + len(coded), b"WEBP") + coded
-    how = cv2.IMREAD_UNCHANGED if still.alpha else cv2.IMREAD_COLOR_RGB
-    picture = cv2.imdecode(np.frombuffer(riff, np.uint8), how)
+    picture = cast(
+        NDArray[np.uint8] | None, cv2.imdecode(np.frombuffer(riff, np.uint8), cv2.IMREAD_UNCHANGED)
+    )
     if picture is None or picture.shape[:2] != (still.height, still.width):
         raise DecodeFailed("its picture is damaged or truncated")
-    if picture.shape[2] == 4:
-        picture = cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA)
+    order = cv2.COLOR_BGRA2RGBA if picture.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    # In place, some rows at a time: as a whole it would be a copy.
+    for top in range(0, still.height, ROWS):
+        rows = picture[top : top + ROWS]
+        rows[:] = cv2.cvtColor(rows, order)
     if (still.width, still.height) == canvas:
         return picture
     laid = np.zeros((canvas[1], canvas[0], 4), np.uint8)

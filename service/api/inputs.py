@@ -20,9 +20,10 @@ from service.access.page_sessions import session_of
 from service.access.scopes import Scope
 from service.api.answers import respond
 from service.errors import Unauthenticated
-from service.http.bodies import FORM_OVERHEAD_BYTES, read_body
-from service.http.uploads import Form, parse_form, read_form
+from service.http.bodies import receiving
+from service.http.uploads import Form, read_form, receive_parts
 from service.parts import Parts
+from service.settings import FORM_OVERHEAD_BYTES
 
 EXTERNAL_PREFIX = "ext:"
 
@@ -160,16 +161,23 @@ async def on_pictures(
     """
     settings = parts.settings
     limit = len(names) * settings.max_upload_bytes + FORM_OVERHEAD_BYTES
-    with parts.pictures.admit():
-        body = await read_body(request, limit, settings.upload_seconds)
-        form = read_form(parse_form(body, request.headers.get("content-type", "")), names, fields)
+    with parts.pictures.admit() as admission:
+        async with receiving(request, limit, settings.upload_seconds):
+            content_type = request.headers.get("content-type", "")
+            received = await receive_parts(request.stream(), content_type, admission.hold)
+        form = read_form(received, names, fields)
+        received.clear()
         return await parts.pictures.run(once.run, form.contents(), lambda new_id: work(form, new_id))
 
 
 def form_schema(images: tuple[str, ...], fields: dict[str, Any] | None = None) -> dict[str, Any]:
     """The OpenAPI request body of such a form."""
     # `format: binary` is what makes Swagger UI and client generators offer a file.
-    picture = {"type": "string", "format": "binary", "description": "a photograph: JPEG, PNG, WebP or BMP"}
+    picture = {
+        "type": "string",
+        "format": "binary",
+        "description": "a photograph: JPEG, PNG, WebP, BMP or HEIC",
+    }
     schema = {
         "type": "object",
         "required": list(images),

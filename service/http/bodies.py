@@ -1,6 +1,8 @@
 """Request bodies: counted while they arrive, never read past their limit, never waited for without end."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
@@ -10,8 +12,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import BodyTooLarge, InvalidRequest, UploadTooLarge, UploadTooSlow
 
 DEFAULT_BODY_BYTES = 1024 * 1024
-FORM_OVERHEAD_BYTES = 64 * 1024
-"""Boundaries, headers and text fields of a form, beside its pictures."""
 
 
 @dataclass
@@ -59,17 +59,26 @@ def declared_bytes(headers: Headers) -> int:
 async def read_body(
     request: Request, limit_bytes: int, seconds: float, error: type[BodyTooLarge] = UploadTooLarge
 ) -> bytes:
-    """The whole body of a request that brings pictures, or another large document.
+    """The whole body of a request that brings a large document.
 
     Raises:
         BodyTooLarge: As `error` says, if it has more than `limit_bytes`.
         UploadTooSlow: If it has not arrived after `seconds`.
     """
+    async with receiving(request, limit_bytes, seconds, error):
+        return await request.body()
+
+
+@asynccontextmanager
+async def receiving(
+    request: Request, limit_bytes: int, seconds: float, error: type[BodyTooLarge] = UploadTooLarge
+) -> AsyncIterator[None]:
+    """Bounds the size and the time of a body that is read inside; raises as `read_body`."""
     request.state.bound.limit_bytes = limit_bytes
     request.state.bound.error = error
     try:
         async with asyncio.timeout(seconds):
-            return await request.body()
+            yield
     except TimeoutError as late:
         raise UploadTooSlow(seconds) from late
     except ClientDisconnect as gone:

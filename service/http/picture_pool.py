@@ -1,6 +1,7 @@
 """Work on pictures in a thread pool of its own: so many at once, so many waiting, and no more."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -17,6 +18,18 @@ class Admission:
 
     def __init__(self, pictures: "PictureWork") -> None:
         self._pictures = pictures
+        self._held_bytes = 0
+
+    def hold(self, count: int) -> None:
+        """So many more bytes of the body have come; they count until the place is given back.
+
+        Raises:
+            QueueFull: If all bodies together would hold more than they may.
+        """
+        if self._pictures.held_bytes + count > self._pictures.max_held_bytes:
+            raise QueueFull(self._pictures.waiting())
+        self._pictures.held_bytes += count
+        self._held_bytes += count
 
     def __enter__(self) -> Self:
         return self
@@ -25,20 +38,29 @@ class Admission:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pictures.admitted -= 1
+        self._pictures.held_bytes -= self._held_bytes
 
 
 class PictureWork:
     """Bounds what pictures may cost.
 
-    A place is taken before the body is read, so the bytes held in memory are bounded as well. Everything
-    but `run`'s own call happens on the event loop's thread, so the count needs no lock.
+    A place is taken before the body is read, and every byte of it is counted while it comes, so the memory
+    of all bodies is bounded as well. Everything but `run`'s own call happens on the event loop's thread, so
+    the counts need no lock.
+
+    Args:
+        workers: Pictures worked on at once.
+        queue: Pictures that may wait.
+        max_held_bytes: Of all bodies that are received, waiting or worked on.
     """
 
-    def __init__(self, workers: int, queue: int) -> None:
+    def __init__(self, workers: int, queue: int, max_held_bytes: int = sys.maxsize) -> None:
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="pictures")
         self._places = workers + queue
         self._workers = workers
+        self.max_held_bytes = max_held_bytes
         self.admitted = 0
+        self.held_bytes = 0
 
     def count(self) -> int:
         """Admitted pictures."""

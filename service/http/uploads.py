@@ -3,7 +3,7 @@
 The parts of a form are few and named by the route; what is missing, empty, repeated or unknown is refused.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
@@ -62,8 +62,15 @@ class _Collector:
         self.ended = True
 
 
-def parse_form(body: bytes, content_type: str) -> list[Part]:
-    """The parts of a multipart/form-data body.
+async def receive_parts(
+    chunks: AsyncIterator[bytes], content_type: str, hold: Callable[[int], None]
+) -> list[Part]:
+    """The parts of a multipart/form-data body, taken apart while it arrives: it is never held as a whole.
+
+    Args:
+        chunks: The body.
+        content_type: Of the request.
+        hold: Is told how many bytes more are held; it may refuse them.
 
     Raises:
         WrongMediaType: If the request is not multipart/form-data.
@@ -80,7 +87,9 @@ def parse_form(body: bytes, content_type: str) -> list[Part]:
     callbacks = {name: getattr(collector, name) for name in dir(collector) if name.startswith("on_")}
     try:
         parser = MultipartParser(options[b"boundary"], callbacks)  # type: ignore[arg-type]
-        parser.write(body)
+        async for chunk in chunks:
+            hold(len(chunk))
+            parser.write(chunk)
         parser.finalize()
     except FormParserError as error:
         raise InvalidRequest("/body", "malformed_form", "The body is not a well-formed form.") from error
@@ -132,11 +141,13 @@ def _picture(name: str, part: Part | None) -> bytes:
         raise InvalidRequest(f"/body/{name}", "missing", f"The `{name}` part is missing.")
     if not part.media_type.startswith("image/") and part.media_type not in UNNAMED_TYPES:
         raise WrongMediaType(
-            f"/body/{name}", part.media_type, "image/jpeg, image/png, image/webp or image/bmp"
+            f"/body/{name}", part.media_type, "image/jpeg, image/png, image/webp, image/bmp or image/heic"
         )
     if not part.data:
         raise InvalidRequest(f"/body/{name}", "empty", f"The `{name}` part is empty.")
-    return bytes(part.data)
+    picture = bytes(part.data)
+    part.data.clear()
+    return picture
 
 
 def _text(name: str, part: Part) -> str:

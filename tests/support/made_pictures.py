@@ -1,0 +1,169 @@
+"""Small pictures of every kind that people may send, legal and odd, each with what makes it so."""
+
+import io
+import struct
+import zlib
+from collections.abc import Mapping
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from benchmarks.picture_corpus import chunk, png, runs_bmp, saved, segment
+
+WIDTH, HEIGHT = 67, 45
+
+ORIENTATION = 0x0112
+# Display P3's red, green and blue in XYZ under D50.
+P3 = ((0.51512, 0.2412, -0.00105), (0.29198, 0.69225, 0.04189), (0.1571, 0.06657, 0.78407))
+XMP_TURNED = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
+    b"</rdf:RDF></x:xmpmeta>"
+)
+
+
+def scene(width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
+    """Colours that run across and down, with a corner of its own: every turn and every mix-up shows."""
+    y, x = np.mgrid[:height, :width]
+    bands = [x * 255 // width, y * 255 // height, 255 - x * 200 // width]
+    pixels = np.dstack(bands).astype(np.uint8)
+    pixels[: height // 4, : width // 4] = (250, 20, 20)
+    return Image.fromarray(pixels)
+
+
+def transparent() -> Image.Image:
+    """The scene, more transparent from left to right."""
+    picture = scene().convert("RGBA")
+    alpha = np.tile(np.linspace(255, 0, WIDTH).astype(np.uint8), (HEIGHT, 1))
+    picture.putalpha(Image.fromarray(alpha))
+    return picture
+
+
+def exif_of(orientation: int) -> bytes:
+    """An EXIF block that says how the camera was held."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    return exif.tobytes()
+
+
+def icc_profile(primaries: tuple[tuple[float, float, float], ...] = P3, linear: bool = False) -> bytes:
+    """A profile of three colours; its curves are sRGB's, or none."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    for i in range(struct.unpack_from(">I", profile, 128)[0]):
+        name, offset, _ = struct.unpack_from(">4sII", profile, 132 + 12 * i)
+        if name in (b"rXYZ", b"gXYZ", b"bXYZ"):
+            colour = primaries[b"rgb".index(name[:1])]
+            struct.pack_into(">3i", profile, offset + 8, *(round(65536 * part) for part in colour))
+        elif linear and name in (b"rTRC", b"gTRC", b"bTRC"):
+            # A parametric curve of the first kind: y = x ** g.
+            struct.pack_into(">HHi", profile, offset + 8, 0, 0, 65536)
+    return bytes(profile)
+
+
+def sixteen_bits(channels: int, colour: int, chunks: bytes = b"") -> bytes:
+    """A PNG of sixteen bits, which Pillow reads and does not write."""
+    values = np.linspace(0, 65535, WIDTH * HEIGHT * channels).astype(">u2").reshape(HEIGHT, -1)
+    rows = b"".join(b"\0" + row.tobytes() for row in values)
+    return with_chunks(png(WIDTH, HEIGHT, 16, colour, zlib.compress(rows)), chunks)
+
+
+def with_chunks(made: bytes, chunks: bytes) -> bytes:
+    """A PNG with more chunks after its header."""
+    return made[:33] + chunks + made[33:]
+
+
+def jpegs() -> Mapping[str, bytes]:
+    """JPEG files."""
+    usual = saved(scene(), "JPEG", quality=95)
+    cmyk = saved(scene().convert("CMYK"), "JPEG", quality=95)
+    adobe = cmyk.index(b"Adobe")
+    mpo = io.BytesIO()
+    scene().save(mpo, "MPO", save_all=True, append_images=[scene().rotate(180)])
+    made = {
+        "jpeg": usual,
+        "jpeg 4:4:4": saved(scene(), "JPEG", quality=95, subsampling=0),
+        "jpeg grey": saved(scene().convert("L"), "JPEG", quality=95),
+        "jpeg progressive": saved(scene(), "JPEG", quality=95, progressive=True),
+        "jpeg restarted": saved(scene(), "JPEG", quality=95, restart_marker_blocks=2),
+        "jpeg rgb": saved(scene(), "JPEG", quality=95, keep_rgb=True),
+        "jpeg cmyk": cmyk,
+        "jpeg cmyk without a mark": cmyk[: adobe - 4] + cmyk[adobe + 12 :],
+        "jpeg ycck": cmyk[: adobe + 11] + b"\2" + cmyk[adobe + 12 :],
+        "jpeg with a profile": saved(scene(), "JPEG", quality=95, icc_profile=icc_profile()),
+        "jpeg in linear light": saved(scene(), "JPEG", quality=95, icc_profile=icc_profile(linear=True)),
+        "jpeg with a damaged profile": saved(scene(), "JPEG", quality=95, icc_profile=b"nothing" * 40),
+        "jpeg grey with a profile": saved(scene().convert("L"), "JPEG", icc_profile=icc_profile(linear=True)),
+        "jpeg without an end": usual[:-2],
+        "jpeg progressive without an end": saved(scene(), "JPEG", quality=95, progressive=True)[:-2],
+        "jpeg with bytes after it": usual + b"and more" * 100,
+        "jpeg with a turn in its xmp": saved(scene(), "JPEG", quality=95, xmp=XMP_TURNED),
+        "jpeg of two pictures": mpo.getvalue(),
+        "jpeg after filling bytes": usual[:2] + b"\xff\xff\xff" + usual[2:],
+        "jpeg with a comment": usual[:2] + segment(0xFE, b"hello") + usual[2:],
+    }
+    turned = {f"jpeg turned {i}": saved(scene(), "JPEG", quality=95, exif=exif_of(i)) for i in range(1, 9)}
+    return made | turned
+
+
+def pngs() -> Mapping[str, bytes]:
+    """PNG files."""
+    usual = saved(scene(), "PNG")
+    palette = scene().quantize(16)
+    key = struct.pack(">HHH", 250, 20, 20)
+    return {
+        "png": usual,
+        "png grey": saved(scene().convert("L"), "PNG"),
+        "png grey and transparent": saved(transparent().convert("LA"), "PNG"),
+        "png transparent": saved(transparent(), "PNG"),
+        "png palette": saved(palette, "PNG"),
+        "png transparent palette": saved(palette, "PNG", transparency=palette.getpixel((0, 0))),
+        "png transparent colour": with_chunks(usual, chunk(b"tRNS", key)),
+        "png one bit": saved(scene().convert("1"), "PNG"),
+        "png two bits": saved(scene().quantize(4), "PNG", bits=2),
+        "png 16 bits grey": sixteen_bits(1, 0),
+        "png 16 bits grey, one transparent": sixteen_bits(1, 0, chunk(b"tRNS", b"\0\0")),
+        "png 16 bits": sixteen_bits(3, 2),
+        "png 16 bits transparent": sixteen_bits(4, 6),
+        "png turned": saved(scene(), "PNG", exif=exif_of(6)),
+        "png with a profile": saved(scene(), "PNG", icc_profile=icc_profile()),
+        "png transparent with a profile": saved(transparent(), "PNG", icc_profile=icc_profile()),
+        "png without an end": usual[:-12],
+        "png with bytes after it": usual + bytes(500),
+        "png animated": saved(
+            scene(), "PNG", save_all=True, append_images=[scene().rotate(180)], duration=50
+        ),
+    }
+
+
+def webps() -> Mapping[str, bytes]:
+    """WebP files."""
+    film = [scene(), scene().rotate(180)]
+    return {
+        "webp": saved(scene(), "WEBP", quality=95),
+        "webp lossless": saved(scene(), "WEBP", lossless=True),
+        "webp transparent": saved(transparent(), "WEBP", quality=95),
+        "webp transparent and lossless": saved(transparent(), "WEBP", lossless=True, exact=True),
+        "webp turned": saved(scene(), "WEBP", lossless=True, exif=exif_of(8)),
+        "webp with a profile": saved(scene(), "WEBP", lossless=True, icc_profile=icc_profile()),
+        "webp animated": saved(film[0], "WEBP", lossless=True, save_all=True, append_images=film[1:]),
+    }
+
+
+def bmps() -> Mapping[str, bytes]:
+    """BMP files."""
+    usual = saved(scene(), "BMP")
+    rows = np.frombuffer(usual[54:], np.uint8).reshape(HEIGHT, -1)
+    topdown = usual[:22] + struct.pack("<i", -HEIGHT) + usual[26:54] + rows[::-1].tobytes()
+    return {
+        "bmp": usual,
+        "bmp from the top": topdown,
+        "bmp palette": saved(scene().quantize(16), "BMP"),
+        "bmp one bit": saved(scene().convert("1"), "BMP"),
+        "bmp 32 bits": saved(transparent(), "BMP"),
+        "bmp of runs": runs_bmp(WIDTH, HEIGHT),
+    }
+
+
+def every_picture() -> Mapping[str, bytes]:
+    """All of them, by what they are."""
+    return {**jpegs(), **pngs(), **webps(), **bmps()}
