@@ -65,6 +65,8 @@ STATUSES: dict[type[Exception], int] = {
     exams.RosterError: 422,
     exams.CheckinRefused: 409,
     exams.AlreadyDecided: 409,
+    exams.DecidedMeanwhile: 409,
+    exams.AttemptSuperseded: 409,
     exams.OverrideError: 422,
 }
 """The nearest class in an error's ancestry counts; an error that is not here is a fault of ours: 500."""

@@ -22,7 +22,9 @@
     └── OverrideError
         ├── CandidateNeeded              candidate_needed            nobody is named
         ├── ReasonCodeUnknown            reason_code_unknown
-        └── AlreadyDecided               already_decided             the attempt has this outcome
+        ├── AlreadyDecided               already_decided             the attempt has this outcome
+        ├── DecidedMeanwhile             decided_meanwhile           by somebody else, since it was looked at
+        └── AttemptSuperseded            attempt_superseded          a newer attempt counts; names it
 
 An unknown session is `service.errors.SessionNotFound`. HTTP statuses are in `service/problems.py`.
 """
@@ -177,14 +179,25 @@ class AlreadyCheckedIn(CheckinRefused):
 
     code = "already_checked_in"
 
-    def __init__(self, checkin_id: UUID, at: datetime, seat: str | None) -> None:
-        where = f", seat {seat}" if seat else ""
-        super().__init__(
-            f"The candidate was checked in at {at:%Y-%m-%d %H:%M:%S} UTC{where}.",
-            checkin_id=str(checkin_id),
-            checked_in_at=at.isoformat(),
-            seat=seat,
-        )
+    def __init__(
+        self,
+        checkin_id: UUID,
+        at: datetime,
+        seat: str | None,
+        elsewhere: tuple[UUID, str] | None = None,
+    ) -> None:
+        """Say where; `elsewhere` is another session's id and room."""
+        session_id, room = elsewhere or (None, None)
+        where = f", room {room}" if room else ""
+        where += f", seat {seat}" if seat else ""
+        members: dict[str, Any] = {
+            "checkin_id": str(checkin_id),
+            "checked_in_at": at.isoformat(),
+            "seat": seat,
+        }
+        if session_id is not None:
+            members |= {"session_id": str(session_id), "room": room}
+        super().__init__(f"The candidate was checked in at {at:%Y-%m-%d %H:%M:%S} UTC{where}.", **members)
 
 
 class CandidateRefused(CheckinRefused):
@@ -252,3 +265,29 @@ class AlreadyDecided(OverrideError):
 
     def __init__(self, outcome: str) -> None:
         super().__init__(f"The outcome is {outcome} already.", outcome=outcome)
+
+
+class DecidedMeanwhile(OverrideError):
+    """Somebody else has decided since the case was looked at; whoever decides now has to see that first."""
+
+    code = "decided_meanwhile"
+
+    def __init__(self, outcome: str, at: datetime, operator: str | None) -> None:
+        by = f" by {operator}" if operator else ""
+        super().__init__(
+            f"Meanwhile it was decided{by}: {outcome}. Look at the case again.",
+            outcome=outcome,
+            decided_at=at.isoformat(),
+            operator=operator,
+        )
+
+
+class AttemptSuperseded(OverrideError):
+    """A newer attempt of the candidate counts; the older one is no open case."""
+
+    code = "attempt_superseded"
+
+    def __init__(self, checkin_id: UUID) -> None:
+        super().__init__(
+            f"A newer attempt of this candidate counts: {checkin_id}.", checkin_id=str(checkin_id)
+        )

@@ -125,9 +125,10 @@ class Candidate(Person):
 
 
 class Conflict(Person):
-    """Another candidate of the exam whose face is this near to the probe."""
+    """Another candidate of the exam whose face is this near to the probe, or the same one in another room."""
 
     session_id: UUID
+    room: str | None
     d: float
     checked_in_at: datetime | None
 
@@ -161,6 +162,9 @@ class Checkin(BaseModel):
     attempt: int | None
     outcome: Verdict
     effective_outcome: Verdict = Field(description="the newest override's outcome, or this row's own")
+    superseded_by: UUID | None = Field(
+        description="the newer attempt that counts for the candidate: this one is no open case"
+    )
     decision: Outcome | None
     reasons: list[str]
     conflicts: list[Conflict]

@@ -61,6 +61,20 @@ def standings(
     return found
 
 
+def superseded_by(row: CheckinRow, last: OverrideRow | None, standing: Standing) -> UUID | None:
+    """The newer attempt that counts for the candidate instead; None where nothing was said since.
+
+    Args:
+        row: An attempt of the candidate's.
+        last: Its newest override.
+        standing: The candidate's.
+    """
+    if standing.checkin_id == row.id or standing.at is None:
+        return None
+    said_at = last.created_at if last else row.created_at
+    return standing.checkin_id if standing.at >= said_at else None
+
+
 def words(session: OrmSession, session_id: UUID, only: Collection[UUID] | None) -> Sequence[Row[Any]]:
     """What was said of the candidates, in one query: attempts, overrides, standing admissions."""
     named = {} if only is None else {"entry_ids": list(only)}

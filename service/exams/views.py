@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session as OrmSession
 from service.decision import CalibrationFacts, FalseMatchRates, Quality, Thresholds
 from service.exams.errors import CheckinNotFound
 from service.exams.schemas import Checkin, Conflict, Override, Verdict
-from service.exams.tables import CheckinRow, OverrideRow, RosterEntryRow, ThumbnailRow
+from service.exams.status import NEVER_CAME, standings, superseded_by
+from service.exams.tables import CheckinRow, OverrideRow, RosterEntryRow, SessionRow, ThumbnailRow
 
 
 def checkin_row(session: OrmSession, checkin_id: UUID) -> CheckinRow:
@@ -38,7 +39,7 @@ def overrides_of(session: OrmSession, checkin_ids: Iterable[UUID]) -> dict[UUID,
 
 
 def checkin_documents(session: OrmSession, rows: Sequence[CheckinRow]) -> list[Checkin]:
-    """The attempts with everything that is known about them, in four queries however many they are."""
+    """The attempts with everything that is known about them, in a few queries however many they are."""
     ids = [row.id for row in rows]
     overrides = overrides_of(session, ids)
     pictured = set(session.scalars(select(ThumbnailRow.checkin_id).where(ThumbnailRow.checkin_id.in_(ids))))
@@ -48,11 +49,53 @@ def checkin_documents(session: OrmSession, rows: Sequence[CheckinRow]) -> list[C
         entry.id: entry
         for entry in session.scalars(select(RosterEntryRow).where(RosterEntryRow.id.in_(named)))
     }
-    return [checkin_document(row, overrides.get(row.id, []), entries, row.id in pictured) for row in rows]
+    sessions = {UUID(one["session_id"]) for row in rows for one in row.conflicts}
+    named_rooms = select(SessionRow.id, SessionRow.room).where(SessionRow.id.in_(sessions))
+    rooms = {one.id: one.room for one in session.execute(named_rooms)} if sessions else {}
+    newer = newer_attempts(session, rows, overrides)
+    return [
+        checkin_document(
+            row,
+            overrides.get(row.id, []),
+            entries,
+            rooms,
+            superseded_by=newer.get(row.id),
+            pictured=row.id in pictured,
+        )
+        for row in rows
+    ]
+
+
+def newer_attempts(
+    db: OrmSession, rows: Sequence[CheckinRow], overrides: dict[UUID, list[OverrideRow]]
+) -> dict[UUID, UUID]:
+    """The attempts that count instead of superseded ones."""
+    last = {row.id: overrides[row.id][-1] if overrides.get(row.id) else None for row in rows}
+    about = {row.id: row.entry_id or getattr(last[row.id], "entry_id", None) for row in rows}
+    by_session: dict[UUID, set[UUID]] = defaultdict(set)
+    for row in rows:
+        if (entry_id := about[row.id]) is not None:
+            by_session[row.session_id].add(entry_id)
+    found = {
+        entry_id: standing
+        for session_id, entry_ids in by_session.items()
+        for entry_id, standing in standings(db, session_id, entry_ids).items()
+    }
+    newer = {
+        row.id: superseded_by(row, last[row.id], found.get(about[row.id] or row.id, NEVER_CAME))
+        for row in rows
+    }
+    return {checkin_id: other for checkin_id, other in newer.items() if other is not None}
 
 
 def checkin_document(
-    row: CheckinRow, overrides: Sequence[OverrideRow], entries: dict[UUID, RosterEntryRow], pictured: bool
+    row: CheckinRow,
+    overrides: Sequence[OverrideRow],
+    entries: dict[UUID, RosterEntryRow],
+    rooms: dict[UUID, str],
+    *,
+    superseded_by: UUID | None,
+    pictured: bool,
 ) -> Checkin:
     """One attempt; the people it names are read from the roster, the evidence holds no names."""
     entry = entries.get(row.entry_id) if row.entry_id else None
@@ -60,7 +103,8 @@ def checkin_document(
         **{name: getattr(row, name) for name in PLAIN},
         display_name=entry.display_name if entry else None,
         effective_outcome=Verdict(overrides[-1].outcome if overrides else row.outcome),
-        conflicts=[conflict_document(one, entries) for one in row.conflicts],
+        superseded_by=superseded_by,
+        conflicts=[conflict_document(one, entries, rooms) for one in row.conflicts],
         threshold=thresholds_of(row),
         fmr=rates_of(row),
         probe_quality=Quality(**row.probe_quality) if row.probe_quality else None,
@@ -113,14 +157,17 @@ def rates_of(row: CheckinRow) -> FalseMatchRates | None:
     return FalseMatchRates(match=row.match_fmr, refer=row.refer_fmr, at_d=row.fmr_at_d)
 
 
-def conflict_document(conflict: dict[str, Any], entries: dict[UUID, RosterEntryRow]) -> Conflict:
-    """Another candidate with the same face."""
+def conflict_document(
+    conflict: dict[str, Any], entries: dict[UUID, RosterEntryRow], rooms: dict[UUID, str]
+) -> Conflict:
+    """Another candidate with the same face, or the same one elsewhere."""
     entry = entries.get(UUID(conflict["entry_id"]))
     return Conflict(
         external_id=entry.external_id if entry else conflict["external_id"],
         display_name=entry.display_name if entry else None,
         seat=entry.seat if entry else None,
         session_id=conflict["session_id"],
+        room=rooms.get(UUID(conflict["session_id"])),
         d=conflict["d"],
         checked_in_at=conflict["checked_in_at"],
     )

@@ -16,9 +16,11 @@ from embedding.errors import FaceNotFound, QualityRefused
 from index import audit
 from index.database import Database
 from index.ids import uuid7
+from index.subjects import Subjects
 from index.twins import note_twins
 from service.errors import SessionNotFound
 from service.exams.checkin import comparison as comparing
+from service.exams.checkin.document import IdentificationTerms, identify
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.checkin.photograph import Result
 from service.exams.errors import (
@@ -31,12 +33,12 @@ from service.exams.errors import (
     NotOnRoster,
     SessionClosed,
 )
-from service.exams.exams import change_exam
+from service.exams.exams import change_exam, create_exam
 from service.exams.roster.readiness import readiness
-from service.exams.sessions import change_session
+from service.exams.sessions import change_session, create_session
 from service.exams.status import candidates_page
 from service.exams.tables import AdmissionRow, CheckinRow, RosterEntryRow
-from service.exams.terms import ExamChanges, SessionChanges
+from service.exams.terms import ExamChanges, ExamTerms, SessionChanges, SessionTerms
 
 
 @pytest.fixture
@@ -401,6 +403,106 @@ class TestOneFaceForTwoCandidates:
             results: list[Result] = list(kiosks.map(lambda who: hall.arrive(who, "1@2"), ["c1", "c4"]))
 
         assert sorted(str(one.checkin.outcome) for one in results) == ["admitted", "referred"]
+
+
+class TestTwoRostersWithOneCandidate:
+    def test_let_the_candidate_in_once_and_say_where(self, hall: ExamDay) -> None:
+        other = hall.another_session()
+        hall.roster_of(other.id, "c1,Ann,Z")
+        first = hall.arrive("c1", "1").checkin
+
+        second = hall.arrive("c1", "1", session_id=other.id).checkin
+
+        assert first.outcome == "admitted"
+        assert (second.outcome, second.decision, second.reasons) == (
+            "referred",
+            "match",
+            ["admitted_elsewhere"],
+        )
+        where = second.conflicts[0]
+        assert (where.external_id, where.session_id, where.room) == ("c1", hall.session.id, "R1")
+        assert where.checked_in_at is not None
+
+    def test_let_the_candidate_in_once_at_two_doors_in_the_same_moment(self, hall: ExamDay) -> None:
+        other = hall.another_session()
+        hall.roster_of(other.id, "c1,Ann,Z")
+        hall.embedder.waits = Barrier(2, timeout=30).wait
+
+        with ThreadPoolExecutor(2) as kiosks:
+            rooms = [hall.session.id, other.id]
+            results = list(kiosks.map(lambda room: hall.arrive("c1", "1", session_id=room), rooms))
+
+        assert sorted(str(one.checkin.outcome) for one in results) == ["admitted", "referred"]
+
+    def test_of_two_exams_at_the_same_time_let_the_candidate_in_once(self, hall: ExamDay) -> None:
+        other = another_exam(hall, starts=-1, ends=2, opens=-1, closes=1)
+        hall.arrive("c1", "1")
+
+        assert hall.arrive("c1", "1", session_id=other).checkin.reasons == ["admitted_elsewhere"]
+
+    @pytest.mark.parametrize(
+        ("starts", "ends", "opens"),
+        [(2, 4, -0.5), (-1, 2, 1)],
+        ids=["doors that open before the first exam ends", "another session later on the day"],
+    )
+    def test_one_after_the_other_are_both_sat(
+        self, hall: ExamDay, starts: float, ends: float, opens: float
+    ) -> None:
+        hall.arrive("c1", "1")
+        other = another_exam(hall, starts=starts, ends=ends, opens=opens, closes=4)
+        if opens > 0:
+            # Time goes by: the first session has closed, the second has opened.
+            closing = SessionChanges(opens_at=hours_from_now(-3), closes_at=hours_from_now(-2))
+            change_session(hall.desk, hall.session.id, closing, ORIGIN)
+            change_session(hall.desk, other, SessionChanges(opens_at=hours_from_now(-1)), ORIGIN)
+
+        assert hall.arrive("c1", "1", session_id=other).checkin.outcome == "admitted"
+
+    def test_know_the_candidate_whose_number_has_changed(self, hall: ExamDay) -> None:
+        other = hall.another_session()
+        hall.arrive("c1", "1")
+        Subjects(hall.desk.database).change(hall.subjects["c1"], external_id="c1-new", actor="test")
+        hall.roster_of(other.id, "c1-new,Ann,Z")
+
+        assert hall.arrive("c1-new", "1", session_id=other.id).checkin.reasons == ["admitted_elsewhere"]
+
+    def test_let_nobody_into_two_rooms_of_one_exam_by_a_person_either(self, hall: ExamDay) -> None:
+        other = hall.another_session()
+        hall.roster_of(other.id, "c1,Ann,Z")
+        first = hall.arrive("c1", "1").checkin
+        second = hall.arrive("c1", "1", session_id=other.id).checkin
+        document = IdentificationTerms.model_validate({"candidate": "c1", "document_type": "passport"})
+        admit = OverrideTerms.model_validate({"outcome": "admitted", "reason_code": "document_checked"})
+        refuse = OverrideTerms.model_validate(
+            {"outcome": "refused", "reason_code": "impersonation_suspected"}
+        )
+
+        with pytest.raises(AlreadyCheckedIn) as refused:
+            override(hall.desk, second.id, admit, ORIGIN)
+        with pytest.raises(AlreadyCheckedIn):
+            identify(hall.desk, other.id, document, ORIGIN)
+        assert (refused.value.members["room"], refused.value.members["seat"]) == ("R1", "A")
+        override(hall.desk, first.id, refuse, ORIGIN)
+
+        assert override(hall.desk, second.id, admit, ORIGIN)[1].effective_outcome == "admitted"
+
+    def test_let_a_person_decide_whether_two_exams_go_together(self, hall: ExamDay) -> None:
+        other = another_exam(hall, starts=-1, ends=2, opens=-1, closes=1)
+        hall.arrive("c1", "1")
+        referred = hall.arrive("c1", "1", session_id=other).checkin
+        admit = OverrideTerms.model_validate({"outcome": "admitted", "reason_code": "known_to_invigilator"})
+
+        assert override(hall.desk, referred.id, admit, ORIGIN)[1].effective_outcome == "admitted"
+
+
+def another_exam(hall: ExamDay, *, starts: float, ends: float, opens: float, closes: float) -> UUID:
+    """A session of another exam with c1 on its roster; times in hours from now."""
+    terms = ExamTerms(name="Physics", starts_at=hours_from_now(starts), ends_at=hours_from_now(ends))
+    exam = create_exam(hall.desk, terms, ORIGIN)
+    window = SessionTerms(room="R9", opens_at=hours_from_now(opens), closes_at=hours_from_now(closes))
+    session = create_session(hall.desk, exam.id, window, ORIGIN)
+    hall.roster_of(session.id, "c1,Ann,Q")
+    return session.id
 
 
 class TestATwin:

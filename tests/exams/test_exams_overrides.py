@@ -1,5 +1,7 @@
 """What a person decides: overrides with a reason, identification by a document; nothing is taken back."""
 
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
@@ -7,16 +9,20 @@ from uuid import UUID
 import pytest
 from fixtures_exams import ORIGIN, ExamDay, hours_from_now
 from pydantic import ValidationError
+from sqlalchemy import event
 
 from index.ids import uuid7
 from service.exams.checkin.document import IdentificationTerms, identify
 from service.exams.checkin.overrides import OverrideTerms, override
+from service.exams.checkin.photograph import find_checkin
 from service.exams.errors import (
     AlreadyCheckedIn,
     AlreadyDecided,
+    AttemptSuperseded,
     CandidateNeeded,
     CandidateRefused,
     CheckinNotFound,
+    DecidedMeanwhile,
     ExamError,
     NotOnRoster,
     ReasonCodeUnknown,
@@ -214,6 +220,124 @@ def test_two_invigilators_in_the_same_moment_settle_a_case_once(hall: ExamDay) -
         found = sorted(invigilators.map(settle, range(4)))
 
     assert found == ["already_decided"] * 3 + ["settled"]
+
+
+class TestASupersededAttempt:
+    def test_is_no_open_case_and_names_the_one_that_counts(self, hall: ExamDay) -> None:
+        older = hall.arrive("c1", "1@60").checkin
+        newer = hall.arrive("c1", "1@62").checkin
+
+        for outcome in ("admitted", "refused"):
+            with pytest.raises(AttemptSuperseded) as refused:
+                decide(hall, older.id, outcome)
+            assert refused.value.members["checkin_id"] == str(newer.id)
+        assert find_checkin(hall.desk, older.id).superseded_by == newer.id
+        assert find_checkin(hall.desk, newer.id).superseded_by is None
+        assert decide(hall, newer.id, "admitted")[1].superseded_by is None
+
+    def test_does_not_bring_back_whoever_was_refused_since(self, hall: ExamDay) -> None:
+        older = hall.arrive("c1", "1@60").checkin
+        newer = hall.arrive("c1", "9").checkin
+        decide(hall, newer.id, "refused", "impersonation_suspected")
+
+        with pytest.raises(AttemptSuperseded):
+            decide(hall, older.id, "admitted")
+        assert status_of(hall, "c1") == "refused"
+
+    def test_may_be_superseded_by_one_that_named_nobody(self, hall: ExamDay) -> None:
+        claimed = hall.arrive("c1", "1@60").checkin
+        unknown = hall.arrive(None, "9").checkin
+        decide(hall, unknown.id, "admitted", candidate="c1")
+        decide(hall, unknown.id, "refused", "wrong_candidate")
+
+        with pytest.raises(AttemptSuperseded) as refused:
+            decide(hall, claimed.id, "admitted")
+        assert refused.value.members["checkin_id"] == str(unknown.id)
+
+    def test_may_be_superseded_by_a_document(self, hall: ExamDay) -> None:
+        older = hall.arrive("c1", "1@60").checkin
+        made = shown(hall, "c1")
+        decide(hall, made.id, "refused", "wrong_candidate")
+
+        with pytest.raises(AttemptSuperseded) as refused:
+            decide(hall, older.id, "admitted")
+        assert refused.value.members["checkin_id"] == str(made.id)
+
+    def test_leaves_the_newer_one_to_be_corrected(self, hall: ExamDay) -> None:
+        older = hall.arrive("c1", "1@60").checkin
+        newer = hall.arrive("c1", "1").checkin
+        decide(hall, newer.id, "refused", "impersonation_suspected")
+
+        decide(hall, newer.id, "admitted")
+
+        assert find_checkin(hall.desk, older.id).superseded_by == newer.id
+        assert status_of(hall, "c1") == "admitted"
+
+
+class TestTwoOperators:
+    def test_who_decides_on_what_has_been_decided_since_is_told(self, hall: ExamDay) -> None:
+        referred = hall.arrive("c1", "9").checkin
+        decide(hall, referred.id, "refused", "impersonation_suspected", operator="M. Reyes", seen_overrides=0)
+
+        with pytest.raises(DecidedMeanwhile) as refused:
+            decide(hall, referred.id, "admitted", seen_overrides=0)
+
+        assert refused.value.members["outcome"] == "refused"
+        assert refused.value.members["operator"] == "M. Reyes"
+        assert status_of(hall, "c1") == "refused"
+        decide(hall, referred.id, "admitted", seen_overrides=1)
+
+    def test_who_decide_in_the_same_moment_do_not_overrule_each_other(self, hall: ExamDay) -> None:
+        referred = hall.arrive("c1", "9").checkin
+
+        found = once_both_have_looked(
+            hall,
+            lambda: code_of(lambda: decide(hall, referred.id, "admitted")),
+            lambda: code_of(lambda: decide(hall, referred.id, "refused")),
+        )
+
+        assert sorted(found) == ["decided_meanwhile", "settled"]
+
+    def test_one_of_whom_refuses_while_the_other_looks_at_a_document_do_not_overrule_each_other(
+        self, hall: ExamDay
+    ) -> None:
+        referred = hall.arrive("c1", "9").checkin
+
+        found = once_both_have_looked(
+            hall,
+            lambda: code_of(lambda: decide(hall, referred.id, "refused")),
+            lambda: code_of(lambda: shown(hall, "c1")),
+        )
+
+        assert found in (["settled", "decided_meanwhile"], ["already_checked_in", "settled"])
+
+
+def code_of(decision: Callable[[], object]) -> str:
+    """What became of a decision."""
+    try:
+        decision()
+    except ExamError as refused:
+        return refused.code
+    return "settled"
+
+
+def once_both_have_looked(hall: ExamDay, *decisions: Callable[[], str]) -> list[str]:
+    """Let nobody write before everybody has read what there is."""
+    looked = threading.Semaphore(0)
+
+    def look(_: object, __: object, statement: str, *rest: object) -> None:
+        if statement.startswith("SELECT checkin_override"):
+            looked.release()
+
+    event.listen(hall.desk.database.engine, "after_cursor_execute", look)
+    try:
+        with ThreadPoolExecutor(len(decisions)) as operators:
+            with hall.desk.database.write():
+                waiting = [operators.submit(decision) for decision in decisions]
+                assert all(looked.acquire(timeout=30) for _ in decisions)
+            return [one.result() for one in waiting]
+    finally:
+        event.remove(hall.desk.database.engine, "after_cursor_execute", look)
 
 
 class TestADocument:

@@ -8,7 +8,17 @@ from pydantic import Field, model_validator
 from sqlalchemy.orm import Session as OrmSession
 
 from index.ids import uuid7
-from service.exams.checkin.rules import Arrival, Expected, begun, decline, expect, record, require_not_in
+from service.exams.checkin.overrides import newest_decision, require_undecided_since
+from service.exams.checkin.rules import (
+    Arrival,
+    Expected,
+    begun,
+    decline,
+    expect,
+    record,
+    require_not_in,
+    require_not_in_another_room,
+)
 from service.exams.context import Desk, Origin
 from service.exams.errors import CheckinRefused
 from service.exams.schemas import Checkin, Verdict
@@ -59,14 +69,18 @@ def identify(
     Raises:
         SessionNotFound: If there is no such session.
         CheckinRefused: If the session is closed, or the candidate is not expected or is in already.
+        DecidedMeanwhile: If somebody else decided on the candidate at the same time.
     """
     checkin_id = checkin_id or uuid7()
     arrival = Arrival(session_id, terms.candidate, terms.seat, client_time=terms.client_time)
+    with desk.database.read() as db:
+        seen = newest_decision(db, session_id, terms.candidate)
     try:
         with desk.database.write() as session:
             row = session.get(CheckinRow, checkin_id)
             if row is None:
                 expected = expect(session, arrival)
+                require_undecided_since(session, session_id, terms.candidate, seen)
                 row = identified(session, expected, arrival, terms, origin, checkin_id)
                 record(session, row, origin)
             return checkin_documents(session, [row])[0]
@@ -86,6 +100,7 @@ def identified(
     """The row of evidence: who, by what, by whom; nothing was measured."""
     if expected.entry is not None:
         require_not_in(session, expected.entry)
+        require_not_in_another_room(session, expected.session, expected.exam, expected.entry)
     return begun(
         session,
         expected,

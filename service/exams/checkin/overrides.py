@@ -4,7 +4,7 @@ Nothing is taken back. An attempt keeps its outcome for ever; an override is a n
 from now on, and no row leads back from a settled case to an open one.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -14,12 +14,26 @@ from sqlalchemy.orm import Session as OrmSession
 from index.ids import uuid7
 from index.tables import utc_now
 from service.exams.audit import OVERRIDE_RECORDED, note_evidence
-from service.exams.checkin.rules import LETS_IN, admit, entry_named, seat_for
+from service.exams.checkin.rules import (
+    LETS_IN,
+    admit,
+    entry_named,
+    require_not_in_another_room,
+    seat_for,
+)
 from service.exams.context import Desk, Origin
-from service.exams.errors import AlreadyCheckedIn, AlreadyDecided, CandidateNeeded, ReasonCodeUnknown
+from service.exams.errors import (
+    AlreadyCheckedIn,
+    AlreadyDecided,
+    AttemptSuperseded,
+    CandidateNeeded,
+    DecidedMeanwhile,
+    ReasonCodeUnknown,
+)
 from service.exams.exams import exam_row
 from service.exams.schemas import Checkin, Override, Verdict
 from service.exams.sessions import session_row
+from service.exams.status import NEVER_CAME, standings, superseded_by
 from service.exams.tables import AdmissionRow, CheckinRow, OverrideRow, RosterEntryRow
 from service.exams.terms import Terms
 from service.exams.views import checkin_documents, checkin_row, override_document
@@ -36,6 +50,10 @@ class OverrideTerms(Terms):
     candidate: Label | None = Field(
         default=None, description="external id; needed where the attempt names nobody"
     )
+    seen_overrides: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="how many overrides of the attempt the decider has seen; refused where there are others",
+    )
 
 
 def override(
@@ -47,20 +65,27 @@ def override(
         CheckinNotFound: If there is no such attempt.
         ReasonCodeUnknown: If the exam does not know the reason.
         AlreadyDecided: If the attempt has this outcome.
+        DecidedMeanwhile: If somebody else has decided since the decider looked, or at the same time.
+        AttemptSuperseded: If a newer attempt of the candidate counts.
         AlreadyCheckedIn: If the candidate is in through another attempt.
         CandidateNeeded: If somebody is to be admitted and nobody is named.
         NotOnRoster: If the named candidate is not expected in the session.
     """
+    seen = terms.seen_overrides
+    if seen is None:
+        # Whoever does not say what was seen has seen what was there when the request came.
+        with desk.database.read() as db:
+            seen = number_of(newest_override(db, checkin_row(db, checkin_id)))
     with desk.database.write() as session:
         row = checkin_row(session, checkin_id)
         made = session.get(OverrideRow, override_id) if override_id else None
         if made is None:
-            made = settle(session, row, terms, origin, override_id or uuid7())
+            made = settle(session, row, terms, origin, override_id or uuid7(), seen)
         return override_document(made), checkin_documents(session, [row])[0]
 
 
 def settle(
-    session: OrmSession, row: CheckinRow, terms: OverrideTerms, origin: Origin, override_id: UUID
+    session: OrmSession, row: CheckinRow, terms: OverrideTerms, origin: Origin, override_id: UUID, seen: int
 ) -> OverrideRow:
     """Check the override against what counts now, and write it with what follows from it."""
     require_reason(session, row, terms.reason_code)
@@ -68,11 +93,15 @@ def settle(
     previous = last.outcome if last else row.outcome
     if previous == terms.outcome:
         raise AlreadyDecided(previous)
+    if last is not None and last.number != seen:
+        raise DecidedMeanwhile(last.outcome, last.created_at, last.operator)
     entry = entry_meant(session, row, last, terms)
+    if entry is not None:
+        require_newest(session, row, last, entry)
     made = OverrideRow(
         id=override_id,
         checkin_id=row.id,
-        number=last.number + 1 if last else 1,
+        number=number_of(last) + 1,
         entry_id=entry.id if entry else None,
         outcome=str(terms.outcome),
         previous_outcome=previous,
@@ -112,6 +141,51 @@ def newest_override(session: OrmSession, row: CheckinRow) -> OverrideRow | None:
     )
 
 
+def number_of(override: OverrideRow | None) -> int:
+    """How many overrides there are up to this one."""
+    return override.number if override else 0
+
+
+def newest_decision(db: OrmSession, session_id: UUID, external_id: str) -> OverrideRow | None:
+    """The newest override that concerns a candidate of a session."""
+    return db.scalar(
+        select(OverrideRow)
+        .join(RosterEntryRow, RosterEntryRow.id == OverrideRow.entry_id)
+        .where(RosterEntryRow.session_id == session_id, RosterEntryRow.external_id == external_id)
+        .order_by(OverrideRow.created_at.desc(), OverrideRow.number.desc())
+        .limit(1)
+    )
+
+
+def require_undecided_since(
+    db: OrmSession, session_id: UUID, external_id: str, seen: OverrideRow | None
+) -> None:
+    """Refuse to decide on a candidate on whom somebody else has decided since.
+
+    Raises:
+        DecidedMeanwhile: With what was decided.
+    """
+    newest = newest_decision(db, session_id, external_id)
+    if newest is not None and (seen is None or newest.id != seen.id):
+        raise DecidedMeanwhile(newest.outcome, newest.created_at, newest.operator)
+
+
+def require_newest(db: OrmSession, row: CheckinRow, last: OverrideRow | None, entry: RosterEntryRow) -> None:
+    """Refuse to decide on an attempt when a newer one of the candidate counts.
+
+    Raises:
+        AlreadyCheckedIn: If the candidate is in through another attempt.
+        AttemptSuperseded: Naming the newer attempt.
+    """
+    admission = db.get(AdmissionRow, entry.id)
+    if admission is not None and admission.checkin_id != row.id:
+        raise AlreadyCheckedIn(admission.checkin_id, admission.at, admission.seat)
+    standing = standings(db, row.session_id, [entry.id]).get(entry.id, NEVER_CAME)
+    newer = superseded_by(row, last, standing)
+    if newer is not None:
+        raise AttemptSuperseded(newer)
+
+
 def entry_meant(
     session: OrmSession, row: CheckinRow, last: OverrideRow | None, terms: OverrideTerms
 ) -> RosterEntryRow | None:
@@ -136,18 +210,18 @@ def follow(session: OrmSession, row: CheckinRow, entry: RosterEntryRow | None, o
     """Give or take the admission that the override is about.
 
     Raises:
-        AlreadyCheckedIn: If the candidate is in through another attempt.
+        AlreadyCheckedIn: If the candidate is in another room of the exam.
     """
     if entry is None:
         return
     admission = session.get(AdmissionRow, entry.id)
-    if admission is not None and admission.checkin_id != row.id:
-        raise AlreadyCheckedIn(admission.checkin_id, admission.at, admission.seat)
     if admission is not None and outcome in LETS_IN:
         # Let in by a document, and now said to be who they claimed: the admission stays theirs.
         admission.outcome = str(outcome)
     elif outcome in LETS_IN:
-        seat = seat_for(session, session_row(session, row.session_id), entry, row.seat)
+        room = session_row(session, row.session_id)
+        require_not_in_another_room(session, room, exam_row(session, row.exam_id), entry)
+        seat = seat_for(session, room, entry, row.seat)
         admit(session, row, outcome, seat, entry.id)
     elif admission is not None:
         session.execute(delete(AdmissionRow).where(AdmissionRow.entry_id == entry.id))

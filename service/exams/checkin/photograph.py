@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from service.exams.checkin.comparison import COMPARABLE, Comparison, compare, mo
 from service.exams.checkin.rules import (
     Arrival,
     Expected,
+    admitted_elsewhere,
     begun,
     decline,
     expect,
@@ -24,6 +26,7 @@ from service.exams.checkin.rules import (
 )
 from service.exams.checkin.thumbnails import thumbnail_row
 from service.exams.checkin.verdict import (
+    ADMITTED_ELSEWHERE,
     AMBIGUOUS_SEARCH,
     NO_CANDIDATE_FOUND,
     SEAT_DIFFERS,
@@ -143,6 +146,10 @@ def decided(
     verdict, reasons = judge(comparison.decision, d, rivals, same_face, is_twin=is_twin)
     if arrival.external_id is None:
         verdict, reasons = judge_search(comparison, rivals, verdict, reasons)
+    elsewhere = admitted_elsewhere(session, expected.session, expected.exam, entry) if entry else None
+    if elsewhere is not None:
+        verdict, reasons = Verdict.REFERRED, [*reasons, ADMITTED_ELSEWHERE]
+        conflicts = [conflict(elsewhere.entry, d, elsewhere.admission.at), *conflicts]
     row = begun(
         session,
         expected,
@@ -224,17 +231,19 @@ def conflicts_of(
     )
     found = [(near[entry.subject_id], entry, at) for entry, at in session.execute(query) if entry.subject_id]
     found.sort(key=lambda one: (one[0].comparable_d, one[1].id))
-    conflicts = [
-        {
-            "entry_id": str(entry.id),
-            "external_id": entry.external_id,
-            "session_id": str(entry.session_id),
-            "d": one.d,
-            "checked_in_at": at.isoformat() if at else None,
-        }
-        for one, entry, at in found
-    ]
+    conflicts = [conflict(entry, one.d, at) for one, entry, at in found]
     return conflicts, [Rival(entry.id, one.comparable_d, at is not None) for one, entry, at in found]
+
+
+def conflict(entry: RosterEntryRow, d: float, admitted_at: datetime | None) -> dict[str, Any]:
+    """Somebody who is to be compared with the person at the door, as evidence keeps it."""
+    return {
+        "entry_id": str(entry.id),
+        "external_id": entry.external_id,
+        "session_id": str(entry.session_id),
+        "d": d,
+        "checked_in_at": admitted_at.isoformat() if admitted_at else None,
+    }
 
 
 def judge_search(

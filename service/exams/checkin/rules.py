@@ -125,6 +125,64 @@ def require_not_in(session: OrmSession, entry: RosterEntryRow) -> None:
         raise AlreadyCheckedIn(admission.checkin_id, admission.at, admission.seat)
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """Where else a candidate has been let in."""
+
+    admission: AdmissionRow
+    entry: RosterEntryRow
+    session: SessionRow
+
+
+def admitted_elsewhere(
+    db: OrmSession, session: SessionRow, exam: ExamRow, entry: RosterEntryRow
+) -> Elsewhere | None:
+    """The candidate's admission to another session at the same time: nobody sits in two rooms at once.
+
+    Two sessions are at the same time where their windows overlap and their exams do. Doors of an afternoon's
+    exam may open before the morning's has closed: that is one after the other, and so are two days.
+    """
+    same_time = (
+        SessionRow.id != session.id,
+        SessionRow.opens_at < session.closes_at,
+        SessionRow.closes_at > session.opens_at,
+        ExamRow.starts_at < exam.ends_at,
+        ExamRow.ends_at > exam.starts_at,
+    )
+    # By number within those sessions and by subject over all: each has an index of its own.
+    by_number = (
+        select(RosterEntryRow.id)
+        .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
+        .join(ExamRow, ExamRow.id == SessionRow.exam_id)
+        .where(*same_time, RosterEntryRow.external_id == entry.external_id)
+    )
+    by_subject = select(RosterEntryRow.id).where(RosterEntryRow.subject_id == entry.subject_id)
+    found = db.execute(
+        select(AdmissionRow, RosterEntryRow, SessionRow)
+        .join(RosterEntryRow, RosterEntryRow.id == AdmissionRow.entry_id)
+        .join(SessionRow, SessionRow.id == AdmissionRow.session_id)
+        .join(ExamRow, ExamRow.id == SessionRow.exam_id)
+        .where(*same_time, AdmissionRow.entry_id.in_(by_number.union(by_subject)))
+        .order_by(AdmissionRow.at)
+        .limit(1)
+    ).one_or_none()
+    return Elsewhere(*found) if found else None
+
+
+def require_not_in_another_room(
+    db: OrmSession, session: SessionRow, exam: ExamRow, entry: RosterEntryRow
+) -> None:
+    """Refuse to let somebody into two rooms of one exam; whether two exams go together, a person knows.
+
+    Raises:
+        AlreadyCheckedIn: With time, room and seat of the first time.
+    """
+    elsewhere = admitted_elsewhere(db, session, exam, entry)
+    if elsewhere is not None and elsewhere.session.exam_id == exam.id:
+        first, where = elsewhere.admission, (elsewhere.session.id, elsewhere.session.room)
+        raise AlreadyCheckedIn(first.checkin_id, first.at, first.seat, where)
+
+
 def require_another_photograph(session: OrmSession, expected: Expected, entry: RosterEntryRow) -> None:
     """Refuse a photograph of a candidate whose case is settled, or of whom none is to be looked at.
 

@@ -13,6 +13,7 @@ NEARER_TO_OTHER_CANDIDATE = "nearer_to_other_candidate"
 AMBIGUOUS_SEARCH = "ambiguous_search"
 NO_CANDIDATE_FOUND = "no_candidate_found"
 TWIN = "twin"
+ADMITTED_ELSEWHERE = "admitted_elsewhere"
 SEAT_DIFFERS = "seat_differs"
 SEAT_TAKEN = "seat_taken"
 

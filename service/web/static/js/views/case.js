@@ -16,7 +16,9 @@ export async function checkinCase(view, one, id) {
     evidence(attempt),
     history(attempt),
   );
-  if (attempt.effective_outcome === "referred" || attempt.effective_outcome === "refused") view.append(decide(one, attempt, back));
+  if (attempt.superseded_by) {
+    view.append(notice("wait", t("case.superseded"), " ", h("a", { href: `#/sessions/${one.id}/case/${attempt.superseded_by}` }, t("case.newer"))));
+  } else if (attempt.effective_outcome === "referred" || attempt.effective_outcome === "refused") view.append(decide(one, attempt, back));
 }
 
 function evidence(attempt) {
@@ -25,7 +27,7 @@ function evidence(attempt) {
     h("h3", {}, t("case.why")),
     attempt.reasons.length ? h("ul", {}, attempt.reasons.map((code) => h("li", {}, reasonText(code)))) : null,
     attempt.conflicts.length ? notice("bad", t("case.conflict"),
-      h("ul", {}, attempt.conflicts.map((other) => h("li", {}, `${other.display_name ?? other.external_id} (${other.external_id}), ${t("person.seat")} ${other.seat ?? "–"}, d = ${other.d.toFixed(3)}`)))) : null,
+      h("ul", {}, attempt.conflicts.map((other) => h("li", {}, `${other.display_name ?? other.external_id} (${other.external_id}), ${other.room ?? "–"}, ${t("person.seat")} ${other.seat ?? "–"}, d = ${other.d.toFixed(3)}`)))) : null,
     attempt.d === null ? h("p.muted", {}, t("case.no_distance")) : distanceScale(attempt.d, attempt.threshold, attempt.fmr),
     measures.length ? h("details", {}, h("summary", {}, t("case.quality")),
       h("dl.facts", {}, measures.flatMap(([name, value]) => [h("dt", {}, name), h("dd.mono", {}, Number(value).toFixed(2))]))) : null,
@@ -48,7 +50,7 @@ function decide(one, attempt, back) {
   const candidate = attempt.external_id ? [] : [field("candidate", t("person.number"), { required: true })];
   const named = (values) => (attempt.external_id ? {} : { candidate: values.candidate });
   const override = async (values, event) => {
-    const body = { outcome: event.submitter.value, reason_code: values.reason_code, note: values.note || null, ...named(values) };
+    const body = { outcome: event.submitter.value, reason_code: values.reason_code, note: values.note || null, seen_overrides: attempt.overrides.length, ...named(values) };
     await call("POST", `/v1/checkins/${attempt.id}/override`, { json: body });
     back();
   };

@@ -57,7 +57,7 @@ async function attempts(view, one) {
       [t("person.number"), (row) => row.external_id ?? "–"],
       [t("person.name"), (row) => row.display_name],
       [t("person.seat"), (row) => row.seat],
-      [t("attempts.outcome"), (row) => h("a", { href: `#/sessions/${one.id}/case/${row.id}` }, t(`status.${row.effective_outcome}`))],
+      [t("attempts.outcome"), (row) => h("a", { href: `#/sessions/${one.id}/case/${row.id}` }, row.superseded_by ? t("status.superseded") : t(`status.${row.effective_outcome}`))],
       ["d", (row) => row.d?.toFixed(3)],
     ], page.items)) : h("p.muted", {}, t("attempts.none")),
   );
