@@ -54,6 +54,14 @@ def added_since(session: Session, model_ids: Collection[str], seq: int) -> bool:
     return session.scalar(added.limit(1)) is not None
 
 
+def others_added_since(session: Session, model_id: str, seq: int) -> bool:
+    """Whether any other model was given a template after the gallery change of this number."""
+    added = select(GalleryChangeRow.seq).where(
+        GalleryChangeRow.seq > seq, GalleryChangeRow.kind == "added", GalleryChangeRow.model_id != model_id
+    )
+    return session.scalar(added.limit(1)) is not None
+
+
 def coverage_of(session: Session, model_id: str, active_id: str | None) -> Coverage:
     """How many subjects hang on a model."""
     count = select(func.count(distinct(TemplateRow.subject_id))).where(TemplateRow.model_id == model_id)

@@ -50,12 +50,13 @@ def translate(context: ExceptionContext) -> GalleryError | None:
 
     Whatever has no name of its own is DatabaseUnavailable: a server that takes no writes, that has no memory
     left, whose tables are away for a moment. The connection is then given up with all others of the pool, for
-    the next ones may lead to a server that works.
+    the next ones may lead to a server that works. One to a file is rolled back and kept: closed in the middle
+    of a statement, SQLite holds its lock until the statement is forgotten.
     """
     if context.is_pre_ping:
         return None
     error = _meaning(context.original_exception)
-    if isinstance(error, DatabaseUnavailable):
+    if isinstance(error, DatabaseUnavailable) and isinstance(context.original_exception, psycopg.Error):
         context.is_disconnect = True
     return error
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from index import audit
 from index.database import Database
 from index.errors import ModelNotFound, NothingToRollBack
-from index.tables import ModelRow, utc_now
+from index.tables import ModelRow, TemplateRow, utc_now
 
 if TYPE_CHECKING:
     from embedding.bundle import Bundle
@@ -50,23 +50,31 @@ class Models:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin_with(self, bundle: "Bundle", *, actor: str = "system") -> Model:
-        """Register a bundle, and make it the active model where there is none yet."""
-        registered = self.register_bundle(bundle, actor=actor)
-        return registered if self.active() else self.activate(bundle.model_id, actor=actor)
+    def begin_with(
+        self, bundle: "Bundle", *, actor: str = "system", replace_unused: bool = False
+    ) -> tuple[Model, Model]:
+        """Register a bundle, and make it the active model where there is none yet; in one transaction.
+
+        Args:
+            bundle: What a process was started with.
+            actor: For the audit chain.
+            replace_unused: Make it the active model also where another is, and nobody is enrolled.
+
+        Returns:
+            The bundle's model, and the active one.
+        """
+        with self._database.write() as session:
+            row = _register(session, actor, bundle.model_id, bundle.dim, _fields_of(bundle))
+            present = _active(session)
+            if present is None or (replace_unused and not _is_anybody_enrolled(session)):
+                make_active(session, row.id, actor=actor)
+                present = row
+            return _model(row), _model(present)
 
     def register_bundle(self, bundle: "Bundle", *, actor: str) -> Model:
         """Make a bundle's model known, as `register`."""
-        calibration = bundle.manifest.calibration
-        return self.register(
-            bundle.model_id,
-            name=bundle.manifest.name,
-            dim=bundle.dim,
-            calibration_id=calibration.id if calibration else None,
-            facts=bundle.manifest.model_dump(mode="json", exclude={"calibration"}),
-            location=str(bundle.path.resolve()),
-            actor=actor,
-        )
+        with self._database.write() as session:
+            return _model(_register(session, actor, bundle.model_id, bundle.dim, _fields_of(bundle)))
 
     def register(
         self,
@@ -103,16 +111,7 @@ class Models:
         if gate is not None:
             fields["gate"] = gate
         with self._database.write() as session:
-            row = session.get(ModelRow, model_id)
-            if row is None:
-                row = ModelRow(id=model_id, dim=dim, state="candidate", **fields)
-                session.add(row)
-                _record(session, "model.registered", actor, row)
-            else:
-                for name_of_field, value in fields.items():
-                    setattr(row, name_of_field, value)
-            session.flush()
-            return _model(row)
+            return _model(_register(session, actor, model_id, dim, fields))
 
     def activate(self, model_id: str, *, actor: str, details: dict[str, Any] | None = None) -> Model:
         """Make a model the active one; the present one retires in the same transaction.
@@ -210,6 +209,33 @@ def active_id(session: Session) -> str | None:
     """The id of the active model, as this session sees it."""
     row = _active(session)
     return row.id if row else None
+
+
+def _register(session: Session, actor: str, model_id: str, dim: int, fields: dict[str, Any]) -> ModelRow:
+    row = session.get(ModelRow, model_id)
+    if row is None:
+        row = ModelRow(id=model_id, dim=dim, state="candidate", **fields)
+        session.add(row)
+        _record(session, "model.registered", actor, row)
+    else:
+        for name, value in fields.items():
+            setattr(row, name, value)
+    session.flush()
+    return row
+
+
+def _fields_of(bundle: "Bundle") -> dict[str, Any]:
+    calibration = bundle.manifest.calibration
+    return {
+        "name": bundle.manifest.name,
+        "calibration_id": calibration.id if calibration else None,
+        "facts": bundle.manifest.model_dump(mode="json", exclude={"calibration"}),
+        "location": str(bundle.path.resolve()),
+    }
+
+
+def _is_anybody_enrolled(session: Session) -> bool:
+    return session.scalar(select(TemplateRow.number).limit(1)) is not None
 
 
 def _withdraw(session: Session, which: ColumnElement[bool]) -> None:

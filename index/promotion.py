@@ -15,13 +15,17 @@ from sqlalchemy.orm import Session
 from embedding.embedder import DEFAULT_LIMITS, Embedder
 from embedding.errors import BundleError
 from embedding.image import ImageLimits
+from index.changes import newest_change
 from index.cipher import TemplateCipher
-from index.coverage import subjects_lacking
+from index.coverage import others_added_since, subjects_lacking
 from index.database import Database
 from index.keeping import copy_of, is_whole
 from index.models import Model, active_id
 from index.promotion_errors import ActiveModelChanged, BundleChanged, PromotionRefused
-from index.reembedding import reembed, reembed_rest
+from index.reembedding import reembed
+
+_ROUNDS = 5
+"""How often crops that came during the last look are embedded before the switch is made without them."""
 
 
 @dataclass(frozen=True)
@@ -107,19 +111,28 @@ def switch_to(
         database: With the model registered.
         cipher: Opens the crops.
         embedder: Of the model that becomes active.
-        switch: `make_active` or `roll_back`, in the transaction that finds no crop left.
+        switch: `make_active` or `roll_back`, in a transaction that finds no enrolment since the crops were
+            embedded.
         expected_active: The model that is active while this is decided.
 
     Raises:
         ActiveModelChanged: If somebody else switched meanwhile.
         DatabaseError: If it could not be written; then the present model stays.
     """
-    made = reembed(database, embedder, cipher).made
-    # Enrolments went on meanwhile; what they left is little and fits the transaction.
-    with database.write() as session:
-        actual = active_id(session)
-        if actual != expected_active:
-            raise ActiveModelChanged(expected_active, actual)
-        made += reembed_rest(session, embedder, cipher)
-        model = switch(session)
+    made = 0
+    for is_last in (*[False] * _ROUNDS, True):
+        with database.read() as session:
+            seen = newest_change(session).seq
+        # No network runs and nothing long is read while every writer waits: both are done before.
+        made += reembed(database, embedder, cipher).made
+        with database.write() as session:
+            actual = active_id(session)
+            if actual != expected_active:
+                raise ActiveModelChanged(expected_active, actual)
+            # Enrolments go on meanwhile. Whoever comes with the last of them is verified with the former
+            # model until a process that follows the switch has made the new template, within seconds.
+            if is_last or not others_added_since(session, embedder.model_id, seen):
+                model = switch(session)
+                break
+    with database.read() as session:
         return Switched(model, made, subjects_lacking(session, model.id))

@@ -19,7 +19,7 @@ from embedding.template import Vector
 from index import audit
 from index.cipher import TemplateCipher
 from index.coverage import subjects_lacking
-from index.crops import Crops, StoredCrop, count_without_template_of, readable, without_template_of
+from index.crops import Crops, StoredCrop, count_without_template_of
 from index.database import Database
 from index.enrolment import insert
 from index.ids import uuid7
@@ -80,15 +80,6 @@ def reembed(
     with database.read() as session:
         left = count_without_template_of(session, model_id)
         return Reembedding(made, left, subjects_lacking(session, model_id))
-
-
-def reembed_rest(session: Session, embedder: Embedder, cipher: TemplateCipher | None) -> int:
-    """Embed within an ordered transaction what came since `reembed`; nobody can enrol meanwhile."""
-    if cipher is None:
-        return 0
-    rows = session.scalars(without_template_of(embedder.model_id).limit(None)).all()
-    crops = tuple(readable(cipher, rows))
-    return write(session, embedder.model_id, cipher, crops, embed(embedder, crops))
 
 
 def to_embed(database: Database, cipher: TemplateCipher | None, model_id: str) -> Iterator[StoredCrop]:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -43,6 +43,7 @@ from service.settings import Settings
 from service.web import pages
 
 PURGE_SECONDS = 3600
+PURGE_RETRY_SECONDS = 60
 SAMPLE_SECONDS = 1.0
 
 RESOURCES = (
@@ -165,24 +166,41 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def sample_forever(parts: Parts) -> None:
     """Say again and again how the gauges stand: any process of this port may be asked for all of them."""
     while True:
-        parts.metrics.sample()
+        try:
+            parts.metrics.sample()
+        except Exception:
+            log.exception("sample_failed")
         await asyncio.sleep(SAMPLE_SECONDS)
 
 
 async def purge_forever(parts: Parts) -> None:
     """Forget outdated answers, and crops and exams whose retention is over: now, and then every hour."""
     while True:
-        try:
-            forgotten = await asyncio.to_thread(parts.idempotency.purge)
-            swept = await asyncio.to_thread(sweep, parts.database, Origin("retention"))
-            crops = await asyncio.to_thread(purge_crops, parts.database, actor="retention")
-            log.info(
-                "purged",
-                idempotency_records=forgotten,
-                crops=crops,
-                exams=len(swept.purges),
-                thumbnails=swept.thumbnails,
-            )
-        except DatabaseError as error:
-            log.warning("purge_failed", code=error.code)
-        await asyncio.sleep(PURGE_SECONDS)
+        is_done = [await asyncio.to_thread(purge, name, parts) for name in PURGES]
+        await asyncio.sleep(PURGE_SECONDS if all(is_done) else PURGE_RETRY_SECONDS)
+
+
+def purge(name: str, parts: Parts) -> bool:
+    """Forget one kind of thing; returns whether that was done. What fails is logged and tried again soon."""
+    try:
+        log.info("purged", **PURGES[name](parts))
+    except DatabaseError as error:
+        log.warning("purge_failed", what=name, code=error.code)
+        return False
+    except Exception:
+        log.exception("purge_failed", what=name)
+        return False
+    return True
+
+
+def purge_exams(parts: Parts) -> dict[str, int]:
+    """Exams and thumbnails whose retention is over."""
+    swept = sweep(parts.database, Origin("retention"))
+    return {"exams": len(swept.purges), "thumbnails": swept.thumbnails}
+
+
+PURGES: dict[str, Callable[[Parts], dict[str, int]]] = {
+    "answers": lambda parts: {"idempotency_records": parts.idempotency.purge()},
+    "exams": purge_exams,
+    "crops": lambda parts: {"crops": purge_crops(parts.database, actor="retention")},
+}

@@ -70,7 +70,7 @@ class Parts:
         database = Database(settings.database)
         database.require_current()
         subjects, models = Subjects(database), Models(database)
-        active = active_embedder(embedder, settings, models, subjects)
+        active = active_embedder(embedder, settings, models)
         cipher = cipher_of(settings)
         following = Following(settings, database, cipher, active)
         return cls(
@@ -86,7 +86,8 @@ class Parts:
             idempotency=Idempotency(database, timedelta(hours=settings.idempotency_hours)),
             metrics=Metrics(settings.shared_metrics),
             pictures=PictureWork(settings.picture_workers, settings.picture_queue, settings.max_held_bytes),
-            live=Live(Desk(database, following.serving, cipher)),
+            # Asked anew each time: a board follows a promotion like everything else.
+            live=Live(lambda: Desk(database, following.serving, cipher)),
         )
 
     def now(self) -> Self:
@@ -154,7 +155,7 @@ def cipher_of(settings: Settings) -> TemplateCipher | None:
     )
 
 
-def active_embedder(embedder: Embedder, settings: Settings, models: Models, subjects: Subjects) -> Embedder:
+def active_embedder(embedder: Embedder, settings: Settings, models: Models) -> Embedder:
     """The embedder of the active model: the given one, or the one that was promoted.
 
     The given bundle's model becomes the active one where nobody is enrolled yet.
@@ -162,11 +163,9 @@ def active_embedder(embedder: Embedder, settings: Settings, models: Models, subj
     Raises:
         StartRefused: If the active model is another one and cannot be opened.
     """
-    given, active = models.begin_with(embedder.bundle), models.active()
-    if given.state != "active" and not subjects.page(limit=1, has_template=True).items:
-        active = models.activate(embedder.model_id, actor="system")
+    _, active = models.begin_with(embedder.bundle, replace_unused=True)
     try:
-        opened = embedder if active is None or active.id == embedder.model_id else open_kept(active, settings)
+        opened = embedder if active.id == embedder.model_id else open_kept(active, settings)
     except BundleChanged as error:
         raise StartRefused(
             f"The bundle's model {embedder.model_id} is not the active one, and the active one cannot be "

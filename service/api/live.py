@@ -21,8 +21,11 @@ HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 """A proxy that collects an answer before it passes it on would keep the board dark."""
 
 RETRY_MS = 2_000
+DIGEST_CHARACTERS = 12
+"""Enough to tell one history's event from another's of the same number."""
+
 LastEventId = Annotated[
-    str | None, Header(alias="Last-Event-ID", max_length=20, description="goes on behind this message")
+    str | None, Header(alias="Last-Event-ID", max_length=40, description="goes on behind this message")
 ]
 
 
@@ -41,15 +44,16 @@ async def follow_session(
     parts: PartsHere, caller: Staff, session_id: UUID, last_event_id: LastEventId = None
 ) -> Response:
     """The board, then `checkin`, `override`, `declined`, `roster`, `session`, at last `closed`."""
-    after_seq = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None
-    if await asyncio.to_thread(is_over, parts.desk, session_id, after_seq):
+    number, _, digest = (last_event_id or "").partition("-")
+    after_seq = int(number) if number.isdecimal() else None
+    if await asyncio.to_thread(is_over, parts.desk, session_id, after_seq, digest):
         return Response(status_code=204)
     return StreamingResponse(
-        stream(parts, session_id, after_seq), media_type="text/event-stream", headers=HEADERS
+        stream(parts, session_id, after_seq, digest), media_type="text/event-stream", headers=HEADERS
     )
 
 
-def is_over(desk: Desk, session_id: UUID, after_seq: int | None) -> bool:
+def is_over(desk: Desk, session_id: UUID, after_seq: int | None, digest: str) -> bool:
     """Whether a viewer who comes back has seen everything there will ever be.
 
     Raises:
@@ -58,16 +62,16 @@ def is_over(desk: Desk, session_id: UUID, after_seq: int | None) -> bool:
     find_session(desk, session_id)
     if after_seq is None or closed_event(desk, session_id) is None:
         return False
-    return missed(desk, session_id, after_seq) == []
+    return missed(desk, session_id, after_seq, digest) == []
 
 
-async def stream(parts: Parts, session_id: UUID, after_seq: int | None) -> AsyncIterator[str]:
+async def stream(parts: Parts, session_id: UUID, after_seq: int | None, digest: str) -> AsyncIterator[str]:
     """The messages in the form of the HTML standard, section 9.2."""
     yield f"retry: {RETRY_MS}\n\n"
-    async for event in parts.live.follow(session_id, after_seq):
+    async for event in parts.live.follow(session_id, after_seq, digest):
         yield ": heartbeat\n\n" if event is None else message_of(event)
 
 
 def message_of(event: FeedEvent) -> str:
     """One message; its data is JSON and so holds no line break."""
-    return f"id: {event.seq}\nevent: {event.kind}\ndata: {event.data}\n\n"
+    return f"id: {event.seq}-{event.digest[:DIGEST_CHARACTERS]}\nevent: {event.kind}\ndata: {event.data}\n\n"

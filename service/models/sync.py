@@ -9,14 +9,12 @@ import time
 from collections.abc import Callable
 
 from embedding.embedder import Embedder
-from embedding.errors import BundleError
 from index.cipher import TemplateCipher
 from index.coverage import added_since, knows_others
 from index.database import Database
 from index.errors import DatabaseError, GalleryError
 from index.models import Model, Models
 from index.reembedding import reembed
-from service.errors import StartRefused
 from service.logs import log
 from service.models.keeping import keep_or_warn, open_kept
 from service.models.loaded import LoadedModel, Serving
@@ -27,7 +25,11 @@ FORMER_SECONDS = 10.0
 """How often it is asked which former models are still needed; that question reads many rows."""
 
 BEHIND_SECONDS = 10.0
-"""How long a process may decide with a model that is no longer the active one before it is not ready."""
+"""How long a process may decide with a model that is no longer the active one, or may be no longer, before it
+is not ready."""
+
+OPENING_SECONDS = 120.0
+"""How long the opening of a model may take: its templates are read, too."""
 
 
 class Following:
@@ -46,6 +48,8 @@ class Following:
         self._cipher = cipher
         self._models = Models(database)
         self._behind_since: float | None = None
+        self._due = time.monotonic() + OPENING_SECONDS
+        self._complaint: str | None = None
         self._former_ids: tuple[str, ...] = ()
         self._former_asked: float | None = None
         self._once_active: set[str] = set()
@@ -56,7 +60,7 @@ class Following:
         self.when_switched: Callable[[Serving], None] = lambda serving: None
         active = LoadedModel.around(embedder, settings, database, cipher)
         self._open = {active.id: active}
-        self._embedded: tuple[str, int] = ("", 0)
+        self._embedded: tuple[str, int, int] = ("", 0, 0)
         self.serving = Serving(active)
         self.look()
 
@@ -72,9 +76,12 @@ class Following:
             self._thread.join()
 
     def is_in_step(self) -> bool:
-        """Whether this process decides with the active model, or has not for a moment only."""
-        behind_since = self._behind_since
-        return behind_since is None or time.monotonic() - behind_since < BEHIND_SECONDS
+        """Whether this process decides with the active model, or has not for a moment only.
+
+        A process that has not been able to look for as long does not know it, and is not in step.
+        """
+        now, behind_since = time.monotonic(), self._behind_since
+        return now < self._due and (behind_since is None or now - behind_since < BEHIND_SECONDS)
 
     def has_open(self, model_id: str) -> bool:
         """Whether this process could decide with the model at once."""
@@ -100,6 +107,11 @@ class Following:
                 self._take(model)
             self._set(active, former)
             self._forget({model.id for model in (active, *incoming, *former)})
+            self._expect_next(BEHIND_SECONDS)
+
+    def _expect_next(self, seconds: float) -> None:
+        """Note that this process is in step now, and when it has to show it again."""
+        self._due = time.monotonic() + seconds
 
     def embed_latecomers(self) -> None:
         """Make the active model's templates of enrolments that finished under a former one after the switch.
@@ -108,23 +120,43 @@ class Following:
             DatabaseError: If the database cannot do its part; the next call goes on from there.
         """
         active, once = self.serving.active, self._once_active
-        model_id, seq = self._embedded
+        model_id, seq, loads = self._embedded
         newest = active.gallery.catch_up()
+        # Numbers of a history that never was say nothing about this one.
+        is_new = (active.id, active.gallery.loads) != (model_id, loads)
         with self._database.read() as session:
-            is_due = active.id != model_id or added_since(session, once - {active.id}, seq)
-        if once and newest > seq and is_due:
-            made = reembed(self._database, active.embedder, self._cipher, stop=self._stopping.is_set).made
+            is_due = is_new or added_since(session, once - {active.id}, seq)
+        if once and is_due and (is_new or newest > seq):
+            made = reembed(
+                self._database,
+                active.embedder,
+                self._cipher,
+                stop=self._stopping.is_set,
+                # Embedding may take longer than a look may be away; the models do not change meanwhile.
+                progress=lambda done, total: self._expect_next(BEHIND_SECONDS),
+            ).made
             log.info("latecomers_embedded", model_id=active.id, templates=made)
-        self._embedded = active.id, newest
+        self._embedded = active.id, newest, active.gallery.loads
 
     def _look_forever(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):
             try:
                 self.look()
                 self.embed_latecomers()
-            except GalleryError as error:
-                # The database may be restarting, a row be sealed with another key: neither ends the looking.
-                log.warning("following_waits", code=error.code)
+                self._complaint = None
+            except Exception as error:
+                # The database may be restarting, a row be sealed with another key, a fault be ours: none ends
+                # the looking, for nothing else would ever follow a promotion again.
+                self._complain(error)
+
+    def _complain(self, error: Exception) -> None:
+        """Log what keeps this process from looking; once for each kind, for it looks twice a second."""
+        complaint = type(error).__name__
+        if complaint != self._complaint:
+            known = isinstance(error, GalleryError)
+            code = error.code if isinstance(error, GalleryError) else "internal"
+            log.warning("following_waits", code=code, kind=complaint, exc_info=None if known else error)
+        self._complaint = complaint
 
     def _note_step(self, behind: bool) -> None:
         if not behind:
@@ -154,13 +186,15 @@ class Following:
         if model.id in self._open:
             self._open[model.id].gallery.catch_up()
             return
+        self._expect_next(OPENING_SECONDS)
         try:
             embedder = open_kept(model, self._settings)
             loaded = LoadedModel.around(embedder, self._settings, self._database, self._cipher)
         except DatabaseError:
             raise
-        except (GalleryError, BundleError, StartRefused) as error:
-            # Said once: the next look is half a second away.
+        except Exception as error:
+            # One model that cannot be opened keeps this process from following no other. Said once: the next
+            # look is half a second away.
             if model.id not in self._unreadable:
                 log.error("model_not_opened", model_id=model.id, reason=str(error))
                 self._unreadable.add(model.id)

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 from fixtures_exams import ORIGIN, ExamDay, hours_from_now
+from restoring import keep_copy
 from sqlalchemy import event
 
+from index import audit
 from index.database import Database
 from index.ids import uuid7
 from service.errors import SessionNotFound
+from service.exams.audit import CHECKIN_RECORDED
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.errors import AlreadyCheckedIn
 from service.exams.live import board as live
@@ -55,7 +58,7 @@ def watched(hall: ExamDay, *happenings: Callable[[], object], viewers: int = 1) 
                 messages.append(one)
 
     async def scene() -> None:
-        board = Live(hall.desk)
+        board = Live(lambda: hall.desk)
         watching = [asyncio.create_task(view(board, messages)) for messages in seen]
         async with asyncio.timeout(60):
             while not all(seen):
@@ -103,6 +106,49 @@ def test_a_viewer_sees_the_board_then_each_change_then_the_end(hall: ExamDay) ->
     )
 
 
+def test_a_viewer_of_a_database_that_went_back_in_time_begins_anew(hall: ExamDay) -> None:
+    put_back = keep_copy(hall.desk.database)
+
+    async def scene() -> list[str]:
+        board = Live(lambda: hall.desk)
+        watching = asyncio.create_task(follow(board, hall))
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(hall.arrive, "c1", "1")
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(put_back)
+        await asyncio.to_thread(hall.arrive, "c2", "2")
+        async with asyncio.timeout(60):
+            seen = await watching
+        await asyncio.to_thread(change_session, hall.desk, hall.session.id, CLOSING, ORIGIN)
+        last = seen[-1]
+        again = [one async for one in board.follow(hall.session.id, last.seq, last.digest) if one is not None]
+        return [one.kind for one in [*seen, *again]]
+
+    kinds = asyncio.run(scene())
+
+    # The stream ends, and whoever comes back is given the whole board, though the number is known again.
+    assert kinds == ["snapshot", "checkin", "snapshot", "closed"]
+
+
+def test_an_event_that_no_board_can_show_ends_the_streams_instead_of_stopping_them(hall: ExamDay) -> None:
+    async def scene() -> list[str]:
+        board = Live(lambda: hall.desk)
+        watching = asyncio.create_task(follow(board, hall))
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(record_nonsense, hall.desk.database)
+        async with asyncio.timeout(60):
+            seen = await watching
+        await asyncio.to_thread(change_session, hall.desk, hall.session.id, CLOSING, ORIGIN)
+        return [one.kind for one in [*seen, *await follow(board, hall)]]
+
+    assert asyncio.run(scene()) == ["snapshot", "snapshot", "closed"]
+
+
+def record_nonsense(database: Database) -> None:
+    with database.write() as db:
+        audit.record(db, action=CHECKIN_RECORDED, actor="a fault of ours", details={"session_id": "none"})
+
+
 def test_numbers_ascend_and_nothing_comes_twice(hall: ExamDay) -> None:
     messages = watched(hall, lambda: hall.arrive("c1", "1"), lambda: hall.arrive("c2", "2"))[0]
 
@@ -130,7 +176,7 @@ def test_nothing_is_lost_between_the_board_and_the_news(hall: ExamDay) -> None:
     async def scene() -> list[FeedEvent]:
         # One thread does one thing after the other: somebody arrives while the first viewer is being set up.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
-        watching = asyncio.create_task(follow(Live(hall.desk), hall))
+        watching = asyncio.create_task(follow(Live(lambda: hall.desk), hall))
         await asyncio.sleep(0)
         await asyncio.to_thread(hall.arrive, "c1", "1")
         await asyncio.sleep(0.1)
@@ -171,7 +217,7 @@ def test_who_comes_back_gets_what_was_missed_and_no_board(hall: ExamDay) -> None
     hall.arrive("c1", "1")
     change_session(hall.desk, hall.session.id, CLOSING, ORIGIN)
 
-    messages = asyncio.run(follow(Live(hall.desk), hall, before))
+    messages = asyncio.run(follow(Live(lambda: hall.desk), hall, before))
 
     assert [one.kind for one in messages] == ["session", "session", "checkin", "session", "closed"]
 
@@ -180,14 +226,14 @@ def test_who_comes_back_gets_what_was_missed_and_no_board(hall: ExamDay) -> None
 def test_a_number_that_the_chain_does_not_know_brings_the_board(hall: ExamDay, after_seq: int) -> None:
     change_session(hall.desk, hall.session.id, CLOSING, ORIGIN)
 
-    messages = asyncio.run(follow(Live(hall.desk), hall, after_seq))
+    messages = asyncio.run(follow(Live(lambda: hall.desk), hall, after_seq))
 
     assert [one.kind for one in messages] == ["snapshot", "closed"]
 
 
 def test_an_unknown_session_is_named(hall: ExamDay) -> None:
     async def scene() -> None:
-        async for _ in Live(hall.desk).follow(uuid7(), None):
+        async for _ in Live(lambda: hall.desk).follow(uuid7(), None):
             pass
 
     with pytest.raises(SessionNotFound):
@@ -196,7 +242,7 @@ def test_an_unknown_session_is_named(hall: ExamDay) -> None:
 
 def test_a_stopping_process_lets_its_viewers_go(sqlite_exam_day: ExamDay) -> None:
     async def scene() -> list[FeedEvent]:
-        board = Live(sqlite_exam_day.desk)
+        board = Live(lambda: sqlite_exam_day.desk)
         watching = asyncio.create_task(follow(board, sqlite_exam_day))
         await asyncio.sleep(0.3)
         board.close()
@@ -212,7 +258,7 @@ def test_a_quiet_session_gives_signs_of_life(
     monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.05)
 
     async def scene() -> FeedEvent | None:
-        following = Live(sqlite_exam_day.desk).follow(sqlite_exam_day.session.id, None)
+        following = Live(lambda: sqlite_exam_day.desk).follow(sqlite_exam_day.session.id, None)
         await anext(following)
         async with asyncio.timeout(30):
             return await anext(following)

@@ -1,10 +1,18 @@
 """Models: exactly one is active, and a rollback returns to the one before."""
 
-import pytest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
 
+import pytest
+from fixtures_database import OpenDatabase
+from sqlalchemy import delete
+
+from embedding.bundle import Bundle
 from index.database import Database
 from index.errors import ModelNotFound, NothingToRollBack
 from index.models import Models
+from index.tables import ModelRow
 
 
 @pytest.fixture
@@ -15,6 +23,29 @@ def models(database: Database) -> Models:
             model_id, name=model_id[-1], dim=128, calibration_id="cal-1", facts={"x": 1}, actor="test"
         )
     return models
+
+
+def test_of_two_starts_on_an_empty_database_the_first_makes_its_model_the_active_one(
+    database_url: str, open_database: OpenDatabase, shipped_bundle: Path, turned: Bundle
+) -> None:
+    databases = [open_database(database_url) for _ in range(2)]
+    bundles = [Bundle.load(shipped_bundle), turned]
+    together = Barrier(2, timeout=60)
+
+    def start(which: int) -> str:
+        together.wait()
+        return Models(databases[which]).begin_with(bundles[which])[1].id
+
+    for _ in range(20):
+        with databases[0].write() as db:
+            db.execute(delete(ModelRow))
+        with ThreadPoolExecutor(2) as processes:
+            believed = list(processes.map(start, range(2)))
+
+        assert believed[0] == believed[1]
+        states = {model.id: model.state for model in Models(databases[0]).all()}
+        assert sorted(states.values()) == ["active", "candidate"]
+        assert states[believed[0]] == "active"
 
 
 def test_a_registered_model_is_a_candidate(models: Models) -> None:

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import pytest
+from fixtures_database import OpenDatabase
 from fixtures_exams import ExamService
 from fixtures_service import Service
 from made_bundles import turned_bundle
@@ -24,7 +26,8 @@ from embedding.quality import Purpose
 from index.cipher import TemplateCipher
 from index.crops import NewCrop
 from index.database import Database
-from index.models import Models
+from index.models import Models, make_active
+from index.promotion import switch_to
 from index.reembedding import reembed
 from index.tables import AuditEventRow, TemplateRow
 from service.access.scopes import Scope
@@ -300,12 +303,12 @@ def test_a_request_ends_with_the_model_it_began_with(
     assert verify(keeping, subject, astronaut_jpeg)["model_id"] == turned.model_id
 
 
-def kept(database: Database, cipher: TemplateCipher, people: int) -> None:
+def kept(database: Database, cipher: TemplateCipher, people: int, first_person: int = 0) -> None:
     """People with a made template each, and a crop of noise."""
     gallery = open_gallery(database, cipher=cipher)
     subject = add_subject(database)
     noise = np.random.default_rng(0)
-    for person in range(people):
+    for person in range(first_person, first_person + people):
         picture = encode_png(noise.integers(0, 256, (112, 112, 3), np.uint8))
         gallery.enrol(
             subject,
@@ -367,6 +370,66 @@ def test_a_reembedding_that_is_killed_goes_on_where_it_stopped(
     assert seen[-1] == (done.made, done.made)
     assert made_of(database, turned.model_id) == (160, 160)
     assert (done.left, done.without_template) == (0, [])
+
+
+def test_no_network_runs_while_every_writer_waits_for_a_switch(
+    database: Database, database_url: str, open_database: OpenDatabase, turned: Bundle
+) -> None:
+    cipher = TemplateCipher.from_text(KEY)
+    kept(database, cipher, 3)
+    Models(database).register_bundle(turned, actor="test")
+    embedder = Embedder.open(turned.path)
+    elsewhere = open_database(database_url, lock_wait_seconds=0.5)
+    latecomers = [2, 1]
+
+    class WhilePeopleAreEnrolled:
+        """Each time crops are embedded, more people come: a writer must never have to wait for that."""
+
+        model_id, dim = embedder.model_id, embedder.dim
+
+        def embed_crops(self, crops: Any) -> Any:
+            if latecomers:
+                kept(elsewhere, cipher, latecomers.pop(), first_person=100 * (1 + len(latecomers)))
+            return embedder.embed_crops(crops)
+
+    switched = switch_to(
+        database,
+        cipher,
+        WhilePeopleAreEnrolled(),  # type: ignore[arg-type]
+        lambda db: make_active(db, turned.model_id, actor="test"),
+        expected_active=None,
+    )
+
+    assert (switched.model.state, switched.reembedded) == ("active", 6)
+    assert made_of(database, turned.model_id) == (6, 6)
+    assert switched.without_template == []
+
+
+def test_a_switch_does_not_wait_for_people_who_come_without_end(database: Database, turned: Bundle) -> None:
+    cipher = TemplateCipher.from_text(KEY)
+    kept(database, cipher, 1)
+    Models(database).register_bundle(turned, actor="test")
+    embedder = Embedder.open(turned.path)
+    came = count(1)
+
+    class WhilePeopleAreEnrolled:
+        model_id, dim = embedder.model_id, embedder.dim
+
+        def embed_crops(self, crops: Any) -> Any:
+            kept(database, cipher, 1, first_person=next(came))
+            return embedder.embed_crops(crops)
+
+    switched = switch_to(
+        database,
+        cipher,
+        WhilePeopleAreEnrolled(),  # type: ignore[arg-type]
+        lambda db: make_active(db, turned.model_id, actor="test"),
+        expected_active=None,
+    )
+    rest = reembed(database, embedder, cipher)
+
+    assert switched.model.state == "active"
+    assert (rest.made, rest.left) == (1, 0)
 
 
 def test_a_reembedding_that_is_stopped_or_repeated_makes_each_template_once(

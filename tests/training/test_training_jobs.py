@@ -290,7 +290,7 @@ def texts_of(kind: Any, place: str) -> Iterator[str]:
 def test_a_training_that_finds_nothing_better_leaves_the_model_in_use_alone(
     shop: Workshop, faces: Path
 ) -> None:
-    before = shop.models.begin_with(Bundle.load(shop.bundle))
+    before = shop.models.begin_with(Bundle.load(shop.bundle))[1]
     useless = recipe(optimiser={"samples": 16, "learning_rate": 1e-30}) | {
         "freeze_norms": True,
         "network": {"kind": "dense", "widths": [48, 96, 192], "depths": [2, 3, 2]},

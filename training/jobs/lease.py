@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Self
 from uuid import UUID
 
-from index.errors import DatabaseError, JobTaken
+from index.errors import DatabaseError, JobNotFound, JobTaken
 from index.jobs import LEASE, Jobs
 
 BEAT_SECONDS = 3.0
@@ -106,10 +106,13 @@ class Hold:
         try:
             self._cancelled = self._jobs.note(self._job_id, self._worker, **facts) or self._cancelled
             self._heard_at = time.monotonic()
-        except JobTaken:
+        except (JobTaken, JobNotFound):
+            # Not found: the database was put back to a time before the job.
             self._lost = True
         except DatabaseError:
-            self._lost = time.monotonic() - self._heard_at > LEASE.total_seconds() - 2 * BEAT_SECONDS
+            # What is lost stays lost: another worker may have begun, and is not stopped by this one's return.
+            silent_seconds = time.monotonic() - self._heard_at
+            self._lost = self._lost or silent_seconds > LEASE.total_seconds() - 2 * BEAT_SECONDS
 
     def _beat_on(self) -> None:
         while not self._over.wait(BEAT_SECONDS):

@@ -77,7 +77,7 @@ class Workshop:
         """
         model = self.models.find(model_id) if model_id else self.models.active()
         if model is None:
-            model = self.models.begin_with(Bundle.load(self.bundle))
+            model = self.models.begin_with(Bundle.load(self.bundle))[1]
         kept = copy_of(self.data_dir, model.id, model.calibration_id)
         for place in (kept, Path(model.location or ""), self.bundle):
             if (place / "manifest.json").is_file():

@@ -5,12 +5,12 @@ Fifty viewers cost one query every half second and fifty small writes to sockets
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from uuid import UUID
 
 from index.errors import DatabaseError
 from service.exams.context import Desk
-from service.exams.live.feed import FeedEvent, closed_event, missed, newest_seq, news, snapshot
+from service.exams.live.feed import FeedEvent, Link, closed_event, look, missed, newest_link, snapshot
 from service.logs import log
 
 POLL_SECONDS = 0.5
@@ -27,7 +27,12 @@ Backlog = asyncio.Queue[FeedEvent | None]
 class Live:
     """Who watches which session in this process. All but the queries runs on the event loop's thread."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Callable[[], Desk]) -> None:
+        """Prepare; nothing is read before somebody watches.
+
+        Args:
+            desk: Gives the desk of this moment, with the models in use.
+        """
         self._desk = desk
         self._viewers: dict[UUID, set[Backlog]] = defaultdict(set)
         self._reader: asyncio.Task[None] | None = None
@@ -37,7 +42,9 @@ class Live:
         """How many watch."""
         return sum(map(len, self._viewers.values()))
 
-    async def follow(self, session_id: UUID, after_seq: int | None) -> AsyncIterator[FeedEvent | None]:
+    async def follow(
+        self, session_id: UUID, after_seq: int | None, digest: str = ""
+    ) -> AsyncIterator[FeedEvent | None]:
         """The session's messages: the board or what was missed, then what happens; None is a sign of life.
 
         It ends after the session has closed, after LONGEST_SECONDS, and when the process stops.
@@ -45,13 +52,14 @@ class Live:
         Args:
             session_id: A session that exists.
             after_seq: The number of the last message that the viewer has, when it comes back.
+            digest: That message's; of another history than the database's, it brings the whole board.
         """
         backlog: Backlog = asyncio.Queue(LARGEST_BACKLOG)
         self._viewers[session_id].add(backlog)
         try:
             await self._start_reading()
             seen = 0
-            for event in await asyncio.to_thread(first_messages, self._desk, session_id, after_seq):
+            for event in await asyncio.to_thread(first_messages, self._desk(), session_id, after_seq, digest):
                 seen = event.seq
                 yield event
                 if event.kind == "closed":
@@ -73,37 +81,49 @@ class Live:
     async def _start_reading(self) -> None:
         """See that somebody reads, from a number older than any board that the caller reads from now on."""
         if self._is_idle():
-            seq = await asyncio.to_thread(self._newest)
+            newest = await asyncio.to_thread(self._newest)
             # Another viewer may have come first meanwhile; its number is older than this caller's board, too.
             if self._is_idle():
-                self._reader = asyncio.create_task(self._read(seq))
+                self._reader = asyncio.create_task(self._read(newest))
 
     def _is_idle(self) -> bool:
         return self._reader is None or self._reader.done()
 
-    async def _read(self, seq: int) -> None:
-        """Read what is behind a number, for as long as somebody watches."""
+    async def _read(self, read: Link) -> None:
+        """Read what is behind an event, for as long as somebody watches."""
         while self._viewers:
             try:
-                seq = await self._read_once(seq)
+                read = await self._read_once(read)
             except DatabaseError as error:
                 # The database may be restarting; viewers keep their connection and miss nothing.
                 log.warning("live_feed_waits", code=error.code)
+            except Exception:
+                # A fault of ours must not leave viewers before a board that stands still: they come back, and
+                # are given the board that the event which nobody can show has led to.
+                log.exception("live_feed_failed")
+                for session_id in list(self._viewers):
+                    self._let_go(session_id)
+                return
             await asyncio.sleep(POLL_SECONDS)
 
-    def _newest(self) -> int:
-        with self._desk.database.read() as session:
-            return newest_seq(session)
+    def _newest(self) -> Link:
+        with self._desk().database.read() as session:
+            return newest_link(session)
 
-    async def _read_once(self, after_seq: int) -> int:
+    async def _read_once(self, read: Link) -> Link:
         watched = list(self._viewers)
-        # Before the news: what was committed until a session was found closed is still told before its end.
-        ended = await asyncio.to_thread(lambda: {one: closed_event(self._desk, one) for one in watched})
-        seq, events = await asyncio.to_thread(news, self._desk, after_seq, watched)
+        found = await asyncio.to_thread(look, self._desk(), read, watched)
         for session_id in watched:
-            last = ended[session_id]
-            self._spread(session_id, [*events.get(session_id, []), *([last] if last else [])])
-        return seq
+            if session_id in found.gone:
+                self._let_go(session_id)
+            else:
+                self._spread(session_id, found.events.get(session_id, []))
+        return found.read
+
+    def _let_go(self, session_id: UUID) -> None:
+        """End the streams of a session; the browsers come back and are given the board as it is now."""
+        for backlog in self._viewers.get(session_id, ()):
+            end(backlog)
 
     def _spread(self, session_id: UUID, messages: Iterable[FeedEvent]) -> None:
         for message in messages:
@@ -114,11 +134,11 @@ class Live:
                     backlog.put_nowait(message)
 
 
-def first_messages(desk: Desk, session_id: UUID, after_seq: int | None) -> list[FeedEvent]:
+def first_messages(desk: Desk, session_id: UUID, after_seq: int | None, digest: str) -> list[FeedEvent]:
     """What a viewer needs before the news: what it missed, or the board; and the end, where that has come."""
     # First whether it is over: what comes after would otherwise be lost between the two.
     last = closed_event(desk, session_id)
-    behind = missed(desk, session_id, after_seq) if after_seq is not None else None
+    behind = missed(desk, session_id, after_seq, digest) if after_seq is not None else None
     first = [snapshot(desk, session_id)] if behind is None else behind
     return [*first, last] if last else first
 

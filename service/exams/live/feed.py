@@ -6,8 +6,9 @@ and after any interruption. Events are built here; `live.py` shares them among v
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -15,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.tables import AuditEventRow, utc_now
+from service.errors import SessionNotFound
 from service.exams.audit import (
     CHECKIN_DECLINED,
     CHECKIN_RECORDED,
@@ -43,11 +45,12 @@ MOST_REPLAYED = 500
 
 @dataclass(frozen=True)
 class FeedEvent:
-    """One message, serialised once for all viewers; `seq` is where to go on from."""
+    """One message, serialised once for all viewers; `seq` and `digest` are where to go on from."""
 
     seq: int
     kind: str
     data: str
+    digest: str
 
 
 class Snapshot(BaseModel):
@@ -71,9 +74,63 @@ class Change(BaseModel):
     session: Session | None = None
 
 
+class Link(NamedTuple):
+    """One event of the audit chain; its digest tells it from that of another history."""
+
+    seq: int
+    digest: str
+
+
+class Look(NamedTuple):
+    """What one look at the chain found.
+
+    Attributes:
+        read: The newest event that was read.
+        events: The messages of each session.
+        gone: Sessions whose viewers have to begin anew: the session is no longer there, or what was told of
+            it never happened, because the database went back in time.
+    """
+
+    read: Link
+    events: dict[UUID, list[FeedEvent]]
+    gone: set[UUID]
+
+
 def newest_seq(session: OrmSession) -> int:
     """The number of the chain's newest event; 0 for an empty chain."""
     return session.scalar(select(func.max(AuditEventRow.seq))) or 0
+
+
+def newest_link(session: OrmSession) -> Link:
+    """The chain's newest event."""
+    return link_at(session, newest_seq(session))
+
+
+def link_at(session: OrmSession, seq: int) -> Link:
+    """The event of this number; without a digest where there is none."""
+    return Link(seq, session.scalar(select(AuditEventRow.digest).where(AuditEventRow.seq == seq)) or "")
+
+
+def look(desk: Desk, read: Link, watched: Collection[UUID]) -> Look:
+    """What has happened behind an event in any of the watched sessions, and which of them are over."""
+    # Before the news: what was committed until a session was found closed is still told before its end.
+    last: dict[UUID, FeedEvent | None] = {}
+    for session_id in watched:
+        with suppress(SessionNotFound):
+            last[session_id] = closed_event(desk, session_id)
+    with desk.database.read() as session:
+        newest = newest_link(session)
+        if link_at(session, read.seq) != read:
+            return Look(newest, {}, set(watched))
+        rows = rows_behind(session, read.seq, MOST_REPLAYED)
+        by_session: dict[UUID, list[AuditEventRow]] = defaultdict(list)
+        for row in rows:
+            by_session[UUID(row.details["session_id"])].append(row)
+        events = {one: build(desk, session, one, by_session[one]) for one in last}
+        for session_id, closed in last.items():
+            events[session_id] += [closed] if closed else []
+        behind = Link(rows[-1].seq, rows[-1].digest) if rows else read
+        return Look(behind, events, set(watched) - last.keys())
 
 
 def snapshot(desk: Desk, session_id: UUID) -> FeedEvent:
@@ -83,14 +140,14 @@ def snapshot(desk: Desk, session_id: UUID) -> FeedEvent:
         SessionNotFound: If there is no such session.
     """
     with desk.database.read() as session:
-        seq = newest_seq(session)
+        seq, digest = newest_link(session)
         row = session_row(session, session_id)
         board = Snapshot(
             session=session_document(desk, session, row, exam_row(session, row.exam_id)),
             counts=counts_of(session, row),
             candidates=candidates_page(session, session_id),
         )
-    return FeedEvent(seq, "snapshot", board.model_dump_json())
+    return FeedEvent(seq, "snapshot", board.model_dump_json(), digest)
 
 
 def closed_event(desk: Desk, session_id: UUID) -> FeedEvent | None:
@@ -103,30 +160,22 @@ def closed_event(desk: Desk, session_id: UUID) -> FeedEvent | None:
         row = session_row(session, session_id)
         if utc_now() < row.closes_at:
             return None
-        return FeedEvent(newest_seq(session), "closed", f'{{"closed_at":"{row.closes_at.isoformat()}"}}')
+        seq, digest = newest_link(session)
+        return FeedEvent(seq, "closed", f'{{"closed_at":"{row.closes_at.isoformat()}"}}', digest)
 
 
-def missed(desk: Desk, session_id: UUID, after_seq: int) -> list[FeedEvent] | None:
-    """What happened in a session behind a number; None when it is too much, or the number is not ours."""
+def missed(desk: Desk, session_id: UUID, after_seq: int, digest: str = "") -> list[FeedEvent] | None:
+    """What happened in a session behind an event; None when it is too much, or the event is not ours."""
     with desk.database.read() as session:
         if not 0 < after_seq <= newest_seq(session):
+            return None
+        if not link_at(session, after_seq).digest.startswith(digest):
             return None
         rows = rows_behind(session, after_seq, MOST_REPLAYED + 1)
         if len(rows) > MOST_REPLAYED:
             return None
         mine = [row for row in rows if row.details.get("session_id") == str(session_id)]
         return build(desk, session, session_id, mine)
-
-
-def news(desk: Desk, after_seq: int, watched: Collection[UUID]) -> tuple[int, dict[UUID, list[FeedEvent]]]:
-    """What happened behind a number in any of the watched sessions, and the number read up to."""
-    with desk.database.read() as session:
-        rows = rows_behind(session, after_seq, MOST_REPLAYED)
-        by_session: dict[UUID, list[AuditEventRow]] = defaultdict(list)
-        for row in rows:
-            by_session[UUID(row.details["session_id"])].append(row)
-        events = {one: build(desk, session, one, by_session[one]) for one in by_session.keys() & set(watched)}
-        return (rows[-1].seq if rows else after_seq), events
 
 
 def rows_behind(session: OrmSession, after_seq: int, limit: int) -> Sequence[AuditEventRow]:
@@ -163,7 +212,7 @@ def build(
         change.override = override_in(event, change.checkin)
         if event.action == SESSION_CHANGED:
             change.session = document
-        messages.append(FeedEvent(event.seq, KINDS[event.action], change.model_dump_json()))
+        messages.append(FeedEvent(event.seq, KINDS[event.action], change.model_dump_json(), event.digest))
     return messages
 
 
