@@ -29,8 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.server import free_port, is_listening, start_server
+from embedding.cores import usable_cores
 from embedding.embedder import Embedder
-from embedding.networks import usable_cores
 from embedding.quality import Purpose
 from index.database import Database
 from service.access.keys import Keys

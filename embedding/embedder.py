@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from embedding.align import align
 from embedding.bundle import Bundle
+from embedding.cores import usable_cores
 from embedding.detector import Detector, Face
 from embedding.errors import BundleInvalid, EmbeddingError, FaceNotFound, MultipleFaces, QualityRefused
 from embedding.image import ImageLimits, Pixels, decode
@@ -25,7 +26,6 @@ from embedding.networks import (
     compile_detector,
     compile_embedder,
     reduced_precision,
-    usable_cores,
 )
 from embedding.quality import LIMITS, TEMPLATE, Assessment, Measures, Purpose, assess, measure
 from embedding.template import Template, Vector

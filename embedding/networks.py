@@ -3,7 +3,6 @@
 Other people's order of pixels, normalisation and un-normalised output are folded into the graph at load.
 """
 
-import os
 import queue
 import threading
 from collections.abc import Sequence
@@ -122,11 +121,6 @@ def _core() -> ov.Core:
     in whatever thread that happens: the next signal would then end the process.
     """
     return ov.Core()
-
-
-def usable_cores() -> int:
-    """Cores this process may run on, which in a container is fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def reduced_precision() -> bool:

@@ -8,8 +8,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from embedding.bundle import SHIPPED
+from embedding.cores import usable_cores
 from embedding.image import ImageLimits
-from embedding.networks import usable_cores
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Named by its chief user: prometheus_client looks there when it is imported."""
@@ -52,7 +52,10 @@ class Settings(BaseSettings):
         idempotency_hours: How long an answer can be replayed.
     """
 
-    model_config = SettingsConfigDict(env_prefix="INVIGIL_", env_file=".env", extra="ignore", frozen=True)
+    # A line that is left empty, in `.env` or in docker-compose.yml, leaves the default.
+    model_config = SettingsConfigDict(
+        env_prefix="INVIGIL_", env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True
+    )
 
     data_dir: Path = Path("var")
     database_url: str = ""

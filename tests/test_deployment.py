@@ -86,6 +86,50 @@ def test_every_variable_is_explained_in_the_example(compose: dict[str, Any], exa
     assert {f"INVIGIL_{name.upper()}" for name in ours} <= example
 
 
+# What the image and the compose file decide: where data is, what the proxy reaches, which database there is.
+# Secrets in files are for those who mount some; both forms at once are refused.
+DECIDED_BY_COMPOSE = {
+    "INVIGIL_DATA_DIR",
+    "INVIGIL_HOST",
+    "INVIGIL_PORT",
+    "INVIGIL_DATABASE_URL_FILE",
+    "INVIGIL_TEMPLATE_KEY_FILE",
+}
+
+
+@pytest.mark.parametrize("name", ["migrate", "api", "worker", "trainer"])
+def test_every_setting_of_the_example_reaches_every_container(
+    compose: dict[str, Any], example: set[str], name: str
+) -> None:
+    environment = compose["services"][name]["environment"]
+    settings = {
+        f"INVIGIL_{name.upper()}"
+        for name, field in Settings.model_fields.items()
+        if not field.validation_alias
+    }
+
+    assert settings <= example
+    assert settings - DECIDED_BY_COMPOSE == set(environment)
+    for variable in settings - DECIDED_BY_COMPOSE - {"INVIGIL_DATABASE_URL"}:
+        assert re.match(rf"\$\{{{variable}[:}}]", environment[variable]), variable
+
+
+def test_what_compose_leaves_empty_is_left_at_its_default(
+    compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = compose["services"]["api"]["environment"]
+    left = [variable for variable, value in environment.items() if value.endswith(":-}")]
+    for variable in environment:
+        monkeypatch.delenv(variable, raising=False)
+    defaults = Settings(_env_file=None)  # type: ignore[call-arg]
+
+    for variable in left:
+        monkeypatch.setenv(variable, "")
+
+    assert len(left) > 10
+    assert Settings(_env_file=None) == defaults  # type: ignore[call-arg]
+
+
 def test_a_secret_is_asked_for_and_never_written_down() -> None:
     compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
