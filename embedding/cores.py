@@ -13,8 +13,8 @@ def usable_cores(system: Path = Path("/")) -> int:
         system: The root of the file system, where /proc and /sys are read.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    # Half a core more is worth a thread: it would else be idle for as long.
-    return max(1, min(cores, *map(math.ceil, quotas(system))) if quotas(system) else cores)
+    # Rounded up: a thread less would leave a part of the quota idle.
+    return max(1, min([cores, *(math.ceil(quota) for quota in quotas(system))]))
 
 
 def quotas(system: Path) -> list[float]:
