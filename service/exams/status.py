@@ -29,6 +29,7 @@ from service.exams.tables import AdmissionRow, CheckinRow, OverrideRow, RosterEn
 
 EXPECTED = "expected"
 MANUAL = "manual"
+LET_IN = frozenset({"admitted", "identified_manually"})
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ def superseded_by(row: CheckinRow, last: OverrideRow | None, standing: Standing)
     if standing.checkin_id == row.id or standing.at is None:
         return None
     said_at = last.created_at if last else row.created_at
-    return standing.checkin_id if standing.at >= said_at else None
+    # An admission counts whatever was said when: a clock may have been wrong.
+    counts = standing.status in LET_IN or standing.at >= said_at
+    return standing.checkin_id if counts else None
 
 
 def words(session: OrmSession, session_id: UUID, only: Collection[UUID] | None) -> Sequence[Row[Any]]:

@@ -617,6 +617,17 @@ class TestSeats:
         assert (first.seat, first.reasons) == ("9", [])
         assert (second.seat, second.reasons, second.outcome) == (None, ["seat_taken"], "admitted")
 
+    def test_a_seat_that_is_reserved_for_somebody_else_is_not_given_before_they_come(
+        self, hall: ExamDay
+    ) -> None:
+        hall.roster("c2,Ben,", mode="merge")
+
+        early = hall.arrive("c2", "2", seat="A").checkin
+        owner = hall.arrive("c1", "1").checkin
+
+        assert (early.outcome, early.seat, early.reasons) == ("admitted", None, ["seat_taken"])
+        assert (owner.outcome, owner.seat, owner.reasons) == ("admitted", "A", [])
+
     def test_a_seat_that_a_new_roster_gives_away_keeps_nobody_out(self, hall: ExamDay) -> None:
         hall.arrive("c1", "1")
         hall.roster("c1,Ann,B", "c2,Ben,A", mode="merge")

@@ -1,12 +1,14 @@
 """What a check-in comes to, rule by rule."""
 
+from math import nextafter
+
 import pytest
 from fixtures_exams import CALIBRATION
 from hypothesis import given
 from hypothesis import strategies as st
 
 from index.ids import uuid7
-from service.decision import Outcome, Policy
+from service.decision import Outcome, Policy, decide
 from service.exams.checkin.verdict import Rival, judge, same_face_d
 from service.exams.context import policy_among
 from service.exams.schemas import Verdict
@@ -28,6 +30,16 @@ def test_whose_face_it_is_is_said_of_a_claim_that_does_not_match(decision: Outco
     verdict, reasons = judge(decision, 1.0, [rival(0.1, admitted=True)], SAME_FACE)
 
     assert (verdict, reasons) == (Verdict.REFERRED, ["same_face_as_admitted", "nearer_to_other_candidate"])
+
+
+def test_both_thresholds_belong_to_the_better_decision() -> None:
+    policy = Policy.of(CALIBRATION, 1e-4, 1e-3)
+
+    at_both = [decide(policy.match, policy), decide(policy.refer, policy)]
+    beyond = [decide(nextafter(limit, 4.0), policy) for limit in (policy.match, policy.refer)]
+
+    assert at_both == [Outcome.MATCH, Outcome.REFER]
+    assert beyond == [Outcome.REFER, Outcome.NO_MATCH]
 
 
 def test_a_match_admits() -> None:

@@ -156,6 +156,17 @@ def test_numbers_ascend_and_nothing_comes_twice(hall: ExamDay) -> None:
     assert numbers == sorted(set(numbers))
 
 
+def test_a_viewer_is_not_sent_again_what_its_board_holds_already() -> None:
+    async def drained() -> list[int]:
+        backlog: live.Backlog = asyncio.Queue()
+        for seq in (4, 5, 6, 7):
+            backlog.put_nowait(FeedEvent(seq, "checkin", "{}", digest=""))
+        backlog.put_nowait(None)
+        return [one.seq async for one in live.drain(backlog, seen=5) if one is not None]
+
+    assert asyncio.run(drained()) == [6, 7]
+
+
 def test_fifty_viewers_see_the_same_and_cost_one_reader(hall: ExamDay) -> None:
     queries: list[str] = []
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy import event
 
 from index.ids import uuid7
+from service.exams.checkin import rules
 from service.exams.checkin.document import IdentificationTerms, identify
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.checkin.photograph import find_checkin
@@ -338,6 +340,22 @@ def once_both_have_looked(hall: ExamDay, *decisions: Callable[[], str]) -> list[
             return [one.result() for one in waiting]
     finally:
         event.remove(hall.desk.database.engine, "after_cursor_execute", look)
+
+
+def test_an_admission_stands_though_a_wrong_clock_has_dated_an_older_attempt_later(
+    hall: ExamDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as ahead:
+        ahead.setattr(rules, "utc_now", lambda: datetime.now(UTC) + timedelta(minutes=30))
+        referred = hall.arrive("c1", "9").checkin
+
+    made = shown(hall, "c1")
+
+    assert referred.created_at > made.created_at
+    assert status_of(hall, "c1") == "identified_manually"
+    assert find_checkin(hall.desk, referred.id).superseded_by == made.id
+    with pytest.raises(AlreadyCheckedIn):
+        decide(hall, referred.id, "refused")
 
 
 class TestADocument:

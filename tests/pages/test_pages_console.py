@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 from fixtures_pages import Desk
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 
 def claim(desk: Desk, probe: bytes) -> httpx.Response:
@@ -109,7 +109,11 @@ def test_the_board_shows_who_is_turned_away_and_takes_up_a_changed_session(
 
 
 def test_a_board_that_is_left_before_it_is_drawn_is_not_followed(desk: Desk, console: Page) -> None:
-    console.route("**/v1/sessions/*", lambda route: (time.sleep(0.5), route.continue_()))
+    def answer_late(route: Route) -> None:
+        time.sleep(0.5)
+        route.continue_()
+
+    console.route("**/v1/sessions/*", answer_late)
     with console.expect_response("**/v1/sessions/*"):
         visit(console, desk, "board")
         console.evaluate("location.hash = '#/models'")
@@ -151,6 +155,38 @@ def test_a_decision_needs_a_reason(case: Page) -> None:
     case.get_by_role("button", name="Refuse").click()
 
     assert case.locator("select[name=reason_code]").evaluate("node => node.validity.valueMissing")
+
+
+def test_a_stale_page_is_told_that_somebody_else_has_decided(desk: Desk, case: Page) -> None:
+    expect(case.locator("select[name=reason_code]")).to_be_visible()
+    (attempt,) = desk.call("GET", f"/v1/sessions/{desk.session_id}/checkins").json()["items"]
+    refusal = {"outcome": "refused", "reason_code": "impersonation_suspected", "operator": "M. Reyes"}
+    desk.call("POST", f"/v1/checkins/{attempt['id']}/override", json=refusal)
+
+    case.select_option("select[name=reason_code]", "document_checked")
+    case.get_by_role("button", name="Accept").click()
+
+    expect(case.get_by_role("alert")).to_contain_text("decided by M. Reyes: refused")
+    status = desk.call("GET", f"/v1/checkins/{attempt['id']}").json()["effective_outcome"]
+    assert status == "refused"
+
+
+def test_a_superseded_attempt_leads_to_the_one_that_counts(
+    desk: Desk, console: Page, astronaut_jpeg: bytes, stranger_jpeg: bytes
+) -> None:
+    desk.seat(("1002", "Grace Hopper", "A2"))
+    desk.enrol("1002", stranger_jpeg)
+    refer(desk, astronaut_jpeg)
+    refer(desk, astronaut_jpeg)
+    newer, older = desk.call("GET", f"/v1/sessions/{desk.session_id}/checkins").json()["items"]
+
+    visit(console, desk, f"case/{older['id']}")
+    expect(console.get_by_text("A newer attempt of this candidate counts")).to_be_visible()
+    expect(console.locator("select[name=reason_code]")).to_have_count(0)
+    console.get_by_role("link", name="Show it").click()
+
+    expect(console.locator("select[name=reason_code]")).to_be_visible()
+    assert console.url.endswith(newer["id"])
 
 
 def test_a_candidate_is_identified_by_document(case: Page) -> None:

@@ -279,6 +279,22 @@ class TestRefusals:
         assert problem(missing, 422, "validation_failed")["errors"][0]["pointer"] == "/body/reason_code"
         assert "document_checked" in problem(unknown, 422, "reason_code_unknown")["allowed"]
 
+    def test_an_attempt_that_no_longer_counts_is_not_decided(
+        self, staffed_exam: ExamService, stranger_jpeg: bytes
+    ) -> None:
+        older, newer = (staffed_exam.check_in(stranger_jpeg, candidate="A1").json() for _ in range(2))
+        admit = {"outcome": "admitted", "reason_code": "document_checked"}
+        refuse = {"outcome": "refused", "reason_code": "impersonation_suspected", "seen_overrides": 0}
+
+        superseded = staffed_exam.call("POST", f"checkins/{older['checkin']['id']}/override", json=admit)
+        path = f"checkins/{newer['checkin']['id']}/override"
+        decided = staffed_exam.call("POST", path, json=refuse)
+        stale = staffed_exam.call("POST", path, json=admit | {"seen_overrides": 0})
+
+        assert problem(superseded, 409, "attempt_superseded")["checkin_id"] == newer["checkin"]["id"]
+        assert decided.status_code == 201
+        assert problem(stale, 409, "decided_meanwhile")["outcome"] == "refused"
+
     def test_a_note_with_html_comes_back_as_the_text_it_is(
         self, staffed_exam: ExamService, stranger_jpeg: bytes
     ) -> None:
