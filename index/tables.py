@@ -239,6 +239,33 @@ class ApiKeyRow(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
+class FailedComparisonRow(Base):
+    """A comparison with a subject that was no match; counted for an hour, across keys and processes."""
+
+    __tablename__ = "failed_comparison"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    subject_id: Mapped[UUID] = mapped_column(ForeignKey("subject.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    __table_args__ = (Index("ix_failed_comparison_subject_id_at", "subject_id", "at"),)
+
+
+class PageSessionRow(Base):
+    """Somebody who has signed in to a page: the browser holds the id, the database its SHA-256.
+
+    It ends when somebody signs out, when nobody has used it for a while, and with its key.
+    """
+
+    __tablename__ = "page_session"
+
+    id_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    page: Mapped[str] = mapped_column(String(16))
+    api_key_id: Mapped[UUID] = mapped_column(ForeignKey("api_key.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    last_used_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
 class IdempotencyRecordRow(Base):
     """A POST that was claimed under the caller's `Idempotency-Key`, and the response once there is one.
 

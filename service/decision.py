@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from embedding.calibration import Calibration
 from embedding.embedder import Timings
 from embedding.quality import Assessment
+from service.scores import NOT_FOR_KIOSKS, SCORE, Scored
 
 
 class Outcome(StrEnum):
@@ -67,10 +68,12 @@ class ConfiguredRates(BaseModel):
     refer: float
 
 
-class FalseMatchRates(ConfiguredRates):
+class FalseMatchRates(ConfiguredRates, Scored):
     """The configured rates, and the calibrated rate at this distance."""
 
-    at_d: float | None = Field(description="null beyond what the calibration supports; never extrapolated")
+    at_d: float | None = Field(
+        description="null beyond what the calibration supports; never extrapolated", json_schema_extra=SCORE
+    )
 
 
 class CalibrationFacts(BaseModel):
@@ -124,16 +127,21 @@ class StageTimes(BaseModel):
         )
 
 
-class Decision(BaseModel):
+class Decision(Scored):
     """One comparison, decided; everything needed to explain it later."""
 
     decision: Outcome
-    d: float = Field(ge=0, le=4, description="squared distance of unit templates; smaller is nearer")
-    threshold: Thresholds
+    d: float = Field(
+        ge=0,
+        le=4,
+        description="squared distance of unit templates; smaller is nearer",
+        json_schema_extra=SCORE,
+    )
+    threshold: Thresholds = Field(json_schema_extra=SCORE)
     fmr: FalseMatchRates
-    subject_id: UUID | None = None
-    template_id: UUID | None = None
-    probe_quality: Quality
+    subject_id: UUID | None = Field(default=None, json_schema_extra=NOT_FOR_KIOSKS)
+    template_id: UUID | None = Field(default=None, json_schema_extra=NOT_FOR_KIOSKS)
+    probe_quality: Quality = Field(json_schema_extra=NOT_FOR_KIOSKS)
     reference_quality: Quality | None = Field(
         default=None, description="of image_a in a stateless comparison"
     )

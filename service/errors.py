@@ -15,6 +15,7 @@
     │   ├── IdempotencyConflict   idempotency_conflict the key was used for another request
     │   ├── IdempotencyPending    idempotency_pending  the first request is still being worked on
     │   └── RateLimited           rate_limited         the key has sent too many requests
+    │       └── GuessesExhausted  rate_limited         a subject did not match too often in an hour
     └── Unavailable
         ├── QueueFull             queue_full           as many pictures wait as may
         └── NotReady              not_ready            a part is not up yet, or being shut down
@@ -164,6 +165,16 @@ class RateLimited(RequestRefused):
 
     def __init__(self, per_minute: int, retry_after_seconds: int) -> None:
         super().__init__(f"A key may send {per_minute} requests a minute.")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class GuessesExhausted(RateLimited):
+    """A subject was compared without a match as often as is allowed in an hour, by whatever keys."""
+
+    def __init__(self, per_hour: int, retry_after_seconds: int) -> None:
+        RequestRefused.__init__(
+            self, f"The subject was compared without a match {per_hour} times in an hour; try again later."
+        )
         self.retry_after_seconds = retry_after_seconds
 
 

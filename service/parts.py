@@ -12,6 +12,7 @@ from index.models import Models
 from index.promotion_errors import BundleChanged
 from index.subjects import Subjects
 from index.write_trial import WriteTrial
+from service.access.guesses import Guesses
 from service.access.idempotency import Idempotency
 from service.access.keys import Keys
 from service.access.rates import Rates
@@ -45,6 +46,7 @@ class Parts:
     subjects: Subjects
     models: Models
     keys: Keys
+    guesses: Guesses
     idempotency: Idempotency
     metrics: Metrics
     pictures: PictureWork
@@ -83,6 +85,7 @@ class Parts:
             subjects=subjects,
             models=models,
             keys=Keys(database, Rates(settings.requests_per_minute)),
+            guesses=Guesses(database, settings.failed_comparisons_per_hour),
             idempotency=Idempotency(database, timedelta(hours=settings.idempotency_hours)),
             metrics=Metrics(settings.shared_metrics),
             pictures=PictureWork(settings.picture_workers, settings.picture_queue, settings.max_held_bytes),
@@ -145,6 +148,7 @@ class Parts:
         self.live.close()
         self.pictures.close()
         self.keys.close()
+        self.guesses.close()
         self.database.close()
 
 

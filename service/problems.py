@@ -159,11 +159,18 @@ def may_read_subjects(caller: Caller | None) -> bool:
     return caller is not None and caller.may(Scope.SUBJECTS_READ)
 
 
+def may_read_scores(caller: Caller | None) -> bool:
+    """Whether an answer may say how near somebody is."""
+    return caller is not None and caller.may(Scope.SCORES_READ)
+
+
 def detail_of(error: Exception, caller: Caller | None) -> str:
     """The error's sentence, without what this caller must not learn: other people, hosts and paths."""
     match error:
         case index.DuplicateIdentity() if not may_read_subjects(caller):
             return "The face is already enrolled under another subject."
+        case index.DuplicateIdentity() if not may_read_scores(caller):
+            return f"The face is already enrolled as subject {error.subject_id}."
         case index.ExternalIdExists() if not may_read_subjects(caller):
             return "Another subject already has this external id."
         case promotion.BundleChanged():
@@ -182,7 +189,8 @@ def other_subject(
         return {}
     members: dict[str, Any] = {"subject_id": str(error.subject_id)}
     if isinstance(error, index.DuplicateIdentity):
-        members |= {"external_id": error.external_id, "d": error.d}
+        members |= {"external_id": error.external_id}
+        members |= {"d": error.d} if may_read_scores(caller) else {}
     return members
 
 

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
         picture_queue: Pictures that may wait, while they weigh no more than `max_held_bytes`; one more is
             answered 503 `queue_full`.
         requests_per_minute: Of one key in one process; one more is answered 429; None: no limit.
+        failed_comparisons_per_hour: Verifications and searches that do not match one subject, by all keys;
+            one more is answered 429; None: no limit. Check-ins do not count.
         upload_seconds: Longest time in which a request's body may arrive.
         shared_metrics: Where the processes of one port add up their counters; `invigil serve` makes it.
         idempotency_hours: How long an answer can be replayed.
@@ -77,6 +79,7 @@ class Settings(BaseSettings):
     picture_workers: int = Field(default_factory=usable_cores, ge=1)
     picture_queue: int = Field(default=32, ge=0)
     requests_per_minute: int | None = Field(default=None, ge=1)
+    failed_comparisons_per_hour: int | None = Field(default=30, ge=1)
     upload_seconds: float = Field(default=30.0, gt=0)
     idempotency_hours: float = Field(default=24.0, gt=0)
     shared_metrics: Path | None = Field(default=None, validation_alias=SHARED_FOLDER)

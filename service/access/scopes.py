@@ -9,6 +9,7 @@ class Scope(StrEnum):
     ENROL = "enrol"
     VERIFY = "verify"
     SEARCH = "search"
+    SCORES_READ = "scores:read"
     SUBJECTS_READ = "subjects:read"
     EXAMS_WRITE = "exams:write"
     CHECKIN = "checkin"

@@ -6,15 +6,38 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from service.access.callers import Caller
 from service.access.idempotency import Answer
+from service.scores import body_for
 
 
 def answer(
-    document: BaseModel | None, status: int = 200, headers: Mapping[str, str] | None = None, **kept: Any
+    document: BaseModel | None,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    *,
+    reader: Caller | None = None,
+    **kept: Any,
 ) -> Answer:
-    """A document as bytes; `kept` goes to `Answer`."""
-    body = b"" if document is None else document.model_dump_json().encode()
+    """A document as bytes.
+
+    Args:
+        document: What is answered.
+        status: Of the answer.
+        headers: Of the answer.
+        reader: Who gets it, where there are scores in it.
+        kept: Goes to `Answer`.
+    """
+    if document is None:
+        body = b""
+    else:
+        body = document.model_dump_json().encode() if reader is None else body_for(document, reader)
     return Answer(status, body, dict(headers or {}), **kept)
+
+
+def shown_to(document: BaseModel, reader: Caller) -> Response:
+    """A document with scores in it, as this reader may see it."""
+    return respond(answer(document, reader=reader))
 
 
 def respond(given: Answer) -> Response:

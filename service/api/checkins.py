@@ -13,7 +13,7 @@ from embedding.embedder import Timings
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
-from service.api.answers import answer
+from service.api.answers import answer, shown_to
 from service.api.cursors import page_of, read_id
 from service.api.exams import Staff, origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, form_schema, needs, on_pictures
@@ -115,7 +115,7 @@ async def check_in_candidate(
         origin = origin_of(request, caller)
         result = check_in(parts.desk, arrival, form.images["image"], origin, checkin_id)
         count(parts, result.checkin)
-        return answer(document(result, caller), 201, subject_id=result.checkin.subject_id)
+        return answer(document(result, caller), 201, reader=caller, subject_id=result.checkin.subject_id)
 
     return await on_pictures(request, parts, once, ("image",), work, tuple(FIELDS))
 
@@ -133,7 +133,7 @@ def identify_candidate(
 
     def work(checkin_id: UUID) -> Answer:
         made = identify(parts.desk, session_id, terms, origin_of(request, caller), checkin_id)
-        return answer(Identified(checkin=made), 201, subject_id=made.subject_id)
+        return answer(Identified(checkin=made), 201, reader=caller, subject_id=made.subject_id)
 
     return once.run([terms.model_dump_json().encode()], work)
 
@@ -147,17 +147,17 @@ def list_checkins(
     external_id: Annotated[str | None, Query(max_length=255)] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> CheckinList:
+) -> Response:
     """The attempts of a session, newest first."""
     found = checkins_page(parts.desk, session_id, limit + 1, read_id(cursor), outcome, external_id)
     items, following = page_of(found, limit, lambda checkin: checkin.id)
-    return CheckinList(items=items, next_cursor=following)
+    return shown_to(CheckinList(items=items, next_cursor=following), caller)
 
 
 @router.get("/checkins/{checkin_id}", response_model=Checkin)
-def show_checkin(parts: PartsHere, caller: Staff, checkin_id: UUID) -> Checkin:
+def show_checkin(parts: PartsHere, caller: Staff, checkin_id: UUID) -> Response:
     """One attempt with all that its decision rests on."""
-    return find_checkin(parts.desk, checkin_id)
+    return shown_to(find_checkin(parts.desk, checkin_id), caller)
 
 
 @router.get(
@@ -185,7 +185,8 @@ def override_checkin(
     def work(override_id: UUID) -> Answer:
         origin = origin_of(request, caller)
         made, checkin = override(parts.desk, checkin_id, terms, origin, override_id)
-        return answer(Overridden(override=made, checkin=checkin), 201, subject_id=checkin.subject_id)
+        done = Overridden(override=made, checkin=checkin)
+        return answer(done, 201, reader=caller, subject_id=checkin.subject_id)
 
     return once.run([terms.model_dump_json().encode()], work)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header
 from starlette.responses import Response, StreamingResponse
 
+from service.access.scopes import Scope
 from service.api.exams import Staff
 from service.api.inputs import PartsHere
 from service.exams.context import Desk
@@ -49,7 +50,9 @@ async def follow_session(
     if await asyncio.to_thread(is_over, parts.desk, session_id, after_seq, digest):
         return Response(status_code=204)
     return StreamingResponse(
-        stream(parts, session_id, after_seq, digest), media_type="text/event-stream", headers=HEADERS
+        stream(parts, session_id, after_seq, digest, caller.may(Scope.SCORES_READ)),
+        media_type="text/event-stream",
+        headers=HEADERS,
     )
 
 
@@ -65,13 +68,16 @@ def is_over(desk: Desk, session_id: UUID, after_seq: int | None, digest: str) ->
     return missed(desk, session_id, after_seq, digest) == []
 
 
-async def stream(parts: Parts, session_id: UUID, after_seq: int | None, digest: str) -> AsyncIterator[str]:
+async def stream(
+    parts: Parts, session_id: UUID, after_seq: int | None, digest: str, scores: bool
+) -> AsyncIterator[str]:
     """The messages in the form of the HTML standard, section 9.2."""
     yield f"retry: {RETRY_MS}\n\n"
     async for event in parts.live.follow(session_id, after_seq, digest):
-        yield ": heartbeat\n\n" if event is None else message_of(event)
+        yield ": heartbeat\n\n" if event is None else message_of(event, scores)
 
 
-def message_of(event: FeedEvent) -> str:
+def message_of(event: FeedEvent, scores: bool) -> str:
     """One message; its data is JSON and so holds no line break."""
-    return f"id: {event.seq}-{event.digest[:DIGEST_CHARACTERS]}\nevent: {event.kind}\ndata: {event.data}\n\n"
+    data = event.data if scores else event.plain
+    return f"id: {event.seq}-{event.digest[:DIGEST_CHARACTERS]}\nevent: {event.kind}\ndata: {data}\n\n"

@@ -15,17 +15,19 @@ from index.models import Model, active_id
 from index.promotion import Switched
 from service.access.callers import Caller
 from service.access.idempotency import Answer
-from service.access.scopes import Scope
-from service.api.answers import answer
+from service.access.scopes import KIOSK_SCOPES, Scope
+from service.api.answers import answer, shown_to
 from service.api.cursors import page_of, read_id
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
 from service.decision import CalibrationFacts, ConfiguredRates, Thresholds
 from service.models.loaded import LoadedModel
 from service.models.promotion import CROPS_IN_A_REQUEST, Switches
 from service.parts import Parts
+from service.scores import SCORE, Scored
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
-AnyKey = Annotated[Caller, needs()]
+Reader = Annotated[Caller, needs(*(scope for scope in Scope if scope not in KIOSK_SCOPES))]
+"""Any key but a kiosk's: how many people are enrolled is nothing that it needs."""
 
 
 class ModelDocument(BaseModel):
@@ -47,17 +49,19 @@ class ModelDocument(BaseModel):
     )
 
 
-class InUse(BaseModel):
+class InUse(Scored):
     """How this process decides with the model it has loaded."""
 
-    threshold: Thresholds
+    threshold: Thresholds = Field(json_schema_extra=SCORE)
     fmr: ConfiguredRates
     duplicate_fmr: float = Field(description="in force; the calibration may be too small for the one asked")
     duplicate_fmr_asked: float
-    duplicate_threshold: float
+    duplicate_threshold: float = Field(json_schema_extra=SCORE)
     smallest_fmr: float = Field(description="the smallest rate that the calibration supports")
     calibration: CalibrationFacts
-    targets: list[Target] = Field(description="measured operating points, with 95 % intervals over people")
+    targets: list[Target] = Field(
+        description="measured operating points, with 95 % intervals over people", json_schema_extra=SCORE
+    )
 
 
 class ShownModel(ModelDocument):
@@ -108,15 +112,15 @@ class ModelList(BaseModel):
 
 
 @router.get("", response_model=ModelList)
-def list_models(parts: PartsHere, caller: AnyKey) -> ModelList:
+def list_models(parts: PartsHere, caller: Reader) -> Response:
     """The models of this installation, oldest first."""
-    return ModelList(items=[shown(parts, model) for model in parts.models.all()])
+    return shown_to(ModelList(items=[shown(parts, model) for model in parts.models.all()]), caller)
 
 
 @router.get("/{model_id}", response_model=ShownModel)
-def show_model(parts: PartsHere, caller: AnyKey, model_id: str) -> ShownModel:
+def show_model(parts: PartsHere, caller: Reader, model_id: str) -> Response:
     """One model."""
-    return shown(parts, parts.models.find(model_id))
+    return shown_to(shown(parts, parts.models.find(model_id)), caller)
 
 
 @router.get("/{model_id}/lacking", response_model=Lacking)
@@ -182,7 +186,7 @@ def switched(
         reembedded=done.reembedded,
         subjects_lacking=len(done.without_template),
     )
-    return answer(document)
+    return answer(document, reader=caller)
 
 
 def shown(parts: Parts, model: Model) -> ShownModel:

@@ -13,6 +13,7 @@ from service.api.exams import Staff, origin_of
 from service.api.inputs import PartsHere, needs
 from service.exams.evidence.csv_report import report_csv
 from service.exams.evidence.export import Evidence, export_evidence
+from service.scores import body_for
 
 router = APIRouter(prefix="/v1/sessions/{session_id}", tags=["reports"])
 
@@ -25,7 +26,8 @@ router = APIRouter(prefix="/v1/sessions/{session_id}", tags=["reports"])
 def download_report(parts: PartsHere, caller: Staff, session_id: UUID) -> StreamingResponse:
     """Every attempt with its decision, every override; no cell is taken for a formula."""
     headers = download(f"session-{session_id}.csv")
-    return StreamingResponse(report_csv(parts.desk, session_id), media_type="text/csv", headers=headers)
+    lines = report_csv(parts.desk, session_id, scores=caller.may(Scope.SCORES_READ))
+    return StreamingResponse(lines, media_type="text/csv", headers=headers)
 
 
 @router.get("/candidates/{external_id}/evidence", response_model=Evidence)
@@ -39,7 +41,7 @@ def download_evidence(
     """All that is known about one candidate of a session, with the digests that prove it, as one file."""
     found = export_evidence(parts.desk, session_id, unquote(external_id), origin_of(request, caller))
     headers = download(f"evidence-{found.candidate.entry_id}.json")
-    return Response(found.model_dump_json(indent=1), media_type="application/json", headers=headers)
+    return Response(body_for(found, caller), media_type="application/json", headers=headers)
 
 
 def download(name: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.inputs import OnceHere, PartsHere, form_schema, needs, on_pictures
+from service.decision import Outcome
 from service.errors import InvalidRequest, SessionNotFound
 from service.exams.checkin.comparison import session_people
 from service.http.uploads import Form
@@ -38,7 +39,14 @@ async def search_gallery(
     def work(form: Form, _: UUID) -> Answer:
         within = read_scope(parts, form.fields.get("scope", "gallery"))
         k = read_k(form.fields.get("k", str(DEFAULT_K)))
-        return answer(search(parts, form.images["image"], k, request.state.request_id, within))
+        with parts.guesses.comparing() as comparison:
+            found = search(parts, form.images["image"], k, request.state.request_id, within)
+            # Whoever is found and does not match was guessed at; when nobody is found, nobody was.
+            near = {one.subject_id for one in found.matches if one.decision is not Outcome.MATCH}
+            for subject_id in near:
+                parts.guesses.refuse_exhausted(subject_id)
+            comparison.failed |= near
+        return answer(found, reader=caller)
 
     return await on_pictures(request, parts, once, ("image",), work, fields=("k", "scope"))
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
-from service.api.answers import answer
+from service.api.answers import answer, shown_to
 from service.api.cursors import page_of, read_id
 from service.api.exams import Staff, Writer, origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
@@ -77,9 +77,9 @@ def change_session(
 
 
 @router.get("/sessions/{session_id}/readiness", response_model=Readiness)
-def show_readiness(parts: PartsHere, caller: Staff, session_id: UUID) -> Readiness:
+def show_readiness(parts: PartsHere, caller: Staff, session_id: UUID) -> Response:
     """Who cannot be verified and why, and which candidates look alike."""
-    return readiness(parts.desk, session_id)
+    return shown_to(readiness(parts.desk, session_id), caller)
 
 
 @router.post("/sessions/{session_id}/kiosk-keys", status_code=201, response_model=KioskKey)

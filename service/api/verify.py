@@ -11,7 +11,7 @@ from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.inputs import OnceHere, PartsHere, SubjectHere, form_schema, needs, on_pictures
-from service.decision import Decision
+from service.decision import Decision, Outcome
 from service.http.uploads import Form
 from service.matching.comparisons import verify
 
@@ -30,7 +30,10 @@ async def verify_subject(
 
     def work(form: Form, _: UUID) -> Answer:
         subject_id = parts.subjects.id_of(subject)
-        decision = verify(parts, subject_id, form.images["image"], request.state.request_id)
-        return answer(decision, subject_id=subject_id)
+        with parts.guesses.comparing(subject_id) as comparison:
+            decision = verify(parts, subject_id, form.images["image"], request.state.request_id)
+            if decision.decision is not Outcome.MATCH:
+                comparison.failed.add(subject_id)
+        return answer(decision, reader=caller, subject_id=subject_id)
 
     return await on_pictures(request, parts, once, ("image",), work)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from service.decision import CalibrationFacts, FalseMatchRates, Outcome, Quality, Thresholds
 from service.fields import Label
+from service.scores import NOT_FOR_KIOSKS, SCORE, Scored
 
 
 class Verdict(StrEnum):
@@ -124,12 +125,12 @@ class Candidate(Person):
     attempts: int
 
 
-class Conflict(Person):
+class Conflict(Person, Scored):
     """Another candidate of the exam whose face is this near to the probe, or the same one in another room."""
 
     session_id: UUID
     room: str | None
-    d: float
+    d: float = Field(json_schema_extra=SCORE)
     checked_in_at: datetime | None
 
 
@@ -147,14 +148,14 @@ class Override(BaseModel):
     created_at: datetime
 
 
-class Checkin(BaseModel):
+class Checkin(Scored):
     """One attempt with everything its decision rests on, and the overrides that followed."""
 
     id: UUID
     exam_id: UUID
     session_id: UUID
-    entry_id: UUID | None
-    subject_id: UUID | None
+    entry_id: UUID | None = Field(json_schema_extra=NOT_FOR_KIOSKS)
+    subject_id: UUID | None = Field(json_schema_extra=NOT_FOR_KIOSKS)
     external_id: str | None
     display_name: str | None
     seat: str | None
@@ -168,11 +169,11 @@ class Checkin(BaseModel):
     decision: Outcome | None
     reasons: list[str]
     conflicts: list[Conflict]
-    d: float | None
-    threshold: Thresholds | None
+    d: float | None = Field(json_schema_extra=SCORE)
+    threshold: Thresholds | None = Field(json_schema_extra=SCORE)
     fmr: FalseMatchRates | None
-    template_id: UUID | None
-    probe_quality: Quality | None
+    template_id: UUID | None = Field(json_schema_extra=NOT_FOR_KIOSKS)
+    probe_quality: Quality | None = Field(json_schema_extra=NOT_FOR_KIOSKS)
     model_id: str | None
     calibration: CalibrationFacts | None
     timings_ms: dict[str, Any] | None

@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from embedding.embedder import Embedding
 from embedding.quality import Purpose
@@ -23,20 +23,21 @@ from service.decision import (
 )
 from service.models.loaded import LoadedModel
 from service.parts import Parts
+from service.scores import SCORE, Scored
 
 
-class Match(BaseModel):
+class Match(Scored):
     """One subject who is near enough to the probe."""
 
     subject_id: UUID
     template_id: UUID
-    d: float = Field(ge=0, le=4)
+    d: float = Field(ge=0, le=4, json_schema_extra=SCORE)
     decision: Outcome
-    fmr_at_d: float | None
+    fmr_at_d: float | None = Field(json_schema_extra=SCORE)
     model_id: str = Field(description="the model that knows the subject; its d means nothing under another")
 
 
-class SearchResult(BaseModel):
+class SearchResult(Scored):
     """Who is near enough, the rarest distance first; empty where nobody is (open set).
 
     Thresholds and calibration are those of the model in use.
@@ -44,7 +45,7 @@ class SearchResult(BaseModel):
 
     matches: list[Match]
     k: int
-    threshold: Thresholds
+    threshold: Thresholds = Field(json_schema_extra=SCORE)
     fmr: ConfiguredRates
     probe_quality: Quality
     model_id: str

@@ -50,30 +50,37 @@ COLUMNS = (
 )
 
 
+SCORES = frozenset({"d", "threshold_match", "threshold_refer", "fmr_at_d"})
 SAME_NAME = frozenset(COLUMNS) & frozenset(Checkin.model_fields) - {"reasons"}
 
 
-def report_csv(desk: Desk, session_id: UUID) -> Iterator[str]:
+def report_csv(desk: Desk, session_id: UUID, *, scores: bool) -> Iterator[str]:
     """The report in portions, oldest attempt first, each followed by its overrides.
+
+    Args:
+        desk: With the database.
+        session_id: Whose attempts.
+        scores: With distances and thresholds.
 
     Raises:
         SessionNotFound: If there is no such session; at once, before the first portion.
     """
     with desk.database.read() as session:
         session_row(session, session_id)
-    return portions(desk, session_id)
+    return portions(desk, session_id, scores)
 
 
-def portions(desk: Desk, session_id: UUID) -> Iterator[str]:
+def portions(desk: Desk, session_id: UUID, scores: bool) -> Iterator[str]:
     """The lines of the report, a block of attempts at a time."""
     target = io.StringIO()
-    writer = SheetWriter(target, COLUMNS)
+    columns = [name for name in COLUMNS if scores or name not in SCORES]
+    writer = SheetWriter(target, columns)
     yield BYTE_ORDER_MARK + drained(target)
     for checkins in blocks(desk, session_id):
         for checkin in checkins:
-            writer.write(attempt_cells(checkin))
+            writer.write(map(attempt_cells(checkin).get, columns))
             for override in checkin.overrides:
-                writer.write(override_cells(checkin, override))
+                writer.write(map(override_cells(checkin, override).get, columns))
         yield drained(target)
 
 
@@ -100,7 +107,7 @@ def drained(target: io.StringIO) -> str:
     return text
 
 
-def attempt_cells(checkin: Checkin) -> list[object]:
+def attempt_cells(checkin: Checkin) -> dict[str, object]:
     """An attempt as cells."""
     threshold, fmr, quality = checkin.threshold, checkin.fmr, checkin.probe_quality
     cells: dict[str, object] = dict.fromkeys(COLUMNS)
@@ -120,10 +127,10 @@ def attempt_cells(checkin: Checkin) -> list[object]:
     if threshold is not None and fmr is not None:
         cells |= {"threshold_match": threshold.match, "threshold_refer": threshold.refer}
         cells |= {"fmr_match": fmr.match, "fmr_refer": fmr.refer, "fmr_at_d": fmr.at_d}
-    return list(cells.values())
+    return cells
 
 
-def override_cells(checkin: Checkin, override: Override) -> list[object]:
+def override_cells(checkin: Checkin, override: Override) -> dict[str, object]:
     """An override as cells; what it shares with its attempt is repeated."""
     cells: dict[str, object] = dict.fromkeys(COLUMNS)
     cells |= {
@@ -140,4 +147,4 @@ def override_cells(checkin: Checkin, override: Override) -> list[object]:
         "checkin_id": checkin.id,
         "override_id": override.id,
     }
-    return list(cells.values())
+    return cells

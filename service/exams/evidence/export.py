@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
@@ -33,6 +33,7 @@ from service.exams.sessions import session_document, session_row
 from service.exams.status import candidates_of
 from service.exams.tables import CheckinRow, OverrideRow, SessionRow
 from service.exams.views import checkin_documents, overrides_of
+from service.scores import SCORED_ROW
 
 FORMAT = "invigil-evidence/1"
 BLOCK_ROWS = 1_000
@@ -40,10 +41,13 @@ ABOUT_CANDIDATES = (CHECKIN_RECORDED, CHECKIN_DECLINED, OVERRIDE_RECORDED, EVIDE
 
 
 class SealedRow(BaseModel):
-    """A row of evidence as it is digested, and its digest now; the chain holds the one of then."""
+    """A row of evidence as it is digested, and its digest now; the chain holds the one of then.
+
+    Who may not see scores gets the row without them, and cannot compute its digest again.
+    """
 
     table: str
-    row: dict[str, Any]
+    row: dict[str, Any] = Field(json_schema_extra=SCORED_ROW)
     digest: str
 
 

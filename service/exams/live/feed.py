@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -31,6 +31,7 @@ from service.exams.sessions import session_document, session_row
 from service.exams.status import candidates_of, candidates_page, counts_of
 from service.exams.tables import CheckinRow
 from service.exams.views import checkin_documents
+from service.scores import without_scores
 
 KINDS = {
     CHECKIN_RECORDED: "checkin",
@@ -45,12 +46,23 @@ MOST_REPLAYED = 500
 
 @dataclass(frozen=True)
 class FeedEvent:
-    """One message, serialised once for all viewers; `seq` and `digest` are where to go on from."""
+    """One message, serialised once for all viewers; `seq` and `digest` are where to go on from.
+
+    Attributes:
+        data: For those who may see scores.
+        plain: For the others.
+    """
 
     seq: int
     kind: str
     data: str
+    plain: str
     digest: str
+
+    @classmethod
+    def of(cls, seq: int, kind: str, document: BaseModel, digest: str) -> Self:
+        """A message with a document."""
+        return cls(seq, kind, document.model_dump_json(), without_scores(document), digest)
 
 
 class Snapshot(BaseModel):
@@ -147,7 +159,7 @@ def snapshot(desk: Desk, session_id: UUID) -> FeedEvent:
             counts=counts_of(session, row),
             candidates=candidates_page(session, session_id),
         )
-    return FeedEvent(seq, "snapshot", board.model_dump_json(), digest)
+    return FeedEvent.of(seq, "snapshot", board, digest)
 
 
 def closed_event(desk: Desk, session_id: UUID) -> FeedEvent | None:
@@ -161,7 +173,8 @@ def closed_event(desk: Desk, session_id: UUID) -> FeedEvent | None:
         if utc_now() < row.closes_at:
             return None
         seq, digest = newest_link(session)
-        return FeedEvent(seq, "closed", f'{{"closed_at":"{row.closes_at.isoformat()}"}}', digest)
+        data = f'{{"closed_at":"{row.closes_at.isoformat()}"}}'
+        return FeedEvent(seq, "closed", data, data, digest)
 
 
 def missed(desk: Desk, session_id: UUID, after_seq: int, digest: str = "") -> list[FeedEvent] | None:
@@ -212,7 +225,7 @@ def build(
         change.override = override_in(event, change.checkin)
         if event.action == SESSION_CHANGED:
             change.session = document
-        messages.append(FeedEvent(event.seq, KINDS[event.action], change.model_dump_json(), event.digest))
+        messages.append(FeedEvent.of(event.seq, KINDS[event.action], change, event.digest))
     return messages
 
 

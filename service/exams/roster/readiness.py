@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
@@ -20,6 +20,7 @@ from service.exams.roster.checks import batches
 from service.exams.schemas import Person
 from service.exams.sessions import policy_of, session_row
 from service.exams.tables import RosterEntryRow
+from service.scores import SCORE, Scored
 
 MEASURED = {one.name for one in fields(Measures)}
 
@@ -35,19 +36,19 @@ class CannotVerify(Person):
     detail: str | None = None
 
 
-class LookAlikes(BaseModel):
+class LookAlikes(Scored):
     """Two candidates whose templates are nearer than the refer threshold."""
 
     a: Person
     b: Person
-    d: float
-    fmr_at_d: float | None
+    d: float = Field(json_schema_extra=SCORE)
+    fmr_at_d: float | None = Field(json_schema_extra=SCORE)
     flagged_twins: bool = Field(
         description="both marked on the roster, or one enrolled in spite of the other"
     )
 
 
-class Readiness(BaseModel):
+class Readiness(Scored):
     """What there is to do before a session opens."""
 
     session_id: UUID
@@ -55,7 +56,7 @@ class Readiness(BaseModel):
     ready: int
     cannot_verify: list[CannotVerify]
     look_alikes: list[LookAlikes]
-    threshold: Thresholds
+    threshold: Thresholds = Field(json_schema_extra=SCORE)
     model_id: str
     computed_ms: float
 

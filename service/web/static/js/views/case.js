@@ -27,8 +27,8 @@ function evidence(attempt) {
     h("h3", {}, t("case.why")),
     attempt.reasons.length ? h("ul", {}, attempt.reasons.map((code) => h("li", {}, reasonText(code)))) : null,
     attempt.conflicts.length ? notice("bad", t("case.conflict"),
-      h("ul", {}, attempt.conflicts.map((other) => h("li", {}, `${other.display_name ?? other.external_id} (${other.external_id}), ${other.room ?? "–"}, ${t("person.seat")} ${other.seat ?? "–"}, d = ${other.d.toFixed(3)}`)))) : null,
-    attempt.d === null ? h("p.muted", {}, t("case.no_distance")) : distanceScale(attempt.d, attempt.threshold, attempt.fmr),
+      h("ul", {}, attempt.conflicts.map((other) => h("li", {}, `${other.display_name ?? other.external_id} (${other.external_id}), ${other.room ?? "–"}, ${t("person.seat")} ${other.seat ?? "–"}${other.d === undefined ? "" : `, d = ${other.d.toFixed(3)}`}`)))) : null,
+    distance(attempt),
     measures.length ? h("details", {}, h("summary", {}, t("case.quality")),
       h("dl.facts", {}, measures.flatMap(([name, value]) => [h("dt", {}, name), h("dd.mono", {}, Number(value).toFixed(2))]))) : null,
     h("details", {}, h("summary", {}, t("case.record")),
@@ -36,6 +36,13 @@ function evidence(attempt) {
         ["case.attempt", attempt.attempt], ["case.mode", attempt.mode], ["case.kiosk", attempt.kiosk ?? attempt.actor],
         ["case.model", attempt.model_id], ["case.calibration", attempt.calibration?.id], ["case.request", attempt.request_id],
       ].flatMap(([name, value]) => [h("dt", {}, t(name)), h("dd.mono", {}, String(value ?? "–"))]))));
+}
+
+// Without the scope `scores:read` an attempt comes without its distance.
+function distance(attempt) {
+  if (attempt.decision === null) return h("p.muted", {}, t("case.no_distance"));
+  if (attempt.d === undefined) return h("p.muted", {}, t("case.distance_hidden"));
+  return distanceScale(attempt.d, attempt.threshold, attempt.fmr);
 }
 
 function history(attempt) {

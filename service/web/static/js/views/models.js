@@ -98,7 +98,7 @@ function inUse(one) {
   const use = one.in_use;
   return h("section.card.stack", {}, h("h2", {}, t("model.in_use")),
     h("p.muted", {}, t("model.calibrated_on", { identities: use.calibration.identities, non_mated: use.calibration.non_mated })),
-    table(t("model.in_use"), [
+    use.targets && table(t("model.in_use"), [
       ["FMR", (row) => row.fmr],
       [t("model.threshold"), (row) => row.threshold.toFixed(3)],
       ["95 %", (row) => range(row.threshold_interval, (value) => value.toFixed(3))],

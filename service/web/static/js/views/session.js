@@ -41,7 +41,7 @@ async function readiness(view, one) {
       report.look_alikes.length ? table(t("ready.look_alikes"), [
         [t("ready.one"), (pair) => person(pair.a)],
         [t("ready.other"), (pair) => person(pair.b)],
-        ["d", (pair) => pair.d.toFixed(3)],
+        ["d", (pair) => pair.d?.toFixed(3)],
         [t("ready.twins"), (pair) => (pair.flagged_twins ? "✓" : "")],
       ], report.look_alikes) : h("p.muted", {}, t("ready.no_pairs"))),
   );
