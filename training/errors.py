@@ -55,7 +55,8 @@ def nearest_of(word: str, words: Iterable[str]) -> str:
     """The end of a refusal: the nearest valid word, or all of them where none is near."""
     known = sorted(words)
     near = get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}."
+    # Quoted, for a name may hold a comma.
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(map(repr, known))}."
 
 
 class UnknownLoss(TrainingError):

@@ -23,11 +23,14 @@ def progress_bar(what: str, *, shown: bool, unit: str = "images/s") -> Iterator[
     )
     with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
         task = bar.add_task(what, total=None, rate=0.0)
-        started: list[tuple[float, int]] = []
+        begun, started = time.monotonic(), list[tuple[float, int]]()
 
         def report(done: int, total: int) -> None:
             now = time.monotonic()
-            started.append((now, done)) if not started else None
+            if not started:
+                # The rate counts from the first report, for a training may go on from a checkpoint. Where it
+                # is the last one too, all of it was done since the beginning.
+                started.append((begun, 0) if done == total else (now, done))
             since, first = started[0]
             bar.update(task, completed=done, total=total, rate=(done - first) / max(now - since, 1e-9))
 

@@ -1,14 +1,15 @@
 """The comparison of losses: its folds, its baseline, and that every method of the table trains."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from made_training import people, write_folders
 
-from training.cli.reality_check import HEADINGS, cells, line
+from training.cli.reality_check import HEADINGS, cells, check_reality, line
 from training.data.pictures import Pictures, open_pictures
-from training.errors import SplitInvalid
+from training.errors import SplitInvalid, UnknownLoss
 from training.reality_check.check import (
     METHODS,
     RAW_PIXELS,
@@ -40,6 +41,27 @@ def test_every_fold_is_of_other_people_and_together_they_are_everybody(pictures:
     assert np.array_equal(np.concatenate([unseen.pixels for _, unseen in folds]), faces.pixels)
     with pytest.raises(SplitInvalid, match="12 people cannot be parted into 7 folds"):
         faces.folds(7)
+
+
+def test_the_table_is_one_json_document_where_that_is_asked_for(
+    pictures: Pictures, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("training.reality_check.check.Protocol", lambda: QUICK)
+
+    check_reality(pictures.path, ["contrastive"], as_json=True)
+
+    told = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in told["rows"]] == [RAW_PIXELS, "contrastive"]
+    assert all(len(fold) == QUICK.seeds for fold in told["rows"][1]["folds"])
+    assert told["protocol"]["steps"] == QUICK.steps
+
+
+def test_a_name_with_a_comma_is_told_from_two_names() -> None:
+    known = {method.name for method in METHODS}
+
+    refusal = str(UnknownLoss("nothing like it", known))
+
+    assert "'triplet, semi-hard'" in refusal
 
 
 @pytest.mark.slow("trains a network for each loss")

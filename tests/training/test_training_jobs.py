@@ -176,7 +176,10 @@ def test_a_retraining_ends_in_a_candidate_with_its_report(
     bundle = Bundle.load(Path(job.result["bundle"]))
     assert (bundle.model_id, bundle.calibration.id) == (model.id, model.calibration_id)
     assert {target.fmr for target in bundle.calibration.targets} == set(FMRS)
-    assert Path(job.result["report"]).read_text(encoding="utf-8").startswith("<!doctype html>")
+    report = Path(job.result["report"]).read_text(encoding="utf-8")
+    assert report.startswith("<!doctype html>")
+    assert bundle.calibration.id in report
+    assert "no calibration yet" not in report
     assert Path(job.result["review"]).is_file()
     assert any("candidate" in line for line in job.log)
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torchvision.models import ResNet
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
+from training.errors import NetworkInvalid
 from training.networks.backbones import NetworkConfig, build_network
 from training.networks.cbam import CBAM, add_cbam, stride_in_first_convolution
 from training.networks.embedder import BothSides, DenseTrunk, FaceEmbedder
@@ -31,6 +32,38 @@ def multiply_adds(network: nn.Module, *shape: int) -> int:
     with torch.inference_mode():
         network.eval()(torch.zeros(1, *shape))
     return total
+
+
+@pytest.mark.parametrize("kind", ["vit_b_16", "maxvit_t", "inception_v3", "googlenet"])
+def test_a_network_that_takes_no_faces_of_this_size_is_refused_in_one_line(kind: str) -> None:
+    with (
+        torch.device("meta"),
+        pytest.raises(NetworkInvalid, match=f"^{kind} (takes no faces|gives something)") as no,
+    ):
+        build_network(NetworkConfig(kind=kind))
+
+    assert "\n" not in str(no.value)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "resnet18",
+        "efficientnet_b0",
+        "convnext_tiny",
+        "alexnet",
+        "vgg11",
+        "swin_t",
+        "swin_v2_t",
+        "densenet121",
+    ],
+)
+def test_a_network_of_torchvision_that_takes_faces_is_built(kind: str) -> None:
+    with torch.device("meta"):
+        network = build_network(NetworkConfig(kind=kind, dim=96))
+        vectors = network(torch.zeros(2, 112, 112, 3, dtype=torch.uint8))
+
+    assert vectors.shape == (2, 96)
 
 
 # CBAM (Woo et al. 2018), table 4: millions of parameters and GFLOPs, which are multiply-adds.

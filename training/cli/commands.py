@@ -69,13 +69,16 @@ def train(
         if reality_check:
             from training.cli.reality_check import check_reality
 
-            check_reality(faces, loss or [])
+            check_reality(faces, loss or [], as_json)
             return
         if is_of_detector(recipe):
             train_detector(recipe, faces, folder, resume)
         else:
             train_embedder(recipe, faces, folder, resume)
-    typer.echo(f"Done: {folder}. Next: invigil export {folder} --to …")
+    if as_json:
+        typer.echo(json.dumps({"recipe": recipe, "run": str(folder)}))
+    else:
+        typer.echo(f"Done: {folder}. Next: invigil export {folder} --to …")
 
 
 def train_embedder(recipe: str, data: Path, folder: Path, resume: bool) -> None:

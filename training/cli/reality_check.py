@@ -1,6 +1,8 @@
 """`train --reality-check`: the table of losses, row by row as they are done."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ WIDTHS = (27, 13, 13, 13, 13, 13, 13, 16, 18)
 HEADINGS = ("", "P@1", "RP", "MAP@R", "EER", "TAR@1 %", "TAR@0.1 %", "MAP@R by fold", "joined MAP@R / EER")
 
 
-def check_reality(data: Path, names: Sequence[str]) -> None:
+def check_reality(data: Path, names: Sequence[str], as_json: bool = False) -> None:
     """Trains the methods of these names, or all of them, and prints what each reaches on unseen people."""
     import torch
 
@@ -27,7 +29,12 @@ def check_reality(data: Path, names: Sequence[str]) -> None:
         if name not in known:
             raise UnknownLoss(name, known)
     torch.set_num_threads(1)
-    protocol = Protocol()
+    protocol, pictures = Protocol(), open_pictures(data)
+    chosen = [known[name] for name in names] or METHODS
+    if as_json:
+        rows = [row.as_json() for row in reality_check(pictures, chosen, protocol)]
+        typer.echo(json.dumps({"data": data.name, "protocol": asdict(protocol), "rows": rows}, indent=2))
+        return
     typer.echo(
         f"{data.name}: {protocol.folds} folds of people, {protocol.seeds} seeds, {protocol.steps} steps of "
         f"{protocol.identities} × {protocol.each} faces, {protocol.dim} dimensions; "
@@ -35,8 +42,7 @@ def check_reality(data: Path, names: Sequence[str]) -> None:
     )
     typer.echo(line(HEADINGS))
     typer.echo("|" + "|".join("-" * (width + 2) for width in WIDTHS) + "|")
-    chosen = [known[name] for name in names] or METHODS
-    reality_check(open_pictures(data), chosen, protocol, finished=lambda row: typer.echo(line(cells(row))))
+    reality_check(pictures, chosen, protocol, finished=lambda row: typer.echo(line(cells(row))))
 
 
 def line(columns: Sequence[str]) -> str:

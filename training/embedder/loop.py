@@ -20,6 +20,7 @@ from training.embedder.renewal import Rounds
 from training.embedder.run import RunFolder, load_checkpoint
 from training.embedder.state import Training
 from training.errors import LossNotFinite, TrainingStopped
+from training.networks.backbones import build_network
 from training.progress import progress_bar
 
 
@@ -49,6 +50,7 @@ def train(
         TrainingStopped: If it was told to stop; the last checkpoint holds all of it.
         TrainingError: If recipe and data do not go together.
     """
+    build_network(recipe.network)  # refuses one that cannot be trained, before anything is written
     with joined(recipe.machine.threads) as process:
         run = RunFolder.create(folder, resume=resume)
         material = gather(recipe, data, run, process, faces)

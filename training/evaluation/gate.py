@@ -27,7 +27,7 @@ one of them will do so by chance now and then: that is for a person to judge, wh
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,10 @@ class Comparison:
     incumbent: Side
     candidate: Side
     record: Record
+
+    def with_candidate(self, embedder: Embedder) -> "Comparison":
+        """The same, with the candidate as its bundle is now: it is calibrated after it is compared."""
+        return replace(self, candidate=replace(self.candidate, embedder=embedder))
 
 
 def compare(

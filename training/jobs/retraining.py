@@ -283,7 +283,9 @@ class Retraining:
         """
         bundle, incumbent = Bundle.load(self.bundle), self.shop.embedder()
         report = self.folder / "report.html"
-        comparison = self.comparison(incumbent, Embedder.open(self.bundle), hold)
+        candidate = Embedder.open(self.bundle)
+        # Where no crash came between, the comparison was made with the bundle before it was calibrated.
+        comparison = self.comparison(incumbent, candidate, hold).with_candidate(candidate)
         write_run_report(
             report,
             self.run,

@@ -1,7 +1,9 @@
 """The embedding networks by the name a recipe gives them, and how one is described in a checkpoint."""
 
+import warnings
 from dataclasses import dataclass
 
+import torch
 import torchvision
 from torch import nn
 from torchvision.models import ResNet
@@ -10,6 +12,9 @@ from training.errors import NetworkInvalid, nearest_of
 from training.networks.cbam import add_cbam
 from training.networks.embedder import DenseTrunk, FaceEmbedder
 from training.networks.vit import VisionTransformer
+
+SIZE = 112
+"""Of a face, in pixels on each side."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ def build_network(config: NetworkConfig) -> FaceEmbedder:
     """The network, untrained.
 
     Raises:
-        NetworkInvalid: If there is none of this kind, or attention is asked of one that has no place for it.
+        NetworkInvalid: If there is none of this kind, it takes no faces of our size, or attention is asked of
+            one that has no place for it.
     """
     if config.kind == "dense":
         shape = (config.widths, config.depths, config.dim, config.head_channels, config.cbam_stages)
@@ -53,9 +59,35 @@ def _torchvision(config: NetworkConfig) -> nn.Module:
     if config.kind not in known:
         nearest = nearest_of(config.kind, ["dense", "vit", *known])
         raise NetworkInvalid(f"There is no network {config.kind!r}; {nearest}")
-    network: nn.Module = torchvision.models.get_model(config.kind, weights=None, num_classes=config.dim)
+    _require_faces_to_fit(config)
+    network = _untrained(config)
     if config.cbam_stages and not isinstance(network, ResNet):
         raise NetworkInvalid(f"{config.kind} has no residual stages to carry attention")
     if isinstance(network, ResNet):
         add_cbam(network, config.cbam_stages)
     return network
+
+
+def _untrained(config: NetworkConfig) -> nn.Module:
+    with warnings.catch_warnings():
+        # Of two networks that other weights than ours would be drawn in future.
+        warnings.simplefilter("ignore", FutureWarning)
+        network: nn.Module = torchvision.models.get_model(config.kind, weights=None, num_classes=config.dim)
+    return network
+
+
+def _require_faces_to_fit(config: NetworkConfig) -> None:
+    """Refuse what was made for other pictures, or gives more than one vector for each; nothing is computed.
+
+    Raises:
+        NetworkInvalid: In the network's own words.
+    """
+    try:
+        with torch.device("meta"):
+            vectors = _untrained(config).train()(torch.empty(2, 3, SIZE, SIZE))
+    except Exception as error:
+        # Whatever a network of others raises: assertions, runtime errors, type errors.
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise NetworkInvalid(f"{config.kind} takes no faces of {SIZE}×{SIZE} pixels: {reason}") from error
+    if not isinstance(vectors, torch.Tensor) or vectors.shape != (2, config.dim):
+        raise NetworkInvalid(f"{config.kind} gives something else than one vector for each face")

@@ -6,8 +6,10 @@ pictures are small and grey and the network has 166,000 weights: ranks say somet
 how well a face can be recognised.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -138,6 +140,12 @@ class Score:
         """All of it, in the order of the table."""
         return [self.p_at_1, self.r_precision, self.map_at_r, self.eer, *self.tar]
 
+    def as_json(self) -> dict[str, Any]:
+        """The same by name."""
+        tar = [None if math.isnan(rate) else rate for rate in self.tar]
+        values = {"p_at_1": self.p_at_1, "r_precision": self.r_precision, "map_at_r": self.map_at_r}
+        return {**values, "eer": self.eer, "tar": dict(zip(map(str, FMRS), tar, strict=True))}
+
 
 def score(vectors: Vectors, labels: Rows) -> Score:
     """Of (n, dim) unit vectors with (n,) labels."""
@@ -167,6 +175,14 @@ class Row:
     singles: list[list[Score]]
     """For each fold, the score of each seed."""
     joined: list[Score]
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, in percent; null where there were too few comparisons."""
+        return {
+            "name": self.name,
+            "folds": [[score.as_json() for score in fold] for fold in self.singles],
+            "joined": [score.as_json() for score in self.joined],
+        }
 
 
 def reality_check(
