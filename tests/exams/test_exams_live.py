@@ -160,7 +160,7 @@ def test_a_viewer_is_not_sent_again_what_its_board_holds_already() -> None:
     async def drained() -> list[int]:
         backlog: live.Backlog = asyncio.Queue()
         for seq in (4, 5, 6, 7):
-            backlog.put_nowait(FeedEvent(seq, "checkin", "{}", digest=""))
+            backlog.put_nowait(FeedEvent(seq, "checkin", "{}", "{}", digest=""))
         backlog.put_nowait(None)
         return [one.seq async for one in live.drain(backlog, seen=5) if one is not None]
 

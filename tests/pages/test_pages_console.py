@@ -52,6 +52,17 @@ def test_a_roster_is_shown_before_it_is_applied(desk: Desk, console: Page, tmp_p
     assert desk.call("GET", f"/v1/sessions/{desk.session_id}").json()["candidates"] == 2
 
 
+def test_a_roster_shows_what_the_invigilator_should_know(desk: Desk, console: Page) -> None:
+    rows = "external_id,display_name,twin,accommodation\n1001,Eileen Collins,yes,extra time\n"
+    path = f"/v1/sessions/{desk.session_id}/roster?create_subjects=true"
+    desk.call("PUT", path, content=rows.encode(), headers={"Content-Type": "text/csv"})
+
+    visit(console, desk, "roster")
+
+    row = console.get_by_role("row").filter(has_text="1001")
+    expect(row).to_contain_text("twin: a person decides · extra time")
+
+
 def test_a_roster_with_faults_says_which_and_changes_nothing(
     desk: Desk, console: Page, tmp_path: Path
 ) -> None:

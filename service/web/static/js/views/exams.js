@@ -51,7 +51,8 @@ export async function exam(view, id) {
     again();
   };
   view.append(
-    h("div", {}, h("h1", {}, one.name), h("p.muted", {}, `${date(one.starts_at)} – ${date(one.ends_at)}`)),
+    h("div", {}, h("h1", {}, one.name), h("p.muted", {}, `${date(one.starts_at)} – ${date(one.ends_at)}`),
+      h("p.muted", {}, `${t("exam.identification")} ${t(one.identification ? "exam.searched" : "exam.claimed_only")}.`)),
     h("section.stack", {}, h("h2", {}, t("exam.sessions")),
       sessions.length ? h("div.grid", {}, sessions.map(sessionCard)) : h("p.muted", {}, t("exam.no_sessions"))),
     h("section.card.stack", {}, h("h2", {}, t("exam.new_session")),

@@ -25,9 +25,14 @@ export async function roster(view, one) {
       [t("person.number"), (row) => h("a", { href: `#/subjects/${row.subject_id}` }, row.external_id)],
       [t("person.name"), (row) => row.display_name],
       [t("person.seat"), (row) => row.seat],
+      [t("roster.marks"), (row) => marks(row.flags)],
       [t("attempts.outcome"), (row) => tag(row.status)],
     ], people) : h("p.muted", {}, t("roster.empty"))));
 }
+
+/** What the invigilator should know of a candidate. */
+const marks = ({ manual_identification, twin, accommodation }) =>
+  [manual_identification && t("roster.by_document"), twin && t("roster.twin"), accommodation].filter(Boolean).join(" · ");
 
 const put = (one, text, dryRun, create) =>
   call("PUT", `/v1/sessions/${one.id}/roster?dry_run=${dryRun}&create_subjects=${create}`, { text, type: "text/csv", timeout: 60000 });
