@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from embedding.bundle import Bundle
 from embedding.cores import usable_cores
 from embedding.detector import Detector, Face
 from embedding.errors import BundleInvalid, EmbeddingError, FaceNotFound, MultipleFaces, QualityRefused
+from embedding.faces import FacePolicy, faces_that_count
 from embedding.image import ImageLimits, Pixels, decode
 from embedding.networks import (
     Network,
@@ -34,9 +36,6 @@ log = logging.getLogger(__name__)
 
 SELF_TEST_MAX_D = 1e-2
 """How far the self-test may lie from its pinned vector before a precision, or a machine, is not trusted."""
-
-RIVAL_WIDTH = 0.5
-"""A second face counts when it is at least this share of the widest: who waits in the background does not."""
 
 DEFAULT_LIMITS = ImageLimits()
 
@@ -69,7 +68,7 @@ class Inspection:
     """What a picture shows, without a template.
 
     Attributes:
-        faces: Those that count, the widest first; a usable picture has exactly one.
+        faces: The one that is meant, or all that count, the widest first.
         quality: Of that one face; None when there are none or several.
     """
 
@@ -100,6 +99,7 @@ class Embedder:
         self._network = network
         self._limits = limits
         self._threads = threads
+        self._policies: Mapping[Purpose, FacePolicy] = {}
 
     @classmethod
     def open(cls, path: Path, limits: ImageLimits = DEFAULT_LIMITS, threads: int | None = None) -> Self:
@@ -125,6 +125,12 @@ class Embedder:
             raise BundleInvalid(path, str(error)) from error
         return cls(bundle, Detector(detector, record.score_threshold), network, limits, threads)
 
+    def choosing(self, policies: Mapping[Purpose, FacePolicy]) -> Self:
+        """The same networks, with what is done for each purpose when several faces count; else refused."""
+        other = copy(self)
+        other._policies = policies
+        return other
+
     @property
     def model_id(self) -> str:
         """Names the model in every template."""
@@ -136,14 +142,14 @@ class Embedder:
         return self.bundle.dim
 
     def embed(self, picture: bytes, purpose: Purpose) -> Embedding:
-        """The template of the one face in a picture.
+        """The template of the one face in a picture, or of the one that is meant.
 
         At enrolment a face of poor quality is refused. At verification its quality is only reported, unless
         it is so poor that a template would mean nothing.
 
         Raises:
             ImageError: If the bytes are not a picture within the limits.
-            FaceError: If there is not exactly one face, or its quality is too poor for the purpose.
+            FaceError: If there is no face, or not clear which is meant, or its quality is too poor.
         """
         sighting = self._see(picture, purpose)
         start = time.perf_counter()
@@ -182,7 +188,7 @@ class Embedder:
         image = decode(picture, self._limits)
         decode_ms = _ms_since(start)
         start = time.perf_counter()
-        faces = self._faces(image)
+        faces = self._faces(image, purpose)
         quality = None
         if len(faces) == 1:
             crop = align(image, faces[0].landmarks)
@@ -202,7 +208,7 @@ class Embedder:
         image = decode(picture, self._limits)
         decode_ms = _ms_since(start)
         start = time.perf_counter()
-        faces = self._faces(image)
+        faces = self._faces(image, purpose)
         if not faces:
             raise FaceNotFound
         if len(faces) > 1:
@@ -211,22 +217,16 @@ class Embedder:
         quality = _accepted(measure(faces[0], crop, image.shape[:2]), purpose)
         return _Sighting(faces[0], crop, quality, decode_ms, _ms_since(start))
 
-    def _faces(self, image: Pixels) -> list[Face]:
+    def _faces(self, image: Pixels, purpose: Purpose) -> list[Face]:
         """The faces that count, each looked at closely: it may be aligned."""
-        counted = _faces_that_count(self._detector.detect(image))
+        policy = self._policies.get(purpose, FacePolicy.EXACTLY_ONE)
+        counted = faces_that_count(self._detector.detect(image), image.shape[1], policy)
         return [self._detector.look_closely(image, face) for face in counted]
 
     def _embedding(self, sighting: _Sighting, vector: Vector, embed_ms: float) -> Embedding:
         timings = Timings(sighting.decode_ms, sighting.detect_ms, embed_ms)
         template = Template(vector, self.model_id)
         return Embedding(template, sighting.face, sighting.quality, timings, sighting.crop)
-
-
-def _faces_that_count(faces: list[Face]) -> list[Face]:
-    """The widest face and those that rival it, the widest first."""
-    widest = max((face.width for face in faces), default=0.0)
-    rivals = [face for face in faces if face.width >= RIVAL_WIDTH * widest]
-    return sorted(rivals, key=lambda face: -face.width)
 
 
 def _accepted(measures: Measures, purpose: Purpose) -> Assessment:

@@ -22,6 +22,7 @@ class Purpose(StrEnum):
 
     ENROL = "enrol"
     VERIFY = "verify"
+    CHECKIN = "checkin"
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ TEMPLATE = Limits(
 )
 """Below these no template is made for any purpose: it would say more of the camera than of the person."""
 
-LIMITS = {Purpose.ENROL: ENROL, Purpose.VERIFY: VERIFY}
+LIMITS = {Purpose.ENROL: ENROL, Purpose.VERIFY: VERIFY, Purpose.CHECKIN: VERIFY}
 
 
 @dataclass(frozen=True)

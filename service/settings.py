@@ -9,7 +9,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from embedding.bundle import SHIPPED
 from embedding.cores import usable_cores
+from embedding.faces import FacePolicy
 from embedding.image import ImageLimits
+from embedding.quality import Purpose
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Named by its chief user: prometheus_client looks there when it is imported."""
@@ -34,6 +36,9 @@ class Settings(BaseSettings):
         match_fmr: False match rate at or below which a comparison is a match.
         refer_fmr: False match rate up to which a person decides.
         duplicate_fmr: How near another subject's face must be for an enrolment to be refused.
+        enrol_faces: Which face is taken where a picture for an enrolment shows several.
+        verify_faces: The same where a picture is verified, compared or searched with.
+        checkin_faces: The same at a check-in.
         template_key: Encrypts templates at rest; base64 of 32 bytes.
         template_key_file: A file that holds `template_key` instead: what stands in the environment can be
             read there for as long as the process lives.
@@ -71,6 +76,9 @@ class Settings(BaseSettings):
     template_key_file: Path | None = None
     database_url_file: Path | None = None
     job_folders: Annotated[tuple[Path, ...], NoDecode] = ()
+    enrol_faces: FacePolicy = FacePolicy.EXACTLY_ONE
+    verify_faces: FacePolicy = FacePolicy.CENTRAL
+    checkin_faces: FacePolicy = FacePolicy.CENTRAL
     store_crops: bool = False
     crop_retention_days: int = Field(default=365, ge=1, le=36_500)
     host: str = "127.0.0.1"
@@ -119,6 +127,15 @@ class Settings(BaseSettings):
     def readable_folders(self) -> tuple[Path, ...]:
         """What a job may read that was asked for over HTTP."""
         return self.data_dir, *self.job_folders
+
+    @property
+    def face_policies(self) -> dict[Purpose, FacePolicy]:
+        """What is done for each purpose with a picture that shows several faces."""
+        return {
+            Purpose.ENROL: self.enrol_faces,
+            Purpose.VERIFY: self.verify_faces,
+            Purpose.CHECKIN: self.checkin_faces,
+        }
 
     @property
     def image_limits(self) -> ImageLimits:

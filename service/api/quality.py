@@ -53,7 +53,10 @@ class QualityReport(BaseModel):
     request_id: str
 
 
-For = Annotated[Literal["enrol", "verify"], Query(alias="for", description="which limits apply")]
+For = Annotated[
+    Literal["enrol", "verify", "checkin"],
+    Query(alias="for", description="which limits apply, and which of several faces is taken"),
+]
 
 
 @router.post("", response_model=QualityReport, openapi_extra=form_schema(("image",)))

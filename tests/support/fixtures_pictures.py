@@ -1,7 +1,7 @@
 """Pictures, bundle and embedder: a real portrait in many guises, a stranger, pictures without a face."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import matplotlib.cbook
@@ -98,6 +98,23 @@ def two_faces_jpeg(astronaut: Picture) -> bytes:
     """Two people of the same size side by side."""
     half = astronaut[:300, 60:360]
     return jpeg(np.hstack([half, half[:, ::-1]]))
+
+
+@pytest.fixture(scope="session")
+def with_bystander(astronaut: Picture, stranger_jpeg: bytes) -> Callable[..., bytes]:
+    """The portrait with somebody else beside it, whose face is `share` as wide as hers; she is in the middle,
+    or at the edge where `central` is false."""
+    stranger = Image.open(io.BytesIO(stranger_jpeg)).convert("RGB")
+
+    def made(share: float, central: bool = True) -> bytes:
+        width = round(stranger.width * share * 92 / 169)
+        other = stranger.resize((width, round(stranger.height * width / stranger.width)))
+        sheet = Image.new("RGB", (1100, 512), (128, 128, 128))
+        sheet.paste(Image.fromarray(astronaut), (294 if central else 0, 0))
+        sheet.paste(other, (810 if central else 520, 40))
+        return jpeg(np.asarray(sheet))
+
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -94,7 +94,7 @@ def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checki
         if expected.entry is not None:
             require_another_photograph(session, expected, expected.entry)
     try:
-        probe = model_for(desk, expected.entry).embedder.embed(picture, Purpose.VERIFY)
+        probe = model_for(desk, expected.entry).embedder.embed(picture, Purpose.CHECKIN)
     except (ImageError, FaceError) as error:
         if not arrival.final:
             raise

@@ -80,7 +80,7 @@ async function assess(picture) {
   const form = new FormData();
   form.append("image", picture, "frame.jpg");
   try {
-    const report = await call("POST", "/v1/quality?for=verify", { form, timeout: 5000 });
+    const report = await call("POST", "/v1/quality?for=checkin", { form, timeout: 5000 });
     offline(false);
     return report;
   } catch (error) {
