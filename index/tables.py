@@ -262,6 +262,8 @@ class PageSessionRow(Base):
     id_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     page: Mapped[str] = mapped_column(String(16))
     api_key_id: Mapped[UUID] = mapped_column(ForeignKey("api_key.id", ondelete="CASCADE"), index=True)
+    # What seals the key's kept answers, wrapped by the id: it cannot be had from what is stored.
+    seal: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     last_used_at: Mapped[datetime] = mapped_column(default=utc_now)
 

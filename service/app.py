@@ -202,6 +202,7 @@ def purge_exams(parts: Parts) -> dict[str, int]:
 PURGES: dict[str, Callable[[Parts], dict[str, int]]] = {
     "answers": lambda parts: {"idempotency_records": parts.idempotency.purge()},
     "exams": purge_exams,
+    "page_sessions": lambda parts: {"page_sessions": parts.page_sessions.purge()},
     "guesses": lambda parts: {"failed_comparisons": parts.guesses.purge()},
     "crops": lambda parts: {"crops": purge_crops(parts.database, actor="retention")},
 }

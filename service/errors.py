@@ -10,6 +10,7 @@
     │   ├── UploadTooSlow         upload_timeout       the body did not arrive in time
     │   ├── Unauthenticated       unauthenticated      no key, or a key that is not valid now
     │   ├── Forbidden             forbidden            the key lacks the scope
+    │   ├── InsecureAddress       insecure_address     nobody signs in over plain HTTP and a network
     │   ├── KeyNotFound           key_not_found
     │   ├── SessionNotFound       session_not_found
     │   ├── IdempotencyConflict   idempotency_conflict the key was used for another request
@@ -119,6 +120,18 @@ class Forbidden(RequestRefused):
     def __init__(self, detail: str, missing: tuple[str, ...] = ()) -> None:
         super().__init__(detail)
         self.missing = missing
+
+
+class InsecureAddress(RequestRefused):
+    """A page over plain HTTP and a network: key and cookie would travel in clear."""
+
+    code = "insecure_address"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nobody can sign in here: over plain http the key would travel in clear; use https, or localhost "
+            "on the machine itself."
+        )
 
 
 class KeyNotFound(RequestRefused):

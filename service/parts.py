@@ -1,5 +1,6 @@
 """Everything the service is made of, opened once; the web application and the command line share it."""
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
@@ -15,11 +16,12 @@ from index.write_trial import WriteTrial
 from service.access.guesses import Guesses
 from service.access.idempotency import Idempotency
 from service.access.keys import Keys
+from service.access.page_sessions import PageSessions
 from service.access.rates import Rates
 from service.decision import Policy
 from service.errors import StartRefused
 from service.exams.context import Desk
-from service.exams.live.board import Live
+from service.exams.live.board import Live, Viewer
 from service.http.metrics import Metrics
 from service.http.picture_pool import PictureWork
 from service.models.keeping import keep_or_warn, open_kept
@@ -47,6 +49,7 @@ class Parts:
     models: Models
     keys: Keys
     guesses: Guesses
+    page_sessions: PageSessions
     idempotency: Idempotency
     metrics: Metrics
     pictures: PictureWork
@@ -75,6 +78,8 @@ class Parts:
         active = active_embedder(embedder, settings, models)
         cipher = cipher_of(settings)
         following = Following(settings, database, cipher, active)
+        keys = Keys(database, Rates(settings.requests_per_minute))
+        page_sessions = PageSessions(database)
         return cls(
             settings=settings,
             database=database,
@@ -84,13 +89,17 @@ class Parts:
             serving=following.serving,
             subjects=subjects,
             models=models,
-            keys=Keys(database, Rates(settings.requests_per_minute)),
+            keys=keys,
+            page_sessions=page_sessions,
             guesses=Guesses(database, settings.failed_comparisons_per_hour),
             idempotency=Idempotency(database, timedelta(hours=settings.idempotency_hours)),
             metrics=Metrics(settings.shared_metrics),
             pictures=PictureWork(settings.picture_workers, settings.picture_queue, settings.max_held_bytes),
             # Asked anew each time: a board follows a promotion like everything else.
-            live=Live(lambda: Desk(database, following.serving, cipher)),
+            live=Live(
+                lambda: Desk(database, following.serving, cipher),
+                lambda viewers: valid_viewers(viewers, keys, page_sessions),
+            ),
         )
 
     def now(self) -> Self:
@@ -150,6 +159,17 @@ class Parts:
         self.keys.close()
         self.guesses.close()
         self.database.close()
+
+
+def valid_viewers(viewers: Set[Viewer], keys: Keys, page_sessions: PageSessions) -> Set[Viewer]:
+    """Whose key and whose sign-in are still valid."""
+    valid = keys.valid({one.key_id for one in viewers})
+    alive = page_sessions.alive({one.page_digest for one in viewers if one.page_digest})
+    return {
+        one
+        for one in viewers
+        if one.key_id in valid and (one.page_digest is None or one.page_digest in alive)
+    }
 
 
 def cipher_of(settings: Settings) -> TemplateCipher | None:

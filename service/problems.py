@@ -49,6 +49,7 @@ STATUSES: dict[type[Exception], int] = {
     service.UploadTooSlow: 408,
     service.Unauthenticated: 401,
     service.Forbidden: 403,
+    service.InsecureAddress: 403,
     service.KeyNotFound: 404,
     service.SessionNotFound: 404,
     service.IdempotencyConflict: 409,

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
         store_crops: Keep the aligned face of every enrolment, encrypted, so that a new model can make its
             templates without the people; needs `template_key`.
         crop_retention_days: How long one is kept.
+        trusted_proxies: Addresses and networks, parted by commas, of proxies whose `X-Forwarded-Proto` and
+            `X-Forwarded-For` are believed.
         workers: Processes that serve one port.
         picture_workers: Pictures worked on at once in one process; by default one for each core.
         picture_queue: Pictures that may wait, while they weigh no more than `max_held_bytes`; one more is
@@ -83,6 +85,7 @@ class Settings(BaseSettings):
     crop_retention_days: int = Field(default=365, ge=1, le=36_500)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
+    trusted_proxies: str = "127.0.0.1"
     workers: int = Field(default=1, ge=1)
     picture_workers: int = Field(default_factory=usable_cores, ge=1)
     picture_queue: int = Field(default=32, ge=0)

@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("id_digest", sa.String(64), nullable=False),
         sa.Column("page", sa.String(16), nullable=False),
         sa.Column("api_key_id", sa.Uuid(), nullable=False),
+        sa.Column("seal", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("last_used_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id_digest", name="pk_page_session"),

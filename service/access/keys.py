@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,6 +31,7 @@ from service.logs import log
 # Built once: every request asks it, and building takes longer than the answer.
 BY_PREFIX = select(ApiKeyRow).where(ApiKeyRow.prefix == bindparam("prefix"))
 PREFIX = re.compile(r"inv[0-9a-f]{10}")
+FIRST_KEY_LIFETIME = timedelta(hours=24)
 USE_INTERVAL = timedelta(minutes=1)
 """`last_used_at` is written at most this often; a write at each request would cost a disk flush."""
 
@@ -90,8 +91,11 @@ class Keys:
             return add_once(session, row, actor, request_id), text
 
     def create_first(self) -> str | None:
-        """An admin key where there has never been a key: its text, or None; of two processes one gets it."""
+        """An admin key for a day where there has never been a key: its text, or None; of two processes one
+        gets it. It stands in a terminal's history or in a container's log.
+        """
         row, text = new_row("first admin", (Scope.ADMIN,), uuid7())
+        row.expires_at = row.created_at + FIRST_KEY_LIFETIME
         with self._database.write() as session:
             if session.scalar(select(ApiKeyRow.id).limit(1)) is not None:
                 return None
@@ -139,12 +143,38 @@ class Keys:
             row = session.scalar(BY_PREFIX, {"prefix": prefix})
             # The hash is compared in constant time, and for an unknown prefix too.
             known = hmac.compare_digest(row.secret_hash if row else "", hash_of(secret))
-            if row is None or not known or not is_valid(row, now):
+            if row is None or not known:
                 raise Unauthenticated
-            self._rates.take(row.id)
-            self._note_use(row, now)
-            scopes = frozenset(Scope(scope) for scope in row.scopes)
-            return Caller(row.id, row.name, scopes, row.session_id, seal_of(secret))
+            return self._caller(row, now, seal_of(secret))
+
+    def signed_in(self, key_id: UUID, seal: bytes) -> Caller:
+        """The caller for whose key a page's session stands, if it is valid now.
+
+        Raises:
+            Unauthenticated: If it is revoked, expired or not valid yet.
+            RateLimited: As `authenticate`.
+        """
+        now = datetime.now(UTC)
+        with self._database.read() as session:
+            row = session.get(ApiKeyRow, key_id)
+            if row is None:
+                raise Unauthenticated
+            return self._caller(row, now, seal)
+
+    def valid(self, key_ids: Collection[UUID]) -> set[UUID]:
+        """Which of these keys are valid now."""
+        now = datetime.now(UTC)
+        with self._database.read() as session:
+            rows = session.scalars(select(ApiKeyRow).where(ApiKeyRow.id.in_(list(key_ids))))
+            return {row.id for row in rows if is_valid(row, now)}
+
+    def _caller(self, row: ApiKeyRow, now: datetime, seal: bytes) -> Caller:
+        if not is_valid(row, now):
+            raise Unauthenticated
+        self._rates.take(row.id)
+        self._note_use(row, now)
+        scopes = frozenset(Scope(scope) for scope in row.scopes)
+        return Caller(row.id, row.name, scopes, row.session_id, seal)
 
     def close(self) -> None:
         """Write what is still to be written."""

@@ -1,23 +1,41 @@
 """Signed-in pages: a cookie in place of the `Authorization` header, and a token against forged requests.
 
-The cookie holds the key, the moment it ends and a signature made with the key's own secret. It is as
-hard to forge as the key and ends at once when that is revoked, in every process; the server keeps nothing.
-The browser hides it from scripts (HttpOnly) and from other sites (SameSite=Strict).
+The cookie is a random id of 256 bits; the database holds its SHA-256, whose key it stands for, and when it
+was made and last used. It ends with a sign-out, when it was idle for too long, after half a day, and with its
+key, in every process at once. The browser hides it from scripts (HttpOnly) and from other sites
+(SameSite=Strict).
 """
 
+import hashlib
 import hmac
-from collections.abc import Mapping
+import os
+import secrets
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from hashlib import sha256
-from typing import Literal, Self, get_args
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+from uuid import UUID
 
-from service.errors import Forbidden, Unauthenticated
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import delete, select, update
+
+from index.database import Database
+from index.errors import DatabaseError
+from index.tables import PageSessionRow, utc_now
+from service.access.callers import Caller
+from service.errors import Forbidden, InsecureAddress, Unauthenticated
+from service.logs import log
 
 Page = Literal["console", "kiosk"]
 PAGES: tuple[Page, ...] = get_args(Page)
 LIFETIME = timedelta(hours=12)
-EXPIRES_DIGITS = 12
+IDLE: dict[Page, timedelta] = {"console": timedelta(minutes=30), "kiosk": LIFETIME}
+"""A kiosk may wait for its exam; it ends with its key, when the session closes."""
+USE_INTERVAL = timedelta(minutes=1)
+"""`last_used_at` is written at most this often; a write at each request would cost a disk flush."""
+NONCE_BYTES = 12
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PAGE_HEADER = "X-Invigil-Page"
 CSRF_HEADER = "X-CSRF-Token"
@@ -28,76 +46,183 @@ class PageSession:
     """One page that somebody has signed in to.
 
     Attributes:
-        key: The caller's key, `<prefix>.<secret>`.
-        expires: Seconds since 1970 at which the cookie ends.
+        token: What the browser keeps.
+        key_id: Of the key it stands for.
+        seal: The key's own, so that answers are replayed to whoever signs in again.
     """
 
     page: Page
-    key: str
-    expires: int
-
-    @classmethod
-    def open(cls, page: Page, key: str, now: float) -> Self:
-        """A session that begins now."""
-        return cls(page, key, int(now + LIFETIME.total_seconds()))
-
-    @classmethod
-    def read(cls, page: Page, cookie: str, now: float) -> Self:
-        """The session of a cookie.
-
-        Raises:
-            Unauthenticated: If the cookie was not made by `cookie`, or has ended.
-        """
-        key, _, rest = cookie.partition("~")
-        expires, _, signature = rest.partition("~")
-        # Bounded before it is read: Python refuses to read a number of thousands of digits.
-        if not (expires.isascii() and expires.isdecimal() and len(expires) <= EXPIRES_DIGITS):
-            raise Unauthenticated
-        session = cls(page, key, int(expires))
-        signed = hmac.compare_digest(session._sign("session").encode(), signature.encode())
-        if not signed or now >= session.expires:
-            raise Unauthenticated
-        return session
+    token: str
+    key_id: UUID
+    seal: bytes
 
     @property
-    def cookie(self) -> str:
-        """What the browser keeps."""
-        return f"{self.key}~{self.expires}~{self._sign('session')}"
+    def digest(self) -> str:
+        """What the database knows it by."""
+        return digest_of(self.token)
 
     @property
     def csrf(self) -> str:
         """What the page sends with each request that changes something; another site cannot know it."""
-        return self._sign("csrf")
-
-    def _sign(self, purpose: str) -> str:
-        secret = self.key.partition(".")[2].encode()
-        return hmac.new(secret, f"{purpose}/{self.page}/{self.expires}".encode(), sha256).hexdigest()
+        return csrf_of(self.page, self.token)
 
 
-def cookie_name(page: Page) -> str:
-    """Each page has its own cookie: a kiosk in one tab does not end the console in the other."""
-    return f"invigil_{page}"
+class PageSessions:
+    """Who is signed in."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._used: dict[str, datetime] = {}
+
+    def open(self, page: Page, caller: Caller) -> PageSession:
+        """A session that begins now.
+
+        Raises:
+            DatabaseError: If it cannot be written.
+        """
+        token = secrets.token_urlsafe(32)
+        now = utc_now()
+        row = PageSessionRow(
+            id_digest=digest_of(token),
+            page=page,
+            api_key_id=caller.key_id,
+            seal=_wrap(token, caller.seal),
+            created_at=now,
+            last_used_at=now,
+        )
+        with self._database.write(ordered=False) as db:
+            db.add(row)
+        return PageSession(page, token, caller.key_id, caller.seal)
+
+    def find(self, page: Page, token: str) -> PageSession:
+        """The session of a cookie. Whether its key is still valid, `Keys` says.
+
+        Raises:
+            Unauthenticated: If there is none, or it has ended.
+        """
+        digest, now = digest_of(token), utc_now()
+        with self._database.read() as db:
+            row = db.get(PageSessionRow, digest)
+        if row is None or row.page != page:
+            raise Unauthenticated
+        used = max(row.last_used_at, self._used.get(digest, row.last_used_at))
+        if now >= row.created_at + LIFETIME or now >= used + IDLE[page]:
+            self.end(token)
+            raise Unauthenticated
+        if now - used >= USE_INTERVAL:
+            self._note_use(digest, now)
+        return PageSession(page, token, row.api_key_id, _unwrap(token, row.seal))
+
+    def end(self, token: str) -> None:
+        """Sign out: from now on the cookie opens nothing, in any process."""
+        digest = digest_of(token)
+        self._used.pop(digest, None)
+        with self._database.write(ordered=False) as db:
+            db.execute(delete(PageSessionRow).where(PageSessionRow.id_digest == digest))
+
+    def alive(self, digests: Collection[str]) -> set[str]:
+        """Which of these sessions nobody has ended."""
+        query = select(PageSessionRow.id_digest).where(PageSessionRow.id_digest.in_(list(digests)))
+        with self._database.read() as db:
+            return set(db.scalars(query))
+
+    def purge(self) -> int:
+        """Forget those that have ended by age; returns how many."""
+        old = PageSessionRow.created_at < utc_now() - LIFETIME
+        with self._database.write(ordered=False) as db:
+            gone = db.scalars(delete(PageSessionRow).where(old).returning(PageSessionRow.id_digest)).all()
+        for digest in gone:
+            self._used.pop(digest, None)
+        return len(gone)
+
+    def _note_use(self, digest: str, now: datetime) -> None:
+        self._used[digest] = now
+        mine = PageSessionRow.id_digest == digest
+        try:
+            with self._database.write(ordered=False) as db:
+                db.execute(update(PageSessionRow).where(mine).values(last_used_at=now))
+        except DatabaseError as error:
+            # This process remembers it; the session was valid.
+            log.warning("page_use_not_noted", code=error.code)
 
 
-def session_of(
-    method: str, headers: Mapping[str, str], cookies: Mapping[str, str], now: float
-) -> PageSession | None:
-    """The page session a request was sent with, or None where it came without a cookie.
+def cookie_name(page: Page, *, is_secure: bool) -> str:
+    """Each page has its own cookie: a kiosk in one tab does not end the console in the other.
+
+    Browsers take one that begins with `__Host-` over TLS alone, from this very host, for all of it.
+    """
+    return f"__Host-invigil_{page}" if is_secure else f"invigil_{page}"
+
+
+def is_secure_address(scheme: str, host: str) -> bool:
+    """Whether cookies of this address travel over TLS.
+
+    Raises:
+        InsecureAddress: If they would travel in clear, and over a network.
+    """
+    if scheme == "https":
+        return True
+    if not is_this_machine(host):
+        raise InsecureAddress
+    return False
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a Host header, as the browser sends it, names the machine that the browser runs on."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def cookie_of(
+    method: str, headers: Mapping[str, str], cookies: Mapping[str, str], *, is_secure: bool
+) -> tuple[Page, str] | None:
+    """The page that a request was sent from, with its cookie; None where it came without one.
 
     A link or an event stream cannot name its page; it is taken to come from the console where both are open.
 
     Raises:
-        Unauthenticated: If the cookie is forged or has ended.
         Forbidden: If the request changes something and does not carry the page's token.
     """
     named = headers.get(PAGE_HEADER)
     for page in PAGES:
-        cookie = cookies.get(cookie_name(page))
-        if cookie is None or named not in (None, page):
+        token = cookies.get(cookie_name(page, is_secure=is_secure))
+        if token is None or named not in (None, page):
             continue
-        session = PageSession.read(page, cookie, now)
-        token = headers.get(CSRF_HEADER, "")
-        if method not in SAFE_METHODS and not hmac.compare_digest(session.csrf.encode(), token.encode()):
+        given = headers.get(CSRF_HEADER, "")
+        if method not in SAFE_METHODS and not hmac.compare_digest(
+            csrf_of(page, token).encode(), given.encode()
+        ):
             raise Forbidden(f"The header {CSRF_HEADER} does not carry the page's token.")
-        return session
+        return page, token
     return None
+
+
+def digest_of(token: str) -> str:
+    """What is stored of a cookie."""
+    return hashlib.sha256(b"invigil page\0" + token.encode()).hexdigest()
+
+
+def csrf_of(page: Page, token: str) -> str:
+    """The token of a page's requests; it does not lead back to the cookie."""
+    return hmac.new(token.encode(), f"csrf/{page}".encode(), hashlib.sha256).hexdigest()
+
+
+def _wrapping_key(token: str) -> bytes:
+    return hashlib.sha256(b"invigil page seal\0" + token.encode()).digest()
+
+
+def _wrap(token: str, seal: bytes) -> bytes:
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + AESGCM(_wrapping_key(token)).encrypt(nonce, seal, None)
+
+
+def _unwrap(token: str, wrapped: bytes) -> bytes:
+    return AESGCM(_wrapping_key(token)).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], None)

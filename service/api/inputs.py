@@ -1,6 +1,5 @@
 """What routes take from a request: the parts, the caller, a subject, a form, an idempotency key."""
 
-import time
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, cast
 from urllib.parse import unquote
@@ -16,7 +15,7 @@ from index.ids import uuid7
 from index.subjects import ExternalId
 from service.access.callers import Caller
 from service.access.idempotency import Answer, Attempt, digest_of
-from service.access.page_sessions import session_of
+from service.access.page_sessions import cookie_of
 from service.access.scopes import Scope
 from service.api.answers import respond
 from service.errors import Unauthenticated
@@ -54,7 +53,7 @@ def needs(*scopes: Scope) -> Dependency:
         parts: PartsHere,
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     ) -> Caller:
-        found = parts.keys.authenticate(key_of(request, credentials))
+        found = caller_of(request, parts, credentials)
         request.state.caller = found
         request.state.key_id = str(found.key_id)
         if scopes:
@@ -64,19 +63,22 @@ def needs(*scopes: Scope) -> Dependency:
     return cast(Dependency, Depends(caller))
 
 
-def key_of(request: Request, credentials: HTTPAuthorizationCredentials | None) -> str:
-    """The key a request was sent with: in its header, or in the cookie of a page.
+def caller_of(request: Request, parts: Parts, credentials: HTTPAuthorizationCredentials | None) -> Caller:
+    """Who sent a request: by the key in its header, or by the cookie of a page.
 
     Raises:
-        Unauthenticated: If it came with neither.
+        Unauthenticated: If it came with neither, or with one that is not valid now.
         Forbidden: If a page's request lacks the page's token.
     """
     if credentials is not None:
-        return credentials.credentials
-    session = session_of(request.method, request.headers, request.cookies, time.time())
-    if session is None:
+        return parts.keys.authenticate(credentials.credentials)
+    is_secure = request.url.scheme == "https"
+    sent = cookie_of(request.method, request.headers, request.cookies, is_secure=is_secure)
+    if sent is None:
         raise Unauthenticated
-    return session.key
+    session = parts.page_sessions.find(*sent)
+    request.state.page_session = session
+    return parts.keys.signed_in(session.key_id, session.seal)
 
 
 async def subject_reference(

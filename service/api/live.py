@@ -5,16 +5,17 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from starlette.responses import Response, StreamingResponse
 
+from service.access.callers import Caller
 from service.access.scopes import Scope
 from service.api.exams import Staff
 from service.api.inputs import PartsHere
 from service.exams.context import Desk
+from service.exams.live.board import Viewer
 from service.exams.live.feed import FeedEvent, closed_event, missed
 from service.exams.sessions import find_session
-from service.parts import Parts
 
 router = APIRouter(prefix="/v1/sessions/{session_id}/live", tags=["check-in"])
 
@@ -42,7 +43,7 @@ LastEventId = Annotated[
     },
 )
 async def follow_session(
-    parts: PartsHere, caller: Staff, session_id: UUID, last_event_id: LastEventId = None
+    request: Request, parts: PartsHere, caller: Staff, session_id: UUID, last_event_id: LastEventId = None
 ) -> Response:
     """The board, then `checkin`, `override`, `declined`, `roster`, `session`, at last `closed`."""
     number, _, digest = (last_event_id or "").partition("-")
@@ -50,7 +51,10 @@ async def follow_session(
     if await asyncio.to_thread(is_over, parts.desk, session_id, after_seq, digest):
         return Response(status_code=204)
     return StreamingResponse(
-        stream(parts, session_id, after_seq, digest, caller.may(Scope.SCORES_READ)),
+        stream(
+            parts.live.follow(session_id, after_seq, digest, viewer_of(request, caller)),
+            caller.may(Scope.SCORES_READ),
+        ),
         media_type="text/event-stream",
         headers=HEADERS,
     )
@@ -68,12 +72,16 @@ def is_over(desk: Desk, session_id: UUID, after_seq: int | None, digest: str) ->
     return missed(desk, session_id, after_seq, digest) == []
 
 
-async def stream(
-    parts: Parts, session_id: UUID, after_seq: int | None, digest: str, scores: bool
-) -> AsyncIterator[str]:
+def viewer_of(request: Request, caller: Caller) -> Viewer:
+    """In whose name a request watches."""
+    session = getattr(request.state, "page_session", None)
+    return Viewer(caller.key_id, session.digest if session else None)
+
+
+async def stream(events: AsyncIterator[FeedEvent | None], scores: bool) -> AsyncIterator[str]:
     """The messages in the form of the HTML standard, section 9.2."""
     yield f"retry: {RETRY_MS}\n\n"
-    async for event in parts.live.follow(session_id, after_seq, digest):
+    async for event in events:
         yield ": heartbeat\n\n" if event is None else message_of(event, scores)
 
 

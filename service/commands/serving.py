@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 KEEP_ALIVE_SECONDS = 130
+MOST_HEADER_BYTES = 64 * 1024
 
 
 def serve(
@@ -30,7 +31,10 @@ def serve(
     settings = read_settings()
     first_key = prepare(settings)
     if first_key is not None:
-        typer.echo("This database had no API key. Here is one for everything; it is not shown again:")
+        typer.echo(
+            "This database had no API key. Here is one for everything, for 24 hours; it is not shown again "
+            "(`invigil keys create --name N --scope admin` makes another):"
+        )
         typer.echo(first_key)
     app: FastAPI | str = APPLICATION
     if settings.workers == 1:
@@ -49,6 +53,10 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
+        # h11 alone bounds what one header may take; the other parser takes 250 MB of it.
+        http="h11",
+        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
         # Live boards stay open for as long as somebody watches; a stop does not wait for them.
         timeout_graceful_shutdown=5,
         # Longer than a proxy keeps an idle connection (Caddy: 2 minutes, nginx: 1). Whoever closes first must

@@ -16,6 +16,16 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
 
 
+SECURITY_HEADERS = {
+    # Of an answer that is no page; the pages, which load scripts, say their own.
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+}
+
+
 class Tracing:
     """Middleware around everything: X-Request-Id in and out, one log line, counters."""
 
@@ -40,6 +50,10 @@ class Tracing:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope["scheme"] == "https":
+                    headers["strict-transport-security"] = "max-age=31536000"
                 if scope["path"].startswith(API):
                     # Faces, people and keys: neither browsers nor proxies may keep them.
                     headers.setdefault("cache-control", "no-store")

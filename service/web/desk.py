@@ -1,7 +1,6 @@
 """The pages people work with: the kiosk at the door and the console, and signing in to them."""
 
 import json
-import time
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -11,9 +10,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.templating import Jinja2Templates
 
 from service.access.callers import Caller
-from service.access.page_sessions import LIFETIME, Page, PageSession, cookie_name, session_of
+from service.access.page_sessions import Page, cookie_name, is_secure_address
 from service.api.inputs import PartsHere
-from service.errors import InvalidRequest, Unauthenticated
+from service.errors import InsecureAddress, InvalidRequest, Unauthenticated
 from service.parts import Parts
 from service.web.places import STRINGS, TEMPLATES
 
@@ -21,7 +20,8 @@ LANGUAGE = "en"
 # Styles may be set on elements; scripts come from this host only, and no other site may frame the pages.
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; "
-    "style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "style-src 'self' 'unsafe-inline'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'self'",
     "Permissions-Policy": "camera=(self), microphone=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -59,27 +59,29 @@ def console(request: Request, parts: PartsHere) -> HTMLResponse:
 
 @router.post("/login")
 def login(request: Request, parts: PartsHere, wanted: SignIn) -> Response:
-    """Trade a key for the page's cookie."""
+    """Trade a key for the page's cookie; whoever was signed in before with this browser no longer is."""
+    is_secure = is_secure_address(request.url.scheme, request.headers.get("host", ""))
     caller = parts.keys.authenticate(wanted.key)
     check_page(wanted.page, caller)
-    session = PageSession.open(wanted.page, wanted.key, time.time())
+    session = parts.page_sessions.open(wanted.page, caller)
+    name = cookie_name(wanted.page, is_secure=is_secure)
+    if before := request.cookies.get(name):
+        parts.page_sessions.end(before)
     answer = JSONResponse({"name": caller.name}, headers={"Cache-Control": "no-store"})
-    answer.set_cookie(
-        cookie_name(wanted.page),
-        session.cookie,
-        max_age=int(LIFETIME.total_seconds()),
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )
+    # Without an end of its own: the browser forgets it when it is closed, and the server before that.
+    answer.set_cookie(name, session.token, httponly=True, samesite="strict", secure=is_secure)
     return answer
 
 
 @router.post("/logout", status_code=204)
-def logout(wanted: SignOut) -> Response:
-    """Forget the page's cookie."""
+def logout(request: Request, parts: PartsHere, wanted: SignOut) -> Response:
+    """End the session of the page's cookie, and let the browser forget it."""
+    is_secure = request.url.scheme == "https"
+    name = cookie_name(wanted.page, is_secure=is_secure)
+    if token := request.cookies.get(name):
+        parts.page_sessions.end(token)
     answer = Response(status_code=204)
-    answer.delete_cookie(cookie_name(wanted.page), httponly=True, samesite="strict")
+    answer.delete_cookie(name, httponly=True, samesite="strict", secure=is_secure)
     return answer
 
 
@@ -101,18 +103,25 @@ def check_page(page: Page, caller: Caller) -> None:
 
 def page(request: Request, parts: Parts, name: Page) -> HTMLResponse:
     """A page, signed in where its cookie is good; else it asks for a key by itself."""
-    context = {"language": LANGUAGE, "t": texts(LANGUAGE), "facts": facts(request, parts, name)}
+    context: dict[str, Any] = {"language": LANGUAGE, "t": texts(LANGUAGE), "facts": {"page": name}}
+    try:
+        is_secure = is_secure_address(request.url.scheme, request.headers.get("host", ""))
+    except InsecureAddress as refused:
+        context["reason"] = str(refused)
+        return templates.TemplateResponse(request, "insecure.html", context, status_code=403, headers=HEADERS)
+    context["facts"] = facts(request, parts, name, is_secure=is_secure)
     return templates.TemplateResponse(request, f"{name}.html", context, headers=HEADERS)
 
 
-def facts(request: Request, parts: Parts, name: Page) -> dict[str, Any]:
+def facts(request: Request, parts: Parts, name: Page, *, is_secure: bool) -> dict[str, Any]:
     """What the page's scripts need to know about who is signed in."""
+    token = request.cookies.get(cookie_name(name, is_secure=is_secure))
+    if token is None:
+        return {"page": name}
     try:
-        session = session_of("GET", {"X-Invigil-Page": name}, request.cookies, time.time())
-        caller = parts.keys.authenticate(session.key) if session else None
+        session = parts.page_sessions.find(name, token)
+        caller = parts.keys.signed_in(session.key_id, session.seal)
     except Unauthenticated:
-        session = caller = None
-    if session is None or caller is None:
         return {"page": name}
     return {
         "page": name,

@@ -6,21 +6,23 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
-from fixtures_exams import ORIGIN, ExamDay, hours_from_now
+from fixtures_exams import ORIGIN, ExamDay, ExamService, hours_from_now
 from restoring import keep_copy
 from sqlalchemy import event
 
 from index import audit
 from index.database import Database
 from index.ids import uuid7
+from service.access.scopes import Scope
 from service.errors import SessionNotFound
 from service.exams.audit import CHECKIN_RECORDED
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.errors import AlreadyCheckedIn
 from service.exams.live import board as live
-from service.exams.live.board import Live
+from service.exams.live.board import Live, Viewer
 from service.exams.live.feed import FeedEvent
 from service.exams.sessions import change_session
 from service.exams.terms import SessionChanges
@@ -275,3 +277,26 @@ def test_a_quiet_session_gives_signs_of_life(
             return await anext(following)
 
     assert asyncio.run(scene()) is None
+
+
+@pytest.mark.parametrize("ended", ["key", "sign-in"])
+def test_a_board_ends_with_the_key_or_the_sign_in_of_who_watches(
+    staffed_exam: ExamService, ended: str
+) -> None:
+    parts = staffed_exam.service.parts
+    facts, text = parts.keys.create("board", [Scope.OVERRIDE], actor="test")
+    session = parts.page_sessions.open("console", parts.keys.authenticate(text))
+    viewer = Viewer(facts.id, session.digest)
+
+    async def watch() -> list[str]:
+        seen = []
+        async for one in parts.live.follow(UUID(staffed_exam.session_id), None, viewer=viewer):
+            if one is not None:
+                seen.append(one.kind)
+                if ended == "key":
+                    await asyncio.to_thread(parts.keys.revoke, facts.id, actor="test")
+                else:
+                    await asyncio.to_thread(parts.page_sessions.end, session.token)
+        return seen
+
+    assert asyncio.run(asyncio.wait_for(watch(), 30)) == ["snapshot"]

@@ -153,7 +153,10 @@ def test_the_first_admin_key_is_made_once(service: Service) -> None:
 
     assert first is not None
     assert second is None
-    assert service.call("GET", "/v1/keys", key=first).status_code == 200
+    listed = service.call("GET", "/v1/keys", key=first)
+    assert listed.status_code == 200
+    (key,) = service.parts.keys.page(10)
+    assert key.expires_at == key.created_at + timedelta(hours=24)
 
 
 def test_a_kiosks_key_holds_nothing_but_checkin(service: Service) -> None:

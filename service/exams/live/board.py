@@ -5,7 +5,8 @@ Fifty viewers cost one query every half second and fifty small writes to sockets
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Set
+from dataclasses import dataclass
 from uuid import UUID
 
 from index.errors import DatabaseError
@@ -24,16 +25,36 @@ LARGEST_BACKLOG = 1_000
 Backlog = asyncio.Queue[FeedEvent | None]
 
 
+@dataclass(frozen=True)
+class Viewer:
+    """In whose name somebody watches.
+
+    Attributes:
+        key_id: Of the key.
+        page_digest: Of the page's session, where a page watches.
+    """
+
+    key_id: UUID
+    page_digest: str | None = None
+
+
+Valid = Callable[[Set[Viewer]], Set[Viewer]]
+"""Who of them may still watch."""
+
+
 class Live:
     """Who watches which session in this process. All but the queries runs on the event loop's thread."""
 
-    def __init__(self, desk: Callable[[], Desk]) -> None:
+    def __init__(self, desk: Callable[[], Desk], valid: Valid = lambda viewers: viewers) -> None:
         """Prepare; nothing is read before somebody watches.
 
         Args:
             desk: Gives the desk of this moment, with the models in use.
+            valid: Asked twice a second, so that a key which is revoked sees nothing more.
         """
         self._desk = desk
+        self._valid = valid
+        self._named: dict[Backlog, Viewer] = {}
         self._viewers: dict[UUID, set[Backlog]] = defaultdict(set)
         self._reader: asyncio.Task[None] | None = None
 
@@ -43,19 +64,23 @@ class Live:
         return sum(map(len, self._viewers.values()))
 
     async def follow(
-        self, session_id: UUID, after_seq: int | None, digest: str = ""
+        self, session_id: UUID, after_seq: int | None, digest: str = "", viewer: Viewer | None = None
     ) -> AsyncIterator[FeedEvent | None]:
         """The session's messages: the board or what was missed, then what happens; None is a sign of life.
 
-        It ends after the session has closed, after LONGEST_SECONDS, and when the process stops.
+        It ends after the session has closed, after LONGEST_SECONDS, when the viewer's key or sign-in ends,
+        and when the process stops.
 
         Args:
             session_id: A session that exists.
             after_seq: The number of the last message that the viewer has, when it comes back.
             digest: That message's; of another history than the database's, it brings the whole board.
+            viewer: Who watches.
         """
         backlog: Backlog = asyncio.Queue(LARGEST_BACKLOG)
         self._viewers[session_id].add(backlog)
+        if viewer is not None:
+            self._named[backlog] = viewer
         try:
             await self._start_reading()
             seen = 0
@@ -67,6 +92,7 @@ class Live:
             async for news_or_life in drain(backlog, seen):
                 yield news_or_life
         finally:
+            self._named.pop(backlog, None)
             self._viewers[session_id].discard(backlog)
             if not self._viewers[session_id]:
                 del self._viewers[session_id]
@@ -111,6 +137,11 @@ class Live:
             return newest_link(session)
 
     async def _read_once(self, read: Link) -> Link:
+        # First, so that nobody is told what happened after their key was revoked.
+        viewers = set(self._named.values())
+        ended = viewers - await asyncio.to_thread(self._valid, viewers) if viewers else set()
+        for backlog in [one for one, viewer in self._named.items() if viewer in ended]:
+            end(backlog)
         watched = list(self._viewers)
         found = await asyncio.to_thread(look, self._desk(), read, watched)
         for session_id in watched:
