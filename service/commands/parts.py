@@ -1,5 +1,6 @@
 """What commands on pictures open: all parts, as the service has them."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,9 +8,11 @@ from pathlib import Path
 from embedding.embedder import Embedder, Embedding
 from embedding.errors import EmbeddingError
 from embedding.quality import Purpose
+from index.rehearsal import copy_gallery
 from service.commands.opening import open_database, read_settings
 from service.logs import configure_logs
 from service.parts import Parts
+from service.settings import Settings
 
 
 @contextmanager
@@ -25,6 +28,37 @@ def open_parts(picture_workers: int | None = None) -> Iterator[Parts]:
         yield parts
     finally:
         parts.close()
+
+
+@contextmanager
+def open_rehearsal(picture_workers: int | None = None) -> Iterator[Parts]:
+    """All parts on a copy of who is enrolled, which is gone afterwards; raises as `open_parts`."""
+    configure_logs()
+    settings = read_settings()
+    with tempfile.TemporaryDirectory(prefix="invigil-") as folder:
+        copy = settings.model_copy(
+            update={
+                "data_dir": Path(folder),
+                "database_url": "",
+                "database_url_file": None,
+                "store_crops": False,
+                "picture_workers": picture_workers or settings.picture_workers,
+            }
+        )
+        with open_database(copy) as target:
+            if is_there(settings):
+                with open_database(settings) as source:
+                    copy_gallery(source, target)
+        parts = Parts.open(copy)
+        try:
+            yield parts
+        finally:
+            parts.close()
+
+
+def is_there(settings: Settings) -> bool:
+    """Whether there is a database: one that is not there yet is not made for a look at it."""
+    return bool(settings.database_url) or (settings.data_dir / "invigil.db").exists()
 
 
 def embed_file(embedder: Embedder, path: Path) -> Embedding:

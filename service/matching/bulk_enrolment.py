@@ -3,7 +3,9 @@
 A run can be stopped at any moment and repeated: what is enrolled is known by the SHA-256 of its picture.
 """
 
+import errno
 import hashlib
+import stat
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,14 +19,14 @@ from embedding.quality import Purpose
 from index.enrolment import EnrolledTemplate, EnrolmentWarning
 from index.errors import (
     DatabaseBusy,
-    DuplicateIdentity,
+    DatabaseError,
     ExternalIdExists,
     GalleryError,
-    NotTheSamePerson,
     SubjectInvalid,
     SubjectNotFound,
+    TemplateUnreadable,
 )
-from index.sources import enrolled_sources
+from index.sources import enrolled_sources, people_with_template
 from index.subjects import ExternalId, Subject
 from service.matching.enrolling import enrol_embedding
 from service.matching.photo_lists import Photo
@@ -120,6 +122,11 @@ class BulkEnrolment:
             for one in prepared:
                 yield self._finish(one)
 
+    def without_template(self, external_ids: Iterable[str]) -> list[str]:
+        """Those of whom there is no template of any model, now."""
+        wanted = {one for one in external_ids if one and is_text(one)}
+        return sorted(set(external_ids) - people_with_template(self._parts.database, wanted) - {""})
+
     def _prepare(self, photos: Sequence[Photo]) -> list[Prepared]:
         """Read, digest and embed; runs in a worker's thread and touches no database."""
         read = [self._read(photo) for photo in photos]
@@ -134,12 +141,18 @@ class BulkEnrolment:
         """The picture of a photo, or what became of it where there is nothing to embed."""
         limit = self._parts.settings.max_upload_bytes
         try:
-            size = photo.path.stat().st_size
-            if size > limit:
-                return Prepared(photo, "", ImageTooLarge(size, limit, "bytes"))
+            status = photo.path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                # A pipe would keep its reader waiting for ever, a device give bytes without end.
+                return Prepared(photo, "", OSError(errno.EINVAL, "it is no file"))
+            if status.st_size > limit:
+                return Prepared(photo, "", ImageTooLarge(status.st_size, limit, "bytes"))
             data = photo.path.read_bytes()
         except OSError as error:
             return Prepared(photo, "", error)
+        except ValueError:
+            # A list may name what no system can: a path with a zero byte.
+            return Prepared(photo, "", OSError(errno.EINVAL, "its path cannot be one"))
         digest = hashlib.sha256(data).hexdigest()
         if (photo.external_id, digest) in self._known:
             return Prepared(photo, digest, None)
@@ -156,14 +169,24 @@ class BulkEnrolment:
             if not isinstance(outcome, Embedding):
                 return Result(photo, Fate.REFUSED, Refusal.of(outcome))
             warnings = self._enrol(subject, outcome, prepared.digest).warnings
-        except (DuplicateIdentity, NotTheSamePerson, SubjectInvalid, SubjectNotFound) as error:
-            # Not found: erased since the run began, and must not come back by it.
+        except (DatabaseError, TemplateUnreadable):
+            raise
+        except GalleryError as error:
+            # A duplicate, an id that cannot be one; or erased since the run began, and not to come back.
             return Result(photo, Fate.REFUSED, Refusal.of(error))
         self._known.add((photo.external_id, prepared.digest))
         return Result(photo, Fate.ENROLLED, warnings=warnings)
 
     def _subject(self, photo: Photo) -> Subject:
-        """The subject of a photo, added where nobody has this external id."""
+        """The subject of a photo, added where nobody has this external id.
+
+        Raises:
+            SubjectInvalid: If the external id cannot be one.
+        """
+        if not photo.external_id:
+            raise SubjectInvalid("external_id", "the photo lies beside the people's folders")
+        if not is_text(photo.external_id) or not is_text(photo.display_name or ""):
+            raise SubjectInvalid("external_id", "the name is not UTF-8 text")
         if photo.external_id not in self._subjects:
             self._subjects[photo.external_id] = patiently(lambda: self._find_or_add(photo))
         return self._subjects[photo.external_id]
@@ -183,6 +206,15 @@ class BulkEnrolment:
     def _enrol(self, subject: Subject, embedding: Embedding, digest: str) -> EnrolledTemplate:
         details = {"source_digest": digest, "force_reason": self._force_reason}
         return patiently(lambda: enrol_embedding(self._parts, subject.id, embedding, actor=ACTOR, **details))
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is text: a file's name may be any bytes, which Python keeps as lone surrogates."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def patiently(write: Callable[[], R]) -> R:

@@ -1,6 +1,7 @@
 """Which photos show whom: a folder with one sub-folder per person, or a list in CSV."""
 
 import csv
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -14,7 +15,7 @@ NEEDED = frozenset({"external_id", "path"})
 
 @dataclass(frozen=True)
 class Photo:
-    """One picture of one person."""
+    """One picture of one person; without an external id it lies where nothing says whom it shows."""
 
     external_id: str
     path: Path
@@ -35,17 +36,35 @@ def list_photos(source: Path) -> list[Photo]:
 
 
 def _in_folder(folder: Path) -> Iterator[Photo]:
-    """Every file that is not hidden: what is no picture is to be refused by name, not passed over."""
-    for person in sorted(folder.iterdir()):
-        if person.name.startswith("."):
-            continue
-        if not person.is_dir():
-            raise SourceInvalid(
-                folder, f"{person.name} lies beside the people's folders, so whom it shows is unknown"
-            )
-        for path in sorted(person.rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
-                yield Photo(person.name, path)
+    """Every file that is not hidden: what is no picture is to be refused by name, not passed over.
+
+    Raises:
+        SourceInvalid: If there are files beside the people's folders and no such folder.
+    """
+    visible = sorted(one for one in folder.iterdir() if not one.name.startswith("."))
+    people = [one for one in visible if one.is_dir()]
+    loose = [one for one in visible if not one.is_dir()]
+    if loose and not people:
+        raise SourceInvalid(
+            folder, f"{loose[0].name} lies beside the people's folders, so whom it shows is unknown"
+        )
+    yield from (Photo("", path) for path in loose)
+    for person in people:
+        yield from (Photo(person.name, path) for path in sorted(_files_below(person)))
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Everything below that is no folder; also links that lead nowhere, and folders that cannot be read."""
+    unreadable: list[OSError] = []
+    seen: set[Path] = set()
+    for place, folders, files in os.walk(folder, onerror=unreadable.append, followlinks=True):
+        real = Path(place).resolve()
+        # A link may lead back up.
+        folders[:] = [] if real in seen else [one for one in folders if not one.startswith(".")]
+        if real not in seen:
+            yield from (Path(place, name) for name in files if not name.startswith("."))
+        seen.add(real)
+    yield from (Path(str(error.filename)) for error in unreadable)
 
 
 def _in_csv(path: Path) -> Iterator[Photo]:

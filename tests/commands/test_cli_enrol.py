@@ -1,6 +1,7 @@
 """Bulk enrolment: resumable, robust against bad pictures, honest about what it refused."""
 
 import csv
+import os
 import shutil
 import sqlite3
 import time
@@ -62,8 +63,10 @@ def photos(
 def test_a_bad_picture_is_reported_and_never_stops_the_run(cli: CommandLine, photos: Path) -> None:
     ended = cli.run("enrol", photos, "--json", INVIGIL_MAX_UPLOAD_BYTES=str(LIMIT_BYTES))
 
-    refused = {Path(row["path"]).name: row["code"] for row in rows_of(cli.folder / "refusals.csv")}
-    assert (ended.status, ended.stderr) == (0, "")
+    rows = rows_of(cli.folder / "var" / "refusals.csv")
+    refused = {Path(row["path"]).name: row["code"] for row in rows if row["path"]}
+    assert (ended.status, ended.stderr) == (1, "")
+    assert ended.document["without_template"] == ["impostor", "nobody"]
     assert ended.document["enrolled"] == 3
     assert ended.document["people"] == 2
     assert ended.document["refused"] == len(refused) == 7
@@ -84,10 +87,10 @@ def test_a_picture_of_somebody_else_in_a_folder_is_refused_unless_there_is_a_rea
     folder = write(cli.folder / "photos", {"collins/1.jpg": astronaut_jpeg, "collins/2.jpg": stranger_jpeg})
 
     first = cli.run("enrol", folder, "--json")
-    (refused,) = rows_of(cli.folder / "refusals.csv")
+    (refused,) = rows_of(cli.folder / "var" / "refusals.csv")
     short = cli.run("enrol", folder, "--force-reason", " ")
     forced = cli.run("enrol", folder, "--json", "--force-reason", "before the operation")
-    (warned,) = rows_of(cli.folder / "refusals.csv")
+    (warned,) = rows_of(cli.folder / "var" / "refusals.csv")
 
     assert (first.document["enrolled"], first.document["reasons"]) == (1, {"not_the_same_person": 1})
     assert (Path(refused["path"]).name, refused["code"]) == ("2.jpg", "not_the_same_person")
@@ -104,7 +107,7 @@ def test_who_would_match_somebody_else_is_enrolled_and_both_are_in_the_report(
     # At so high a rate of false matches these two strangers match; they are no duplicates.
     ended = cli.run("enrol", folder, "--json", INVIGIL_MATCH_FMR="0.1", INVIGIL_REFER_FMR="0.2")
 
-    (row,) = rows_of(cli.folder / "refusals.csv")
+    (row,) = rows_of(cli.folder / "var" / "refusals.csv")
     assert (ended.document["enrolled"], ended.document["warnings"]) == (2, {"near_other_subject": 1})
     assert (row["external_id"], row["code"]) == ("hopper", "near_other_subject")
     assert "collins" in row["detail"]
@@ -162,8 +165,9 @@ def test_a_list_names_people_and_their_photos(cli: CommandLine, photos: Path, de
     ended = cli.run("enrol", people, "--json")
     found = cli.run("search", photos / "collins" / "mirrored.jpg")
 
-    (refused,) = rows_of(cli.folder / "refusals.csv")
-    assert (ended.status, ended.document["enrolled"]) == (0, 1)
+    refused, left = rows_of(cli.folder / "var" / "refusals.csv")
+    assert (ended.status, ended.document["enrolled"]) == (1, 1)
+    assert (left["external_id"], left["code"]) == ("s-2", "no_template")
     assert (refused["external_id"], refused["code"]) == ("s-2", "picture_unreadable")
     assert "s 1/ü" in found.stdout
     assert "Eileen Collins" in found.stdout
@@ -177,8 +181,8 @@ def test_a_report_of_refusals_runs_no_formula(
 
     cli.run("enrol", folder, "--refusals", "why.csv")
 
-    (row,) = rows_of(cli.folder / "why.csv")
-    assert row["external_id"] == "'" + name
+    for row in rows_of(cli.folder / "why.csv"):
+        assert row["external_id"] == "'" + name
 
 
 @pytest.mark.parametrize(
@@ -268,3 +272,87 @@ def test_two_runs_over_one_folder_at_once_enrol_each_photo_once(
     assert [one.status for one in ended] == [0, 0], ended
     assert [one.document["refused"] for one in ended] == [0, 0]
     assert (count(cli, "template"), count(cli, "subject")) == (40, 1)
+
+
+def test_names_of_any_bytes_and_folders_of_any_shape_stop_nothing(
+    cli: CommandLine, astronaut_jpeg: bytes, stranger_jpeg: bytes
+) -> None:
+    folder = write(
+        cli.folder / "photos",
+        {
+            "collins/face\n1.jpg": astronaut_jpeg,
+            "hopper/2024/summer/deep.jpg": stranger_jpeg,
+            "loose.jpg": stranger_jpeg,
+            "hopper/\udcff\udcfe.jpg": b"no picture",
+            "J\udce9r\udcf4me/a.jpg": astronaut_jpeg,
+            'x, "quote"/b.jpg': b"no picture",
+        },
+    )
+    (folder / "hopper" / "up").symlink_to(folder / "hopper", target_is_directory=True)
+    (folder / "hopper" / "gone.jpg").symlink_to(folder / "nowhere.jpg")
+    os.mkfifo(folder / "hopper" / "pipe.jpg")
+
+    ended = cli.run("enrol", folder, "--json")
+
+    codes = [row["code"] for row in rows_of(cli.folder / "var" / "refusals.csv") if row["path"]]
+    assert ended.status == 1
+    assert (ended.document["enrolled"], ended.document["people"]) == (2, 2)
+    assert sorted(codes) == [
+        "picture_unreadable",
+        "picture_unreadable",
+        "unsupported_media",
+        "unsupported_media",
+        "validation_failed",
+        "validation_failed",
+    ]
+    assert ended.document["without_template"] == ["J\udce9r\udcf4me", 'x, "quote"']
+
+
+def test_a_report_that_cannot_be_written_is_written_elsewhere_and_stops_nothing(
+    cli: CommandLine, astronaut_jpeg: bytes
+) -> None:
+    folder = write(cli.folder / "photos", {"collins/1.jpg": astronaut_jpeg, "collins/2.jpg": b"no picture"})
+    (cli.folder / "file").write_text("in the way")
+
+    ended = cli.run("enrol", folder, "--json", "--refusals", "file/why.csv")
+
+    assert (ended.status, ended.document["enrolled"]) == (0, 1)
+    assert ended.document["refusals"] == "var/refusals.csv"
+    (row,) = rows_of(cli.folder / "var" / "refusals.csv")
+    assert row["code"] == "unsupported_media"
+
+
+def test_a_report_whose_disk_is_full_stops_nothing(cli: CommandLine, astronaut_jpeg: bytes) -> None:
+    folder = write(cli.folder / "photos", {"collins/1.jpg": astronaut_jpeg, "collins/2.jpg": b"no picture"})
+
+    ended = cli.run("enrol", folder, "--json", "--refusals", "/dev/full")
+
+    assert (ended.status, ended.document["enrolled"], ended.document["refused"]) == (0, 1, 1)
+    assert len(rows_of(cli.folder / "var" / "refusals.csv")) == 1
+
+
+def test_a_dry_run_says_what_a_run_would_come_to_and_changes_nothing(cli: CommandLine, photos: Path) -> None:
+    first = cli.run("enrol", photos, "--dry-run", "--json", INVIGIL_MAX_UPLOAD_BYTES=str(LIMIT_BYTES))
+    was_made = (cli.folder / "var" / "invigil.db").exists()
+    done = cli.run("enrol", photos, "--json", INVIGIL_MAX_UPLOAD_BYTES=str(LIMIT_BYTES))
+    before = [count(cli, table) for table in ("subject", "template", "audit_event", "gallery_change")]
+    again = cli.run("enrol", photos, "--dry-run", "--json", INVIGIL_MAX_UPLOAD_BYTES=str(LIMIT_BYTES))
+
+    assert not was_made
+    for name in ("enrolled", "refused", "reasons", "people", "without_template"):
+        assert first.document[name] == done.document[name], name
+    assert (again.document["enrolled"], again.document["known"], again.document["dry_run"]) == (0, 3, True)
+    assert before == [count(cli, table) for table in ("subject", "template", "audit_event", "gallery_change")]
+
+
+def test_who_was_enrolled_before_is_not_left_without_a_template(
+    cli: CommandLine, astronaut_jpeg: bytes
+) -> None:
+    folder = write(cli.folder / "photos", {"collins/1.jpg": astronaut_jpeg})
+    cli.run("enrol", folder)
+    (folder / "collins" / "1.jpg").write_bytes(b"no picture")
+
+    ended = cli.run("enrol", folder)
+
+    assert ended.status == 0
+    assert "Without a template" not in ended.stdout
