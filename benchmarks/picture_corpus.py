@@ -85,7 +85,7 @@ def pngs() -> Iterator[tuple[str, Make]]:
 
 def webps() -> Iterator[tuple[str, Make]]:
     """Still and animated, with loss and without."""
-    for side in (3190, 4800, 6300):
+    for side in (3190, 4200, 6300):
         for lossless in (False, True):
             name = f"WebP of {side}² in one colour, {'lossless' if lossless else 'lossy'}"
             yield name, partial(saved, flat(side, 3), "WEBP", lossless=lossless, method=0, quality=10)

@@ -2,12 +2,13 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Self
 
 import cv2
@@ -41,6 +42,10 @@ DEFAULT_LIMITS = ImageLimits()
 
 BATCH = 8
 """Crops that enter the network at once in bulk work."""
+
+
+Source = bytes | Callable[[], bytes]
+"""A picture, or what reads it when its turn comes: of many, only those being worked on are held in memory."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ class Embedder:
         self._network = network
         self._limits = limits
         self._threads = threads
+        self._places = BoundedSemaphore(threads)
         self._policies: Mapping[Purpose, FacePolicy] = {}
 
     @classmethod
@@ -156,12 +162,16 @@ class Embedder:
         vectors = self.embed_crops(sighting.crop[None])
         return self._embedding(sighting, vectors[0], _ms_since(start))
 
-    def embed_many(self, pictures: Sequence[bytes], purpose: Purpose) -> list[Embedding | EmbeddingError]:
-        """As `embed`, for many pictures on all threads; a failure stands in its picture's place."""
+    def embed_many(self, pictures: Sequence[Source], purpose: Purpose) -> list[Embedding | EmbeddingError]:
+        """As `embed`, for many pictures on all threads; a failure stands in its picture's place.
 
-        def see(picture: bytes) -> _Sighting | EmbeddingError:
+        However many calls there are, only as many pictures as threads are read and decoded at once.
+        """
+
+        def see(picture: Source) -> _Sighting | EmbeddingError:
             try:
-                return self._see(picture, purpose)
+                with self._places:
+                    return self._see(picture if isinstance(picture, bytes) else picture(), purpose)
             except EmbeddingError as error:
                 return error
 

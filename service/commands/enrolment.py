@@ -86,7 +86,7 @@ def enrol(
     """
     from service.commands.opening import read_settings
     from service.commands.parts import open_parts, open_rehearsal
-    from service.matching.bulk_enrolment import BulkEnrolment
+    from service.matching.bulk_enrolment import MAX_BYTES, BulkEnrolment
     from service.matching.photo_lists import list_photos
     from service.matching.refusals import RefusalReport
 
@@ -95,7 +95,7 @@ def enrol(
     photos = list_photos(source)
     tally = Tally()
     places = [*([refusals] if refusals else []), read_settings().data_dir / "refusals.csv"]
-    opened = open_rehearsal(workers) if dry_run else open_parts(workers)
+    opened = open_rehearsal(workers, MAX_BYTES) if dry_run else open_parts(workers, MAX_BYTES)
     with opened as parts, RefusalReport(places) as written:
         enrolment = BulkEnrolment(parts, force_reason)
         with closing(enrolment.run(photos)) as run:

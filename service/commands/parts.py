@@ -16,12 +16,15 @@ from service.settings import Settings
 
 
 @contextmanager
-def open_parts(picture_workers: int | None = None) -> Iterator[Parts]:
-    """All parts, as the service has them; raises as `read_settings`, `open_database` and `Parts.open`."""
+def open_parts(picture_workers: int | None = None, max_bytes: int | None = None) -> Iterator[Parts]:
+    """All parts, as the service has them; raises as `read_settings`, `open_database` and `Parts.open`.
+
+    Args:
+        picture_workers: Instead of the setting.
+        max_bytes: Of a picture, where the settings name no other.
+    """
     configure_logs()
-    settings = read_settings()
-    if picture_workers is not None:
-        settings = settings.model_copy(update={"picture_workers": picture_workers})
+    settings = settings_with(picture_workers, max_bytes)
     with open_database(settings):
         parts = Parts.open(settings)
     try:
@@ -31,10 +34,10 @@ def open_parts(picture_workers: int | None = None) -> Iterator[Parts]:
 
 
 @contextmanager
-def open_rehearsal(picture_workers: int | None = None) -> Iterator[Parts]:
+def open_rehearsal(picture_workers: int | None = None, max_bytes: int | None = None) -> Iterator[Parts]:
     """All parts on a copy of who is enrolled, which is gone afterwards; raises as `open_parts`."""
     configure_logs()
-    settings = read_settings()
+    settings = settings_with(picture_workers, max_bytes)
     with tempfile.TemporaryDirectory(prefix="invigil-") as folder:
         copy = settings.model_copy(
             update={
@@ -42,7 +45,6 @@ def open_rehearsal(picture_workers: int | None = None) -> Iterator[Parts]:
                 "database_url": "",
                 "database_url_file": None,
                 "store_crops": False,
-                "picture_workers": picture_workers or settings.picture_workers,
             }
         )
         with open_database(copy) as target:
@@ -54,6 +56,17 @@ def open_rehearsal(picture_workers: int | None = None) -> Iterator[Parts]:
             yield parts
         finally:
             parts.close()
+
+
+def settings_with(picture_workers: int | None, max_bytes: int | None) -> Settings:
+    """The settings, with what a command gives; `max_bytes` only where they name no limit of their own."""
+    settings = read_settings()
+    given: dict[str, int] = {}
+    if picture_workers is not None:
+        given["picture_workers"] = picture_workers
+    if max_bytes is not None and "max_upload_bytes" not in settings.model_fields_set:
+        given["max_upload_bytes"] = max_bytes
+    return settings.model_copy(update=given)
 
 
 def is_there(settings: Settings) -> bool:

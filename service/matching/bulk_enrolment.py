@@ -37,6 +37,8 @@ BATCH = 32
 AHEAD = 2
 """Batches in work at once: while one is read and decoded, the other is in the network."""
 BUSY_ATTEMPTS = 5
+MAX_BYTES = 64 * 1024 * 1024
+"""Of a photo on a disk, where the settings name no other limit: a camera's JPEG of 200 megapixels."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -77,13 +79,29 @@ class Result:
     warnings: tuple[EnrolmentWarning, ...] = ()
 
 
-@dataclass(frozen=True)
 class Picture:
-    """A photo as it was read."""
+    """A photo that is read when its turn comes.
 
-    photo: Photo
-    digest: str
-    data: bytes
+    Attributes:
+        digest: SHA-256 of what was read.
+        failure: Why it could not be read.
+    """
+
+    def __init__(self, photo: Photo, digest: str) -> None:
+        self.photo = photo
+        self.digest = digest
+        self.failure: OSError | None = None
+
+    def __call__(self) -> bytes:
+        """The bytes of the photo; none where it cannot be read."""
+        try:
+            data = self.photo.path.read_bytes()
+        except OSError as error:
+            self.failure = error
+            return b""
+        # It may be another than the one that was looked for among the enrolled.
+        self.digest = hashlib.sha256(data).hexdigest()
+        return data
 
 
 @dataclass(frozen=True)
@@ -129,16 +147,16 @@ class BulkEnrolment:
 
     def _prepare(self, photos: Sequence[Photo]) -> list[Prepared]:
         """Read, digest and embed; runs in a worker's thread and touches no database."""
-        read = [self._read(photo) for photo in photos]
-        pictures = [one.data for one in read if isinstance(one, Picture)]
+        found = [self._find(photo) for photo in photos]
+        pictures = [one for one in found if isinstance(one, Picture)]
         embedded = iter(self._parts.embedder.embed_many(pictures, Purpose.ENROL))
-        return [
-            Prepared(one.photo, one.digest, next(embedded)) if isinstance(one, Picture) else one
-            for one in read
-        ]
+        return [self._prepared(one, next(embedded)) if isinstance(one, Picture) else one for one in found]
 
-    def _read(self, photo: Photo) -> Picture | Prepared:
-        """The picture of a photo, or what became of it where there is nothing to embed."""
+    def _prepared(self, picture: Picture, outcome: Embedding | EmbeddingError) -> Prepared:
+        return Prepared(picture.photo, picture.digest, picture.failure or outcome)
+
+    def _find(self, photo: Photo) -> Picture | Prepared:
+        """A photo that is to be embedded, or what became of it where there is nothing to embed."""
         limit = self._parts.settings.max_upload_bytes
         try:
             status = photo.path.stat()
@@ -147,16 +165,16 @@ class BulkEnrolment:
                 return Prepared(photo, "", OSError(errno.EINVAL, "it is no file"))
             if status.st_size > limit:
                 return Prepared(photo, "", ImageTooLarge(status.st_size, limit, "bytes"))
-            data = photo.path.read_bytes()
+            with photo.path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             return Prepared(photo, "", error)
         except ValueError:
             # A list may name what no system can: a path with a zero byte.
             return Prepared(photo, "", OSError(errno.EINVAL, "its path cannot be one"))
-        digest = hashlib.sha256(data).hexdigest()
         if (photo.external_id, digest) in self._known:
             return Prepared(photo, digest, None)
-        return Picture(photo, digest, data)
+        return Picture(photo, digest)
 
     def _finish(self, prepared: Prepared) -> Result:
         """Enrol one prepared photo, or say why not."""

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from fixtures_cli import CommandLine
+from fixtures_pictures import Picture, jpeg, resized
+
+from benchmarks.picture_corpus import flat_png
 
 LIMIT_BYTES = 200_000
 
@@ -356,3 +359,19 @@ def test_who_was_enrolled_before_is_not_left_without_a_template(
 
     assert ended.status == 0
     assert "Without a template" not in ended.stdout
+
+
+def test_a_cameras_photo_is_enrolled_though_it_is_larger_than_what_may_be_sent(
+    cli: CommandLine, astronaut: Picture
+) -> None:
+    # 49 megapixels, and more bytes than the default limit of an upload: of what is appended, nothing is read.
+    large = jpeg(resized(astronaut, 7000, 7000)) + bytes(13_000_000)
+    write(cli.folder / "photos", {"collins/camera.jpg": large, "other/scan.png": flat_png(6300, 6300, 4, 8)})
+
+    ended = cli.run("enrol", cli.folder / "photos")
+
+    assert ended.status == 1, ended.stderr
+    assert count(cli, "template") == 1
+    refused = rows_of(cli.folder / "var" / "refusals.csv")[0]
+    assert (refused["external_id"], refused["code"]) == ("other", "image_too_large")
+    assert "the limit for a PNG of 8 bits is" in refused["detail"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 from fixtures_pages import Desk
+from fixtures_pictures import Picture, jpeg, resized
 from playwright.sync_api import Page, Route, expect
 
 
@@ -217,6 +218,20 @@ def test_a_subject_is_added_and_enrolled_from_a_file(
     console.fill("input[name=display_name]", "Eileen Collins")
     console.get_by_role("button", name="Add").click()
     expect(console.locator("h1")).to_have_text("Eileen Collins")
+
+    console.set_input_files("#photo", photo)
+
+    expect(console.get_by_role("button", name="Remove")).to_be_visible()
+
+
+def test_a_photo_that_is_too_large_to_be_sent_is_made_smaller_first(
+    desk: Desk, console: Page, astronaut: Picture, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    # What a telephone appends to its photo, such as a film, counts as well.
+    photo.write_bytes(jpeg(resized(astronaut, 4000, 4000)) + bytes(13_000_000))
+    subject = desk.parts.subjects.add(external_id="s7", actor="test")
+    console.goto(f"{desk.base}/console#/subjects/{subject.id}")
 
     console.set_input_files("#photo", photo)
 

@@ -1,6 +1,7 @@
 // Subjects: find one, add one, enrol from a file or the camera, see templates and their quality.
 
 import { call, date, h, newKey, Problem, t } from "../page.js";
+import { sendable } from "../pictures.js";
 import { frame, guidance, startCamera, stopCamera } from "../camera.js";
 import { again, field, form, notice, reasonText, table } from "../ui.js";
 
@@ -90,8 +91,9 @@ const reasonList = (error) => h("ul", {}, (error.body?.reasons ?? []).map((code)
 
 function filePanel(id) {
   const problem = h("div");
-  const input = h("input", { type: "file", accept: "image/jpeg,image/png,image/webp,image/bmp", id: "photo" });
-  input.addEventListener("change", () => input.files[0] && enrol(id, input.files[0], problem));
+  const accept = "image/jpeg,image/png,image/webp,image/bmp,image/heic,.heic";
+  const input = h("input", { type: "file", accept, id: "photo" });
+  input.addEventListener("change", async () => input.files[0] && enrol(id, await sendable(input.files[0]), problem));
   return h("div.stack", {}, h("label", { for: "photo" }, t("subject.photo"), input), problem);
 }
 
