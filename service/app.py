@@ -109,7 +109,7 @@ def create_app(parts: Parts) -> FastAPI:
     """The application on open parts, which it closes when it stops."""
     app = describe_app()
     app.state.parts = parts
-    app.add_middleware(BoundedBodies)
+    app.add_middleware(BoundedBodies, seconds=parts.settings.upload_seconds)
     app.add_middleware(Tracing, metrics=parts.metrics)
     return app
 

@@ -1,7 +1,8 @@
 """What texts and moments in requests may be, wherever they are sent."""
 
+import math
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, StringConstraints
 
@@ -9,6 +10,7 @@ from index.fields import holds_controls
 
 FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 LAST_MOMENT = datetime(2200, 1, 1, tzinfo=UTC)
+DEEPEST = 32
 LINE_BREAKS = str.maketrans("", "", "\t\n\r")
 
 
@@ -21,6 +23,26 @@ def plain(text: str) -> str:
     if holds_controls(text.translate(LINE_BREAKS)):
         raise ValueError("must not hold control characters")
     return text
+
+
+def storable(document: dict[str, Any]) -> dict[str, Any]:
+    """A JSON object that every database, and every reader after it, can take.
+
+    Raises:
+        ValueError: If it is nested too deep, or holds a number that is none or half a character.
+    """
+    level: list[Any] = [document]
+    for _ in range(DEEPEST):
+        for one in level:
+            if isinstance(one, float) and not math.isfinite(one):
+                raise ValueError("must not hold numbers that are infinite or none")
+            if isinstance(one, str) and any("\ud800" <= character <= "\udfff" for character in one):
+                raise ValueError("must not hold halves of a character")
+        inside = [[*one, *one.values()] if isinstance(one, dict) else one for one in level]
+        level = [part for one in inside if isinstance(one, list) for part in one]
+        if not level:
+            return document
+    raise ValueError(f"must not be nested deeper than {DEEPEST} levels")
 
 
 def in_reach(moment: datetime) -> datetime:
@@ -45,3 +67,4 @@ Note = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000), AfterValidator(plain)
 ]
 """Plain text; whoever shows it must show it as text."""
+JsonObject = Annotated[dict[str, Any], AfterValidator(storable)]

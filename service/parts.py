@@ -158,6 +158,7 @@ class Parts:
         self.pictures.close()
         self.keys.close()
         self.guesses.close()
+        self.idempotency.close()
         self.database.close()
 
 

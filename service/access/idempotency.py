@@ -10,8 +10,10 @@ for it may be a new API key or a decision about a person.
 
 import hashlib
 import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -26,9 +28,11 @@ from index.ids import uuid7
 from index.tables import IdempotencyRecordRow, SubjectRow, utc_now
 from service.access.callers import Caller
 from service.errors import IdempotencyConflict, IdempotencyPending
+from service.logs import log
 
 LEASE = timedelta(seconds=10)
-"""How long a claim is believed to be worked on; longer than any request takes, short for a retry to wait."""
+"""How long a claim is believed to be worked on since its process last said so: short for a retry to wait."""
+RENEWALS_IN_A_LEASE = 3
 PATIENCE_SECONDS = 2.0
 NONCE_BYTES = 12
 
@@ -71,6 +75,10 @@ class Idempotency:
     def __init__(self, database: Database, keep: timedelta) -> None:
         self._database = database
         self._keep = keep
+        self._at_work: set[tuple[UUID, str]] = set()
+        self._changing = threading.Lock()
+        self._closed = threading.Event()
+        self._renewer: threading.Thread | None = None
 
     def once(self, attempt: Attempt, work: Callable[[UUID], Answer]) -> Answer:
         """The first request's answer: worked out now under the id that `work` is given, or replayed.
@@ -84,13 +92,18 @@ class Idempotency:
         if isinstance(claim, Answer):
             return claim
         answer = None
-        try:
-            answer = work(claim)
-        finally:
-            if answer is None:
-                self._let_go(attempt)
-        self._keep_answer(attempt, answer)
+        with self._held(attempt):
+            try:
+                answer = work(claim)
+            finally:
+                if answer is None:
+                    self._let_go(attempt)
+            self._keep_answer(attempt, answer)
         return answer
+
+    def close(self) -> None:
+        """Renew nothing more."""
+        self._closed.set()
 
     def purge(self) -> int:
         """Forget the answers that are older than they are kept; returns how many."""
@@ -144,6 +157,35 @@ class Idempotency:
             record.headers = dict(answer.headers)
             record.body = _seal(attempt, answer.body)
             record.subject_id = answer.subject_id
+
+    @contextmanager
+    def _held(self, attempt: Attempt) -> Iterator[None]:
+        """A claim lasts as long as its work: a promotion takes minutes."""
+        with self._changing:
+            self._at_work.add(attempt.identity)
+            if self._renewer is None:
+                self._renewer = threading.Thread(target=self._renew, name="idempotency", daemon=True)
+                self._renewer.start()
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._at_work.discard(attempt.identity)
+
+    def _renew(self) -> None:
+        while not self._closed.wait(LEASE.total_seconds() / RENEWALS_IN_A_LEASE):
+            with self._changing:
+                at_work = list(self._at_work)
+            for key_id, key in at_work:
+                mine = (IdempotencyRecordRow.api_key_id == key_id) & (IdempotencyRecordRow.key == key)
+                claimed = mine & (IdempotencyRecordRow.state == "claimed")
+                try:
+                    with self._database.write(ordered=False) as db:
+                        until = utc_now() + LEASE
+                        db.execute(update(IdempotencyRecordRow).where(claimed).values(leased_until=until))
+                except Exception as error:
+                    # The next renewal may succeed; without any the claim can be taken over, as after a crash.
+                    log.warning("claim_not_renewed", kind=type(error).__name__)
 
     def _let_go(self, attempt: Attempt) -> None:
         """End the lease of a claim whose work failed; it keeps its digest and its id."""

@@ -1,6 +1,7 @@
 """What routes take from a request: the parts, the caller, a subject, a form, an idempotency key."""
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from typing import Annotated, Any, cast
 from urllib.parse import unquote
 from uuid import UUID
@@ -163,8 +164,12 @@ async def on_pictures(
     """
     settings = parts.settings
     limit = len(names) * settings.max_upload_bytes + FORM_OVERHEAD_BYTES
-    with parts.pictures.admit() as admission:
-        async with receiving(request, limit, settings.upload_seconds):
+    with ExitStack() as places:
+        async with (
+            parts.pictures.share_of(request.state.caller.key_id),
+            receiving(request, limit, settings.upload_seconds),
+        ):
+            admission = places.enter_context(parts.pictures.admit())
             content_type = request.headers.get("content-type", "")
             received = await receive_parts(request.stream(), content_type, admission.hold)
         form = read_form(received, names, fields)

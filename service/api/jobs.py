@@ -18,6 +18,7 @@ from service.api.answers import answer
 from service.api.cursors import page_of, read_id
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
 from service.exams.evidence.confusions import with_confusions
+from service.fields import JsonObject
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 Runner = Annotated[Caller, needs(Scope.JOBS_RUN)]
@@ -32,7 +33,7 @@ class NewJob(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Kind
-    params: dict[str, Any] = Field(
+    params: JsonObject = Field(
         default_factory=dict,
         description="`retrain`: recipe, data, enrolled, start_from, name, groups, confusions; "
         "`reembed`: model_id; `evaluate`: data, model_id, aligned",

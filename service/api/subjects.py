@@ -14,6 +14,7 @@ from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, SubjectHere, needs
+from service.fields import JsonObject
 
 router = APIRouter(prefix="/v1/subjects", tags=["subjects"])
 
@@ -40,7 +41,7 @@ class SubjectFields(BaseModel):
 
     external_id: Text | None = Field(default=None, description="the caller's own id; unique")
     display_name: Text | None = None
-    metadata: dict[str, Any] | None = Field(default=None, description="a JSON object of at most 16 kB")
+    metadata: JsonObject | None = Field(default=None, description="a JSON object of at most 16 kB")
     legal_basis: LegalBasis | None = None
 
     def given(self) -> dict[str, Any]:

@@ -2,15 +2,27 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
+from uuid import UUID
 
 from service.errors import QueueFull
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+SHARE_WAIT_SECONDS = 10.0
+
+
+@dataclass
+class _Share:
+    places: asyncio.Semaphore
+    users: int = 0
 
 
 class Admission:
@@ -59,6 +71,7 @@ class PictureWork:
         self._places = workers + queue
         self._workers = workers
         self.max_held_bytes = max_held_bytes
+        self._shares: dict[UUID, _Share] = {}
         self.admitted = 0
         self.held_bytes = 0
 
@@ -69,6 +82,31 @@ class PictureWork:
     def waiting(self) -> int:
         """Admitted pictures beyond those that can be worked on at once."""
         return max(0, self.admitted - self._workers)
+
+    @asynccontextmanager
+    async def share_of(self, key_id: UUID) -> AsyncIterator[None]:
+        """One of the key's own places to receive a body: a quarter of all, so that one key's slow senders
+        leave room for the others. It is waited for; quick senders do not notice.
+
+        Raises:
+            QueueFull: If none comes free in time.
+        """
+        share = self._shares.setdefault(key_id, _Share(asyncio.Semaphore(max(2, self._places // 4))))
+        share.users += 1
+        try:
+            try:
+                async with asyncio.timeout(SHARE_WAIT_SECONDS):
+                    await share.places.acquire()
+            except TimeoutError as full:
+                raise QueueFull(self.waiting()) from full
+            try:
+                yield
+            finally:
+                share.places.release()
+        finally:
+            share.users -= 1
+            if not share.users:
+                del self._shares[key_id]
 
     def admit(self) -> Admission:
         """Take a place; it is given back when the admission's `with` block ends.

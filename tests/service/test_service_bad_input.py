@@ -404,3 +404,36 @@ def one_colour_png(width: int, height: int) -> bytes:
     # Whether the rows are there does not matter: the header alone must be enough for the refusal.
     rows = zlib.compress(bytes(width + 1), 9)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("metadata", '{"a":' * 500 + "1" + "}" * 500),
+        ("metadata", '{"a":' + "[" * 40 + "]" * 40 + "}"),
+        ("metadata", '{"a": NaN}'),
+        ("metadata", '{"a": [1e999]}'),
+        ("metadata", '{"a": "\\ud800"}'),
+        ("metadata", '{"\\udfff": 1}'),
+    ],
+)
+def test_json_that_nobody_can_keep_is_pointed_at(service: Service, field: str, value: str) -> None:
+    json_type = {"content-type": "application/json"}
+
+    answer = service.call(
+        "POST", "/v1/subjects", content=f'{{"{field}": {value}}}'.encode(), headers=json_type
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed"), answer.text
+    assert answer.json()["errors"][0]["pointer"].startswith("/body/metadata")
+
+
+def test_a_recipe_that_is_nested_without_end_is_pointed_at(service: Service) -> None:
+    recipe = '{"a":' * 300 + "1" + "}" * 300
+    body = f'{{"kind": "retrain", "params": {{"enrolled": true, "recipe": {recipe}}}}}'
+
+    answer = service.call(
+        "POST", "/v1/jobs", content=body.encode(), headers={"content-type": "application/json"}
+    )
+
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/body/params")

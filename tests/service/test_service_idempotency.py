@@ -1,6 +1,8 @@
 """A request that is sent twice is carried out once."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +11,10 @@ import pytest
 from fixtures_service import Service
 from sqlalchemy import text
 
+from service.access import idempotency
 from service.access.idempotency import Answer, Attempt
 from service.access.scopes import Scope
+from service.errors import IdempotencyPending
 
 ONCE = {"Idempotency-Key": "kiosk-3-attempt-17"}
 
@@ -154,3 +158,32 @@ def test_old_answers_are_forgotten(service: Service) -> None:
 def attempt_of(service: Service) -> Attempt:
     caller = service.parts.keys.authenticate(service.admin)
     return Attempt(caller, "a-key", "POST", "/v1/subjects", "digest")
+
+
+@pytest.mark.parametrize("lease_seconds", [10.0, 0.3])
+def test_a_claim_lasts_as_long_as_its_work(
+    service_everywhere: Service, monkeypatch: pytest.MonkeyPatch, lease_seconds: float
+) -> None:
+    monkeypatch.setattr(idempotency, "LEASE", timedelta(seconds=lease_seconds))
+    parts = service_everywhere.parts
+    caller = parts.keys.authenticate(service_everywhere.admin)
+    attempt = Attempt(caller, "promote-once", "POST", "/v1/models/{model_id}/promote", "0" * 64)
+    begun, may_end, runs = threading.Event(), threading.Event(), []
+
+    def work(_: UUID) -> Answer:
+        runs.append(1)
+        begun.set()
+        assert may_end.wait(60)
+        return Answer(200, b"done", {})
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(parts.idempotency.once, attempt, work)
+        assert begun.wait(60)
+        # It waits for two seconds, longer than the shorter lease lasts without being renewed.
+        with pytest.raises(IdempotencyPending):
+            parts.idempotency.once(attempt, work)
+        may_end.set()
+        assert first.result().body == b"done"
+
+    assert parts.idempotency.once(attempt, work).replayed
+    assert len(runs) == 1

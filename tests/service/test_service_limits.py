@@ -1,19 +1,28 @@
 """What the service refuses to take on, and what it answers while its database cannot work."""
 
+import json
+import socket
 import sqlite3
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import UUID
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
 
+import httpx2 as httpx
 import numpy as np
 import pytest
 from fixtures_database import started_postgresql
-from fixtures_service import Service
+from fixtures_service import ServedProcess, Service
 from sqlalchemy import event
 
 from embedding.template import Template
 from index.cipher import TemplateCipher
 from index.gallery import Gallery
+from service.access.rates import Rates
+from service.errors import RateLimited
 
 VERIFY = "/v1/subjects/ext:s-1/verify"
 
@@ -184,3 +193,88 @@ def test_a_key_that_sends_too_much_is_told_when_to_come_back_and_others_are_serv
     assert answers[-1].json()["retryable"] is True
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 20
     assert of_other.status_code == 200
+
+
+def test_a_key_that_was_idle_sends_no_more_at_once_than_in_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    bucket, key = Rates(per_minute=5), uuid4()
+    for _ in range(5):
+        bucket.take(key)
+    now[0] += 3600
+
+    for _ in range(5):
+        bucket.take(key)
+
+    with pytest.raises(RateLimited):
+        bucket.take(key)
+
+
+def test_slow_senders_of_one_key_leave_places_to_the_others(served: Callable[[], ServedProcess]) -> None:
+    service = served()
+    slow = [upload_slowly(service) for _ in range(40)]
+
+    with httpx.Client(base_url=service.address, timeout=60) as client:
+        made = client.post(
+            "/v1/keys",
+            json={"name": "other", "scopes": ["verify"]},
+            headers={"Authorization": f"Bearer {service.key}"},
+        )
+        answer = client.post(
+            "/v1/quality",
+            files={"image": b"no picture"},
+            headers={"Authorization": f"Bearer {made.json()['key']}"},
+        )
+        ends = [one.recv(12) for one in slow]
+
+    assert answer.json()["code"] == "unsupported_media"
+    assert {end[9:] for end in ends} <= {b"408", b"503"}
+    for one in slow:
+        one.close()
+
+
+def upload_slowly(service: ServedProcess) -> socket.socket:
+    """An upload that stops after its first bytes."""
+    address = urlsplit(service.address)
+    sender = socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=60)
+    sender.sendall(
+        f"POST /v1/quality HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {service.key}\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 100000\r\n\r\n--x".encode()
+    )
+    return sender
+
+
+def test_every_body_that_trickles_is_let_go(served: Callable[[], ServedProcess]) -> None:
+    address = urlsplit(served().address)
+    with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=60) as sender:
+        sender.sendall(
+            b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 500\r\n\r\n{"
+        )
+
+        assert b" 408 " in sender.recv(100)
+
+
+def test_a_client_that_sends_everything_first_reads_why_it_is_too_much(
+    served: Callable[[], ServedProcess],
+) -> None:
+    service = served()
+    request = urllib.request.Request(
+        f"{service.address}/v1/quality",
+        b"--x\r\n" + bytes(20_000_000),
+        {"Authorization": f"Bearer {service.key}", "Content-Type": "multipart/form-data; boundary=x"},
+    )
+
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=60)
+
+    assert refused.value.code == 413
+    assert json.loads(refused.value.read())["code"] == "image_too_large"
+
+
+def test_a_header_without_end_is_refused(served: Callable[[], ServedProcess]) -> None:
+    address = urlsplit(served().address)
+    with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=60) as sender:
+        sender.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 200_000)
+
+        assert sender.recv(100).startswith(b"HTTP/1.1 400")
