@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.client
+import itertools
 import shutil
 import tarfile
 import tempfile
@@ -10,11 +11,13 @@ import urllib.request
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 from embedding.bundle import MANIFEST, Bundle, put_in_place
 from embedding.errors import BundleCorrupted, BundleInvalid, BundleNotFound
 
 MAX_BYTES = 512 * 1024 * 1024
+MOST_MEMBERS = 100
 TIMEOUT_SECONDS = 60
 _BLOCK_BYTES = 1 << 20
 
@@ -64,9 +67,19 @@ def _unpacked(source: str, scratch: Path, sha256: str | None) -> Path:
     return _extracted(archive, source, scratch / "unpacked")
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The address that was given is the one that is asked, and no other that it names."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """No request."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
 def _fetch(address: str, target: Path) -> None:
     try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer, target.open("wb") as file:
+        with _OPENER.open(address, timeout=TIMEOUT_SECONDS) as answer, target.open("wb") as file:
             while block := answer.read(_BLOCK_BYTES):
                 file.write(block)
                 if file.tell() > MAX_BYTES:
@@ -90,11 +103,12 @@ def _extracted(archive: Path, source: str, target: Path) -> Path:
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as packed:
-                _bound(source, sum(one.file_size for one in packed.infolist()))
+                _bound(source, sum(one.file_size for one in packed.infolist()), len(packed.infolist()))
                 packed.extractall(target)
         else:
             with tarfile.open(archive) as packed_tar:
-                _bound(source, sum(one.size for one in packed_tar))
+                sizes = [one.size for one in itertools.islice(packed_tar, MOST_MEMBERS + 1)]
+                _bound(source, sum(sizes), len(sizes))
                 packed_tar.extractall(target, filter="data")
     except _DAMAGE as error:
         raise BundleInvalid(source, f"it is no bundle: {error}") from error
@@ -104,7 +118,9 @@ def _extracted(archive: Path, source: str, target: Path) -> Path:
     return manifests[0].parent
 
 
-def _bound(source: str, unpacked_bytes: int) -> None:
+def _bound(source: str, unpacked_bytes: int, members: int) -> None:
+    if members > MOST_MEMBERS:
+        raise BundleInvalid(source, f"it has more than {MOST_MEMBERS} members")
     if unpacked_bytes > MAX_BYTES:
         raise BundleInvalid(source, f"unpacked it has {unpacked_bytes:,} bytes; the limit is {MAX_BYTES:,}")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.types import Message, Receive, Scope, Send
 
 from index.crops import purge_crops
 from index.errors import DatabaseError
@@ -70,6 +71,21 @@ RESOURCES = (
 
 class Application(FastAPI):
     """FastAPI, with problem documents in its OpenAPI document."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve; a fault that was answered and logged is no reason to tear the connection down."""
+        is_answered = False
+
+        async def noted(message: Message) -> None:
+            nonlocal is_answered
+            await send(message)
+            is_answered = message["type"] == "http.response.body" and not message.get("more_body", False)
+
+        try:
+            await super().__call__(scope, receive, noted)
+        except Exception:
+            if not is_answered:
+                raise
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document, made when it is first asked for."""

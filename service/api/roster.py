@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from service.access.scopes import Scope
 from service.api.cursors import page_of, read_cursor
 from service.api.exams import DryRun, Staff, Writer, origin_of
 from service.api.inputs import Cursor, Limit, PartsHere
@@ -83,7 +84,12 @@ async def put_roster(
     mode: Modes = "replace",
     create_subjects: Create = False,
 ) -> RosterReport:
-    """Import a roster, all of it or nothing, and report what changed and what is wrong."""
+    """Import a roster, all of it or nothing, and report what changed and what is wrong.
+
+    To make subjects of unknown ids takes the scope `enrol` as well.
+    """
+    if create_subjects:
+        caller.require([Scope.ENROL])
     kind = media_type_of(request)
     data = await read_body(request, MAX_ROSTER_BYTES, parts.settings.upload_seconds, BodyTooLarge)
 

@@ -31,7 +31,7 @@ def read_settings() -> Settings:
 def make_data_folder(settings: Settings) -> None:
     """The folder of the database file, where it is a file of our own."""
     if not settings.database_url:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 @contextmanager

@@ -45,7 +45,9 @@ def create_session(
 
 
 def change_session(desk: Desk, session_id: UUID, changes: SessionChanges, origin: Origin) -> Session:
-    """Change what was given; the keys of its kiosks follow the window.
+    """Change what was given; the keys of its kiosks follow the window until it has closed once.
+
+    A session that is opened again needs new keys: the old tablets may be anywhere.
 
     Raises:
         SessionNotFound: If there is no such session.
@@ -59,6 +61,7 @@ def change_session(desk: Desk, session_id: UUID, changes: SessionChanges, origin
         for name, value in columns_of(terms).items():
             setattr(row, name, value)
         mine = (ApiKeyRow.session_id == session_id) & ApiKeyRow.revoked_at.is_(None)
+        mine &= ApiKeyRow.expires_at > utc_now()
         session.execute(update(ApiKeyRow).where(mine).values(expires_at=row.closes_at))
         fields = sorted(changes.model_fields_set)
         note(session, "session.changed", origin, exam_id=exam.id, session_id=row.id, fields=fields)

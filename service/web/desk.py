@@ -10,9 +10,11 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.templating import Jinja2Templates
 
 from service.access.callers import Caller
+from service.access.keys import PREFIX
 from service.access.page_sessions import Page, cookie_name, is_secure_address
 from service.api.inputs import PartsHere
 from service.errors import InsecureAddress, InvalidRequest, Unauthenticated
+from service.logs import log
 from service.parts import Parts
 from service.web.places import STRINGS, TEMPLATES
 
@@ -61,9 +63,18 @@ def console(request: Request, parts: PartsHere) -> HTMLResponse:
 def login(request: Request, parts: PartsHere, wanted: SignIn) -> Response:
     """Trade a key for the page's cookie; whoever was signed in before with this browser no longer is."""
     is_secure = is_secure_address(request.url.scheme, request.headers.get("host", ""))
-    caller = parts.keys.authenticate(wanted.key)
+    prefix = wanted.key.partition(".")[0]
+    peer = request.client.host if request.client else None
+    try:
+        caller = parts.keys.authenticate(wanted.key)
+    except Unauthenticated:
+        # Of a key that does not exist nobody's name is known; where it came from and how it began, is.
+        known = prefix if PREFIX.fullmatch(prefix) else None
+        log.warning("sign_in_refused", page=wanted.page, prefix=known, address=peer)
+        raise
     check_page(wanted.page, caller)
     session = parts.page_sessions.open(wanted.page, caller)
+    log.info("signed_in", page=wanted.page, key_id=str(caller.key_id), address=peer)
     name = cookie_name(wanted.page, is_secure=is_secure)
     if before := request.cookies.get(name):
         parts.page_sessions.end(before)

@@ -182,3 +182,15 @@ def test_a_damaged_archive_is_refused(archive: Path, tmp_path: Path) -> None:
 def test_nothing_at_the_source_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(BundleNotFound):
         install(str(tmp_path / "nothing.tar"), tmp_path / "bundles")
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_an_archive_of_very_many_members_is_refused(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(101):
+        (folder / f"{number}.txt").touch()
+    archive = shutil.make_archive(str(tmp_path / "many"), kind, folder)
+
+    with pytest.raises(BundleInvalid, match="it has more than 100 members"):
+        install(archive, tmp_path / "models")

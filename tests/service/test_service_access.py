@@ -5,12 +5,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from fixtures_exams import ExamService
 from fixtures_service import Service
 from sqlalchemy import text
 
 from service.access.callers import Caller
 from service.access.scopes import Scope
 from service.errors import Forbidden, InvalidRequest
+from service.spreadsheet import inert
 
 ANYBODY = "01920000-0000-7000-8000-000000000000"
 
@@ -178,3 +180,38 @@ def test_health_and_metrics_need_no_key(service: Service) -> None:
     paths = ("/health/live", "/health/ready", "/metrics")
 
     assert [service.call("GET", path, key="").status_code for path in paths] == [200, 200, 200]
+
+
+def test_a_roster_makes_subjects_for_those_who_may_enrol(exam_service: ExamService) -> None:
+    staff = exam_service.service.key(Scope.EXAMS_WRITE)
+    both = exam_service.service.key(Scope.EXAMS_WRITE, Scope.ENROL)
+    roster = "external_id\nnew-1\n"
+
+    refused = exam_service.put_csv(roster, "?create_subjects=true", key=staff)
+    made = exam_service.put_csv(roster, "?create_subjects=true", key=both)
+
+    assert (refused.status_code, refused.json()["missing_scopes"]) == (403, ["enrol"])
+    assert made.status_code == 200
+
+
+def test_a_kiosks_key_stays_ended_when_its_session_is_opened_again(exam_service: ExamService) -> None:
+    kiosk = exam_service.kiosk_key()
+    now = datetime.now(UTC)
+
+    for closes_at in (now + timedelta(hours=3), now, now + timedelta(hours=3)):
+        exam_service.call("PATCH", "sessions/{session}", json={"closes_at": closes_at.isoformat()})
+
+    assert exam_service.call("GET", "sessions/{session}", key=kiosk).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=1", "  +1", "\u00a0-1", "\u3000@a", "\x0b=1", "\uff1d1", "\u200b=1", "\ufeff\uff0b1", "\tx", "\nx"],
+)
+def test_no_cell_of_a_table_is_taken_for_a_formula(text: str) -> None:
+    assert inert(text) == "'" + text
+
+
+@pytest.mark.parametrize("text", ["", "Ann", "1-2", "  Ann", "Müller = x"])
+def test_a_cell_that_is_no_formula_stays_as_it_is(text: str) -> None:
+    assert inert(text) == text

@@ -195,8 +195,11 @@ async function start() {
   const fromLink = new URLSearchParams(location.hash.slice(1)).get("key");
   if (fromLink) {
     history.replaceState(null, "", location.pathname);
-    await openWith(fromLink);
-    return;
+    // A link from anywhere must not quietly put this tablet into another session.
+    if (!facts.session_id || window.confirm(t("kiosk.replace"))) {
+      await openWith(fromLink);
+      return;
+    }
   }
   if (!facts.session_id) {
     show("sign-in");
