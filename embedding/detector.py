@@ -29,11 +29,14 @@ class Face:
         box: (4,) float32 x, y, width, height; it may reach beyond the picture.
         landmarks: (5, 2) float32 right eye, left eye, nose, right and left mouth corner (the person's right).
         score: 0..1, the network's own; it decides what is a face and means nothing else.
+        uprightness: 0..1, the network's score for this face alone, turned as its landmarks say; low where
+            they belong to another turn. 0 where it scores higher upside down, and before a close look.
     """
 
     box: Floats
     landmarks: Floats
     score: float
+    uprightness: float = 0.0
 
     @property
     def width(self) -> float:
@@ -65,6 +68,12 @@ TRUSTED_WIDTH = 32
 CLOSE_FACE = 104
 CLOSE_SCORE = 0.3
 SAME_FACE_OVERLAP = 0.4
+
+# At this score of the close look nothing else is looked at; of the upright faces of LFW 67 % reach it.
+CERTAIN_UPRIGHT = 0.97
+
+DARK = 100
+"""A picture without a face whose brightest pixels are no brighter is looked at again, lightened."""
 
 
 class Detector:
@@ -103,21 +112,51 @@ class Detector:
         """
         onto_canvas = _upright(face)
         canvas = warp(image, onto_canvas, CLOSE_CANVAS)
+        landmarks, scores = self._look_at_middle(canvas)
+        if not len(scores):
+            return face
+        uprightness = float(scores.max())
+        if uprightness < CERTAIN_UPRIGHT:
+            _, upside_down = self._look_at_middle(np.rot90(canvas, 2))
+            if (upside_down > uprightness).any():
+                uprightness = 0.0
+        mean = np.average(landmarks, axis=0, weights=scores**4)
+        seen = cv2.transform(mean[None], cv2.invertAffineTransform(onto_canvas))[0]
+        return replace(face, landmarks=np.asarray(seen, np.float32), uprightness=uprightness)
+
+    def _look_at_middle(self, canvas: Pixels) -> tuple[Floats, Floats]:
+        """Landmarks (n, 5, 2) and scores (n,) of all cells that see the face in the middle of a canvas."""
         boxes, landmarks, scores = decode_outputs(self._run(canvas), canvas.shape[:2], CLOSE_SCORE)
         expected = np.concatenate([[(CLOSE_CANVAS - CLOSE_FACE) / 2] * 2, [CLOSE_FACE] * 2])
         same = overlap(np.vstack([expected, boxes]))[0, 1:] >= SAME_FACE_OVERLAP
-        if not same.any():
-            return face
-        mean = np.average(landmarks[same], axis=0, weights=scores[same] ** 4)
-        seen = cv2.transform(mean[None], cv2.invertAffineTransform(onto_canvas))[0]
-        return replace(face, landmarks=np.asarray(seen, np.float32))
+        return landmarks[same], scores[same]
 
-    def look(self, image: Pixels, how: Pass) -> list[Face]:
-        """All faces that one pass over the picture shows, best score first."""
+    def look(self, image: Pixels, how: Pass, quarter_turns: int = 0) -> list[Face]:
+        """All faces that one pass over the picture shows, best score first.
+
+        Args:
+            image: (H, W, 3) uint8.
+            how: The size at which it is looked at.
+            quarter_turns: Counter-clockwise, that the picture gets before; the faces are where they are in
+                the picture as it is.
+        """
         canvas, scale = letterbox(image, how)
+        boxes, landmarks, scores = self._faces_on(np.rot90(canvas, quarter_turns))
+        if quarter_turns and len(scores):
+            back = _undo_quarter_turns(quarter_turns, canvas.shape[:2])
+            landmarks = np.asarray(cv2.transform(landmarks, back), np.float32)
+            corners = cv2.transform(np.stack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1), back)
+            boxes = np.hstack([corners.min(1), np.ptp(corners, axis=1)])
+        return [
+            Face(box / scale, points / scale, float(score))
+            for box, points, score in zip(boxes, landmarks, scores, strict=True)
+        ]
+
+    def _faces_on(self, canvas: Pixels) -> tuple[Floats, Floats, Floats]:
+        """Boxes, landmarks and scores of the faces on a canvas, in its pixels, best score first."""
         boxes, landmarks, scores = decode_outputs(self._run(canvas), canvas.shape[:2], self._score_threshold)
         kept = suppress(boxes, scores, self._overlap_threshold)
-        return [Face(boxes[i] / scale, landmarks[i] / scale, float(scores[i])) for i in kept]
+        return boxes[kept], landmarks[kept], scores[kept]
 
     def _run(self, canvas: Pixels) -> dict[str, Floats]:
         outputs = self._network(canvas[None])
@@ -131,6 +170,27 @@ def _upright(face: Face) -> NDArray[np.float64]:
     turn = aligned / max(float(np.hypot(*aligned[:, 0])), 1e-9)
     centre = face.box[:2] + face.box[2:] / 2
     return np.column_stack([scale * turn, CLOSE_CANVAS / 2 - scale * turn @ centre])
+
+
+def lighten(image: Pixels) -> Pixels:
+    """A picture too dark to find faces in with its brightest pixels made white; any other as it is.
+
+    One pixel in a hundred may be brighter: a lamp, or noise.
+    """
+    brightest = float(np.percentile(image, 99))
+    if not 0 < brightest <= DARK:
+        return image
+    return np.asarray(cv2.convertScaleAbs(image, alpha=255 / brightest), np.uint8)
+
+
+def _undo_quarter_turns(turns: int, size: tuple[int, int]) -> NDArray[np.float64]:
+    """(2, 3) from a canvas that `np.rot90` has turned to the canvas as it was; its height and width then."""
+    height, width = size
+    return {
+        1: np.array([[0.0, -1.0, width - 1], [1.0, 0.0, 0.0]]),
+        2: np.array([[-1.0, 0.0, width - 1], [0.0, -1.0, height - 1]]),
+        3: np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, height - 1]]),
+    }[turns]
 
 
 def letterbox(image: Pixels, how: Pass) -> tuple[Pixels, float]:

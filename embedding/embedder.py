@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from embedding.align import align
 from embedding.bundle import Bundle
 from embedding.cores import usable_cores
-from embedding.detector import Detector, Face
+from embedding.detector import Detector, Face, lighten
 from embedding.errors import BundleInvalid, EmbeddingError, FaceNotFound, MultipleFaces, QualityRefused
 from embedding.faces import FacePolicy, faces_that_count
 from embedding.image import ImageLimits, Pixels, decode
@@ -32,6 +32,7 @@ from embedding.networks import (
 )
 from embedding.quality import LIMITS, TEMPLATE, Assessment, Measures, Purpose, assess, measure
 from embedding.template import Template, Vector
+from embedding.turns import resolve_turns
 
 log = logging.getLogger(__name__)
 
@@ -228,10 +229,14 @@ class Embedder:
         return _Sighting(faces[0], crop, quality, decode_ms, _ms_since(start))
 
     def _faces(self, image: Pixels, purpose: Purpose) -> list[Face]:
-        """The faces that count, each looked at closely: it may be aligned."""
+        """The faces that count, each looked at closely and the right way up: it may be aligned."""
         policy = self._policies.get(purpose, FacePolicy.EXACTLY_ONE)
-        counted = faces_that_count(self._detector.detect(image), image.shape[1], policy)
-        return [self._detector.look_closely(image, face) for face in counted]
+        faces = self._detector.detect(image)
+        if not faces and (lighter := lighten(image)) is not image:
+            image, faces = lighter, self._detector.detect(lighter)
+        counted = faces_that_count(faces, image.shape[1], policy)
+        closely = [self._detector.look_closely(image, face) for face in counted]
+        return faces_that_count(resolve_turns(self._detector, image, closely), image.shape[1], policy)
 
     def _embedding(self, sighting: _Sighting, vector: Vector, embed_ms: float) -> Embedding:
         timings = Timings(sighting.decode_ms, sighting.detect_ms, embed_ms)

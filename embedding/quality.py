@@ -42,6 +42,12 @@ class Measures:
         face_inside: Share of the face box that lies inside the picture.
         feature_contrast: Contrast of the flattest of eyes and mouth, as a share of the whole face's; low
             behind a mask, hair or a hand.
+        uprightness: The detector's score of this face alone, turned as its landmarks say, 0..1; low where
+            they may be those of a face turned otherwise, whose roll would then be wrong. 1 in what was
+            measured before it was.
+        flattest_feature: Contrast of the flattest of eyes and mouth, as a share of the second flattest's.
+        ill_lit_half: Share of pixels at 0..25 or 247..255 of 255 in the better half of the face, above or
+            below the nose: light spoils both, a mask one.
     """
 
     inter_eye_distance: float
@@ -55,6 +61,9 @@ class Measures:
     head_pose_roll: float
     face_inside: float
     feature_contrast: float
+    uprightness: float = 1.0
+    flattest_feature: float = 1.0
+    ill_lit_half: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,7 @@ class Limits:
     head_pose_roll_max: float
     face_inside_min: float
     feature_contrast_min: float
+    uprightness_min: float
 
 
 # Set on 775 photographs of LFW: 96 % of their faces pass for enrolment and 99.5 % for verification. After a
@@ -90,6 +100,7 @@ ENROL = Limits(
     head_pose_roll_max=30.0,
     face_inside_min=0.9,
     feature_contrast_min=0.3,
+    uprightness_min=0.85,
 )
 
 VERIFY = Limits(
@@ -105,6 +116,7 @@ VERIFY = Limits(
     head_pose_roll_max=45.0,
     face_inside_min=0.75,
     feature_contrast_min=0.2,
+    uprightness_min=0.8,
 )
 
 TEMPLATE = Limits(
@@ -117,9 +129,10 @@ TEMPLATE = Limits(
     dynamic_range_min=3.5,
     head_pose_yaw_max=75.0,
     head_pose_pitch_max=70.0,
-    head_pose_roll_max=180.0,
+    head_pose_roll_max=60.0,
     face_inside_min=0.5,
     feature_contrast_min=0.0,
+    uprightness_min=0.75,
 )
 """Below these no template is made for any purpose: it would say more of the camera than of the person."""
 
@@ -133,7 +146,7 @@ class Assessment:
     Attributes:
         acceptable: Whether no reason speaks against the face.
         reasons: Codes, the most basic first: `face_too_small`, `under_exposed`, `over_exposed`,
-            `low_sharpness`, `extreme_pose`, `occluded`.
+            `low_sharpness`, `extreme_pose`, `occluded`; a turned or covered face before all of them.
         measures: By name, as in `Measures`.
         limits: By name, as in `Limits`.
     """
@@ -162,16 +175,36 @@ REFUSALS: dict[str, Callable[[Measures, Limits], bool]] = {
         abs(m.head_pose_yaw) > limit.head_pose_yaw_max
         or abs(m.head_pose_pitch) > limit.head_pose_pitch_max
         or abs(m.head_pose_roll) > limit.head_pose_roll_max
+        or m.uprightness < limit.uprightness_min
     ),
     "occluded": lambda m, limit: (
         m.face_inside < limit.face_inside_min or m.feature_contrast < limit.feature_contrast_min
     ),
 }
 
+# What spoils the measures of light and sharpness comes before them: a mask is flat and bright, and a turned
+# face is measured where its features are not.
+CAUSES: dict[str, Callable[[Measures, Limits], bool]] = {
+    "extreme_pose": lambda m, limit: abs(m.head_pose_roll) > limit.head_pose_roll_max,
+    "occluded": lambda m, limit: (
+        m.flattest_feature < COVERED
+        and m.ill_lit_half < EVENLY_ILL_LIT
+        and m.luminance_mean >= limit.luminance_mean_min
+    ),
+}
+
+COVERED = 0.35
+"""Behind a mask or a hand the flattest of eyes and mouth has less than this share of the next's contrast."""
+
+EVENLY_ILL_LIT = 0.1
+"""Where both halves of a face have this share of black or burnt pixels, light has flattened the feature."""
+
 
 def assess(measures: Measures, limits: Limits) -> Assessment:
     """Compares what was seen with what is asked."""
-    reasons = tuple(reason for reason, refuses in REFUSALS.items() if refuses(measures, limits))
+    refused = [reason for reason, refuses in REFUSALS.items() if refuses(measures, limits)]
+    causes = [reason for reason, shows in CAUSES.items() if reason in refused and shows(measures, limits)]
+    reasons = tuple(dict.fromkeys([*causes, *refused]))
     rounded = {name: round(value, 4) for name, value in asdict(measures).items()}
     return Assessment(not reasons, reasons, rounded, asdict(limits))
 
@@ -187,6 +220,7 @@ def measure(face: Face, crop: Pixels, picture_size: tuple[int, int]) -> Measures
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
     skin = grey[FACE_AREA]
     yaw, pitch, roll = head_pose(face.landmarks)
+    contrasts = _feature_contrasts(grey, skin)
     return Measures(
         inter_eye_distance=float(np.linalg.norm(face.landmarks[0] - face.landmarks[1])),
         sharpness=_sharpness(grey),
@@ -198,7 +232,10 @@ def measure(face: Face, crop: Pixels, picture_size: tuple[int, int]) -> Measures
         head_pose_pitch=pitch,
         head_pose_roll=roll,
         face_inside=_inside(face, picture_size),
-        feature_contrast=_feature_contrast(grey, skin),
+        feature_contrast=contrasts[0],
+        uprightness=face.uprightness,
+        flattest_feature=contrasts[0] / max(contrasts[1], 1e-6),
+        ill_lit_half=_ill_lit_half(grey),
     )
 
 
@@ -240,6 +277,8 @@ def _face_area() -> NDArray[np.bool_]:
 
 
 FACE_AREA = _face_area()
+_BELOW_NOSE = np.arange(ALIGNED_SIZE)[:, None] > REFERENCE_LANDMARKS[NOSE, 1]
+UPPER_HALF, LOWER_HALF = FACE_AREA & ~_BELOW_NOSE, FACE_AREA & _BELOW_NOSE
 
 
 def _sharpness(grey: NDArray[np.float32]) -> float:
@@ -261,10 +300,18 @@ def _inside(face: Face, picture_size: tuple[int, int]) -> float:
     return float(max(seen_width, 0) * max(seen_height, 0) / max(width * height, 1e-9))
 
 
-def _feature_contrast(grey: NDArray[np.float32], skin: NDArray[np.float32]) -> float:
-    """Contrast at the eyes and the mouth; skin, cloth and hair are flatter than the features they hide."""
+def _feature_contrasts(grey: NDArray[np.float32], skin: NDArray[np.float32]) -> list[float]:
+    """Contrast at the eyes and the mouth, the flattest first, as a share of the whole face's.
+
+    Skin, cloth and hair are flatter than the features they hide.
+    """
     half = 9
     mouth = REFERENCE_LANDMARKS[3:].mean(0)
     places = [REFERENCE_LANDMARKS[RIGHT_EYE], REFERENCE_LANDMARKS[LEFT_EYE], mouth]
     patches = [grey[int(y) - half : int(y) + half, int(x) - half : int(x) + half] for x, y in places]
-    return float(min(patch.std() for patch in patches) / (skin.std() + 4.0))
+    return sorted(float(patch.std() / (skin.std() + 4.0)) for patch in patches)
+
+
+def _ill_lit_half(grey: NDArray[np.float32]) -> float:
+    ill_lit = (grey <= 25) | (grey >= 247)
+    return float(min(ill_lit[half].mean() for half in (UPPER_HALF, LOWER_HALF)))

@@ -150,6 +150,20 @@ def test_a_face_of_any_size_is_found_where_it_is(
     assert faces[0].width == pytest.approx(face_px, rel=0.3)
 
 
+def test_a_second_face_is_found_in_a_large_picture_whose_first_is_small_at_a_quick_look(
+    detector: Detector, astronaut: Picture
+) -> None:
+    # At the quick look's scale of 1/5 one face is 27 pixels wide, too few to trust, and the other 12.
+    sheet = np.full((1280, 1600, 3), 128, np.uint8)
+    for width, left in ((135, 50), (60, 1000)):
+        side = round(512 * width / FACE_WIDTH)
+        sheet[300 : 300 + side, left : left + side] = resized(astronaut, side, side)
+
+    quick, faces = detector.look(sheet, QUICK), detector.detect(sheet)
+
+    assert len(quick) < len(faces) == 2
+
+
 @pytest.mark.parametrize("face_px", [45, 70, 120, 200, 330])
 def test_a_close_look_finds_the_landmarks_of_a_face_of_any_size_in_one_place(
     face_px: int, detector: Detector, astronaut: Picture

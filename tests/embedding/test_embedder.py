@@ -110,6 +110,17 @@ def test_somebody_far_in_the_background_does_not_count(embedder: Embedder, astro
     embedder.embed(jpeg(scene), Purpose.VERIFY)
 
 
+@pytest.mark.parametrize(("share", "people"), [(0.62, 2), (0.36, 1)])
+def test_a_second_face_counts_from_half_the_width_of_the_first(
+    share: float, people: int, embedder: Embedder, astronaut: Picture
+) -> None:
+    near, side = resized(astronaut, 512, 512), round(512 * share)
+    scene = on_canvas(near, 900, 520)
+    scene[20 : 20 + side, 540 : 540 + side] = resized(astronaut, side, side)
+
+    assert len(embedder.inspect(jpeg(scene), Purpose.VERIFY).faces) == people
+
+
 @pytest.mark.parametrize("purpose", list(Purpose))
 def test_a_face_of_15_pixels_is_refused_for_any_purpose(
     purpose: Purpose, embedder: Embedder, small_face_jpeg: bytes

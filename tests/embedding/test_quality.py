@@ -10,11 +10,12 @@ from fixtures_pictures import Picture, blurred, jpeg
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 
 from embedding.align import REFERENCE_LANDMARKS
 from embedding.detector import Face
 from embedding.embedder import Embedder
-from embedding.errors import EmbeddingError
+from embedding.errors import EmbeddingError, QualityRefused
 from embedding.quality import (
     ENROL,
     REFUSALS,
@@ -120,6 +121,98 @@ def test_a_face_cut_off_by_the_frame_is_an_occlusion(astronaut: Picture) -> None
 
     assert measures.face_inside == pytest.approx(40 / 90)
     assert "occluded" in assess(measures, VERIFY).reasons
+
+
+def test_a_face_cut_off_by_the_lower_edge_is_as_much_inside_as_its_height_shows() -> None:
+    face = Face(np.array([20, 400, 100, 120], np.float32), REFERENCE_LANDMARKS.astype(np.float32), 0.9)
+    crop = np.full((112, 112, 3), 128, np.uint8)
+
+    assert measure(face, crop, (430, 600)).face_inside == pytest.approx(30 / 120)
+    assert measure(face, crop, (600, 90)).face_inside == pytest.approx(70 / 100)
+
+
+@pytest.mark.parametrize(
+    "colour", [(255, 255, 255), (240, 244, 246), (170, 190, 210), (20, 20, 24), (0, 0, 0), (90, 140, 190)]
+)
+def test_whoever_wears_a_mask_is_told_to_uncover_the_face_and_nothing_of_the_light(
+    colour: tuple[int, int, int], embedder: Embedder, astronaut: Picture
+) -> None:
+    landmarks = embedder.inspect(jpeg(astronaut), Purpose.ENROL).faces[0].landmarks
+    masked = jpeg(with_mask(astronaut, landmarks, colour))
+
+    with pytest.raises(QualityRefused) as refusal:
+        embedder.embed(masked, Purpose.ENROL)
+
+    assert refusal.value.code == "occluded"
+    assert seen(embedder, masked, Purpose.ENROL).reasons[0] == "occluded"
+
+
+def with_mask(picture: Picture, landmarks: NDArray[np.float32], colour: tuple[int, int, int]) -> Picture:
+    """A plain mask from the nose to below the chin."""
+    eyes, nose, mouth = landmarks[:2].mean(0), landmarks[2], landmarks[3:].mean(0)
+    down, across = mouth - eyes, (landmarks[1] - landmarks[0]) * 0.8
+    outline = [
+        nose - across,
+        nose - 0.15 * down,
+        nose + across,
+        mouth + across,
+        mouth + 0.8 * down,
+        mouth - across,
+    ]
+    sheet = Image.fromarray(picture)
+    ImageDraw.Draw(sheet).polygon([(float(x), float(y)) for x, y in outline], fill=colour)
+    return np.asarray(sheet)
+
+
+@pytest.mark.parametrize("light", [0.12, 0.06, 0.04, 0.03])
+@pytest.mark.parametrize("purpose", list(Purpose))
+def test_a_very_dark_picture_of_a_face_is_under_exposed(
+    light: float, purpose: Purpose, embedder: Embedder, astronaut: Picture
+) -> None:
+    dark = jpeg((astronaut * light).astype(np.uint8))
+
+    assert seen(embedder, dark, purpose).reasons[0] == "under_exposed"
+
+
+@pytest.mark.parametrize("light", [0.04, 0.03])
+def test_no_template_is_made_of_a_very_dark_picture(
+    light: float, embedder: Embedder, astronaut: Picture
+) -> None:
+    for purpose in Purpose:
+        with pytest.raises(QualityRefused) as refusal:
+            embedder.embed(jpeg((astronaut * light).astype(np.uint8)), purpose)
+
+        assert refusal.value.code == "under_exposed"
+
+
+@pytest.mark.parametrize("gain", [1.9, 2.2])
+def test_a_burnt_out_face_is_told_of_the_light_first(
+    gain: float, embedder: Embedder, astronaut: Picture
+) -> None:
+    burnt = jpeg(np.clip(astronaut * gain, 0, 255).astype(np.uint8))
+
+    assert seen(embedder, burnt, Purpose.ENROL).reasons[0] == "over_exposed"
+
+
+def test_a_turn_comes_before_every_other_reason() -> None:
+    bad = dataclasses.replace(
+        GOOD, **{name: value for fault in BAD.values() for name, value in fault.items()}
+    )
+
+    assert assess(dataclasses.replace(bad, head_pose_roll=178.0), TEMPLATE).reasons[0] == "extreme_pose"
+    assert assess(bad, TEMPLATE).reasons[0] == "face_too_small"
+
+
+def test_landmarks_that_may_be_of_another_turn_are_an_extreme_pose_for_every_purpose() -> None:
+    for limits in (ENROL, VERIFY, TEMPLATE):
+        assert assess(dataclasses.replace(GOOD, uprightness=0.7), limits).reasons == ("extreme_pose",)
+
+
+def test_what_was_measured_before_there_was_uprightness_has_nothing_against_it() -> None:
+    later = ("uprightness", "flattest_feature", "ill_lit_half")
+    before = {name: value for name, value in dataclasses.asdict(GOOD).items() if name not in later}
+
+    assert assess(Measures(**before), ENROL).acceptable
 
 
 def pinhole(yaw: float, pitch: float, roll: float) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from fixtures_pictures import Picture, jpeg
 from fixtures_service import Service
 
 from embedding.template import Template
@@ -87,6 +88,26 @@ def test_a_comparison_stores_nothing(
     assert decision["decision"] == "match"
     assert decision["subject_id"] is None
     assert len(service.parts.gallery) == 0
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_portrait_is_refused_at_enrolment_verification_comparison_and_search(
+    turns: int, service: Service, astronaut: Picture, astronaut_jpeg: bytes
+) -> None:
+    subject = service.enrolled(astronaut_jpeg)
+    other = service.subject()
+    turned = jpeg(np.ascontiguousarray(np.rot90(astronaut, turns)))
+
+    refused = [
+        service.call("POST", f"/v1/subjects/{other}/templates", files={"image": turned}),
+        service.call("POST", f"/v1/subjects/{subject}/verify", files={"image": turned}),
+        service.call("POST", "/v1/compare", files={"image_a": turned, "image_b": turned}),
+        service.call("POST", "/v1/search", files={"image": turned}),
+    ]
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(422, "extreme_pose")] * 4
+    looked_at = service.call("POST", "/v1/quality", files={"image": turned}).json()
+    assert (looked_at["acceptable"], looked_at["reasons"][0]) == (False, "extreme_pose")
 
 
 def test_an_erased_subject_is_never_found_again(service_everywhere: Service, astronaut_jpeg: bytes) -> None:
