@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Literal
 from uuid import UUID
 
@@ -22,7 +22,8 @@ from service.exams.sessions import policy_of, session_row
 from service.exams.tables import RosterEntryRow
 from service.scores import SCORE, Scored
 
-MEASURED = {one.name for one in fields(Measures)}
+MEASURES = {one.name for one in fields(Measures)}
+ALWAYS_MEASURED = {one.name for one in fields(Measures) if one.default is MISSING}
 
 Obstacle = Literal[
     "no_template", "old_model", "poor_quality", "subject_erased", "manual_identification", "twin"
@@ -138,7 +139,7 @@ def obstacle(
 
 def poor_reasons(template: TemplateRow) -> tuple[str, ...]:
     """Why the picture of a template would not be enrolled today; empty where its measures are not known."""
-    if set(template.quality) != MEASURED:
+    if not ALWAYS_MEASURED <= set(template.quality) <= MEASURES:
         return ()
     return assess(Measures(**template.quality), LIMITS[Purpose.ENROL]).reasons
 
