@@ -82,10 +82,10 @@ class Crops:
             after = rows[-1].id
 
 
-def purge_crops(database: Database, *, actor: str) -> int:
-    """Remove the crops whose time is over; their templates stay. Returns how many went."""
+def purge_crops(database: Database, *, until: datetime, actor: str) -> int:
+    """Remove the crops whose time was over at `until`; their templates stay. Returns how many went."""
     with database.write() as session:
-        over = delete(CropRow).where(CropRow.expires_at <= utc_now()).returning(CropRow.id)
+        over = delete(CropRow).where(CropRow.expires_at <= until).returning(CropRow.id)
         gone = len(session.scalars(over).all())
         if gone:
             audit.record(session, action="crops.purged", actor=actor, details={"crops": gone})

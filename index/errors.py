@@ -19,6 +19,7 @@
     ├── JobNotFound                job_not_found
     ├── JobEnded                   job_ended             it is done, failed or cancelled already
     ├── JobTaken                   job_taken             another worker has taken the job over
+    ├── ClockLeapt                 clock_leapt           the clock is in doubt; nothing is deleted
     ├── AddressInvalid             database_address_invalid  the address of the database cannot be used
     ├── CipherError
     │   ├── KeyInvalid             key_invalid           the template key is not a key
@@ -33,6 +34,7 @@ Every class has a stable `code`; what it means to a caller over HTTP is decided 
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -233,6 +235,18 @@ class TemplateUnreadable(CipherError):
         super().__init__(f"Template {template_id} cannot be read: {reason}.")
         self.template_id = template_id
         self.reason = reason
+
+
+class ClockLeapt(GalleryError):
+    """The machine's clock leapt; what would be deleted by it cannot be brought back."""
+
+    code = "clock_leapt"
+
+    def __init__(self, before: datetime, after: datetime) -> None:
+        super().__init__(
+            f"The clock went from {before:%Y-%m-%d %H:%M} to {after:%Y-%m-%d %H:%M} UTC. Nothing is deleted "
+            "until somebody has looked at it: invigil db confirm-clock"
+        )
 
 
 class AddressInvalid(GalleryError, ValueError):

@@ -10,8 +10,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import Message, Receive, Scope, Send
 
-from index.crops import purge_crops
-from index.errors import DatabaseError
+from index.clock import require_steady
+from index.errors import ClockLeapt, DatabaseError
+from index.tables import utc_now
 from service.api import (
     audit_events,
     checkins,
@@ -33,7 +34,7 @@ from service.api import (
     verify,
 )
 from service.exams.context import Origin
-from service.exams.evidence.retention import sweep
+from service.exams.evidence.sweeping import sweep
 from service.http.bodies import BoundedBodies
 from service.http.stopping import before_stopping
 from service.http.tracing import Tracing
@@ -200,7 +201,7 @@ def purge(name: str, parts: Parts) -> bool:
     """Forget one kind of thing; returns whether that was done. What fails is logged and tried again soon."""
     try:
         log.info("purged", **PURGES[name](parts))
-    except DatabaseError as error:
+    except (DatabaseError, ClockLeapt) as error:
         log.warning("purge_failed", what=name, code=error.code)
         return False
     except Exception:
@@ -209,16 +210,27 @@ def purge(name: str, parts: Parts) -> bool:
     return True
 
 
-def purge_exams(parts: Parts) -> dict[str, int]:
-    """Exams and thumbnails whose retention is over."""
+def purge_evidence(parts: Parts) -> dict[str, int]:
+    """Exams, thumbnails and crops whose retention is over and that were announced a day before."""
     swept = sweep(parts.database, Origin("retention"))
-    return {"exams": len(swept.purges), "thumbnails": swept.thumbnails}
+    return {
+        "exams": len(swept.purges),
+        "thumbnails": swept.thumbnails,
+        "crops": swept.crops,
+        "announced": len(swept.announced),
+    }
+
+
+def purge_answers(parts: Parts) -> dict[str, int]:
+    """Answers that are kept for replay; a clock that is ahead would forget those of a minute ago."""
+    with parts.database.read() as db:
+        require_steady(db, utc_now())
+    return {"idempotency_records": parts.idempotency.purge()}
 
 
 PURGES: dict[str, Callable[[Parts], dict[str, int]]] = {
-    "answers": lambda parts: {"idempotency_records": parts.idempotency.purge()},
-    "exams": purge_exams,
+    "evidence": purge_evidence,
+    "answers": purge_answers,
     "page_sessions": lambda parts: {"page_sessions": parts.page_sessions.purge()},
     "guesses": lambda parts: {"failed_comparisons": parts.guesses.purge()},
-    "crops": lambda parts: {"crops": purge_crops(parts.database, actor="retention")},
 }

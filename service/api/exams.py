@@ -34,7 +34,7 @@ class ExamList(BaseModel):
 
 def origin_of(request: Request, caller: Caller) -> Origin:
     """In whose name, and with which request, something is done."""
-    return Origin(caller.actor, request.state.request_id)
+    return Origin(caller.actor, request.state.request_id, caller.may(Scope.ADMIN))
 
 
 @router.post("", status_code=201, response_model=Exam)

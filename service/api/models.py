@@ -18,8 +18,12 @@ from service.access.idempotency import Answer
 from service.access.scopes import KIOSK_SCOPES, Scope
 from service.api.answers import answer, shown_to
 from service.api.cursors import page_of, read_id
+from service.api.exams import origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
 from service.decision import CalibrationFacts, ConfiguredRates, Thresholds
+from service.exams.errors import ReasonRequired
+from service.exams.guard import By, note_override, refuse_while_open
+from service.exams.terms import Reason
 from service.models.loaded import LoadedModel
 from service.models.promotion import CROPS_IN_A_REQUEST, Switches
 from service.parts import Parts
@@ -85,6 +89,17 @@ class Promote(BaseModel):
         max_length=500,
         description="why it is promoted although it is worse or was not compared; goes into the audit trail",
     )
+    force: bool = Field(default=False, description="although a session is open; takes a reason")
+    reason: Reason = None
+
+
+class RollBack(BaseModel):
+    """What a rollback may say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    force: bool = Field(default=False, description="although a session is open; takes a reason")
+    reason: Reason = None
 
 
 class Switch(BaseModel):
@@ -149,20 +164,52 @@ def promote_model(
     wanted: Promote | None = None,
 ) -> Response:
     """Make a candidate the active model; its templates of kept crops are made first."""
-    reason = wanted.override_reason if wanted else None
+    wanted = wanted or Promote()
 
     def work(_: UUID) -> Answer:
+        require_no_open_session(parts, "A promotion", By(origin_of(request, caller), forced_because(wanted)))
+        reason = wanted.override_reason
         return switched(parts, lambda switches: switches.promote(model_id, reason), request, caller)
 
-    return once.run([(reason or "").encode()], work)
+    return once.run([wanted.model_dump_json().encode()], work)
 
 
 @router.post("/rollback", response_model=Switch)
 def roll_back_model(
-    request: Request, parts: PartsHere, caller: Annotated[Caller, needs(Scope.MODELS_WRITE)], once: OnceHere
+    request: Request,
+    parts: PartsHere,
+    caller: Annotated[Caller, needs(Scope.MODELS_WRITE)],
+    once: OnceHere,
+    wanted: RollBack | None = None,
 ) -> Response:
     """Return to the model that the active one replaced, with everybody who was enrolled since."""
-    return once.run([], lambda _: switched(parts, Switches.rollback, request, caller))
+    wanted = wanted or RollBack()
+
+    def work(_: UUID) -> Answer:
+        require_no_open_session(parts, "A rollback", By(origin_of(request, caller), forced_because(wanted)))
+        return switched(parts, Switches.rollback, request, caller)
+
+    return once.run([wanted.model_dump_json().encode()], work)
+
+
+def require_no_open_session(parts: Parts, what: str, by: By) -> None:
+    """Refuse a switch while a session is open; forced, write down that it was made all the same.
+
+    Raises:
+        SessionOpen: If a session is open and nothing is forced.
+    """
+    note_override(parts.database, what, by, refuse_while_open(parts.database, what, by.reason))
+
+
+def forced_because(wanted: Promote | RollBack) -> str | None:
+    """The reason of a switch that is forced, None of one that is not.
+
+    Raises:
+        ReasonRequired: If it is forced without a reason.
+    """
+    if wanted.force and wanted.reason is None:
+        raise ReasonRequired(["a switch of models while a session is open"])
+    return wanted.reason if wanted.force else None
 
 
 def switched(

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from service.commands.forcing import Force, Reason, forced_because
+
 db = typer.Typer(no_args_is_help=True, help="The database: bring it up to date, check it.")
 audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
 
@@ -11,19 +13,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document an
 
 
 @db.command()
-def upgrade(as_json: AsJson = False) -> None:
+def upgrade(force: Force = False, reason: Reason = None, as_json: AsJson = False) -> None:
     """Bring the tables to this program's revision. Safe to repeat, and from several processes at once."""
     from contextlib import closing
 
     from index.database import Database
-    from service.commands.opening import make_data_folder, read_settings
+    from service.commands.opening import make_data_folder, read_settings, upgrade_database
     from service.commands.showing import show_json
 
     settings = read_settings()
     make_data_folder(settings)
     with closing(Database(settings.database)) as database:
         before = database.revision()
-        database.upgrade()
+        upgrade_database(database, forced_because(force, reason))
         after = database.revision()
     if as_json:
         show_json({"before": before, "after": after})
@@ -54,6 +56,21 @@ def check(as_json: AsJson = False) -> None:
         typer.echo(f"The database is at revision {actual}, this program needs {needed}: invigil db upgrade")
     if actual != needed:
         raise typer.Exit(1)
+
+
+@db.command("confirm-clock")
+def confirm(as_json: AsJson = False) -> None:
+    """Say that the machine's clock is right, after it leapt: what is past its time is announced anew."""
+    from index.clock import confirm_clock
+    from service.commands.opening import open_database, read_settings
+    from service.commands.showing import show_json
+
+    with open_database(read_settings()) as database, database.write() as session:
+        at = confirm_clock(session, actor="invigil db").at
+    if as_json:
+        show_json({"confirmed_at": at.isoformat()})
+    else:
+        typer.echo(f"The clock is confirmed at {at:%Y-%m-%d %H:%M} UTC; what is due is announced anew.")
 
 
 @audit.command()

@@ -23,11 +23,15 @@ def purge(
     dry_run: Annotated[bool, typer.Option(help="With EXAM_ID: only say what would go.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove rosters, attempts, overrides and pictures past their retention; counts and audit trail stay."""
+    """Remove rosters, attempts, overrides and pictures past their retention; counts and audit trail stay.
+
+    Without EXAM_ID what is due is announced first, and goes by the same command a day later at the earliest.
+    """
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
     from service.exams.context import Origin
-    from service.exams.evidence.retention import purge_exam, sweep
+    from service.exams.evidence.retention import purge_exam
+    from service.exams.evidence.sweeping import Swept, sweep
 
     if dry_run and exam_id is None:
         raise typer.BadParameter("a dry run needs EXAM_ID")
@@ -35,15 +39,23 @@ def purge(
     with open_database(read_settings()) as database:
         if exam_id is None:
             swept = sweep(database, origin)
-            purges, thumbnails = swept.purges, swept.thumbnails
         else:
-            purges, thumbnails = [purge_exam(database, exam_id, origin, dry_run=dry_run)], 0
+            swept = Swept([purge_exam(database, exam_id, origin, dry_run=dry_run)])
     if as_json:
-        exams = [one.model_dump(mode="json") for one in purges]
-        show_json({"exams": exams, "thumbnails": thumbnails})
+        show_json(
+            {
+                "exams": [one.model_dump(mode="json") for one in swept.purges],
+                "thumbnails": swept.thumbnails,
+                "crops": swept.crops,
+                "announced": [str(one) for one in swept.announced],
+            }
+        )
         return
-    typer.echo(f"{len(purges)} exams, {thumbnails} pictures past their days")
-    for one in purges:
+    typer.echo(
+        f"{len(swept.purges)} exams, {swept.thumbnails} pictures and {swept.crops} crops past their days; "
+        f"{len(swept.announced)} exams are announced and go in a day"
+    )
+    for one in swept.purges:
         verb = "Removed" if one.purged else "Would remove"
         typer.echo(
             f"{verb} of exam {one.exam_id}: {one.roster_entries} roster entries, {one.checkins} check-ins, "

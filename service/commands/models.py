@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.commands.bundles import BUNDLE_COMMANDS, AsJson
+from service.commands.forcing import Force, Reason, forced_because
 
 if TYPE_CHECKING:
     from index.models import Models
@@ -80,6 +82,8 @@ def promote(
     override: Annotated[
         str | None, typer.Option(help="Why, where it is worse or was not compared; audited.")
     ] = None,
+    force: Force = False,
+    reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a candidate the active model. Running services follow by themselves.
@@ -88,20 +92,30 @@ def promote(
     """
     if override is not None and not 3 <= len(override.strip()) <= 500:
         raise typer.BadParameter("a reason has 3 to 500 characters", param_hint="--override")
-    switch(lambda switches, models: switches.promote(one_named(models, model_id), override), as_json)
+    how = partial(promote_named, start=model_id, override=override)
+    switch(how, as_json, "A promotion", forced_because(force, reason))
 
 
 @app.command()
-def rollback(as_json: AsJson = False) -> None:
+def rollback(force: Force = False, reason: Reason = None, as_json: AsJson = False) -> None:
     """Return to the model that the active one replaced, with everybody who was enrolled since."""
-    switch(lambda switches, models: switches.rollback(), as_json)
+    switch(lambda switches, models: switches.rollback(), as_json, "A rollback", forced_because(force, reason))
 
 
-def switch(how: "Callable[[Switches, Models], Switched]", as_json: bool) -> None:
+def promote_named(switches: "Switches", models: "Models", start: str, override: str | None) -> "Switched":
+    """Promote the one model whose id begins like this."""
+    return switches.promote(one_named(models, start), override)
+
+
+def switch(
+    how: "Callable[[Switches, Models], Switched]", as_json: bool, what: str, forced: str | None
+) -> None:
     """Switch to another model, with a progress bar while its templates are made, and say what was done."""
     from index.models import Models
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
+    from service.exams.context import Origin
+    from service.exams.guard import By, note_override, refuse_while_open
     from service.logs import configure_logs
     from service.models.promotion import Switches
     from service.parts import cipher_of
@@ -109,6 +123,8 @@ def switch(how: "Callable[[Switches, Models], Switched]", as_json: bool) -> None
     configure_logs()  # what is logged must not stand between the words of an answer
     settings = read_settings()
     with open_database(settings) as database, crops_bar() as progress:
+        sessions = refuse_while_open(database, what, forced)
+        note_override(database, what, By(Origin(ACTOR), forced), sessions)
         switches = Switches(settings, database, cipher_of(settings), actor=ACTOR, progress=progress)
         done = how(switches, Models(database))
     if as_json:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 from pydantic import ValidationError
 
-from index.database import Database
+from index.database import Database, newest_revision
 from service.errors import StartRefused
+from service.exams.context import Origin
+from service.exams.guard import By, note_override, refuse_while_open
 from service.settings import Settings
 
 
@@ -32,6 +35,20 @@ def make_data_folder(settings: Settings) -> None:
     """The folder of the database file, where it is a file of our own."""
     if not settings.database_url:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def upgrade_database(database: Database, forced_because: str | None = None) -> None:
+    """Bring the tables to this program's revision, unless a session is open and there is something to do.
+
+    Raises:
+        SessionOpen: If a session is open and nothing is forced.
+        DatabaseError: If the database cannot be reached or written.
+    """
+    what, sessions = "An upgrade of the database", list[UUID]()
+    if database.revision() not in (None, newest_revision()):
+        sessions = refuse_while_open(database, what, forced_because)
+    database.upgrade()
+    note_override(database, what, By(Origin("invigil db"), forced_because), sessions)
 
 
 @contextmanager

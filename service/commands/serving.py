@@ -73,16 +73,17 @@ def prepare(settings: "Settings") -> str | None:
     """Upgrade the database; the first admin key where there has never been a key.
 
     Raises:
+        SessionOpen: If there is something to upgrade while a session is open.
         DatabaseError: If the database cannot be reached or written.
     """
     from index.database import Database
     from service.access.keys import Keys
-    from service.commands.opening import make_data_folder
+    from service.commands.opening import make_data_folder, upgrade_database
 
     make_data_folder(settings)
     database = Database(settings.database)
     try:
-        database.upgrade()
+        upgrade_database(database)
         return Keys(database).create_first()
     finally:
         database.close()

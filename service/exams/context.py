@@ -41,6 +41,7 @@ class Origin:
 
     actor: str
     request_id: str | None = None
+    is_admin: bool = False
 
 
 def policy_at(desk: Desk, match_fmr: float | None, refer_fmr: float | None) -> Policy:

@@ -7,6 +7,8 @@
     ├── ExamInvalid                      validation_failed           a field makes no sense
     ├── RetentionRunning                 retention_running           the exam's rows are still owed
     ├── ExamPurged                       exam_purged                 its rows have gone; it takes no new ones
+    ├── ReasonRequired                   reason_required             a change that has to be explained
+    ├── SessionOpen                      session_open                somebody may be at a door now
     ├── CandidateRequired                candidate_required          the exam searches for nobody
     ├── RosterError
     │   ├── RosterUnreadable             roster_unreadable           not a roster; says where
@@ -108,6 +110,27 @@ class ExamPurged(ExamError):
         super().__init__(
             f"The exam was purged at {purged_at:%Y-%m-%d %H:%M} UTC; make a new one.",
             purged_at=purged_at.isoformat(),
+        )
+
+
+class ReasonRequired(ExamError):
+    """A change that may be made, but not without saying why."""
+
+    code = "reason_required"
+
+    def __init__(self, changes: Sequence[str]) -> None:
+        super().__init__(f"Give a reason, which goes into the audit trail, for {', '.join(changes)}.")
+
+
+class SessionOpen(ExamError):
+    """A session is open: what is asked for would change how people are decided on meanwhile."""
+
+    code = "session_open"
+
+    def __init__(self, what: str, sessions: Sequence[UUID]) -> None:
+        super().__init__(
+            f"{what} has to wait: {len(sessions)} session(s) are open. To do it now, force it with a reason.",
+            sessions=[str(one) for one in sessions],
         )
 
 

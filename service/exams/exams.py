@@ -11,6 +11,7 @@ from index.tables import utc_now
 from service.exams.audit import note
 from service.exams.context import Desk, Origin, policy_at
 from service.exams.errors import ExamInvalid, ExamNotFound
+from service.exams.guard import By, Rates, changed_values, guard_exam
 from service.exams.schemas import Exam, ReasonCode
 from service.exams.tables import ExamRow
 from service.exams.terms import ExamChanges, ExamTerms, columns_of, merged
@@ -43,9 +44,21 @@ def change_exam(desk: Desk, exam_id: UUID, changes: ExamChanges, origin: Origin)
         row = exam_row(session, exam_id)
         terms = merged(ExamTerms, row, changes)
         check_exam(desk, terms)
-        for name, value in columns_of(terms).items():
+        rates = (rates_in_force(desk, row), rates_in_force(desk, terms))
+        guard_exam(session, row, terms, rates, By(origin=origin, reason=changes.reason))
+        values = columns_of(terms)
+        changed = changed_values({name: getattr(row, name) for name in values}, values)
+        for name, value in values.items():
             setattr(row, name, value)
-        note(session, "exam.changed", origin, exam_id=row.id, fields=sorted(changes.model_fields_set))
+        note(
+            session,
+            "exam.changed",
+            origin,
+            exam_id=row.id,
+            fields=sorted(changes.model_fields_set - {"reason"}),
+            changes=changed,
+            reason=changes.reason,
+        )
         return exam_document(desk, row)
 
 
@@ -80,6 +93,14 @@ def exam_row(session: OrmSession, exam_id: UUID) -> ExamRow:
     return row
 
 
+def rates_in_force(desk: Desk, terms: ExamRow | ExamTerms) -> Rates:
+    """The false match rates that an exam asks for: its own or the installation's."""
+    return (
+        desk.policy.match_fmr if terms.match_fmr is None else terms.match_fmr,
+        desk.policy.refer_fmr if terms.refer_fmr is None else terms.refer_fmr,
+    )
+
+
 def check_exam(desk: Desk, terms: ExamTerms) -> None:
     """Refuse an exam that could not be held.
 
@@ -111,15 +132,15 @@ def check_window(field: str, start: datetime, end: datetime) -> None:
 
 def exam_document(desk: Desk, row: ExamRow) -> Exam:
     """The exam with the rates in force."""
-    policy = desk.policy
+    match_fmr, refer_fmr = rates_in_force(desk, row)
     return Exam(
         id=row.id,
         name=row.name,
         reference=row.reference,
         starts_at=row.starts_at,
         ends_at=row.ends_at,
-        match_fmr=policy.match_fmr if row.match_fmr is None else row.match_fmr,
-        refer_fmr=policy.refer_fmr if row.refer_fmr is None else row.refer_fmr,
+        match_fmr=match_fmr,
+        refer_fmr=refer_fmr,
         attempts_allowed=row.attempts_allowed,
         reason_codes=[ReasonCode(**one) for one in row.reason_codes],
         keep_probe_thumbnails=row.keep_probe_thumbnails,

@@ -13,10 +13,11 @@ from service.access.keys import add_once, new_row
 from service.access.scopes import Scope
 from service.decision import Policy
 from service.errors import SessionNotFound
-from service.exams.audit import note
+from service.exams.audit import SESSION_CHANGED, note
 from service.exams.context import Desk, Origin, policy_at
 from service.exams.errors import SessionClosed
 from service.exams.exams import check_window, exam_row
+from service.exams.guard import By, Rates, changed_values, guard_session
 from service.exams.schemas import KioskKey, ReasonCode, Session
 from service.exams.tables import ExamRow, RosterEntryRow, SessionRow
 from service.exams.terms import SessionChanges, SessionTerms, columns_of, merged
@@ -58,13 +59,25 @@ def change_session(desk: Desk, session_id: UUID, changes: SessionChanges, origin
         exam = exam_row(session, row.exam_id)
         terms = merged(SessionTerms, row, changes)
         check_session(desk, exam, terms)
-        for name, value in columns_of(terms).items():
+        rates = (rates_in_force(desk, row, exam), rates_in_force(desk, terms, exam))
+        guard_session(session, row, terms, rates, By(origin=origin, reason=changes.reason))
+        values = columns_of(terms)
+        changed = changed_values({name: getattr(row, name) for name in values}, values)
+        for name, value in values.items():
             setattr(row, name, value)
         mine = (ApiKeyRow.session_id == session_id) & ApiKeyRow.revoked_at.is_(None)
         mine &= ApiKeyRow.expires_at > utc_now()
         session.execute(update(ApiKeyRow).where(mine).values(expires_at=row.closes_at))
-        fields = sorted(changes.model_fields_set)
-        note(session, "session.changed", origin, exam_id=exam.id, session_id=row.id, fields=fields)
+        note(
+            session,
+            SESSION_CHANGED,
+            origin,
+            exam_id=exam.id,
+            session_id=row.id,
+            fields=sorted(changes.model_fields_set - {"reason"}),
+            changes=changed,
+            reason=changes.reason,
+        )
         return session_document(desk, session, row, exam)
 
 
@@ -151,6 +164,15 @@ def rates_of(row: SessionRow | SessionTerms, exam: ExamRow) -> tuple[float | Non
     """The false match rates that the session, or else its exam, sets; None means the installation's."""
     match = exam.match_fmr if row.match_fmr is None else row.match_fmr
     return match, exam.refer_fmr if row.refer_fmr is None else row.refer_fmr
+
+
+def rates_in_force(desk: Desk, row: SessionRow | SessionTerms, exam: ExamRow) -> Rates:
+    """The false match rates that a session asks for: its own, its exam's or the installation's."""
+    match, refer = rates_of(row, exam)
+    return (
+        desk.policy.match_fmr if match is None else match,
+        desk.policy.refer_fmr if refer is None else refer,
+    )
 
 
 def attempts_of(row: SessionRow, exam: ExamRow) -> int:

@@ -9,7 +9,13 @@ from service.exams.errors import ExamInvalid
 from service.exams.schemas import ReasonCode
 from service.fields import Label, Moment
 
-Rate = Annotated[float, Field(gt=0, lt=1)]
+MatchRate = Annotated[float, Field(gt=0, le=0.01)]
+ReferRate = Annotated[float, Field(gt=0, le=0.1)]
+"""Beyond these nobody is verified any more: one stranger in a hundred would be let in."""
+
+Reason = Annotated[
+    str | None, Field(min_length=3, max_length=500, description="why; goes into the audit trail")
+]
 Attempts = Annotated[int, Field(ge=1, le=100)]
 Days = Annotated[int, Field(ge=0, le=36_500)]
 
@@ -39,8 +45,8 @@ class ExamTerms(Terms):
     )
     starts_at: Moment
     ends_at: Moment
-    match_fmr: Rate | None = None
-    refer_fmr: Rate | None = None
+    match_fmr: MatchRate | None = None
+    refer_fmr: ReferRate | None = None
     attempts_allowed: Attempts = 3
     reason_codes: list[ReasonCode] = Field(default=list(REASON_CODES), min_length=1, max_length=100)
     keep_probe_thumbnails: bool = False
@@ -62,8 +68,8 @@ class ExamChanges(Terms):
     reference: Label | None = None
     starts_at: Moment | None = None
     ends_at: Moment | None = None
-    match_fmr: Rate | None = None
-    refer_fmr: Rate | None = None
+    match_fmr: MatchRate | None = None
+    refer_fmr: ReferRate | None = None
     attempts_allowed: Attempts | None = None
     reason_codes: list[ReasonCode] | None = Field(default=None, min_length=1, max_length=100)
     keep_probe_thumbnails: bool | None = None
@@ -71,6 +77,7 @@ class ExamChanges(Terms):
     appeal_ends_at: Moment | None = None
     retention_days: Days | None = None
     identification: bool | None = None
+    reason: Reason = None
 
 
 class SessionTerms(Terms):
@@ -79,8 +86,8 @@ class SessionTerms(Terms):
     room: Label
     opens_at: Moment
     closes_at: Moment
-    match_fmr: Rate | None = None
-    refer_fmr: Rate | None = None
+    match_fmr: MatchRate | None = None
+    refer_fmr: ReferRate | None = None
     attempts_allowed: Attempts | None = None
 
 
@@ -90,9 +97,10 @@ class SessionChanges(Terms):
     room: Label | None = None
     opens_at: Moment | None = None
     closes_at: Moment | None = None
-    match_fmr: Rate | None = None
-    refer_fmr: Rate | None = None
+    match_fmr: MatchRate | None = None
+    refer_fmr: ReferRate | None = None
     attempts_allowed: Attempts | None = None
+    reason: Reason = None
 
 
 T = TypeVar("T", bound=Terms)
@@ -106,7 +114,7 @@ def merged(kind: type[T], row: object, changes: Terms) -> T:
     """
     now = {name: getattr(row, name) for name in kind.model_fields}
     try:
-        return kind.model_validate(now | changes.model_dump(exclude_unset=True))
+        return kind.model_validate(now | changes.model_dump(exclude_unset=True, exclude={"reason"}))
     except ValidationError as error:
         first = error.errors()[0]
         raise ExamInvalid(str(first["loc"][0]), str(first["msg"])) from error

@@ -2,15 +2,17 @@
 
 import io
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from fixtures_exams import ORIGIN, ExamDay, hours_from_now
 from PIL import Image
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from index import audit
 from index.cipher import TemplateCipher
 from index.database import Database
+from index.tables import utc_now
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.checkin.thumbnails import open_thumbnail, shrunk
 from service.exams.errors import (
@@ -22,7 +24,8 @@ from service.exams.errors import (
     ThumbnailNotFound,
 )
 from service.exams.evidence.export import export_evidence, verify_evidence
-from service.exams.evidence.retention import purge_exam, sweep
+from service.exams.evidence.retention import purge_exam
+from service.exams.evidence.sweeping import Swept, sweep
 from service.exams.exams import change_exam, find_exam
 from service.exams.sessions import change_session, session_row
 from service.exams.status import candidates_page, counts_of
@@ -35,7 +38,8 @@ PAST = {
     "opens_at": hours_from_now(-1),
     "closes_at": hours_from_now(1),
 }
-CLOSING = SessionChanges(closes_at=hours_from_now(-0.5))
+CLOSING = SessionChanges(closes_at=hours_from_now(-0.5), reason="the hall is empty")
+TOMORROW = timedelta(hours=25)
 
 
 def staffed(day: ExamDay) -> ExamDay:
@@ -149,8 +153,18 @@ class TestRetention:
     def over(self, database: Database, open_exam_day: Callable[..., ExamDay]) -> ExamDay:
         """An exam whose appeals ended a day ago and whose rows are kept for no day more."""
         day = staffed(open_exam_day(database, **PAST, retention_days=0))
+        # Attempts of long ago: nothing goes sooner than a month after the last one.
+        remove_guards(database)
+        with database.write() as db:
+            db.execute(update(CheckinRow).values(created_at=hours_from_now(-24 * 31)))
         change_session(day.desk, day.session.id, CLOSING, ORIGIN)
         return day
+
+    @staticmethod
+    def sweep_twice(day: ExamDay) -> Swept:
+        """Announce what is due, and a day later remove it."""
+        assert sweep(day.desk.database, ORIGIN).purges == []
+        return sweep(day.desk.database, ORIGIN, utc_now() + TOMORROW)
 
     def test_removes_the_rows_and_leaves_the_counts_and_the_chain(self, over: ExamDay) -> None:
         database = over.desk.database
@@ -194,7 +208,7 @@ class TestRetention:
 
         with pytest.raises(RetentionRunning):
             purge_exam(over.desk.database, over.exam.id, ORIGIN)
-        assert sweep(over.desk.database, ORIGIN).purges == []
+        assert self.sweep_twice(over).purges == []
 
     def test_of_none_keeps_the_rows(self, hall: ExamDay) -> None:
         change_exam(hall.desk, hall.exam.id, ExamChanges(retention_days=None), ORIGIN)
@@ -213,15 +227,15 @@ class TestRetention:
     ) -> None:
         running = open_exam_day(over.desk.database)
 
-        swept = sweep(over.desk.database, ORIGIN)
+        swept = self.sweep_twice(over)
 
         assert [one.exam_id for one in swept.purges] == [over.exam.id]
         assert find_exam(over.desk, over.exam.id).purged_at is not None
         assert find_exam(over.desk, running.exam.id).purged_at is None
-        assert sweep(over.desk.database, ORIGIN).purges == []
+        assert sweep(over.desk.database, ORIGIN, utc_now() + TOMORROW).purges == []
 
     def test_leaves_an_exam_that_takes_no_new_roster(self, over: ExamDay) -> None:
-        sweep(over.desk.database, ORIGIN)
+        self.sweep_twice(over)
 
         with pytest.raises(ExamPurged):
             over.roster("c1,Ann,A")
@@ -301,7 +315,8 @@ class TestKeptPictures:
 
         with pytest.raises(ThumbnailNotFound):
             open_thumbnail(album.desk, checkin.id, ORIGIN)
-        assert sweep(album.desk.database, ORIGIN).thumbnails == 1
+        assert sweep(album.desk.database, ORIGIN).thumbnails == 0
+        assert sweep(album.desk.database, ORIGIN, utc_now() + TOMORROW).thumbnails == 1
 
     def test_go_when_the_person_is_erased(self, album: ExamDay, astronaut_jpeg: bytes) -> None:
         checkin = album.arrive("c1", "1", photograph=astronaut_jpeg).checkin

@@ -19,7 +19,7 @@ from index.database import Database
 from index.errors import DuplicateIdentity
 from index.gallery import Gallery
 from index.subjects import Subjects
-from index.tables import CropRow, TemplateRow
+from index.tables import CropRow, TemplateRow, utc_now
 from service.settings import Settings
 
 KEY = "ab" * 32
@@ -140,7 +140,7 @@ def test_a_crop_whose_time_is_over_goes_and_its_template_stays(
 
     # What is over is not used even before it is removed.
     assert len(list(Crops(database, cipher).to_embed(OTHER_MODEL))) == 1
-    assert purge_crops(database, actor="retention") == 1
+    assert purge_crops(database, until=utc_now(), actor="retention") == 1
     assert rows(database) == (2, 1)
     assert gallery.nearest(made_template(1), 1, max_d=0.1) != []
 

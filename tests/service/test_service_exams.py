@@ -174,7 +174,7 @@ class TestRefusals:
     def test_outside_the_window_nobody_is_checked_in(
         self, staffed_exam: ExamService, astronaut_jpeg: bytes, opens: float, closes: float
     ) -> None:
-        window = {"opens_at": moment(opens), "closes_at": moment(closes)}
+        window = {"opens_at": moment(opens), "closes_at": moment(closes), "reason": "another day"}
         staffed_exam.call("PATCH", "sessions/{session}", json=window)
 
         answer = staffed_exam.check_in(
@@ -438,7 +438,7 @@ class TestKeys:
         self, staffed_exam: ExamService, astronaut_jpeg: bytes
     ) -> None:
         kiosk = staffed_exam.kiosk_key()
-        closing = {"opens_at": moment(-2), "closes_at": moment(-1)}
+        closing = {"opens_at": moment(-2), "closes_at": moment(-1), "reason": "the hall is empty"}
         staffed_exam.call("PATCH", "sessions/{session}", json=closing)
 
         problem(staffed_exam.check_in(astronaut_jpeg, kiosk, candidate="A1"), 401, "unauthenticated")
@@ -448,7 +448,7 @@ class TestKeys:
     def test_a_kiosks_key_that_is_made_while_the_window_changes_ends_with_the_new_one(
         self, staffed_exam: ExamService
     ) -> None:
-        windows = [{"closes_at": moment(hours)} for hours in range(3, 18)]
+        windows = [{"closes_at": moment(hours), "reason": "a late start"} for hours in range(3, 18)]
         done = threading.Event()
 
         def make_keys() -> list[str]:
@@ -499,7 +499,7 @@ class TestALiveBoard:
         self, staffed_exam: ExamService, astronaut_jpeg: bytes
     ) -> None:
         staffed_exam.check_in(astronaut_jpeg, candidate="A1")
-        closing = {"opens_at": moment(-2), "closes_at": moment(-1)}
+        closing = {"opens_at": moment(-2), "closes_at": moment(-1), "reason": "the hall is empty"}
         staffed_exam.call("PATCH", "sessions/{session}", json=closing)
 
         board = staffed_exam.call("GET", "sessions/{session}/live")
@@ -520,7 +520,7 @@ class TestALiveBoard:
         staffed_exam.call("PATCH", "sessions/{session}", json={"room": "R1"})
         seq = staffed_exam.call("GET", "audit-events?limit=200").json()["items"][-1]["seq"]
         staffed_exam.check_in(astronaut_jpeg, candidate="A1")
-        closing = {"opens_at": moment(-2), "closes_at": moment(-1)}
+        closing = {"opens_at": moment(-2), "closes_at": moment(-1), "reason": "the hall is empty"}
         staffed_exam.call("PATCH", "sessions/{session}", json=closing)
 
         board = staffed_exam.call("GET", "sessions/{session}/live", headers={"Last-Event-ID": str(seq)})

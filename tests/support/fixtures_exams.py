@@ -41,7 +41,7 @@ from service.exams.sessions import create_session
 from service.exams.terms import ExamTerms, SessionTerms
 from service.models.loaded import LoadedModel, Serving
 
-ORIGIN = Origin("test", "request-1")
+ORIGIN = Origin("test", "request-1", is_admin=True)
 
 # Where the made people are: match up to 53° (d = 0.8), refer up to 66° (d = 1.2).
 CALIBRATION = Calibration.new(

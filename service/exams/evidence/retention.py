@@ -1,24 +1,24 @@
 """When an exam's evidence has served its purpose it goes; the counts and the audit chain stay."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from pydantic import BaseModel
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.clock import require_steady
 from index.database import Database
 from index.tables import utc_now
 from service.exams.audit import note
 from service.exams.context import Origin
 from service.exams.errors import RetentionRunning
 from service.exams.exams import exam_row
+from service.exams.guard import due_at
 from service.exams.status import counts_of
 from service.exams.tables import (
     AdmissionRow,
     CheckinRow,
-    ExamRow,
     OverrideRow,
     RosterEntryRow,
     SessionRow,
@@ -39,60 +39,42 @@ class Purge(BaseModel):
     thumbnails: int
 
 
-@dataclass(frozen=True)
-class Swept:
-    """What one round of retention removed."""
-
-    purges: list[Purge]
-    thumbnails: int
-
-
-def due_at(session: OrmSession, exam: ExamRow) -> datetime | None:
-    """When the exam's rows have to go, which is never before its last session closes; None keeps them."""
-    if exam.retention_days is None:
-        return None
-    due = (exam.appeal_ends_at or exam.ends_at) + timedelta(days=exam.retention_days)
-    last = session.scalar(select(func.max(SessionRow.closes_at)).where(SessionRow.exam_id == exam.id))
-    return max(due, last) if last else due
-
-
-def purge_exam(database: Database, exam_id: UUID, origin: Origin, *, dry_run: bool = False) -> Purge:
+def purge_exam(
+    database: Database, exam_id: UUID, origin: Origin, *, dry_run: bool = False, now: datetime | None = None
+) -> Purge:
     """Remove the rosters, attempts, overrides and pictures of an exam whose retention has ended.
 
     An exam that was purged already is left as it is.
 
+    Args:
+        database: With the exam.
+        exam_id: Which one.
+        origin: Who asks.
+        dry_run: Only say what would go.
+        now: By default what the clock says.
+
     Raises:
+        ClockLeapt: If the clock is in doubt, and it is no dry run.
         ExamNotFound: If there is no such exam.
         RetentionRunning: If its time has not come, and it is no dry run.
     """
+    now = now or utc_now()
     transaction = database.read() if dry_run else database.write()
     with transaction as session:
         exam = exam_row(session, exam_id)
-        due = due_at(session, exam)
+        due = due_at(session, exam, exam.id)
         purge = Purge(exam_id=exam_id, due_at=due, purged=not dry_run, **sizes(session, exam_id))
         if dry_run or exam.purged_at is not None:
             return purge
-        if due is None or due > utc_now():
+        if due is None or due > now:
             raise RetentionRunning(due)
+        require_steady(session, now)
         keep_tallies(session, exam_id)
         remove_rows(session, exam_id)
-        exam.purged_at = utc_now()
+        exam.purged_at = now
         details = purge.model_dump(mode="json", exclude={"exam_id", "due_at", "purged"})
         note(session, "exam.purged", origin, exam_id=exam_id, **details)
         return purge
-
-
-def sweep(database: Database, origin: Origin) -> Swept:
-    """Purge every exam whose time has come, and every picture whose days are over; for a job or a command."""
-    now = utc_now()
-    with database.write() as session:
-        old = delete(ThumbnailRow).where(ThumbnailRow.expires_at <= now).returning(ThumbnailRow.checkin_id)
-        thumbnails = len(session.scalars(old).all())
-        if thumbnails:
-            note(session, "thumbnails.purged", origin, thumbnails=thumbnails)
-        open_exams = session.scalars(select(ExamRow).where(ExamRow.purged_at.is_(None))).all()
-        due = [exam.id for exam in open_exams if (when := due_at(session, exam)) is not None and when <= now]
-    return Swept([purge_exam(database, exam_id, origin) for exam_id in due], thumbnails)
 
 
 def keep_tallies(session: OrmSession, exam_id: UUID) -> None:

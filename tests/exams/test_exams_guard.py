@@ -1,0 +1,203 @@
+"""What may change once an exam counts: rates, windows and retention take a reason, some an administrator."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fixtures_exams import ORIGIN, ExamDay, hours_from_now
+from sqlalchemy import update
+
+from index import audit
+from index.clock import confirm_clock
+from index.database import Database
+from index.errors import ClockLeapt
+from index.tables import AuditEventRow, utc_now
+from service.errors import Forbidden
+from service.exams.context import Origin
+from service.exams.errors import ReasonRequired, RetentionRunning, SessionOpen
+from service.exams.evidence.retention import purge_exam
+from service.exams.evidence.sweeping import sweep
+from service.exams.exams import change_exam, find_exam
+from service.exams.guard import refuse_while_open
+from service.exams.sessions import change_session
+from service.exams.terms import ExamChanges, SessionChanges
+
+PLANNER = replace(ORIGIN, is_admin=False)
+WHY = "asked for by the exam office"
+LATER = timedelta(hours=25)
+
+
+@pytest.fixture
+def hall(exam_day: ExamDay) -> ExamDay:
+    """An open session with one attempt."""
+    exam_day.enrol("c1", "1")
+    exam_day.roster("c1,Ann,A", create_subjects=True)
+    exam_day.arrive("c1", "1")
+    return exam_day
+
+
+def change(day: ExamDay, by: Origin = PLANNER, /, **changes: Any) -> None:
+    """A change of the session, or of the exam where a field is the exam's."""
+    of_session = {"opens_at", "closes_at", "room"} & changes.keys()
+    if of_session or changes.pop("of_session", False):
+        change_session(day.desk, day.session.id, SessionChanges.model_validate(changes), by)
+    else:
+        change_exam(day.desk, day.exam.id, ExamChanges.model_validate(changes), by)
+
+
+class TestRates:
+    @pytest.mark.parametrize("field", ["match_fmr", "refer_fmr"])
+    @pytest.mark.parametrize("of_session", [True, False])
+    def test_are_raised_by_an_administrator_with_a_reason_only(
+        self, exam_day: ExamDay, field: str, of_session: bool
+    ) -> None:
+        higher = {field: 5e-4 if field == "match_fmr" else 5e-3, "of_session": of_session}
+
+        with pytest.raises(Forbidden):
+            change(exam_day, **higher, reason=WHY)
+        with pytest.raises(ReasonRequired):
+            change(exam_day, ORIGIN, **higher)
+        change(exam_day, ORIGIN, **higher, reason=WHY)
+
+    def test_are_raised_by_removing_a_stricter_one_too(self, exam_day: ExamDay) -> None:
+        change(exam_day, of_session=True, match_fmr=5e-5)
+
+        with pytest.raises(Forbidden):
+            change(exam_day, of_session=True, match_fmr=None)
+
+    def test_are_lowered_by_whoever_plans_the_exam(self, exam_day: ExamDay) -> None:
+        change(exam_day, match_fmr=5e-5)
+
+        assert find_exam(exam_day.desk, exam_day.exam.id).match_fmr == 5e-5
+
+    def test_have_a_ceiling_for_everybody(self) -> None:
+        with pytest.raises(ValueError, match="less than or equal to"):
+            SessionChanges.model_validate({"match_fmr": 0.5})
+
+
+class TestWindows:
+    def test_of_an_open_session_move_with_a_reason(self, hall: ExamDay) -> None:
+        with pytest.raises(ReasonRequired):
+            change(hall, closes_at=hours_from_now(3))
+        change(hall, closes_at=hours_from_now(3), reason=WHY)
+        change(hall, closes_at=utc_now(), reason=WHY)
+
+    def test_that_would_be_opened_now_move_with_a_reason(self, exam_day: ExamDay) -> None:
+        change(exam_day, opens_at=hours_from_now(5), closes_at=hours_from_now(7), reason=WHY)
+
+        change(exam_day, opens_at=hours_from_now(4))
+        with pytest.raises(ReasonRequired):
+            change(exam_day, opens_at=hours_from_now(-1))
+
+    def test_end_before_an_attempt_for_an_administrator_only(self, hall: ExamDay) -> None:
+        with pytest.raises(Forbidden, match="before a recorded attempt"):
+            change(hall, closes_at=hours_from_now(-0.5), reason=WHY)
+        change(hall, ORIGIN, closes_at=hours_from_now(-0.5), reason=WHY)
+
+    def test_leave_old_and_new_values_and_the_reason_in_the_trail(self, hall: ExamDay) -> None:
+        closes = hours_from_now(3)
+        change(hall, closes_at=closes, reason=WHY)
+
+        with hall.desk.database.read() as db:
+            (event,) = audit.events(db, limit=10, action="session.changed")
+        assert event.details["reason"] == WHY
+        assert event.details["changes"].keys() == {"closes_at"}
+        assert event.details["changes"]["closes_at"]["to"] == closes.isoformat(timespec="microseconds")
+        assert event.details["changes"]["closes_at"]["from"] < event.details["changes"]["closes_at"]["to"]
+
+
+class TestRetention:
+    @pytest.mark.parametrize(
+        "shorter",
+        [{"retention_days": 1}, {"appeal_ends_at": hours_from_now(2)}, {"thumbnail_retention_days": 1}],
+    )
+    def test_of_recorded_attempts_is_shortened_by_an_administrator_only(
+        self, hall: ExamDay, shorter: dict[str, Any]
+    ) -> None:
+        change(hall, appeal_ends_at=hours_from_now(24 * 60))
+
+        with pytest.raises(Forbidden):
+            change(hall, **shorter, reason=WHY)
+        change(hall, ORIGIN, **shorter, reason=WHY)
+
+    def test_lasts_a_month_after_the_last_attempt_whatever_the_dates_say(self, hall: ExamDay) -> None:
+        past = {"starts_at": hours_from_now(-900), "ends_at": hours_from_now(-800), "retention_days": 0}
+        change(hall, ORIGIN, **past, reason=WHY)
+        change(hall, ORIGIN, closes_at=hours_from_now(-0.5), reason=WHY)
+
+        with pytest.raises(RetentionRunning):
+            purge_exam(hall.desk.database, hall.exam.id, ORIGIN)
+
+
+class TestAWrongClock:
+    @pytest.fixture
+    def due(self, database: Database, open_exam_day: Callable[..., ExamDay]) -> ExamDay:
+        """An exam without attempts, past its time."""
+        times = {"starts_at": hours_from_now(-99), "ends_at": hours_from_now(-98)}
+        window = {"opens_at": hours_from_now(-99), "closes_at": hours_from_now(-98)}
+        return open_exam_day(database, **times, **window, retention_days=0)
+
+    def test_a_sweep_announces_and_the_next_day_removes(self, due: ExamDay) -> None:
+        first = sweep(due.desk.database, ORIGIN)
+        soon = sweep(due.desk.database, ORIGIN, utc_now() + timedelta(hours=23))
+        later = sweep(due.desk.database, ORIGIN, utc_now() + LATER)
+
+        assert (first.announced, first.purges, soon.purges) == ([due.exam.id], [], [])
+        assert [one.exam_id for one in later.purges] == [due.exam.id]
+
+    def test_what_was_made_due_meanwhile_is_not_removed_unannounced(
+        self, due: ExamDay, open_exam_day: Callable[..., ExamDay]
+    ) -> None:
+        sweep(due.desk.database, ORIGIN)
+        past = {"starts_at": hours_from_now(-99), "ends_at": hours_from_now(-98)}
+        window = {"opens_at": hours_from_now(-99), "closes_at": hours_from_now(-98)}
+        other = open_exam_day(due.desk.database, **past, **window, retention_days=0)
+
+        swept = sweep(due.desk.database, ORIGIN, utc_now() + LATER)
+
+        assert [one.exam_id for one in swept.purges] == [due.exam.id]
+        assert swept.announced == [other.exam.id]
+
+    @pytest.mark.parametrize("leap", [timedelta(days=400), timedelta(days=3), -timedelta(hours=1)])
+    def test_stops_all_deleting_until_somebody_confirms_it(self, due: ExamDay, leap: timedelta) -> None:
+        database = due.desk.database
+        sweep(database, ORIGIN)
+
+        with pytest.raises(ClockLeapt):
+            sweep(database, ORIGIN, utc_now() + leap)
+        with pytest.raises(ClockLeapt):
+            purge_exam(database, due.exam.id, ORIGIN, now=utc_now() + timedelta(days=400))
+
+        assert find_exam(due.desk, due.exam.id).purged_at is None
+
+    def test_that_left_events_behind_stops_all_deleting_after_it_is_put_right(self, due: ExamDay) -> None:
+        database = due.desk.database
+        sweep(database, ORIGIN)
+        change(due, name="Algebra")
+        with database.write() as db:
+            newest = audit.events(db, limit=1000)[-1].seq
+            ahead = utc_now() + timedelta(days=400)
+            db.execute(update(AuditEventRow).where(AuditEventRow.seq == newest).values(at=ahead))
+        change(due, name="Algebra I")
+
+        with pytest.raises(ClockLeapt):
+            sweep(database, ORIGIN, utc_now() + LATER)
+
+        with database.write() as db:
+            confirm_clock(db, actor="test")
+        assert sweep(database, ORIGIN, utc_now() + LATER).purges == []
+
+
+class TestASessionThatIsOpen:
+    def test_holds_up_what_would_change_decisions(self, exam_day: ExamDay) -> None:
+        with pytest.raises(SessionOpen):
+            refuse_while_open(exam_day.desk.database, "A promotion", None)
+
+        assert refuse_while_open(exam_day.desk.database, "A promotion", WHY) == [exam_day.session.id]
+
+    def test_holds_up_nothing_once_it_is_closed(self, exam_day: ExamDay) -> None:
+        change(exam_day, closes_at=utc_now(), reason=WHY)
+
+        assert refuse_while_open(exam_day.desk.database, "A promotion", None) == []
