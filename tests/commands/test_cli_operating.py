@@ -134,7 +134,7 @@ def test_a_database_that_cannot_be_reached_is_one_line(cli: CommandLine) -> None
     ended = cli.run("keys", "list", INVIGIL_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
 
     assert ended.status == 2
-    assert "cannot be reached" in ended.complaint
+    assert "cannot be used" in ended.complaint
 
 
 def test_an_audit_trail_that_somebody_changed_is_found(cli: CommandLine) -> None:

@@ -216,11 +216,11 @@ class TestRetention:
         with pytest.raises(RetentionRunning, match="as long as nobody sets"):
             purge_exam(hall.desk.database, hall.exam.id, ORIGIN)
 
-    def test_can_be_tried_without_doing_it(self, over: ExamDay) -> None:
-        purge = purge_exam(over.desk.database, over.exam.id, ORIGIN, dry_run=True)
+    def test_can_be_tried_without_doing_it(self, hall: ExamDay) -> None:
+        purge = purge_exam(hall.desk.database, hall.exam.id, ORIGIN, dry_run=True)
 
         assert (purge.purged, purge.checkins) == (False, 2)
-        assert verify_evidence(over.desk.database) == []
+        assert verify_evidence(hall.desk.database) == []
 
     def test_sweeps_what_is_due_and_nothing_else(
         self, over: ExamDay, open_exam_day: Callable[..., ExamDay]

@@ -111,7 +111,7 @@ class TestWindows:
 class TestRetention:
     @pytest.mark.parametrize(
         "shorter",
-        [{"retention_days": 1}, {"appeal_ends_at": hours_from_now(2)}, {"thumbnail_retention_days": 1}],
+        [{"retention_days": 1}, {"appeal_ends_at": hours_from_now(3)}, {"thumbnail_retention_days": 1}],
     )
     def test_of_recorded_attempts_is_shortened_by_an_administrator_only(
         self, hall: ExamDay, shorter: dict[str, Any]

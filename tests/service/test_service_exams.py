@@ -552,3 +552,32 @@ class TestKeptPictures:
         checkin = staffed_exam.check_in(astronaut_jpeg, candidate="A1").json()["checkin"]
 
         problem(staffed_exam.call("GET", f"checkins/{checkin['id']}/thumbnail"), 404, "thumbnail_not_found")
+
+
+class TestAnOpenSession:
+    def test_holds_up_a_switch_of_models_unless_it_is_forced_with_a_reason(
+        self, exam_service: ExamService
+    ) -> None:
+        model = exam_service.call("GET", "models").json()["items"][0]["id"]
+
+        refused = problem(exam_service.call("POST", f"models/{model}/promote"), 409, "session_open")
+        problem(exam_service.call("POST", "models/rollback"), 409, "session_open")
+        unexplained = {"force": True}
+        problem(exam_service.call("POST", "models/rollback", json=unexplained), 422, "reason_required")
+        forced = {"force": True, "reason": "the camera needs the new model"}
+        promoted = exam_service.call("POST", f"models/{model}/promote", json=forced)
+
+        assert refused["sessions"] == [exam_service.session_id]
+        assert promoted.status_code == 200, promoted.text
+        events = exam_service.call("GET", "audit-events?limit=200").json()["items"]
+        (event,) = [one for one in events if one["action"] == "open_session.overridden"]
+        assert event["details"]["reason"] == forced["reason"]
+
+    def test_lets_no_planner_raise_a_rate(self, exam_service: ExamService) -> None:
+        planner = exam_service.service.key(Scope.EXAMS_WRITE)
+        higher = {"match_fmr": 5e-4, "reason": "too many referrals"}
+
+        found = exam_service.call("PATCH", "sessions/{session}", key=planner, json=higher)
+
+        assert problem(found, 403, "forbidden")["missing_scopes"] == ["admin"]
+        assert exam_service.call("GET", "sessions/{session}").json()["match_fmr"] == 1e-4
