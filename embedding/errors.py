@@ -62,7 +62,7 @@ class UnsupportedMedia(ImageError):
 
     code = "unsupported_media"
 
-    def __init__(self, what: str = "not a JPEG, PNG, WebP, BMP or HEIC picture") -> None:
+    def __init__(self, what: str = "not a JPEG, PNG, WebP or BMP picture, and no HEIC") -> None:
         super().__init__(f"The bytes are {what}.")
 
 

@@ -16,7 +16,7 @@ from embedding.errors import DecodeFailed, ImageTooLarge
 Raster = Image.Image | NDArray[np.uint8]
 """Decoded pixels as the decoder left them: Pillow's own, or (H, W, 3 or 4) uint8 RGB(A)."""
 
-MEMORY_BYTES = 130_000_000
+MEMORY_BYTES = 120_000_000
 """What decoding one picture may take, its own bytes included; with the look at its faces: 150 MB."""
 
 DECODED_LONG_SIDE = 1600

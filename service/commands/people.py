@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from embedding.calibration import Calibration
     from service.decision import Decision
 
-Photo = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A JPEG, PNG, WebP or BMP picture.")]
+Photo = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, help="A JPEG, PNG, WebP, BMP or HEIC picture.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
