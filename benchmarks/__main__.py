@@ -1,10 +1,12 @@
 """Runs the benchmarks, all of them or those named, and says what they ran on."""
 
+import argparse
 import importlib
 import os
 import platform
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -23,16 +25,22 @@ def cpu_model() -> str:
     )
 
 
-def known_benchmarks() -> dict[str, Callable[[Console], None]]:
+def known_benchmarks() -> dict[str, Callable[..., None]]:
     """Every module of this folder that has a `run`, by its name."""
     names = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
     modules = {name: importlib.import_module(f"benchmarks.{name}") for name in names}
     return {name: module.run for name, module in modules.items() if hasattr(module, "run")}
 
 
-def main(names: list[str]) -> None:
+def main(arguments: list[str]) -> None:
     """Run each benchmark in turn; an unknown name ends the program with a line that tells the known ones."""
-    known = known_benchmarks()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", nargs="*", help="which; by default all")
+    parser.add_argument("--pictures", type=int, help="of faults: how many damaged pictures")
+    asked = parser.parse_args(arguments)
+    names, known = asked.names, known_benchmarks()
+    if asked.pictures is not None:
+        known["faults"] = partial(known["faults"], pictures=asked.pictures)
     unknown = sorted(set(names).difference(known))
     if unknown:
         sys.exit(f"There is no benchmark {unknown[0]!r}; there are: {', '.join(known)}")

@@ -96,12 +96,15 @@ def race_for_a_face(url: str, subject_id: UUID, rounds: int, start: Barrier, ans
 
 
 def work_at_once(
-    context: ForkServerContext, url: str, subjects: tuple[UUID, UUID], people_each: int
+    context: ForkServerContext, url: str, subjects: tuple[UUID, UUID], people_each: int, first: int = 0
 ) -> list[list[str]]:
-    """Let two processes enrol, search and remove at once; what each found wrong with the answers."""
+    """Let two processes enrol, search and remove at once; what each found wrong with the answers.
+
+    Several such pairs may work at once, each from a `first` person of its own.
+    """
     peers = context.Pipe()
     reports = [context.Pipe(duplex=False) for _ in subjects]
-    starts = (0, 1_000_000)
+    starts = (first, first + 1_000_000)
     workers = [
         context.Process(
             target=enrol_search_and_remove,
