@@ -94,5 +94,5 @@ def test_what_cannot_be_purged_keeps_nothing_else_from_it(service: Service, tabl
     with away(service.parts.database, table):
         done = [purge(name, service.parts) for name in PURGES]
 
-    assert sorted(done) == [False, True, True]
+    assert done.count(False) == 1
     assert all(purge(name, service.parts) for name in PURGES)
