@@ -89,7 +89,7 @@ def test_boards_work_with_the_model_in_use(service: Service, turned: Bundle) -> 
     assert service.parts.live._desk().serving.active.id == turned.model_id
 
 
-@pytest.mark.parametrize("table", ["idempotency_record", "exam", "crop"])
+@pytest.mark.parametrize("table", ["idempotency_record", "exam"])
 def test_what_cannot_be_purged_keeps_nothing_else_from_it(service: Service, table: str) -> None:
     with away(service.parts.database, table):
         done = [purge(name, service.parts) for name in PURGES]
