@@ -27,7 +27,7 @@ from service.exams.live.feed import FeedEvent
 from service.exams.sessions import change_session
 from service.exams.terms import SessionChanges
 
-CLOSING = SessionChanges(opens_at=hours_from_now(-2), closes_at=hours_from_now(-1))
+CLOSING = SessionChanges(opens_at=hours_from_now(-2), closes_at=hours_from_now(-1), reason="the test is over")
 
 
 @pytest.fixture(autouse=True)
@@ -225,7 +225,9 @@ def test_another_sessions_door_is_not_seen(hall: ExamDay) -> None:
 
 def test_who_comes_back_gets_what_was_missed_and_no_board(hall: ExamDay) -> None:
     before = watched(hall)[0][0].seq
-    reopen = SessionChanges(opens_at=hours_from_now(-1), closes_at=hours_from_now(1))
+    reopen = SessionChanges(
+        opens_at=hours_from_now(-1), closes_at=hours_from_now(1), reason="closed by mistake"
+    )
     change_session(hall.desk, hall.session.id, reopen, ORIGIN)
     hall.arrive("c1", "1")
     change_session(hall.desk, hall.session.id, CLOSING, ORIGIN)
