@@ -67,7 +67,7 @@ def worker() -> None:
     """
     from service.commands.opening import open_database, read_settings
     from service.logs import configure_logs
-    from service.parts import cipher_of
+    from service.template_keys import TemplateKeys
 
     with the_extra("worker"):
         from training.jobs.worker import Worker
@@ -80,9 +80,8 @@ def worker() -> None:
         signal.signal(number, lambda *_: stop.set())
     fmrs = (settings.match_fmr, settings.refer_fmr)
     with open_database(settings) as opened:
-        shop = Workshop(
-            opened, settings.data_dir, settings.bundle, cipher_of(settings), fmrs, settings.job_folders
-        )
+        cipher = TemplateKeys(settings).cipher()
+        shop = Workshop(opened, settings.data_dir, settings.bundle, cipher, fmrs, settings.job_folders)
         with Worker(shop) as working:
             typer.echo(f"Worker {working.name} waits for jobs.", err=True)
             working.work(stop)

@@ -21,12 +21,12 @@ from rich.table import Table
 from sqlalchemy import insert
 
 from embedding.template import Template
-from index.cipher import TemplateCipher
+from index.cipher import TemplateCipher, template_binding
+from index.codec import VectorCodec
 from index.database import Database
 from index.gallery import Gallery
 from index.ids import uuid7
 from index.models import Models
-from index.replay import VectorCodec
 from index.subjects import Subjects
 from index.tables import GalleryChangeRow, SubjectRow, TemplateRow
 
@@ -174,7 +174,10 @@ def made_database(size: int, cipher: TemplateCipher | None = None) -> Iterator[t
 def fill(database: Database, people: list[UUID], codec: VectorCodec) -> None:
     """Write the rows in bulk; enrolling one after the other would take the benchmark's whole time."""
     vectors, ids = made_vectors(len(people)), [uuid7() for _ in people]
-    encoded = [codec.encode(new_id, vector) for new_id, vector in zip(ids, vectors, strict=True)]
+    encoded = [
+        codec.encode(template_binding(new_id, subject_id, MODEL), vector)
+        for new_id, subject_id, vector in zip(ids, people, vectors, strict=True)
+    ]
     numbers = range(1, len(people) + 1)
     with database.write() as session:
         session.execute(insert(SubjectRow), [{"id": subject_id} for subject_id in people])

@@ -7,7 +7,7 @@ chain whole.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -121,24 +121,53 @@ def events(
     return list(session.scalars(query))
 
 
-def verify_chain(session: Session, *, expected_head: tuple[int, str] | None = None) -> ChainReport:
+def newest_head(session: Session) -> tuple[int, str]:
+    """Number and digest of the newest event; 0 before the first."""
+    last = session.execute(_LAST).first()
+    return (last.seq, last.digest) if last else (0, FIRST_DIGEST)
+
+
+def digest_at(session: Session, seq: int) -> str | None:
+    """The digest of an event; None where there is none of this number."""
+    if seq == 0:
+        return FIRST_DIGEST
+    return session.scalar(select(AuditEventRow.digest).where(AuditEventRow.seq == seq))
+
+
+def events_after(session: Session, seq: int, *, action: str) -> Iterator[AuditEventRow]:
+    """Every event of one action after this one, in their order."""
+    while block := events(session, limit=_BLOCK_ROWS, after_seq=seq, action=action):
+        yield from block
+        seq = block[-1].seq
+
+
+def verify_chain(
+    session: Session,
+    *,
+    expected_head: tuple[int, str] | None = None,
+    expected_heads: Collection[tuple[int, str]] = (),
+) -> ChainReport:
     """Walk the whole chain and report the first event that is not as it was written.
 
     Args:
         session: For reading.
         expected_head: Number and digest of an event noted down earlier. A chain alone cannot show that its
-            newest events were cut off; a note of one can.
+            newest events were cut off, or that it was written anew; a note of one can.
+        expected_heads: More of them.
     """
+    expected: dict[int, set[str]] = {}
+    for seq, digest in [*expected_heads, *([expected_head] if expected_head else [])]:
+        expected.setdefault(seq, set()).add(digest)
     count, head = 0, FIRST_DIGEST
     while block := events(session, limit=_BLOCK_ROWS, after_seq=count):
         for event in block:
             if fault := _fault(event, count + 1, head):
                 return ChainReport(count, head, *fault)
-            if expected_head and expected_head[0] == event.seq and expected_head[1] != event.digest:
+            if expected.pop(event.seq, {event.digest}) != {event.digest}:
                 return ChainReport(count, head, event.seq, "changed")
             count, head = event.seq, event.digest
         session.expunge_all()
-    if expected_head and count < expected_head[0]:
+    if any(seq > count for seq in expected):
         return ChainReport(count, head, count + 1, "cut off")
     return ChainReport(count, head)
 

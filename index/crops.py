@@ -14,7 +14,7 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.cipher import TemplateCipher
+from index.cipher import TemplateCipher, bound_to
 from index.database import Database
 from index.errors import TemplateUnreadable
 from index.ids import uuid7
@@ -97,12 +97,13 @@ def purge_crops(database: Database, *, until: datetime, actor: str) -> int:
 def keep_crop(session: Session, cipher: TemplateCipher, subject_id: UUID, new: NewCrop) -> UUID:
     """Write a crop in the enrolment's own transaction; returns its id."""
     crop_id = uuid7()
+    picture, key_id = cipher.seal(crop_binding(crop_id, subject_id), new.picture)
     session.add(
         CropRow(
             id=crop_id,
             subject_id=subject_id,
-            picture=cipher.seal(crop_id, new.picture),
-            key_id=cipher.key_id,
+            picture=picture,
+            key_id=key_id,
             expires_at=utc_now() + timedelta(days=new.days),
         )
     )
@@ -129,11 +130,14 @@ def open_crop(cipher: TemplateCipher, row: CropRow) -> bytes:
     """The PNG of a crop.
 
     Raises:
-        TemplateUnreadable: If it was sealed with another key or changed.
+        TemplateUnreadable: If it was sealed with another key or for somebody else, or changed.
     """
-    if row.key_id != cipher.key_id:
-        raise TemplateUnreadable(row.id, f"it is encrypted with key {row.key_id}")
-    return cipher.open(row.id, row.picture)
+    return cipher.open(row.id, crop_binding(row.id, row.subject_id), row.picture, row.key_id)
+
+
+def crop_binding(crop_id: UUID, subject_id: UUID) -> bytes:
+    """What a crop's picture belongs to."""
+    return bound_to("crop", crop_id, subject_id)
 
 
 def readable(cipher: TemplateCipher, rows: Iterable[CropRow]) -> Iterator[StoredCrop]:

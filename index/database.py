@@ -8,7 +8,7 @@ import functools
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,9 @@ _PATIENCE = {
 
 # Alembic's own table: one row that names the revision of all others.
 _REVISION = table("alembic_version", column("version_num"))
+
+_ROWS_SEALED = "20261127_with_owners"
+"""From this revision on a row that is not sealed for its owner is refused."""
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -139,8 +142,12 @@ class Database:
         with self.write(ordered=False) as session:
             session.execute(update(_REVISION).values(version_num=_REVISION.c.version_num))
 
-    def upgrade(self) -> None:
+    def upgrade(self, seal_former_rows: Callable[[Session], object] | None = None) -> None:
         """Bring the tables to this program's revision; two processes may try it at once.
+
+        Args:
+            seal_former_rows: Called in the same transaction where the tables are of before rows were bound to
+                their owner: what it leaves is refused from then on.
 
         Raises:
             DatabaseError: As `write`.
@@ -153,9 +160,14 @@ class Database:
         ):
             if not self.is_sqlite:
                 connection.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
+            former = MigrationContext.configure(connection).get_current_revision()
             config = _alembic()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            if seal_former_rows is not None and former is not None and not _is_sealed_at(former):
+                with Session(connection, join_transaction_mode="rollback_only") as db:
+                    seal_former_rows(db)
+                    db.flush()
 
     def revision(self) -> str | None:
         """The revision that the tables are at; None for an empty database."""
@@ -226,6 +238,12 @@ def _require_revision(session: Session) -> None:
     revision = session.scalar(select(_REVISION.c.version_num))
     if revision != newest_revision():
         raise DatabaseOutdated(actual=revision, expected=newest_revision())
+
+
+def _is_sealed_at(revision: str) -> bool:
+    """Whether rows are bound to their owner at this revision; unknown ones are newer than this program."""
+    after = ScriptDirectory.from_config(_alembic()).iterate_revisions("head", _ROWS_SEALED)
+    return revision == _ROWS_SEALED or revision in {script.revision for script in after}
 
 
 @functools.cache

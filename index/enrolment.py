@@ -24,9 +24,9 @@ _KNOWN = select(
     exists().where(SubjectRow.id == bindparam("subject_id")),
     exists().where(ModelRow.id == bindparam("model_id")),
 )
-_TEMPLATES_OF = select(TemplateRow.id, TemplateRow.vector, TemplateRow.key_id, TemplateRow.model_id).where(
-    TemplateRow.subject_id == bindparam("subject_id")
-)
+_TEMPLATES_OF = select(
+    TemplateRow.id, TemplateRow.subject_id, TemplateRow.model_id, TemplateRow.vector, TemplateRow.key_id
+).where(TemplateRow.subject_id == bindparam("subject_id"))
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@
     ├── AddressInvalid             database_address_invalid  the address of the database cannot be used
     ├── CipherError
     │   ├── KeyInvalid             key_invalid           the template key is not a key
-    │   └── TemplateUnreadable     template_unreadable   wrong or missing key, or changed bytes
+    │   ├── TemplateUnreadable     template_unreadable   wrong or missing key, or changed bytes
+    │   └── AnchorInvalid          anchor_invalid        what is known of the audit chain was changed
     └── DatabaseError                                    nothing was written; the call may be repeated
         ├── DatabaseBusy           database_busy         somebody else held the lock for too long
         ├── DatabaseFull           database_full         no room is left on the disk
@@ -35,6 +36,7 @@ Every class has a stable `code`; what it means to a caller over HTTP is decided 
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import ClassVar
 from uuid import UUID
 
@@ -247,6 +249,16 @@ class ClockLeapt(GalleryError):
             f"The clock went from {before:%Y-%m-%d %H:%M} to {after:%Y-%m-%d %H:%M} UTC. Nothing is deleted "
             "until somebody has looked at it: invigil db confirm-clock"
         )
+
+
+class AnchorInvalid(CipherError):
+    """What is known of the audit chain outside the database was changed, or its key is missing."""
+
+    code = "anchor_invalid"
+
+    def __init__(self, path: Path, line: int, reason: str) -> None:
+        super().__init__(f"{path}, line {line}: {reason}.")
+        self.line = line
 
 
 class AddressInvalid(GalleryError, ValueError):

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from embedding.template import Template
 from index import audit
-from index.cipher import TemplateCipher
+from index.cipher import TemplateCipher, template_binding
+from index.codec import VectorCodec
 from index.coverage import models_of
 from index.crops import NewCrop, keep_crop
 from index.database import Database
@@ -40,7 +41,7 @@ from index.erasure import ErasureReceipt, erase_subject, remove_template
 from index.errors import DatabaseError, SubjectNotFound, TemplateNotFound, WrongModel
 from index.ids import uuid7
 from index.neighbours import Nearest, best_of, nearest_people, pairs_among, without_known
-from index.replay import Replay, VectorCodec
+from index.replay import Replay
 from index.rosters import Rosters
 from index.tables import SubjectRow, TemplateRow
 from index.twins import note_twins
@@ -79,7 +80,7 @@ class Gallery:
             database: With its tables at the present revision.
             model_id: The model whose templates these are. It must be registered before the first enrolment.
             dim: Length of its vectors.
-            cipher: Encrypts templates at rest; rows that were written without one stay readable.
+            cipher: Encrypts and rotates templates; rows that it has not sealed are then refused.
         """
         self.model_id = model_id
         self._database = database
@@ -243,7 +244,7 @@ class Gallery:
         self._require_own(probe)
         with self._database.read() as session:
             own = comparable(session, subject_id, self.model_id)
-        d = distances(probe.vector, self._codec.decode_many(own))
+        d = distances(self._codec.rotate(probe.vector), self._codec.decode_many(own))
         best = int(np.argmin(d))
         return Nearest(subject_id, own[best].id, float(d[best]))
 
@@ -272,13 +273,14 @@ class Gallery:
             DatabaseError: If the database cannot be reached.
         """
         self._require_own(probe)
+        rotated = self._codec.rotate(probe.vector)
         with self._database.read() as session:
             newest = self._replay.catch_up(session)
             vectors = self._replay.vectors
             if within is None:
-                return nearest_people(session, vectors, probe.vector, k, max_d, unknown_to=unknown_to)
+                return nearest_people(session, vectors, rotated, k, max_d, unknown_to=unknown_to)
             owners = self._rosters.owners(session, newest, within)
-            people = best_of(vectors, probe.vector, owners, max_d)
+            people = best_of(vectors, rotated, owners, max_d)
             return without_known(session, people, unknown_to)[:k]
 
     def close_pairs(self, subject_ids: Collection[UUID], max_d: float) -> list[tuple[UUID, UUID, float]]:
@@ -300,7 +302,8 @@ class Gallery:
         """Other subjects with about this face. Under the writers' lock nobody can enrol one meanwhile."""
         self._require_own(probe.template)
         self._replay.catch_up(session)
-        vectors, vector, max_d = self._replay.vectors, probe.template.vector, probe.limits.farthest
+        vectors, max_d = self._replay.vectors, probe.limits.farthest
+        vector = self._codec.rotate(probe.template.vector)
         return nearest_people(
             session, vectors, vector, _MOST_NAMED, max_d, skip=subject_id, unknown_to=probe.newer
         )
@@ -312,7 +315,7 @@ class Gallery:
         own = own_templates(session, subject_id, self.model_id)
         if not own:
             return []
-        d = distances(template.vector, self._codec.decode_many(own))
+        d = distances(self._codec.rotate(template.vector), self._codec.decode_many(own))
         return [(row.id, float(each)) for row, each in zip(own, d, strict=True)]
 
     def _require_own(self, template: Template) -> None:
@@ -320,7 +323,8 @@ class Gallery:
             raise WrongModel(expected=self.model_id, actual=template.model_id)
 
     def _row(self, subject_id: UUID, template: Template, new_id: UUID) -> TemplateRow:
-        vector, key_id = self._codec.encode(new_id, template.vector)
+        binding = template_binding(new_id, subject_id, self.model_id)
+        vector, key_id = self._codec.encode(binding, template.vector)
         return TemplateRow(
             id=new_id, subject_id=subject_id, model_id=self.model_id, vector=vector, key_id=key_id
         )

@@ -17,13 +17,13 @@ from embedding.embedder import Embedder
 from embedding.image import ImageLimits, decode
 from embedding.template import Vector
 from index import audit
-from index.cipher import TemplateCipher
+from index.cipher import TemplateCipher, template_binding
+from index.codec import VectorCodec
 from index.coverage import subjects_lacking
 from index.crops import Crops, StoredCrop, count_without_template_of
 from index.database import Database
 from index.enrolment import insert
 from index.ids import uuid7
-from index.replay import VectorCodec
 from index.tables import TemplateRow
 
 ACTOR = "re-embedding"
@@ -117,7 +117,8 @@ def write(
         if not siblings or any(sibling.model_id == model_id for sibling in siblings):
             continue
         template_id = uuid7()
-        sealed, key_id = codec.encode(template_id, vector)
+        binding = template_binding(template_id, crop.subject_id, model_id)
+        sealed, key_id = codec.encode(binding, vector)
         insert(
             session,
             TemplateRow(

@@ -2,18 +2,16 @@
 
 import threading
 from collections.abc import Sequence
-from typing import Any, Protocol
-from uuid import UUID
+from typing import Any
 
 import numpy as np
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from index.changes import Change, is_in_history, newest_change
-from index.cipher import TemplateCipher
-from index.errors import TemplateUnreadable
+from index.codec import VectorCodec
 from index.tables import GalleryChangeRow, TemplateRow
-from index.vectors import VectorIndex, Vectors
+from index.vectors import VectorIndex
 
 # Rows in one read: enough to make the statement's cost vanish, too few to be a second gallery in memory.
 _BLOCK_ROWS = 4096
@@ -25,6 +23,8 @@ _CHANGES = (
         GalleryChangeRow.kind,
         GalleryChangeRow.template_number.label("number"),
         TemplateRow.id,
+        TemplateRow.subject_id,
+        TemplateRow.model_id,
         TemplateRow.vector,
         TemplateRow.key_id,
     )
@@ -34,53 +34,6 @@ _CHANGES = (
     .order_by(GalleryChangeRow.seq)
     .limit(_BLOCK_ROWS)
 )
-
-
-class StoredVector(Protocol):
-    """What is read of a template's row."""
-
-    id: UUID
-    vector: bytes
-    key_id: str | None
-
-
-class VectorCodec:
-    """Vectors as they lie in the rows: little-endian float32, encrypted where there is a cipher."""
-
-    def __init__(self, cipher: TemplateCipher | None, dim: int) -> None:
-        self.dim = dim
-        self._cipher = cipher
-
-    def encode(self, template_id: UUID, vector: Vectors) -> tuple[bytes, str | None]:
-        """The bytes to store and the id of the key that opens them."""
-        plain = vector.astype("<f4").tobytes()
-        if self._cipher is None:
-            return plain, None
-        return self._cipher.seal(template_id, plain), self._cipher.key_id
-
-    def decode_many(self, rows: Sequence[Any]) -> Vectors:
-        """The vectors of some `StoredVector`s: (n, dim).
-
-        Raises:
-            TemplateUnreadable: If one cannot be opened or has another length.
-        """
-        plain = [self._open(row) for row in rows]
-        return np.frombuffer(b"".join(plain), dtype="<f4").reshape(-1, self.dim)
-
-    def _open(self, row: StoredVector) -> bytes:
-        if row.key_id is None:
-            plain = row.vector
-        elif self._cipher is None:
-            raise TemplateUnreadable(row.id, f"it is encrypted with key {row.key_id} and no key is set")
-        elif self._cipher.key_id != row.key_id:
-            raise TemplateUnreadable(
-                row.id, f"it is encrypted with key {row.key_id}, the key that is set is {self._cipher.key_id}"
-            )
-        else:
-            plain = self._cipher.open(row.id, row.vector)
-        if len(plain) != 4 * self.dim:
-            raise TemplateUnreadable(row.id, f"it has {len(plain)} bytes instead of {4 * self.dim}")
-        return plain
 
 
 class Replay:
@@ -140,7 +93,14 @@ class Replay:
         """Read all rows. Some may be newer than `newest`; the replay passes over what is already here."""
         vectors = VectorIndex(self._codec.dim)
         query = (
-            select(TemplateRow.number, TemplateRow.id, TemplateRow.vector, TemplateRow.key_id)
+            select(
+                TemplateRow.number,
+                TemplateRow.id,
+                TemplateRow.subject_id,
+                TemplateRow.model_id,
+                TemplateRow.vector,
+                TemplateRow.key_id,
+            )
             .where(TemplateRow.model_id == self._model_id)
             .order_by(TemplateRow.number)
             .limit(_BLOCK_ROWS)

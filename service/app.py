@@ -42,6 +42,7 @@ from service.logs import configure_logs, log
 from service.parts import Parts
 from service.problems import DOCUMENTED, answer_problems, problem_schemas
 from service.settings import Settings
+from service.template_keys import TemplateKeys
 from service.web import pages
 
 PURGE_SECONDS = 3600
@@ -169,6 +170,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts.watch()
     before_stopping(parts.live.close)
     tasks = [asyncio.create_task(work) for work in (purge_forever(parts), sample_forever(parts))]
+    if (keys := TemplateKeys(parts.settings)).file.exists():
+        log.info("template_key_file", note=keys.where())
     log.info("started", model_id=parts.embedder.model_id, calibration_id=parts.policy.calibration.id)
     try:
         yield
@@ -176,6 +179,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await note_head(parts)
         parts.close()
         log.info("stopped")
 
@@ -190,10 +194,19 @@ async def sample_forever(parts: Parts) -> None:
         await asyncio.sleep(SAMPLE_SECONDS)
 
 
+async def note_head(parts: Parts) -> None:
+    """Write the newest audit event down outside the database."""
+    if parts.anchoring is not None:
+        await asyncio.to_thread(parts.anchoring.note)
+
+
 async def purge_forever(parts: Parts) -> None:
-    """Forget outdated answers, and crops and exams whose retention is over: now, and then every hour."""
+    """Forget outdated answers, and crops and exams whose retention is over, and note the audit chain's head:
+    now, and then every hour.
+    """
     while True:
         is_done = [await asyncio.to_thread(purge, name, parts) for name in PURGES]
+        await note_head(parts)
         await asyncio.sleep(PURGE_SECONDS if all(is_done) else PURGE_RETRY_SECONDS)
 
 

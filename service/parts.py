@@ -18,16 +18,19 @@ from service.access.idempotency import Idempotency
 from service.access.keys import Keys
 from service.access.page_sessions import PageSessions
 from service.access.rates import Rates
+from service.anchoring import Anchoring
 from service.decision import Policy
 from service.errors import StartRefused
 from service.exams.context import Desk
 from service.exams.live.board import Live, Viewer
 from service.http.metrics import Metrics
 from service.http.picture_pool import PictureWork
+from service.logs import log
 from service.models.keeping import keep_or_warn, open_kept
 from service.models.loaded import LoadedModel, Serving, policy_of
 from service.models.sync import Following
 from service.settings import Settings
+from service.template_keys import TemplateKeys
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Parts:
 
     Attributes:
         following: Keeps what is decided with in step with the active model.
+        anchoring: Notes what the audit chain is outside the database; None without a template key.
         serving: What is decided with; it stays as it is, so that a request ends with the model it began with.
     """
 
@@ -43,6 +47,7 @@ class Parts:
     database: Database
     trial: WriteTrial
     cipher: TemplateCipher | None
+    anchoring: Anchoring | None
     following: Following
     serving: Serving
     subjects: Subjects
@@ -56,8 +61,12 @@ class Parts:
     live: Live
 
     @classmethod
-    def open(cls, settings: Settings) -> Self:
+    def open(cls, settings: Settings, *, reading: bool = False) -> Self:
         """Open everything; the database must be at the program's revision.
+
+        Args:
+            settings: Of the environment.
+            reading: Nothing is enrolled: where there is no template key, none is made.
 
         Raises:
             StartRefused: If the calibration cannot serve the settings, or the active model cannot be opened.
@@ -65,10 +74,11 @@ class Parts:
             DatabaseError: If the database is unavailable or at another revision.
         """
         threads = settings.picture_workers
-        return cls.around(settings, Embedder.open(settings.bundle, settings.image_limits, threads=threads))
+        embedder = Embedder.open(settings.bundle, settings.image_limits, threads=threads)
+        return cls.around(settings, embedder, reading=reading)
 
     @classmethod
-    def around(cls, settings: Settings, embedder: Embedder) -> Self:
+    def around(cls, settings: Settings, embedder: Embedder, *, reading: bool = False) -> Self:
         """Open everything else for an embedder that is open already; raises as `open`."""
         # Before anything is written: a calibration that is too small must not leave an active model behind.
         policy_of(embedder, settings)
@@ -76,7 +86,11 @@ class Parts:
         database.require_current()
         subjects, models = Subjects(database), Models(database)
         active = active_embedder(embedder, settings, models)
-        cipher = cipher_of(settings)
+        cipher = cipher_of(settings, database, reading=reading)
+        anchoring = Anchoring.of(settings, database, cipher) if cipher else None
+        if anchoring is not None and not reading:
+            # Before anything is read, and long before the first request.
+            anchoring.erase_returned()
         following = Following(settings, database, cipher, active)
         keys = Keys(database, Rates(settings.requests_per_minute))
         page_sessions = PageSessions(database)
@@ -85,6 +99,7 @@ class Parts:
             database=database,
             trial=WriteTrial(database),
             cipher=cipher,
+            anchoring=anchoring,
             following=following,
             serving=following.serving,
             subjects=subjects,
@@ -135,6 +150,7 @@ class Parts:
     def watch(self) -> None:
         """Follow the active model, and let the metrics read the gauges of these parts."""
         self.following.when_switched = self._describe
+        self.following.when_gone_back = self._erase_returned
         self._describe(self.following.serving)
         watch = self.metrics.watch
         admitted, waiting = self.pictures.count, self.pictures.waiting
@@ -147,6 +163,10 @@ class Parts:
 
     def _describe(self, serving: Serving) -> None:
         self.metrics.describe_model(serving.active.id, serving.active.calibration.id)
+
+    def _erase_returned(self) -> None:
+        if self.anchoring is not None:
+            self.anchoring.erase_returned()
 
     def _templates(self) -> int:
         return len(self.following.serving.active.gallery)
@@ -173,11 +193,16 @@ def valid_viewers(viewers: Set[Viewer], keys: Keys, page_sessions: PageSessions)
     }
 
 
-def cipher_of(settings: Settings) -> TemplateCipher | None:
-    """The cipher for templates at rest, where a key is set."""
-    return (
-        TemplateCipher.from_text(settings.template_key.get_secret_value()) if settings.template_key else None
-    )
+def cipher_of(settings: Settings, database: Database, *, reading: bool) -> TemplateCipher | None:
+    """The cipher for rows at rest; a key is made where there is none, unless nothing is going to be written.
+
+    Raises:
+        StartRefused: If there is no key and none may be made.
+    """
+    keys = TemplateKeys(settings)
+    if reading:
+        return keys.cipher()
+    return keys.cipher_or_new(database, lambda line: log.warning("template_key_made", note=line))
 
 
 def active_embedder(embedder: Embedder, settings: Settings, models: Models) -> Embedder:

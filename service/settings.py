@@ -16,7 +16,7 @@ from embedding.quality import Purpose
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Named by its chief user: prometheus_client looks there when it is imported."""
 
-SECRETS = ("template_key", "database_url")
+SECRETS = ("template_key", "template_keys", "database_url")
 """Settings that may stand in a file of their own: `<name>_file`."""
 
 HELD_BYTES_PER_WORKER = 26_000_000
@@ -39,13 +39,18 @@ class Settings(BaseSettings):
         enrol_faces: Which face is taken where a picture for an enrolment shows several.
         verify_faces: The same where a picture is verified, compared or searched with.
         checkin_faces: The same at a check-in.
-        template_key: Encrypts templates at rest; base64 of 32 bytes.
+        template_key: Encrypts templates at rest; base64 of 32 bytes. Where there is none, the first start on
+            SQLite makes a file with one in `data_dir`.
+        template_keys: Several, with commas between them: the first seals, all of them open.
         template_key_file: A file that holds `template_key` instead: what stands in the environment can be
             read there for as long as the process lives.
+        template_keys_file: The same for `template_keys`.
         database_url_file: The same for `database_url`, which may hold a password.
         job_folders: Beside `data_dir`, folders that jobs may read that were asked for over HTTP.
+        anchor_file: Where the newest audit events and all erasures are written down outside the database;
+            best on another disk. By default `audit.anchor` in `data_dir`.
         store_crops: Keep the aligned face of every enrolment, encrypted, so that a new model can make its
-            templates without the people; needs `template_key`.
+            templates without the people.
         crop_retention_days: How long one is kept.
         trusted_proxies: Addresses and networks, parted by commas, of proxies whose `X-Forwarded-Proto` and
             `X-Forwarded-For` are believed.
@@ -75,12 +80,15 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=ImageLimits().max_bytes, ge=1_000)
     max_pixels: int = Field(default=ImageLimits().max_pixels, ge=10_000)
     template_key: SecretStr | None = None
+    template_keys: SecretStr | None = None
     template_key_file: Path | None = None
+    template_keys_file: Path | None = None
     database_url_file: Path | None = None
     job_folders: Annotated[tuple[Path, ...], NoDecode] = ()
     enrol_faces: FacePolicy = FacePolicy.EXACTLY_ONE
     verify_faces: FacePolicy = FacePolicy.CENTRAL
     checkin_faces: FacePolicy = FacePolicy.CENTRAL
+    anchor_file: Path | None = None
     store_crops: bool = False
     crop_retention_days: int = Field(default=365, ge=1, le=36_500)
     host: str = "127.0.0.1"
@@ -113,14 +121,6 @@ class Settings(BaseSettings):
             )
         return self
 
-    @model_validator(mode="after")
-    def _check_crops(self) -> Self:
-        if self.store_crops and self.template_key is None:
-            raise ValueError(
-                "INVIGIL_STORE_CROPS needs INVIGIL_TEMPLATE_KEY: crops are kept encrypted or not at all"
-            )
-        return self
-
     @property
     def database(self) -> str:
         """The database's URL, with the default filled in."""
@@ -139,6 +139,17 @@ class Settings(BaseSettings):
             Purpose.VERIFY: self.verify_faces,
             Purpose.CHECKIN: self.checkin_faces,
         }
+
+    @property
+    def anchor(self) -> Path:
+        """The anchor's file, with the default filled in."""
+        return self.anchor_file or self.data_dir / "audit.anchor"
+
+    @property
+    def template_key_texts(self) -> list[tuple[str, str]]:
+        """Each variable that gives template keys, with its text; the one with the sealing key goes first."""
+        given = {"INVIGIL_TEMPLATE_KEYS": self.template_keys, "INVIGIL_TEMPLATE_KEY": self.template_key}
+        return [(name, secret.get_secret_value()) for name, secret in given.items() if secret is not None]
 
     @property
     def image_limits(self) -> ImageLimits:

@@ -158,4 +158,7 @@ def erase_subject(
     """Erase a subject: row, templates, vectors and kept answers are gone before this answers."""
     found = parts.subjects.find(subject)
     receipt = parts.gallery.erase(found.id, actor=caller.actor, request_id=request.state.request_id)
+    if parts.anchoring is not None:
+        # Before the answer: a backup that is put back tomorrow must not bring the person back.
+        parts.anchoring.note()
     return Receipt.model_validate(vars(receipt))

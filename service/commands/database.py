@@ -1,10 +1,13 @@
-"""db upgrade|check, and audit verify."""
+"""db upgrade|check|reseal, and audit verify."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.commands.forcing import Force, Reason, forced_because
+
+if TYPE_CHECKING:
+    from index.resealing import Resealed
 
 db = typer.Typer(no_args_is_help=True, help="The database: bring it up to date, check it.")
 audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
@@ -25,7 +28,7 @@ def upgrade(force: Force = False, reason: Reason = None, as_json: AsJson = False
     make_data_folder(settings)
     with closing(Database(settings.database)) as database:
         before = database.revision()
-        upgrade_database(database, forced_because(force, reason))
+        upgrade_database(settings, database, forced_because(force, reason))
         after = database.revision()
     if as_json:
         show_json({"before": before, "after": after})
@@ -73,25 +76,103 @@ def confirm(as_json: AsJson = False) -> None:
         typer.echo(f"The clock is confirmed at {at:%Y-%m-%d %H:%M} UTC; what is due is announced anew.")
 
 
-@audit.command()
-def verify(as_json: AsJson = False) -> None:
-    """Walk the audit trail and compare all evidence with it. Exit status 1 if something was changed."""
+@db.command()
+def reseal(
+    new_key: Annotated[
+        bool, typer.Option(help="Make a new key in the key file of the data folder first.")
+    ] = False,
+    from_before: Annotated[
+        bool,
+        typer.Option(
+            help="Take rows as well that are not encrypted or not bound to their owner. Whoever could write "
+            "into the database may have exchanged them."
+        ),
+    ] = False,
+    force: Force = False,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Seal every template and picture with the first key and rotate all vectors anew, in service.
+
+    May be stopped and repeated. Exit status 1 if rows are left that no key opens.
+    """
     from dataclasses import asdict
 
-    from index.audit import verify_chain
+    from index.resealing import reseal as seal_anew
+    from service.commands.opening import announce, open_database, read_settings
+    from service.commands.showing import progress_bar, show_json
+    from service.exams.context import Origin
+    from service.exams.guard import By, note_override, refuse_while_open
+    from service.template_keys import SEALED_TABLES, TemplateKeys
+
+    what, forced = "Another template key", forced_because(force, reason)
+    settings = read_settings()
+    keys = TemplateKeys(settings)
+    with open_database(settings) as database, progress_bar("Sealing rows") as progress:
+        sessions = refuse_while_open(database, what, forced)
+        note_override(database, what, By(Origin("invigil db"), forced), sessions)
+        if new_key:
+            keys.add_to_file()
+        cipher = keys.cipher_or_new(database, announce)
+        done = seal_anew(
+            database, cipher, SEALED_TABLES, actor="invigil db", from_before=from_before, progress=progress
+        )
+    dropped = done.is_complete and keys.drop_former(done.key_id)
+    if as_json:
+        show_json(asdict(done) | {"is_complete": done.is_complete, "former_keys_dropped": dropped})
+    else:
+        show_resealed(done)
+    if not done.is_complete:
+        raise typer.Exit(1)
+
+
+def show_resealed(done: "Resealed") -> None:
+    """Say what was sealed, and what is left and why."""
+    counts = ", ".join(f"{count:,} {name}" for name, count in done.sealed.items())
+    typer.echo(f"Sealed with key {done.key_id}: {counts}.")
+    left = ", ".join(f"{count:,} {name}" for name, count in done.left.items() if count)
+    if not left:
+        typer.echo("Every row is sealed with it: no former key is needed any more.")
+    else:
+        typer.echo(
+            f"Left as they were: {left}. Rows that are not bound to their owner need --from-before; "
+            "of others the key is missing, or somebody has changed them."
+        )
+
+
+@audit.command()
+def verify(
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SEQ:DIGEST", help="An event noted down earlier; may be given many times."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Walk the audit trail, and compare its anchor, events noted elsewhere and all evidence with it.
+
+    Prints the newest event as SEQ:DIGEST. Exit status 1 if something was changed.
+    """
+    from dataclasses import asdict
+
+    from service.anchoring import head_of, verify_all
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
     from service.exams.evidence.export import verify_evidence
 
-    with open_database(read_settings()) as database:
-        with database.read() as session:
-            found = verify_chain(session)
+    settings = read_settings()
+    expected = [head_of(text) for text in expect or ()]
+    with open_database(settings) as database:
+        found, is_anchored = verify_all(settings, database, expected)
         evidence = verify_evidence(database) if found.is_whole else []
+    newest = f"{found.events}:{found.head}"
     if as_json:
         rows = [one.model_dump(mode="json") for one in evidence]
-        show_json(asdict(found) | {"is_whole": found.is_whole, "evidence": rows})
+        facts = {"is_whole": found.is_whole, "newest": newest, "is_anchored": is_anchored, "evidence": rows}
+        show_json(asdict(found) | facts)
     elif found.is_whole:
-        typer.echo(f"The audit trail is whole: {found.events:,} events, head {found.head}")
+        typer.echo(f"The audit trail is whole: {found.events:,} events, head {newest}")
+        if not is_anchored:
+            typer.echo(f"Nothing was noted of it outside the database: {settings.anchor} is not there.")
     else:
         typer.echo(f"The audit trail breaks at event {found.first_bad_seq}: {found.reason}.")
     if not as_json:
@@ -99,3 +180,20 @@ def verify(as_json: AsJson = False) -> None:
             typer.echo(f"The evidence {one.row_id} of event {one.seq} is {one.reason}.")
     if evidence or not found.is_whole:
         raise typer.Exit(1)
+
+
+@audit.command()
+def accept(
+    reason: Annotated[str, typer.Option(help="Why the database ends earlier; goes into the audit trail.")],
+) -> None:
+    """Take a database for the present one that lost its newest events, by a failover or a copy put back.
+
+    What the anchor says of events after its last common one is given up; who was erased is erased again.
+    """
+    from service.anchoring import accept_loss
+    from service.commands.opening import open_database, read_settings
+
+    settings = read_settings()
+    with open_database(settings) as database:
+        lost = accept_loss(settings, database, reason)
+    typer.echo(lost)

@@ -95,7 +95,7 @@ def enrol(
     photos = list_photos(source)
     tally = Tally()
     places = [*([refusals] if refusals else []), read_settings().data_dir / "refusals.csv"]
-    opened = open_rehearsal(workers, MAX_BYTES) if dry_run else open_parts(workers, MAX_BYTES)
+    opened = open_rehearsal(workers, MAX_BYTES) if dry_run else open_parts(workers, MAX_BYTES, reading=False)
     with opened as parts, RefusalReport(places) as written:
         enrolment = BulkEnrolment(parts, force_reason)
         with closing(enrolment.run(photos)) as run:

@@ -1,7 +1,6 @@
 """models list|register|promote|rollback: what the database knows; with the commands for bundles as files."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -113,19 +112,20 @@ def switch(
     """Switch to another model, with a progress bar while its templates are made, and say what was done."""
     from index.models import Models
     from service.commands.opening import open_database, read_settings
-    from service.commands.showing import show_json
+    from service.commands.showing import progress_bar, show_json
     from service.exams.context import Origin
     from service.exams.guard import By, note_override, refuse_while_open
     from service.logs import configure_logs
     from service.models.promotion import Switches
-    from service.parts import cipher_of
+    from service.template_keys import TemplateKeys
 
     configure_logs()  # what is logged must not stand between the words of an answer
     settings = read_settings()
-    with open_database(settings) as database, crops_bar() as progress:
+    with open_database(settings) as database, progress_bar("Making templates") as progress:
+        cipher = TemplateKeys(settings).cipher()
         sessions = refuse_while_open(database, what, forced)
         note_override(database, what, By(Origin(ACTOR), forced), sessions)
-        switches = Switches(settings, database, cipher_of(settings), actor=ACTOR, progress=progress)
+        switches = Switches(settings, database, cipher, actor=ACTOR, progress=progress)
         done = how(switches, Models(database))
     if as_json:
         show_json(
@@ -157,15 +157,3 @@ def one_named(models: "Models", start: str) -> str:
     if len(found) != 1:
         raise ModelNotFound(start if not found else f"{start}… alone: {len(found)} begin like this")
     return found[0]
-
-
-@contextmanager
-def crops_bar() -> Iterator[Callable[[int, int], None]]:
-    """A live line on stderr while templates are made."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task("Making templates", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
+import typer
 from pydantic import ValidationError
 
 from index.database import Database, newest_revision
@@ -37,18 +38,26 @@ def make_data_folder(settings: Settings) -> None:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def upgrade_database(database: Database, forced_because: str | None = None) -> None:
+def upgrade_database(settings: Settings, database: Database, forced_because: str | None = None) -> None:
     """Bring the tables to this program's revision, unless a session is open and there is something to do.
 
     Raises:
         SessionOpen: If a session is open and nothing is forced.
+        StartRefused: If there are rows to seal and no template key.
         DatabaseError: If the database cannot be reached or written.
     """
+    from service.template_keys import TemplateKeys
+
     what, sessions = "An upgrade of the database", list[UUID]()
     if database.revision() not in (None, newest_revision()):
         sessions = refuse_while_open(database, what, forced_because)
-    database.upgrade()
+    TemplateKeys(settings).upgrade(database, announce=announce)
     note_override(database, what, By(Origin("invigil db"), forced_because), sessions)
+
+
+def announce(line: str) -> None:
+    """Say something beside the answer of a command."""
+    typer.echo(line, err=True)
 
 
 @contextmanager

@@ -13,20 +13,24 @@ from service.commands.opening import open_database, read_settings
 from service.logs import configure_logs
 from service.parts import Parts
 from service.settings import Settings
+from service.template_keys import TemplateKeys
 
 
 @contextmanager
-def open_parts(picture_workers: int | None = None, max_bytes: int | None = None) -> Iterator[Parts]:
+def open_parts(
+    picture_workers: int | None = None, max_bytes: int | None = None, *, reading: bool = True
+) -> Iterator[Parts]:
     """All parts, as the service has them; raises as `read_settings`, `open_database` and `Parts.open`.
 
     Args:
         picture_workers: Instead of the setting.
         max_bytes: Of a picture, where the settings name no other.
+        reading: Nothing is enrolled: where there is no template key, none is made.
     """
     configure_logs()
     settings = settings_with(picture_workers, max_bytes)
     with open_database(settings):
-        parts = Parts.open(settings)
+        parts = Parts.open(settings, reading=reading)
     try:
         yield parts
     finally:
@@ -45,8 +49,12 @@ def open_rehearsal(picture_workers: int | None = None, max_bytes: int | None = N
                 "database_url": "",
                 "database_url_file": None,
                 "store_crops": False,
+                "anchor_file": None,
             }
         )
+        # The copy is sealed with the same keys, also with those of the file.
+        if keys := TemplateKeys(settings).file.read():
+            TemplateKeys(copy).file.write(keys)
         with open_database(copy) as target:
             if is_there(settings):
                 with open_database(settings) as source:

@@ -70,20 +70,23 @@ def serve(
 
 
 def prepare(settings: "Settings") -> str | None:
-    """Upgrade the database; the first admin key where there has never been a key.
+    """Upgrade the database, make the template key; the first admin key where there has never been a key.
 
     Raises:
         SessionOpen: If there is something to upgrade while a session is open.
+        StartRefused: If there is no template key and none may be made.
         DatabaseError: If the database cannot be reached or written.
     """
     from index.database import Database
     from service.access.keys import Keys
     from service.commands.opening import make_data_folder, upgrade_database
+    from service.template_keys import TemplateKeys
 
     make_data_folder(settings)
     database = Database(settings.database)
     try:
-        upgrade_database(database)
+        upgrade_database(settings, database)
+        TemplateKeys(settings).cipher_or_new(database, announce=typer.echo)
         return Keys(database).create_first()
     finally:
         database.close()

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -30,3 +31,14 @@ def show_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None
         table.add_row(*("-" if cell is None else str(cell) for cell in row))
     # In a pipe a row stays on one line, so that ids can be found by grep.
     Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS).print(table)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A live line on stderr while something is done; give it how much is done, and of how much."""
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

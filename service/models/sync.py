@@ -58,9 +58,11 @@ class Following:
         self._looking = threading.Lock()
         self._thread: threading.Thread | None = None
         self.when_switched: Callable[[Serving], None] = lambda serving: None
+        self.when_gone_back: Callable[[], None] = lambda: None
         active = LoadedModel.around(embedder, settings, database, cipher)
         self._open = {active.id: active}
         self._embedded: tuple[str, int, int] = ("", 0, 0)
+        self._loaded = active.id, active.gallery.loads
         self.serving = Serving(active)
         self.look()
 
@@ -142,6 +144,7 @@ class Following:
         while not self._stopping.wait(LOOK_SECONDS):
             try:
                 self.look()
+                self._notice_return()
                 self.embed_latecomers()
                 self._complaint = None
             except Exception as error:
@@ -157,6 +160,14 @@ class Following:
             code = error.code if isinstance(error, GalleryError) else "internal"
             log.warning("following_waits", code=code, kind=complaint, exc_info=None if known else error)
         self._complaint = complaint
+
+    def _notice_return(self) -> None:
+        """Say once that the database went back in time: whoever was erased since may be there again."""
+        active = self.serving.active
+        loaded = active.id, active.gallery.loads
+        if loaded[0] == self._loaded[0] and loaded[1] > self._loaded[1]:
+            self.when_gone_back()
+        self._loaded = loaded
 
     def _note_step(self, behind: bool) -> None:
         if not behind:

@@ -2,13 +2,14 @@
 
 import base64
 from collections.abc import Callable
+from functools import partial
 from uuid import uuid4
 
 import pytest
-from made_templates import add_subject, enrol, made_template, open_gallery
+from made_templates import MODEL, OTHER_MODEL, add_subject, enrol, made_template, open_gallery
 from sqlalchemy import select, update
 
-from index.cipher import TemplateCipher
+from index.cipher import TemplateCipher, bound_to, template_binding
 from index.database import Database
 from index.errors import KeyInvalid, TemplateUnreadable
 from index.tables import TemplateRow
@@ -32,16 +33,24 @@ def test_what_is_no_key_is_refused_without_being_shown(text: str) -> None:
     assert not text or text not in str(refused.value)
 
 
-def test_what_is_sealed_opens_only_under_its_own_template_and_unchanged() -> None:
-    cipher, template_id = TemplateCipher(KEY), uuid4()
-    sealed = cipher.seal(template_id, b"a vector")
+def test_what_is_sealed_opens_only_for_its_own_owner_and_unchanged() -> None:
+    cipher, template_id, ana, ben = TemplateCipher(KEY), uuid4(), uuid4(), uuid4()
+    binding = template_binding(template_id, ana, MODEL)
+    sealed, key_id = cipher.seal(binding, b"a vector")
 
-    assert cipher.open(template_id, sealed) == b"a vector"
+    assert cipher.open(template_id, binding, sealed, key_id) == b"a vector"
+    others = [
+        template_binding(uuid4(), ana, MODEL),
+        template_binding(template_id, ben, MODEL),
+        template_binding(template_id, ana, OTHER_MODEL),
+        bound_to("crop", template_id, ana),
+    ]
     attempts: list[Callable[[], object]] = [
-        lambda: cipher.open(uuid4(), sealed),
-        lambda: cipher.open(template_id, sealed[:-1] + bytes([sealed[-1] ^ 1])),
-        lambda: cipher.open(template_id, sealed[:5]),
-        lambda: TemplateCipher(KEY[::-1]).open(template_id, sealed),
+        *(partial(cipher.open, template_id, other, sealed, key_id) for other in others),
+        lambda: cipher.open(template_id, binding, sealed[:-1] + bytes([sealed[-1] ^ 1]), key_id),
+        lambda: cipher.open(template_id, binding, sealed[:5], key_id),
+        lambda: cipher.open(template_id, binding, b"a vector", None),
+        lambda: TemplateCipher(KEY[::-1]).open(template_id, binding, sealed, key_id),
     ]
     for attempt in attempts:
         with pytest.raises(TemplateUnreadable):
@@ -49,9 +58,9 @@ def test_what_is_sealed_opens_only_under_its_own_template_and_unchanged() -> Non
 
 
 def test_the_same_vector_is_never_sealed_alike() -> None:
-    cipher, template_id = TemplateCipher(KEY), uuid4()
+    cipher, binding = TemplateCipher(KEY), template_binding(uuid4(), uuid4(), MODEL)
 
-    assert cipher.seal(template_id, b"a vector") != cipher.seal(template_id, b"a vector")
+    assert cipher.seal(binding, b"a vector") != cipher.seal(binding, b"a vector")
 
 
 def test_an_encrypted_gallery_finds_and_verifies_and_its_rows_show_nothing(database: Database) -> None:
@@ -95,11 +104,32 @@ def test_a_row_that_was_given_another_ones_bytes_is_unreadable(database: Databas
         gallery.distance_to(ben, made_template(1))
 
 
-def test_rows_from_before_there_was_a_key_stay_readable(database: Database) -> None:
-    ana, ben = add_subject(database), add_subject(database)
-    enrol(open_gallery(database), ana, made_template(1))
-
+def test_two_people_whose_rows_were_exchanged_are_not_taken_for_each_other(database: Database) -> None:
     gallery = open_gallery(database, cipher=TemplateCipher(KEY))
+    ana, ben = add_subject(database), add_subject(database)
+    enrol(gallery, ana, made_template(1))
     enrol(gallery, ben, made_template(2))
 
-    assert [gallery.nearest(made_template(p), 1, max_d=0.1)[0].subject_id for p in (1, 2)] == [ana, ben]
+    with database.write() as db:
+        rows = db.scalars(select(TemplateRow).order_by(TemplateRow.number)).all()
+        rows[0].subject_id, rows[1].subject_id = ben, ana
+
+    for subject, person in ((ana, 2), (ben, 1)):
+        with pytest.raises(TemplateUnreadable, match="owner"):
+            gallery.distance_to(subject, made_template(person))
+    with pytest.raises(TemplateUnreadable, match="owner"):
+        open_gallery(database, cipher=TemplateCipher(KEY)).catch_up()
+
+
+def test_a_vector_that_nobody_has_sealed_is_no_template_where_there_is_a_key(database: Database) -> None:
+    gallery = open_gallery(database, cipher=TemplateCipher(KEY))
+    ana = add_subject(database)
+    enrol(gallery, ana, made_template(1))
+
+    with database.write() as db:
+        db.execute(update(TemplateRow).values(vector=made_template(2).vector.tobytes(), key_id=None))
+
+    with pytest.raises(TemplateUnreadable, match="from-before"):
+        gallery.distance_to(ana, made_template(2))
+    with pytest.raises(TemplateUnreadable, match="from-before"):
+        open_gallery(database, cipher=TemplateCipher(KEY)).catch_up()

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from fixtures_service import Service
 from made_templates import MODEL, OTHER_MODEL, add_subject, made_template, open_gallery
-from pydantic import ValidationError
 from sqlalchemy import func, select, update
 
 from embedding.image import ImageLimits, decode, encode_png
@@ -20,7 +19,7 @@ from index.errors import DuplicateIdentity
 from index.gallery import Gallery
 from index.subjects import Subjects
 from index.tables import CropRow, TemplateRow, utc_now
-from service.settings import Settings
+from service.template_keys import TemplateKeys
 
 KEY = "ab" * 32
 PICTURE = encode_png(np.random.default_rng(0).integers(0, 256, (112, 112, 3), np.uint8))
@@ -191,9 +190,15 @@ def test_a_basis_for_training_has_a_ground_a_reference_and_time_left(
     assert permits_training(basis, NOW) is permitted
 
 
-def test_crops_without_a_template_key_refuse_to_start(settings_for: Callable[..., Settings]) -> None:
-    with pytest.raises(ValidationError, match="INVIGIL_TEMPLATE_KEY"):
-        settings_for(store_crops=True)
+def test_crops_are_kept_under_the_key_that_the_start_made(
+    start_service: Callable[..., Service], astronaut_jpeg: bytes
+) -> None:
+    service = start_service(store_crops=True)
+    service.enrolled(astronaut_jpeg)
+
+    cipher = TemplateKeys(service.parts.settings).cipher()
+    assert cipher is not None
+    assert len(list(Crops(service.parts.database, cipher).to_embed("sha256:other"))) == 1
 
 
 @pytest.fixture

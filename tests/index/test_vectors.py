@@ -173,3 +173,19 @@ def test_close_pairs_equal_a_plain_loop() -> None:
     assert len(expected) > 10
     assert {(i, j): pytest.approx(d, abs=1e-9) for i, j, d in pairs} == expected
     assert len(pairs) == len(expected)
+
+
+def test_no_number_of_a_removed_vector_stays_in_memory() -> None:
+    vectors = unit_vectors(12, dim=128)
+    index = VectorIndex(128, segment_rows=8)
+    index.add(numbered(1, 12), vectors, ids_of(numbered(1, 12)))
+    # What a reader that has begun still holds.
+    views = [segment.vectors for segment in index._segments]
+
+    index.remove(np.array([2, 5, 11]))
+
+    held = np.concatenate([*views, *(segment.vectors for segment in index._segments)])
+    for row in (1, 4, 10):
+        assert not np.isin(vectors[row], held).any()
+    for row in (0, 2, 3, 5, 6, 7, 8, 9, 11):
+        assert (held == vectors[row]).all(axis=1).any()

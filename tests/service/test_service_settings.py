@@ -6,7 +6,7 @@ import pytest
 
 from service.commands.opening import read_settings
 from service.errors import StartRefused
-from service.parts import cipher_of
+from service.template_keys import TemplateKeys
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
@@ -25,7 +25,7 @@ def test_the_template_key_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytes
 
     assert settings.template_key is not None
     assert settings.template_key.get_secret_value() == KEY
-    assert cipher_of(settings) is not None
+    assert TemplateKeys(settings).cipher() is not None
 
 
 def test_the_address_of_the_database_may_stand_in_a_file(

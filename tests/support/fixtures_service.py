@@ -23,6 +23,8 @@ from service.app import create_app
 from service.parts import Parts
 from service.settings import Settings
 
+TEMPLATE_KEY = "5e" * 32
+
 
 @dataclass(frozen=True)
 class Service:
@@ -93,7 +95,9 @@ def start_service(
     with ExitStack() as running:
 
         def start(**changes: Any) -> Service:
-            settings = settings_for(**changes)
+            # SQLite makes a key for itself.
+            key = {"template_key": TEMPLATE_KEY} if "database_url" in changes else {}
+            settings = settings_for(**key | changes)
             prepare(settings, empty_sqlite)
             # The session's embedder has the default limits; only other ones need an embedder of their own.
             usual = settings.image_limits == ImageLimits()

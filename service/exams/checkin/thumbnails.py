@@ -8,6 +8,8 @@ from uuid import UUID
 from PIL import Image
 
 from embedding.image import ImageLimits, decode
+from index.cipher import bound_to
+from index.resealing import SealedTable
 from index.tables import utc_now
 from service.exams.audit import note
 from service.exams.context import Desk, Origin
@@ -22,15 +24,28 @@ LOOKED_AT = ImageLimits(max_bytes=sys.maxsize, max_pixels=sys.maxsize)
 """The embedder has held the picture against the installation's limits."""
 
 
+THUMBNAILS = SealedTable(
+    "thumbnails",
+    ThumbnailRow.checkin_id,
+    ThumbnailRow.checkin_id,
+    ThumbnailRow.sealed,
+    ThumbnailRow.key_id,
+    lambda db, row: thumbnail_binding(row.checkin_id, checkin_row(db, row.checkin_id).exam_id),
+)
+
+
 def thumbnail_row(desk: Desk, exam: ExamRow, checkin_id: UUID, picture: bytes) -> ThumbnailRow | None:
     """The picture, small, turned upright, without its metadata, encrypted; None where none is to be kept."""
     if desk.cipher is None or not exam.keep_probe_thumbnails:
         return None
-    sealed = desk.cipher.seal(checkin_id, shrunk(picture))
+    sealed, key_id = desk.cipher.seal(thumbnail_binding(checkin_id, exam.id), shrunk(picture))
     expires_at = utc_now() + timedelta(days=exam.thumbnail_retention_days)
-    return ThumbnailRow(
-        checkin_id=checkin_id, sealed=sealed, key_id=desk.cipher.key_id, expires_at=expires_at
-    )
+    return ThumbnailRow(checkin_id=checkin_id, sealed=sealed, key_id=key_id, expires_at=expires_at)
+
+
+def thumbnail_binding(checkin_id: UUID, exam_id: UUID) -> bytes:
+    """What a picture of an attempt belongs to."""
+    return bound_to("thumbnail", checkin_id, exam_id)
 
 
 def shrunk(picture: bytes) -> bytes:
@@ -51,13 +66,14 @@ def open_thumbnail(desk: Desk, checkin_id: UUID, origin: Origin) -> bytes:
     Raises:
         CheckinNotFound: If there is no such attempt.
         ThumbnailNotFound: If no picture is kept of it, or no longer.
-        TemplateUnreadable: If it was sealed with another key.
+        TemplateUnreadable: If it was sealed with another key or for another attempt.
     """
     with desk.database.write() as session:
         row = checkin_row(session, checkin_id)
         kept = session.get(ThumbnailRow, checkin_id)
         if kept is None or kept.expires_at <= utc_now() or desk.cipher is None:
             raise ThumbnailNotFound(checkin_id)
-        picture = desk.cipher.open(checkin_id, kept.sealed)
+        binding = thumbnail_binding(checkin_id, row.exam_id)
+        picture = desk.cipher.open(checkin_id, binding, kept.sealed, kept.key_id)
         note(session, "thumbnail.viewed", origin, subject_id=row.subject_id, checkin_id=checkin_id)
     return picture

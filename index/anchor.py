@@ -1,0 +1,232 @@
+"""What is known of the audit chain outside the database: an append-only file of its heads and of erasures.
+
+A chain alone cannot show that its end was cut off, nor that all of it was written anew. Each line of this
+file holds the number and digest of an event, and an HMAC (RFC 2104) over itself and the line before, under a
+key that is not in the database. Erasures are named by subject id: whoever puts an older database back erases
+them again.
+"""
+
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Literal
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from index import audit
+from index.cipher import SealingKey, TemplateCipher
+from index.errors import AnchorInvalid
+from index.tables import utc_now
+
+Kind = Literal["head", "erased", "restored"]
+Head = tuple[int, str]
+"""Number and digest of an event."""
+
+ERASED = "subject.erased"
+_BLOCK_EVENTS = 1000
+
+
+@dataclass(frozen=True)
+class AnchorLine:
+    """One line.
+
+    Attributes:
+        kind: `head`: the newest event of then. `erased`: the event of an erasure. `restored`: an older
+            database was put back on purpose, and this is the newest event that it had of what was written
+            down; what the lines before say beyond it is no more.
+        at: When it was written.
+        seq: Of the event; 0 before the first.
+        digest: Of the event.
+        subject_id: Who was erased.
+        key_id: The key of the MAC.
+        mac: Hexadecimal, over this line and the digest of the line before.
+    """
+
+    kind: Kind
+    at: str
+    seq: int
+    digest: str
+    subject_id: str | None
+    key_id: str
+    mac: str = ""
+
+    @property
+    def head(self) -> Head:
+        """The event."""
+        return self.seq, self.digest
+
+    @property
+    def line_digest(self) -> str:
+        """SHA-256 of the whole line, which the next one's MAC covers."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    def mac_under(self, key: SealingKey, previous: str) -> str:
+        """The MAC that this line has to have."""
+        content = json.dumps({**asdict(self), "mac": previous}, sort_keys=True)
+        return hmac.new(key.mac_key, content.encode(), hashlib.sha256).hexdigest()
+
+
+class Anchor:
+    """The file of one data folder; safe to use from many processes."""
+
+    def __init__(self, path: Path, cipher: TemplateCipher) -> None:
+        self.path = path
+        self._cipher = cipher
+
+    def lines(self) -> list[AnchorLine]:
+        """Every line, oldest first; none where there is no file.
+
+        Raises:
+            AnchorInvalid: If a line was changed, removed or put in, or its key is not known.
+        """
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        return self._checked(text)
+
+    def note(self, db: Session) -> Head | None:
+        """Write down every erasure since the last line, and the newest event, unless it is there already.
+
+        Args:
+            db: For reading.
+
+        Returns:
+            The event that was written down; None where nothing was new.
+
+        Raises:
+            AnchorInvalid: As `lines`; then nothing is written.
+            OSError: If the file cannot be written.
+        """
+        with self._alone() as file:
+            lines = self._checked(_whole_lines(file))
+            newest = audit.newest_head(db)
+            if newest == (lines[-1].head if lines else (0, audit.FIRST_DIGEST)):
+                return None
+            known = common_head(db, lines)
+            for event in audit.events_after(db, known[0], action=ERASED):
+                lines.append(self._append(file, lines, "erased", (event.seq, event.digest), event.subject_id))
+            if not lines or lines[-1].head != newest:
+                self._append(file, lines, "head", newest)
+            _flush(file)
+            return newest
+
+    def note_restored(self, db: Session) -> None:
+        """Write down that an older database was put back on purpose, and what its newest event is.
+
+        Raises:
+            AnchorInvalid, OSError: As `note`.
+        """
+        with self._alone() as file:
+            lines = self._checked(_whole_lines(file))
+            lines.append(self._append(file, lines, "restored", common_head(db, lines)))
+            self._append(file, lines, "head", audit.newest_head(db))
+            _flush(file)
+
+    def take_over(self, other: Sequence[AnchorLine]) -> None:
+        """Write down what another machine's anchor knows: its lines where there are none here, else erasures.
+
+        Raises:
+            AnchorInvalid, OSError: As `note`.
+        """
+        with self._alone() as file:
+            lines = self._checked(_whole_lines(file))
+            erased = {line.subject_id for line in lines if line.kind == "erased"}
+            for line in other:
+                if not lines or (line.kind == "erased" and line.subject_id not in erased):
+                    subject_id = UUID(line.subject_id) if line.subject_id else None
+                    lines.append(self._append(file, lines, line.kind, line.head, subject_id))
+            _flush(file)
+
+    def _append(
+        self,
+        file: IO[str],
+        lines: Sequence[AnchorLine],
+        kind: Kind,
+        head: Head,
+        subject_id: UUID | None = None,
+    ) -> AnchorLine:
+        key = self._cipher.key
+        draft = AnchorLine(
+            kind, utc_now().isoformat(), *head, str(subject_id) if subject_id else None, key.id
+        )
+        mac = draft.mac_under(key, lines[-1].line_digest if lines else "")
+        line = AnchorLine(**{**asdict(draft), "mac": mac})
+        file.write(json.dumps(asdict(line)) + "\n")
+        return line
+
+    def _checked(self, text: str) -> list[AnchorLine]:
+        """The whole lines of a text; one that a crash has torn is left out.
+
+        A line of a key that is dropped by now is vouched for by the next one of a key that is known.
+        """
+        lines: list[AnchorLine] = []
+        vouched = 0
+        for number, one in enumerate(text.split("\n")[:-1], 1):
+            try:
+                line = AnchorLine(**json.loads(one))
+            except (ValueError, TypeError) as error:
+                raise AnchorInvalid(self.path, number, "it is no line of an anchor") from error
+            key = self._cipher.key_named(line.key_id)
+            if key is not None:
+                previous = lines[-1].line_digest if lines else ""
+                if not hmac.compare_digest(line.mac, line.mac_under(key, previous)):
+                    raise AnchorInvalid(self.path, number, "it, or the one before it, was changed or removed")
+                vouched = number
+            lines.append(line)
+        if vouched < len(lines):
+            raise AnchorInvalid(self.path, len(lines), f"its key {lines[-1].key_id} is not set")
+        return lines
+
+    @contextmanager
+    def _alone(self) -> Iterator[IO[str]]:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600), "r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+
+
+def heads_to_find(lines: Sequence[AnchorLine]) -> list[Head]:
+    """The events that the chain must still have."""
+    heads: list[Head] = []
+    for line in lines:
+        if line.kind == "restored":
+            heads = [head for head in heads if head[0] <= line.seq]
+        heads.append(line.head)
+    return [head for head in dict.fromkeys(heads) if head[0]]
+
+
+def erased_subjects(lines: Sequence[AnchorLine]) -> set[UUID]:
+    """Everybody who was ever erased, also where the database of then is no more."""
+    return {UUID(line.subject_id) for line in lines if line.kind == "erased" and line.subject_id}
+
+
+def common_head(db: Session, lines: Sequence[AnchorLine]) -> Head:
+    """The newest event of these lines that the chain has."""
+    for line in reversed(lines):
+        if audit.digest_at(db, line.seq) == line.digest:
+            return line.head
+    return 0, audit.FIRST_DIGEST
+
+
+def _whole_lines(file: IO[str]) -> str:
+    """The file's text; the rest of a line that a crash has torn is cut off."""
+    file.seek(0)
+    text = file.read()
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        file.truncate(len(whole.encode()))
+    file.seek(0, os.SEEK_END)
+    return whole
+
+
+def _flush(file: IO[str]) -> None:
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,0 +1,247 @@
+"""Every sealed row anew with the key that seals now: a new key, and with it a new rotation of all vectors.
+
+It goes on while the service runs: a process that has both keys reads either. Each batch is one transaction,
+and what is done is known by the key in the row, so a run that was killed goes on where it stopped.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from cryptography.exceptions import InvalidTag
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from index import audit
+from index.cipher import SealingKey, TemplateCipher, template_binding
+from index.codec import sealed_vector, unrotated
+from index.crops import crop_binding
+from index.database import Database
+from index.errors import TemplateUnreadable
+from index.tables import CropRow, TemplateRow
+
+BATCH_ROWS = 200
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True)
+class SealedTable:
+    """A table with sealed rows.
+
+    Attributes:
+        name: As the audit chain and people read it.
+        order: Ascending in the order in which rows are sealed anew.
+        row_id: What the row is known by.
+        sealed: The sealed bytes.
+        key_id: The key that opens them.
+        binding: What a row's bytes belong to.
+        is_vector: Whether it is a vector, which is rotated, too.
+    """
+
+    name: str
+    order: InstrumentedAttribute[Any]
+    row_id: InstrumentedAttribute[UUID]
+    sealed: InstrumentedAttribute[bytes]
+    key_id: InstrumentedAttribute[Any]
+    binding: Callable[[Session, Any], bytes]
+    is_vector: bool = False
+
+    @property
+    def row(self) -> Any:
+        """The mapped class."""
+        return self.order.class_
+
+    def of_other_keys(self, key_id: str) -> ColumnElement[bool]:
+        """The rows that another key has sealed, or none."""
+        return or_(self.key_id.is_(None), self.key_id != key_id)
+
+
+TEMPLATES = SealedTable(
+    "templates",
+    TemplateRow.number,
+    TemplateRow.id,
+    TemplateRow.vector,
+    TemplateRow.key_id,
+    lambda _, row: template_binding(row.id, row.subject_id, row.model_id),
+    is_vector=True,
+)
+CROPS = SealedTable(
+    "crops",
+    CropRow.id,
+    CropRow.id,
+    CropRow.picture,
+    CropRow.key_id,
+    lambda _, row: crop_binding(row.id, row.subject_id),
+)
+
+
+@dataclass(frozen=True)
+class Resealed:
+    """What one run did.
+
+    Attributes:
+        key_id: The key that seals now.
+        sealed: How many rows of each table were sealed anew.
+        left: How many rows of each table another key has sealed still: of keys that are not known, of before
+            rows were bound to their owner, or changed by somebody.
+        unreadable: Some of those that could not be opened.
+    """
+
+    key_id: str
+    sealed: dict[str, int]
+    left: dict[str, int]
+    unreadable: list[UUID] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row is sealed with the key that seals now."""
+        return not any(self.left.values())
+
+
+def reseal(
+    database: Database,
+    cipher: TemplateCipher,
+    tables: Sequence[SealedTable],
+    *,
+    actor: str,
+    from_before: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Resealed:
+    """Seal every row of these tables with the first key; the one place where that begins.
+
+    Args:
+        database: At the present revision.
+        cipher: With every key that rows are sealed with.
+        tables: `TEMPLATES`, `CROPS`, and those of other packages.
+        actor: Who asks, for the audit chain.
+        from_before: Take rows as well that are not encrypted, or bound to their id alone. Whoever could write
+            into the database may have exchanged such rows.
+        progress: Told after each batch how many rows were looked at, and of how many.
+        stop: Asked before each batch; what is done stays done.
+
+    Raises:
+        DatabaseError: If the database cannot do its part; the same call goes on from there later.
+    """
+    with database.read() as db:
+        total = sum(count_left(db, tables, cipher.key_id).values())
+    sealed = dict.fromkeys((table.name for table in tables), 0)
+    unreadable: list[UUID] = []
+    looked_at = 0
+    for table in tables:
+        after: Any = None
+        while not stop():
+            with database.write() as db:
+                rows = db.scalars(_batch(table, cipher.key_id, after)).all()
+                done, faulty = _seal_rows(db, cipher, table, rows, from_before)
+                if done:
+                    details = {table.name: done, "key_id": cipher.key_id, "from_before": from_before}
+                    audit.record(db, action="rows.resealed", actor=actor, details=details)
+            sealed[table.name] += done
+            unreadable += faulty[: _MOST_NAMED - len(unreadable)]
+            looked_at += len(rows)
+            progress(looked_at, max(total, looked_at))
+            if len(rows) < BATCH_ROWS:
+                break
+            after = getattr(rows[-1], table.order.key)
+    database.settle()
+    with database.read() as db:
+        return Resealed(cipher.key_id, sealed, count_left(db, tables, cipher.key_id), unreadable)
+
+
+def seal_former_rows(
+    db: Session, find_cipher: Callable[[], TemplateCipher], tables: Sequence[SealedTable], actor: str
+) -> int:
+    """Seal all rows of before in one transaction, that of the upgrade which then refuses such rows.
+
+    A picture that cannot be opened stays as it is. The cipher is asked for only where there are rows. Returns
+    how many rows were sealed.
+
+    Raises:
+        TemplateUnreadable: If a template cannot be opened; then nothing may be upgraded.
+    """
+    if all(db.scalar(select(table.order).limit(1)) is None for table in tables):
+        return 0
+    sealed, cipher = {}, find_cipher()
+    for table in tables:
+        rows = db.scalars(_batch(table, cipher.key_id, None).limit(None)).all()
+        sealed[table.name], unreadable = _seal_rows(db, cipher, table, rows, from_before=True)
+        if table.is_vector and unreadable:
+            raise TemplateUnreadable(unreadable[0], "none of the keys that are set opens it")
+    if any(sealed.values()):
+        details = {**sealed, "key_id": cipher.key_id, "from_before": True}
+        audit.record(db, action="rows.resealed", actor=actor, details=details)
+    return sum(sealed.values())
+
+
+def count_left(db: Session, tables: Sequence[SealedTable], key_id: str) -> dict[str, int]:
+    """How many rows of each table are not sealed with this key."""
+    return {
+        table.name: db.scalar(select(func.count(table.order)).where(table.of_other_keys(key_id))) or 0
+        for table in tables
+    }
+
+
+def key_ids_in_use(db: Session, tables: Sequence[SealedTable]) -> set[str | None]:
+    """The keys that rows are sealed with; None for rows that are not."""
+    return {key_id for table in tables for key_id in db.scalars(select(table.key_id).distinct())}
+
+
+def _batch(table: SealedTable, key_id: str, after: Any) -> Select[Any]:
+    query = select(table.row).where(table.of_other_keys(key_id)).order_by(table.order).limit(BATCH_ROWS)
+    return query if after is None else query.where(table.order > after)
+
+
+def _seal_rows(
+    db: Session, cipher: TemplateCipher, table: SealedTable, rows: Sequence[Any], from_before: bool
+) -> tuple[int, list[UUID]]:
+    """Seal rows anew; returns how many, and those that no key opens."""
+    key, done, unreadable = cipher.key, 0, []
+    for row in rows:
+        row_id, binding = getattr(row, table.row_id.key), table.binding(db, row)
+        try:
+            content = _opened(cipher, table, row, row_id, binding, from_before)
+        except (InvalidTag, ValueError):
+            unreadable.append(row_id)
+            continue
+        sealed, key_id = _sealed(key, table, binding, content)
+        setattr(row, table.sealed.key, sealed)
+        setattr(row, table.key_id.key, key_id)
+        done += 1
+    db.flush()
+    return done, unreadable
+
+
+def _opened(
+    cipher: TemplateCipher, table: SealedTable, row: Any, row_id: UUID, binding: bytes, from_before: bool
+) -> bytes:
+    """The content of a row; of a vector, the model's own.
+
+    Raises:
+        ValueError, InvalidTag: If no key opens it, or it is of before and that is not allowed.
+    """
+    key_id, sealed = getattr(row, table.key_id.key), getattr(row, table.sealed.key)
+    key = cipher.key_named(key_id) if key_id else None
+    if key is not None:
+        content = key.open(binding, sealed)
+        return unrotated(key, _vector(content)).astype("<f4").tobytes() if table.is_vector else content
+    if not from_before:
+        raise ValueError("no key opens it")
+    if key_id is None:
+        return bytes(sealed)
+    former = next((one for one in cipher.keys if one.former_id == key_id), None)
+    if former is None:
+        raise ValueError("no key opens it")
+    return former.open_former(row_id, sealed)
+
+
+def _sealed(key: SealingKey, table: SealedTable, binding: bytes, content: bytes) -> tuple[bytes, str]:
+    if table.is_vector:
+        return sealed_vector(key, binding, _vector(content))
+    return key.seal(binding, content), key.id
+
+
+def _vector(content: bytes) -> Any:
+    return np.frombuffer(content, "<f4").astype(np.float32)

@@ -1,0 +1,139 @@
+"""The anchor of one process: what the audit chain was is written down beside the database, and compared."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Self
+
+from index import audit
+from index.anchor import Anchor, Head, common_head, erased_subjects, heads_to_find
+from index.cipher import TemplateCipher
+from index.database import Database
+from index.erasure import erase_returned
+from index.errors import AnchorInvalid, DatabaseError
+from service.errors import StartRefused
+from service.logs import log
+from service.settings import Settings
+from service.template_keys import TemplateKeys
+
+RETURNED = "restore"
+"""In whose name people are erased again who came back with an older database."""
+
+
+@dataclass(frozen=True)
+class Anchoring:
+    """The database and its anchor."""
+
+    database: Database
+    anchor: Anchor
+
+    @classmethod
+    def of(cls, settings: Settings, database: Database, cipher: TemplateCipher) -> Self:
+        """The anchor that the settings name."""
+        return cls(database, Anchor(settings.anchor, cipher))
+
+    def note(self) -> None:
+        """Write down the newest event and every erasure; what is committed does not fail by it."""
+        try:
+            with self.database.read() as db:
+                head = self.anchor.note(db)
+        except (AnchorInvalid, DatabaseError, OSError) as error:
+            log.error("audit_head_not_noted", reason=str(error))
+            return
+        if head is not None:
+            log.info("audit_head", seq=head[0], digest=head[1])
+
+    def erase_returned(self) -> int:
+        """Erase again whoever came back with an older database; returns how many people.
+
+        Raises:
+            AnchorInvalid: If the anchor was changed: nobody could say then who was erased.
+            DatabaseError: If it could not be written.
+        """
+        returned = erase_returned(self.database, erased_subjects(self.anchor.lines()), actor=RETURNED)
+        if returned:
+            log.warning("erased_again", subjects=returned)
+        return returned
+
+    def verify(self, expected: Collection[Head] = ()) -> audit.ChainReport:
+        """Walk the chain and compare it with the anchor, and with events noted elsewhere.
+
+        Raises:
+            AnchorInvalid: If the anchor was changed.
+            DatabaseError: If the database cannot be reached.
+        """
+        heads = [*heads_to_find(self.anchor.lines()), *expected]
+        with self.database.read() as db:
+            return audit.verify_chain(db, expected_heads=heads)
+
+    def accept(self, reason: str) -> str:
+        """Take the chain as it is for the present one; returns what was lost, in one line.
+
+        Raises:
+            AnchorInvalid, DatabaseError, OSError: If something cannot be read or written.
+        """
+        returned = self.erase_returned()
+        with self.database.write() as db:
+            last = self.anchor.lines()[-1].seq
+            known = common_head(db, self.anchor.lines())[0]
+            details = {"reason": reason, "known_until": known, "anchored_until": last, "erased": returned}
+            audit.record(db, action="audit.loss_accepted", actor=RETURNED, details=details)
+        with self.database.read() as db:
+            self.anchor.note_restored(db)
+        return f"The audit trail goes on after event {known}; {returned} people were erased again."
+
+    def went_back(self) -> bool:
+        """Whether the database ends before, or beside, what was written down of it last.
+
+        Raises:
+            AnchorInvalid, DatabaseError: As `verify`.
+        """
+        lines = self.anchor.lines()
+        with self.database.read() as db:
+            return bool(lines) and common_head(db, lines) != lines[-1].head
+
+
+def head_of(text: str) -> Head:
+    """An event as `invigil audit verify` prints it.
+
+    Raises:
+        StartRefused: If it is not SEQ:DIGEST.
+    """
+    found = re.fullmatch(r"([0-9]{1,18}):([0-9a-f]{64})", text.strip())
+    if found is None:
+        raise StartRefused(f"{text!r} is no event: it is SEQ:DIGEST, as `invigil audit verify` prints it.")
+    return int(found[1]), found[2]
+
+
+def verify_all(
+    settings: Settings, database: Database, expected: Collection[Head]
+) -> tuple[audit.ChainReport, bool]:
+    """What a walk along the chain found, and whether there was an anchor to compare it with.
+
+    Raises:
+        AnchorInvalid: If the anchor was changed, or cannot be checked without its key.
+        DatabaseError: If the database cannot be reached.
+    """
+    cipher = TemplateKeys(settings).cipher()
+    if settings.anchor.exists() and cipher is None:
+        raise AnchorInvalid(settings.anchor, 1, "its key is not set")
+    if cipher is None:
+        with database.read() as db:
+            return audit.verify_chain(db, expected_heads=expected), False
+    return Anchoring.of(settings, database, cipher).verify(expected), settings.anchor.exists()
+
+
+def accept_loss(settings: Settings, database: Database, reason: str) -> str:
+    """Go on from where the database ends, although the anchor knows more; returns what was done, in one line.
+
+    Raises:
+        StartRefused: If nothing is lost, or there is no template key.
+        AnchorInvalid, DatabaseError, OSError: If it cannot be read or written; then nothing is accepted.
+    """
+    cipher = TemplateKeys(settings).cipher()
+    if cipher is None:
+        raise StartRefused("Without the template key nobody can say what the anchor holds.")
+    anchoring = Anchoring.of(settings, database, cipher)
+    if not anchoring.went_back():
+        raise StartRefused("The database has every event that the anchor knows: nothing is lost.")
+    return anchoring.accept(reason)
