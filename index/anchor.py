@@ -126,7 +126,7 @@ class Anchor:
         """
         with self._alone() as file:
             lines = self._checked(_whole_lines(file))
-            lines.append(self._append(file, lines, "restored", common_head(db, lines)))
+            lines.append(self._append(file, lines, "restored", fork_of(db, lines)))
             self._append(file, lines, "head", audit.newest_head(db))
             _flush(file)
 
@@ -214,6 +214,15 @@ def common_head(db: Session, lines: Sequence[AnchorLine]) -> Head:
         if audit.digest_at(db, line.seq) == line.digest:
             return line.head
     return 0, audit.FIRST_DIGEST
+
+
+def fork_of(db: Session, lines: Sequence[AnchorLine]) -> Head:
+    """The newest event of these lines before the first one that the chain does not have."""
+    heads = sorted(heads_to_find(lines))
+    lost = [seq for seq, digest in heads if audit.digest_at(db, seq) != digest]
+    first_lost = min(lost, default=None)
+    known = [head for head in heads if first_lost is None or head[0] < first_lost]
+    return max(known, default=(0, audit.FIRST_DIGEST))
 
 
 def _whole_lines(file: IO[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from index import audit
-from index.anchor import Anchor, Head, common_head, erased_subjects, heads_to_find
+from index.anchor import Anchor, Head, erased_subjects, fork_of, heads_to_find
 from index.cipher import TemplateCipher
 from index.database import Database
 from index.erasure import erase_returned
@@ -74,23 +74,22 @@ class Anchoring:
         """
         returned = self.erase_returned()
         with self.database.write() as db:
-            last = self.anchor.lines()[-1].seq
-            known = common_head(db, self.anchor.lines())[0]
-            details = {"reason": reason, "known_until": known, "anchored_until": last, "erased": returned}
+            known = fork_of(db, self.anchor.lines())[0]
+            details = {"reason": reason, "known_until": known, "erased": returned}
             audit.record(db, action="audit.loss_accepted", actor=RETURNED, details=details)
         with self.database.read() as db:
             self.anchor.note_restored(db)
         return f"The audit trail goes on after event {known}; {returned} people were erased again."
 
     def went_back(self) -> bool:
-        """Whether the database ends before, or beside, what was written down of it last.
+        """Whether the database lacks an event that was written down.
 
         Raises:
             AnchorInvalid, DatabaseError: As `verify`.
         """
         lines = self.anchor.lines()
         with self.database.read() as db:
-            return bool(lines) and common_head(db, lines) != lines[-1].head
+            return any(audit.digest_at(db, seq) != digest for seq, digest in heads_to_find(lines))
 
 
 def head_of(text: str) -> Head:
