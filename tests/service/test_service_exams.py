@@ -324,7 +324,6 @@ class TestRefusals:
             {"match_fmr": 1e-3, "refer_fmr": 1e-4},
             {"match_fmr": 1e-12},
             {"attempts_allowed": 0},
-            {"keep_probe_thumbnails": True},
             {"reason_codes": []},
             {"colour": "red"},
         ],
