@@ -120,13 +120,19 @@ def test_a_candidate_is_promoted_and_rolled_back_by_clicks(desk: Desk, console: 
 
     console.fill("input[name=override_reason]", "there are no pictures to compare on")
     console.get_by_role("button", name="Promote").click()
+    expect(console.get_by_role("alert")).to_contain_text("session(s) are open")
+    assert desk.parts.models.active() == first
+    console.fill("input[name=reason]", "the hall is empty")
+    console.get_by_role("button", name="Promote").click()
 
     expect(console.get_by_role("row", name="turned")).to_contain_text("active")
     expect(console.get_by_role("row", name=first.name)).to_contain_text("retired")
     assert desk.parts.following.serving.active.id == turned.model_id
+    console.fill("input[name=reason]", "the hall is empty")
     console.get_by_role("button", name="Roll back").click()
     expect(console.get_by_role("row", name=first.name)).to_contain_text("active")
     assert desk.parts.following.serving.active.id == first.id
+    console.fill("input[name=reason]", "the hall is empty")
     console.get_by_role("button", name="Roll back").click()
     expect(console.get_by_role("alert")).to_contain_text("No model was active before the present one")
 

@@ -200,7 +200,7 @@ def test_a_candidate_that_only_the_former_model_knows_is_checked_in_and_ready(
     former_id = day.service.parts.embedder.model_id
     day.service.parts.models.register_bundle(turned, actor="test")
     day.service.enrolled(astronaut_jpeg, "A1")
-    promote(day.service, turned.model_id)
+    promote(day.service, turned.model_id, **OVERRIDE, force=True, reason="nobody is at the door yet")
     day.service.enrolled(stranger_jpeg, "B1")
     roster = day.put_csv("external_id,display_name,seat\nA1,Ann,1\nB1,Bob,2\n")
 

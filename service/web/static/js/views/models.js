@@ -27,12 +27,16 @@ export async function models(view) {
 
 function rollback() {
   if (!mayWrite()) return h("div", { hidden: true });
-  const back = async () => {
-    await call("POST", "/v1/models/rollback", { key: newKey(), timeout: 600000 });
+  const back = async ({ reason }) => {
+    await call("POST", "/v1/models/rollback", { json: forced(reason), key: newKey(), timeout: 600000 });
     again();
   };
-  return h("section.card.stack", {}, h("h2", {}, t("model.roll_back")), h("p.muted", {}, t("model.roll_back_help")), form([], t("model.roll_back"), back, "plain"));
+  return h("section.card.stack", {}, h("h2", {}, t("model.roll_back")), h("p.muted", {}, t("model.roll_back_help")), form([whyNow()], t("model.roll_back"), back, "plain"));
 }
+
+// While a session is open a switch has to wait, unless somebody says why it cannot.
+const whyNow = () => field("reason", t("model.why_now"), { maxlength: 500 });
+const forced = (reason) => (reason ? { force: true, reason } : {});
 
 const verdict = (gate) => h(`span.tag.${gate.verdict === "worse" ? "bad" : "good"}`, {}, t(`model.${gate.verdict}`));
 
@@ -83,14 +87,15 @@ function cost({ speed, size }) {
 function promotion(one) {
   if (!mayWrite()) return null;
   const good = one.gate?.verdict === "not_worse";
-  const promote = async ({ override_reason }) => {
-    const json = override_reason ? { override_reason } : {};
+  const promote = async ({ override_reason, reason }) => {
+    const json = { ...(override_reason ? { override_reason } : {}), ...forced(reason) };
     await call("POST", `/v1/models/${one.id}/promote`, { json, key: newKey(), timeout: 600000 });
     location.hash = "#/models";
   };
   return h("section.card.stack", {}, h("h2", {}, t("model.promote")), h("p.muted", {}, t("model.promote_help")),
     good ? null : notice("wait", t("model.override_help")),
-    form(good ? [] : [field("override_reason", t("model.override_reason"), { required: true, maxlength: 500 })], t("model.promote"), promote, good ? "primary" : "bad"));
+    form([...(good ? [] : [field("override_reason", t("model.override_reason"), { required: true, maxlength: 500 })]), whyNow()],
+      t("model.promote"), promote, good ? "primary" : "bad"));
 }
 
 function inUse(one) {
