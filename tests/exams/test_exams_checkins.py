@@ -195,7 +195,7 @@ def test_a_clock_that_is_wrong_is_recorded_as_such(hall: ExamDay) -> None:
 
 
 def test_a_photograph_that_comes_after_the_door_has_closed_lets_nobody_in(hall: ExamDay) -> None:
-    closing = SessionChanges(opens_at=hours_from_now(-2), closes_at=hours_from_now(-1))
+    closing = SessionChanges(opens_at=hours_from_now(-2), closes_at=hours_from_now(-1), reason="the test")
     hall.embedder.waits = lambda: change_session(hall.desk, hall.session.id, closing, ORIGIN)
 
     with pytest.raises(SessionClosed):
@@ -301,7 +301,7 @@ class TestAPictureThatCannotBeUsed:
         assert hall.arrive("c1", "dark", final=True, checkin_id=checkin_id) == first
 
     def test_comes_too_late_when_the_door_has_closed_meanwhile(self, hall: ExamDay) -> None:
-        closing = SessionChanges(opens_at=hours_from_now(-2), closes_at=hours_from_now(-1))
+        closing = SessionChanges(opens_at=hours_from_now(-2), closes_at=hours_from_now(-1), reason="the test")
         hall.embedder.waits = lambda: change_session(hall.desk, hall.session.id, closing, ORIGIN)
 
         with pytest.raises(SessionClosed):
@@ -452,9 +452,13 @@ class TestTwoRostersWithOneCandidate:
         other = another_exam(hall, starts=starts, ends=ends, opens=opens, closes=4)
         if opens > 0:
             # Time goes by: the first session has closed, the second has opened.
-            closing = SessionChanges(opens_at=hours_from_now(-3), closes_at=hours_from_now(-2))
+            closing = SessionChanges(
+                opens_at=hours_from_now(-3), closes_at=hours_from_now(-2), reason="the test"
+            )
             change_session(hall.desk, hall.session.id, closing, ORIGIN)
-            change_session(hall.desk, other, SessionChanges(opens_at=hours_from_now(-1)), ORIGIN)
+            change_session(
+                hall.desk, other, SessionChanges(opens_at=hours_from_now(-1), reason="the test"), ORIGIN
+            )
 
         assert hall.arrive("c1", "1", session_id=other).checkin.outcome == "admitted"
 

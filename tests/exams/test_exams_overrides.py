@@ -394,7 +394,7 @@ class TestADocument:
 
         with pytest.raises(NotOnRoster):
             shown(hall, "nobody")
-        closing = SessionChanges(opens_at=hours_from_now(-2), closes_at=hours_from_now(-1))
+        closing = SessionChanges(opens_at=hours_from_now(-2), closes_at=hours_from_now(-1), reason="the test")
         change_session(hall.desk, hall.session.id, closing, ORIGIN)
         with pytest.raises(SessionClosed):
             shown(hall, "c1")
