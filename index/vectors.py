@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
@@ -188,14 +189,14 @@ def k_nearest(
         The first query of the block, d (block, k) ascending, and rows of the base (block, k).
     """
     for start in range(0, len(queries), query_rows):
-        faiss.omp_set_num_threads(os.cpu_count() or 1)
         block = np.ascontiguousarray(queries[start : start + query_rows], dtype=np.float32)
         d = np.full((len(block), k), np.inf, np.float32)
         rows = np.full((len(block), k), -1, np.int64)
-        for first in range(0, len(base), base_rows):
-            part = np.ascontiguousarray(base[first : first + base_rows], dtype=np.float32)
-            near, near_rows = faiss.knn(block, part, min(k, len(part)))
-            d, rows = _merged(d, rows, near, near_rows + first, k)
+        with _threads(os.cpu_count() or 1):
+            for first in range(0, len(base), base_rows):
+                part = np.ascontiguousarray(base[first : first + base_rows], dtype=np.float32)
+                near, near_rows = faiss.knn(block, part, min(k, len(part)))
+                d, rows = _merged(d, rows, near, near_rows + first, k)
         yield start, d, rows
 
 
@@ -279,11 +280,22 @@ def _helpers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_HELPERS, "search")
 
 
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """So many OpenMP threads for a while: torch may share the runtime, and a training would go on with them."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(count)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
 def _search_block(query: Vectors, vectors: Vectors, numbers: Numbers, k: int) -> Found:
     # OpenMP keeps this number for each calling thread. Many requests search at once, each in its own thread;
     # teams of threads for one query would wait for each other in turn (measured: five times the work).
-    faiss.omp_set_num_threads(1)
-    d, rows = faiss.knn(query.reshape(1, -1), vectors, min(k, len(vectors)))
+    with _threads(1):
+        d, rows = faiss.knn(query.reshape(1, -1), vectors, min(k, len(vectors)))
     there = rows[0] >= 0
     return Found(d[0][there], numbers[rows[0][there]])
 

@@ -11,7 +11,7 @@ from index.tables import utc_now
 from service.exams.audit import note
 from service.exams.context import Desk, Origin, policy_at
 from service.exams.errors import ExamInvalid, ExamNotFound
-from service.exams.guard import By, Rates, changed_values, guard_exam
+from service.exams.guard import By, Rates, changed_values, guard_exam, refuse_higher_rates
 from service.exams.schemas import Exam, ReasonCode
 from service.exams.tables import ExamRow
 from service.exams.terms import ExamChanges, ExamTerms, columns_of, merged
@@ -24,6 +24,8 @@ def create_exam(desk: Desk, terms: ExamTerms, origin: Origin, exam_id: UUID | No
         ExamInvalid: If times or rates make no sense, or pictures are to be kept with no key to encrypt them.
     """
     check_exam(desk, terms)
+    installed = (desk.policy.match_fmr, desk.policy.refer_fmr)
+    refuse_higher_rates(installed, rates_in_force(desk, terms), origin)
     with desk.database.write() as session:
         row = session.get(ExamRow, exam_id) if exam_id else None
         if row is None:

@@ -86,6 +86,16 @@ def guard_exam(db: OrmSession, row: ExamRow, terms: ExamTerms, rates: tuple[Rate
     by.require_admin(raised(rates) + shortened + ends_before(last, row.ends_at, terms.ends_at, "ends_at"))
 
 
+def refuse_higher_rates(before: Rates, after: Rates, origin: Origin) -> None:
+    """Refuse new terms with higher rates than would hold without them, unless an administrator sets them.
+
+    Raises:
+        Forbidden: If it takes an administrator.
+    """
+    if (higher := raised((before, after))) and not origin.is_admin:
+        raise Forbidden(f"This takes an administrator: {', '.join(higher)}.", (Scope.ADMIN,))
+
+
 def raised(rates: tuple[Rates, Rates]) -> list[str]:
     """The rates that would let more strangers in than before."""
     before, after = rates

@@ -17,7 +17,8 @@ from service.exams.audit import SESSION_CHANGED, note
 from service.exams.context import Desk, Origin, policy_at
 from service.exams.errors import SessionClosed
 from service.exams.exams import check_window, exam_row
-from service.exams.guard import By, Rates, changed_values, guard_session
+from service.exams.exams import rates_in_force as exam_rates
+from service.exams.guard import By, Rates, changed_values, guard_session, refuse_higher_rates
 from service.exams.schemas import KioskKey, ReasonCode, Session
 from service.exams.tables import ExamRow, RosterEntryRow, SessionRow
 from service.exams.terms import SessionChanges, SessionTerms, columns_of, merged
@@ -36,6 +37,8 @@ def create_session(
     with desk.database.write() as session:
         exam = exam_row(session, exam_id)
         check_session(desk, exam, terms)
+        # As changing one would: else a second session beside the first goes round the guard.
+        refuse_higher_rates(exam_rates(desk, exam), rates_in_force(desk, terms, exam), origin)
         row = session.get(SessionRow, session_id) if session_id else None
         if row is None:
             values = columns_of(terms)

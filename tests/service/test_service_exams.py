@@ -580,3 +580,12 @@ class TestAnOpenSession:
 
         assert problem(found, 403, "forbidden")["missing_scopes"] == ["admin"]
         assert exam_service.call("GET", "sessions/{session}").json()["match_fmr"] == 1e-4
+
+    def test_is_joined_by_no_other_with_higher_rates(self, exam_service: ExamService) -> None:
+        planner = exam_service.service.key(Scope.EXAMS_WRITE)
+        window = {"opens_at": moment(-1), "closes_at": moment(1)}
+        room = {"room": "R2", "match_fmr": 5e-4, **window}
+        exam = {"name": "Physics", "refer_fmr": 5e-3, "starts_at": moment(-1), "ends_at": moment(1)}
+
+        problem(exam_service.call("POST", "exams/{exam}/sessions", key=planner, json=room), 403, "forbidden")
+        problem(exam_service.call("POST", "exams", key=planner, json=exam), 403, "forbidden")
