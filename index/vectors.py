@@ -282,7 +282,7 @@ def _helpers() -> ThreadPoolExecutor:
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """So many OpenMP threads for a while: torch may share the runtime, and a training would go on with them."""
+    """So many OpenMP threads for a while; torch may share them, and a training would go on with as many."""
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(count)
     try:
