@@ -175,7 +175,8 @@ def test_the_board_tells_distances_to_those_who_may_see_them(
     staffed_exam: ExamService, referred: str, scopes: tuple[Scope, ...], seen: bool
 ) -> None:
     service = staffed_exam.service
-    staffed_exam.call("PATCH", "sessions/{session}", json={"closes_at": utc_now().isoformat()})
+    closing = {"closes_at": utc_now().isoformat(), "reason": "the hall is empty"}
+    assert staffed_exam.call("PATCH", "sessions/{session}", json=closing).status_code == 200
 
     live = service.call(
         "GET",
