@@ -35,7 +35,7 @@ class Served:
                 stderr=subprocess.STDOUT,
             )
         self.wait_until_ready()
-        self.key = next(line for line in log.read_text().split() if line.count(".") == 1 and len(line) > 40)
+        self.key = next(word for word in log.read_text().split() if word.startswith("inv") and "." in word)
 
     def wait_until_ready(self) -> None:
         """Until both workers listen and one answers."""
