@@ -82,7 +82,9 @@ def test_readiness_alone_finds_its_way_back_to_the_primary(
     with read_only(server, str(make_url(postgresql_url).database)):
         assert readiness(on_postgresql) == 503
 
-    assert readiness(on_postgresql) == 200
+    # A thread of the service may have connected once more while the server took no writes; each look that
+    # meets such a connection gives it up.
+    assert 200 in [readiness(on_postgresql) for _ in range(5)]
 
 
 # No memory, too many connections of a role, a shut-down, a lost file, a fault of the server, a changed plan,
