@@ -71,7 +71,10 @@ def test_the_log_names_routes_and_ids_but_no_person(
 
     logged = process.stop()
 
-    lines = [json.loads(line) for line in logged.splitlines()]
+    # The first line is for whoever starts it, on stdout: where the template key lies.
+    for_people, *logs = logged.splitlines()
+    assert for_people.startswith("The template key is in ")
+    lines = [json.loads(line) for line in logs]
     requests = [line for line in lines if line["event"] == "request"]
     assert [(line["route"], line["status"], line["code"]) for line in requests] == [
         ("/v1/subjects", 201, None),
