@@ -1,6 +1,7 @@
 """Container files and settings agree with each other; no engine is needed, for nothing is built."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +178,25 @@ def test_everything_that_the_image_copies_exists_and_is_sent_to_it() -> None:
     for name in copied:
         assert (ROOT / name).exists(), name
         assert name.split("/")[0] in sent, name
+
+
+@pytest.mark.parametrize("extras", [[], ["train"], ["test"], ["train", "test"]])
+def test_each_requirements_file_pins_what_the_project_depends_on(extras: list[str]) -> None:
+    """A file that was not resolved again leaves a dependency out for whoever installs that file alone."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [
+        *project["dependencies"],
+        *(line for extra in extras for line in project["optional-dependencies"][extra]),
+    ]
+    name = {(): "base", ("train", "test"): "all"}.get(tuple(extras), extras[0] if extras else "")
+    pinned = set(
+        re.findall(r"^([\w.-]+)==", (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8"), re.M)
+    )
+    assert {canonical(re.split(r"[\[~<>=; ]", line)[0]) for line in wanted} <= {
+        canonical(name) for name in pinned
+    }
+
+
+def canonical(name: str) -> str:
+    """A package's name as the index compares it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
