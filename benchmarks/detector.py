@@ -18,9 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from embedding.bundle import SHIPPED, read_manifest
-from embedding.detector import Detector, Pass
+from embedding.detector import Detector, Pass, compile_detector
 from embedding.manifest import YUNET_INPUT
-from embedding.networks import compile_detector
 
 ROUNDS = 60
 SIZES = ((320, 240), (640, 480))

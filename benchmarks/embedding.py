@@ -22,11 +22,10 @@ from rich.table import Table
 from embedding.align import align
 from embedding.bundle import SHIPPED, Bundle
 from embedding.cores import usable_cores
-from embedding.detector import QUICK, THOROUGH, Detector
+from embedding.detector import QUICK, THOROUGH, Detector, compile_detector
 from embedding.embedder import Embedder
 from embedding.image import ImageLimits, Pixels, decode
 from embedding.manifest import YUNET_INPUT
-from embedding.networks import compile_detector
 from embedding.quality import Purpose, measure
 
 SECONDS_EACH = 1.0

@@ -18,6 +18,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from embedding.calibration import Calibration
+from embedding.detector import compile_detector
 from embedding.errors import BundleCorrupted, BundleInvalid, BundleNotFound
 from embedding.image import ImageLimits, decode
 from embedding.manifest import (
@@ -30,7 +31,7 @@ from embedding.manifest import (
     Provenance,
     SelfTest,
 )
-from embedding.networks import NetworkRefused, compile_detector, compile_embedder, unit_length
+from embedding.networks import NetworkRefused, compile_embedder, unit_length
 from embedding.template import Vector
 
 SHIPPED = Path(__file__).parent / "bundles" / "invigil-1"

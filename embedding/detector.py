@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from embedding.align import REFERENCE_LANDMARKS, similarity, warp
 from embedding.image import Pixels
-from embedding.networks import CLOSE_CANVAS, DETECTOR_OUTPUTS, STRIDES, Floats, Network
+from embedding.manifest import PixelInput
+from embedding.networks import Floats, Network, NetworkRefused, read_network, reason_of, take_rgb_bytes
+
+STRIDES = (8, 16, 32)
+
+DETECTOR_OUTPUTS = tuple(f"{part}_{stride}" for part in ("cls", "obj", "bbox", "kps") for stride in STRIDES)
+
+CLOSE_CANVAS = 160
+"""Side of the canvas for the close look, which every face gets: the one that is compiled at once."""
 
 MAX_CANDIDATES = 500
 """Boxes that enter the suppression; more only occur on noise, and its cost is quadratic."""
@@ -128,7 +136,7 @@ class Detector:
         """Landmarks (n, 5, 2) and scores (n,) of all cells that see the face in the middle of a canvas."""
         boxes, landmarks, scores = decode_outputs(self._run(canvas), canvas.shape[:2], CLOSE_SCORE)
         expected = np.concatenate([[(CLOSE_CANVAS - CLOSE_FACE) / 2] * 2, [CLOSE_FACE] * 2])
-        same = overlap(np.vstack([expected, boxes]))[0, 1:] >= SAME_FACE_OVERLAP
+        same = overlap(expected[None], boxes)[0] >= SAME_FACE_OVERLAP
         return landmarks[same], scores[same]
 
     def look(self, image: Pixels, how: Pass, quarter_turns: int = 0) -> list[Face]:
@@ -213,6 +221,25 @@ def letterbox(image: Pixels, how: Pass) -> tuple[Pixels, float]:
     return canvas, scale
 
 
+def compile_detector(onnx: bytes, pixels: PixelInput, threads: int) -> Network:
+    """The detector for canvases of any multiple of 32; always in float32, for its landmarks are positions.
+
+    Raises:
+        NetworkRefused: If it is no ONNX network with YuNet's outputs.
+    """
+    model = read_network(onnx)
+    named = {name: output for output in model.outputs for name in output.get_names()}
+    missing = [name for name in DETECTOR_OUTPUTS if name not in named]
+    if missing:
+        raise NetworkRefused(f"the detector lacks the outputs {', '.join(missing)}")
+    try:
+        model.reshape([1, 3, -1, -1] if pixels.layout == "NCHW" else [1, -1, -1, 3])
+        first = (1, CLOSE_CANVAS, CLOSE_CANVAS, 3)
+        return Network(take_rgb_bytes(model, pixels), DETECTOR_OUTPUTS, threads, "f32", first)
+    except RuntimeError as error:
+        raise NetworkRefused(reason_of(error)) from error
+
+
 def decode_outputs(
     outputs: Mapping[str, Floats], canvas: Sequence[int], score_threshold: float
 ) -> tuple[Floats, Floats, Floats]:
@@ -257,7 +284,7 @@ def _cells(rows: int, columns: int) -> Floats:
 def suppress(boxes: Floats, scores: Floats, overlap_threshold: float) -> list[int]:
     """Greedy non-maximum suppression: indices of the boxes that stay, best score first."""
     order = np.argsort(-scores, kind="stable")[:MAX_CANDIDATES]
-    overlaps = overlap(boxes[order]) > overlap_threshold
+    overlaps = overlap(boxes[order], boxes[order]) > overlap_threshold
     kept: list[int] = []
     dropped = np.zeros(len(order), bool)
     for i in range(len(order)):
@@ -267,11 +294,10 @@ def suppress(boxes: Floats, scores: Floats, overlap_threshold: float) -> list[in
     return kept
 
 
-def overlap(boxes: Floats) -> Floats:
-    """Intersection over union of each pair of boxes, (n, n)."""
-    low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
-    edges = np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None])
-    shared = edges.clip(min=0).prod(axis=2)
-    area = boxes[:, 2] * boxes[:, 3]
-    union = area[:, None] + area[None] - shared
+def overlap(one: Floats, other: Floats) -> Floats:
+    """(n, m) intersection over union of (n, 4) and (m, 4) boxes x, y, width, height."""
+    low = np.maximum(one[:, None, :2], other[None, :, :2])
+    high = np.minimum((one[:, :2] + one[:, 2:])[:, None], (other[:, :2] + other[:, 2:])[None])
+    shared = (high - low).clip(min=0).prod(axis=2)
+    union = one[:, 2:].prod(axis=1)[:, None] + other[:, 2:].prod(axis=1)[None] - shared
     return np.asarray(shared / np.maximum(union, 1e-9), np.float32)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from embedding.align import align
 from embedding.bundle import Bundle
 from embedding.cores import usable_cores
-from embedding.detector import Detector, Face, lighten
+from embedding.detector import Detector, Face, compile_detector, lighten
 from embedding.errors import BundleInvalid, EmbeddingError, FaceNotFound, MultipleFaces, QualityRefused
 from embedding.faces import FacePolicy, faces_that_count
 from embedding.image import ImageLimits, Pixels, decode
@@ -26,7 +26,6 @@ from embedding.networks import (
     Network,
     NetworkRefused,
     Precision,
-    compile_detector,
     compile_embedder,
     reduced_precision,
 )

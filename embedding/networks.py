@@ -24,13 +24,6 @@ Floats = NDArray[np.float32]
 
 Shape = tuple[int, ...]
 
-STRIDES = (8, 16, 32)
-
-CLOSE_CANVAS = 160
-"""Side of the canvas for the close look, which every face gets: the one that is compiled at once."""
-
-DETECTOR_OUTPUTS = tuple(f"{part}_{stride}" for stride in STRIDES for part in ("cls", "obj", "bbox", "kps"))
-
 
 class NetworkRefused(ValueError):
     """The network is not what the manifest says; the message names the difference."""
@@ -128,44 +121,30 @@ def reduced_precision() -> bool:
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def compile_detector(onnx: bytes, pixels: PixelInput, threads: int) -> Network:
-    """The detector for canvases of any multiple of 32; always in float32, for its landmarks are positions.
-
-    Raises:
-        NetworkRefused: If it is no ONNX network with YuNet's outputs.
-    """
-    model = _read(onnx)
-    named = {name: output for output in model.outputs for name in output.get_names()}
-    missing = [name for name in DETECTOR_OUTPUTS if name not in named]
-    if missing:
-        raise NetworkRefused(f"the detector lacks the outputs {', '.join(missing)}")
-    try:
-        model.reshape([1, 3, -1, -1] if pixels.layout == "NCHW" else [1, -1, -1, 3])
-        first = (1, CLOSE_CANVAS, CLOSE_CANVAS, 3)
-        return Network(_take_rgb_bytes(model, pixels), DETECTOR_OUTPUTS, threads, "f32", first)
-    except RuntimeError as error:
-        raise NetworkRefused(_verdict(error)) from error
-
-
 def compile_embedder(onnx: bytes, record: EmbedderRecord, threads: int, precision: Precision) -> Network:
     """The embedder for batches of any size: (n, 112, 112, 3) uint8 RGB → (n, dim) float32 of unit length.
 
     Raises:
         NetworkRefused: If it is no ONNX network with one picture in and `dim` numbers out.
     """
-    model = _read(onnx)
+    model = read_network(onnx)
     size = [ALIGNED_SIZE, ALIGNED_SIZE]
     shape = [-1, 3, *size] if record.input.layout == "NCHW" else [-1, *size, 3]
     try:
         model.reshape(shape)
-        model = _take_rgb_bytes(model, record.input)
+        model = take_rgb_bytes(model, record.input)
         model = _flat_vector(model, record.dim, record.normalised)
         return Network(model, ["vector"], threads, precision, (1, *size, 3))
     except RuntimeError as error:
-        raise NetworkRefused(_verdict(error)) from error
+        raise NetworkRefused(reason_of(error)) from error
 
 
-def _read(onnx: bytes) -> ov.Model:
+def read_network(onnx: bytes) -> ov.Model:
+    """An ONNX file as a network with one input.
+
+    Raises:
+        NetworkRefused: If it is none.
+    """
     try:
         model = _core().read_model(onnx)
     except RuntimeError as error:
@@ -175,7 +154,7 @@ def _read(onnx: bytes) -> ov.Model:
     return model
 
 
-def _take_rgb_bytes(model: ov.Model, pixels: PixelInput) -> ov.Model:
+def take_rgb_bytes(model: ov.Model, pixels: PixelInput) -> ov.Model:
     """Puts layout, order of colours and normalisation in front of the network."""
     stages = PrePostProcessor(model)
     stages.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
@@ -212,6 +191,6 @@ def unit_length(vectors: Floats) -> bool:
     return bool(np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1) < 1e-3))
 
 
-def _verdict(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """The last line of OpenVINO's report says what is wrong; those above name its own source files."""
     return str(error).strip().splitlines()[-1][:200]

@@ -55,5 +55,5 @@ def _choose(before: Sequence[Face], turned: Sequence[Face]) -> list[Face]:
         return [claims[i] for i in kept if uprightness[i] >= SURE]
     if not before:
         return [claims[i] for i in kept if uprightness[i] >= LIKELY]
-    seen_before = overlap(boxes)[:, : len(before)].max(axis=1) > SAME_PLACE
+    seen_before = overlap(boxes, boxes[: len(before)]).max(axis=1) > SAME_PLACE
     return [claims[i] for i in kept if seen_before[i]]

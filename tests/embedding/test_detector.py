@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from embedding.bundle import Bundle
 from embedding.detector import (
     QUICK,
+    STRIDES,
     THOROUGH,
     Detector,
     Face,
     Pass,
+    compile_detector,
     decode_outputs,
     letterbox,
     overlap,
@@ -28,7 +30,6 @@ from embedding.detector import (
 )
 from embedding.image import ImageLimits, decode
 from embedding.manifest import YUNET_INPUT
-from embedding.networks import STRIDES, compile_detector
 
 Floats = NDArray[np.float32]
 CANVAS = (64, 96)
@@ -106,7 +107,9 @@ def test_suppression_keeps_what_a_plain_loop_keeps(boxes: list[tuple[float, ...]
         if all(overlap_by_hand(array[i], array[j]) <= 0.3 for j in expected):
             expected.append(i)
     assert kept == expected
-    assert np.allclose(overlap(array), [[overlap_by_hand(a, b) for b in array] for a in array], atol=1e-4)
+    assert np.allclose(
+        overlap(array, array), [[overlap_by_hand(a, b) for b in array] for a in array], atol=1e-4
+    )
 
 
 def test_nothing_found_is_an_empty_list() -> None:

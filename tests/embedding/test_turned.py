@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from embedding.bundle import Bundle
-from embedding.detector import QUICK, Detector
+from embedding.detector import QUICK, Detector, compile_detector
 from embedding.embedder import Embedder
 from embedding.errors import EmbeddingError, QualityRefused
 from embedding.image import ImageLimits, decode
-from embedding.networks import compile_detector
 from embedding.quality import Purpose, head_pose
 from embedding.template import distance
 from embedding.turns import resolve_turns

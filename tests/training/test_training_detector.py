@@ -11,13 +11,13 @@ import pytest
 import torch
 from made_detection import COLOURS, TINY, WHITE, drawn_photo, face_at, write_made_set
 
-from embedding.detector import Face
+from embedding.detector import DETECTOR_OUTPUTS, STRIDES, Face
 from training.detection.assign import IGNORED, NEGATIVE, SIZES, assign, cell_points
 from training.detection.augment import Composer, View, mirrored
 from training.detection.bank import Bank, thumbnails
 from training.detection.batches import Views
 from training.detection.data import NO_FACES, read_photos, split_photos
-from training.detection.evaluate import evaluate_detector, wilson
+from training.detection.evaluate import evaluate_detector, share_interval
 from training.detection.export import export_detector
 from training.detection.geometry import turned, visible_shares, warp_faces
 from training.detection.loss import box_losses, detection_losses, focal, landmark_losses
@@ -25,7 +25,7 @@ from training.detection.recipe import Ranges, open_detector_recipe
 from training.detection.train import Training, open_detector, train_detector
 from training.embedder.run import RunFolder
 from training.errors import CheckpointInvalid, LossNotFinite, RecipeInvalid
-from training.networks.detector import OUTPUT_NAMES, STRIDES, FaceDetector, YuNetLayout
+from training.networks.detector import FaceDetector, YuNetLayout
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def made_set(tmp_path: Path) -> Path:
 def test_the_network_stays_within_its_budget_and_has_the_outputs_of_yunet() -> None:
     network = YuNetLayout(FaceDetector()).eval()
 
-    outputs = dict(zip(OUTPUT_NAMES, network(torch.zeros(2, 3, 96, 160)), strict=True))
+    outputs = dict(zip(DETECTOR_OUTPUTS, network(torch.zeros(2, 3, 96, 160)), strict=True))
 
     assert sum(value.numel() for value in network.parameters()) <= 120_000
     for stride in STRIDES:
@@ -66,7 +66,7 @@ def test_opencv_runs_the_exported_file_and_agrees_with_torch_at_any_size(tmp_pat
 
     tensor = torch.from_numpy(padded).permute(2, 0, 1)[None].float()
     with torch.no_grad():
-        outputs = dict(zip(OUTPUT_NAMES, YuNetLayout(network)(tensor), strict=True))
+        outputs = dict(zip(DETECTOR_OUTPUTS, YuNetLayout(network)(tensor), strict=True))
     scores = torch.cat([(outputs[f"cls_{s}"] * outputs[f"obj_{s}"]).sqrt().flatten() for s in STRIDES])
     assert len(found) > 0
     assert found[:, 14].max() == pytest.approx(float(scores.max()), abs=1e-4)
@@ -382,7 +382,7 @@ def test_the_report_counts_what_is_found_missed_and_imagined() -> None:
 
 
 def test_wilsons_interval_is_the_one_in_the_books() -> None:
-    low, high = wilson(81, 263)  # Newcombe, Statistics in Medicine 1998, table I
+    low, high = share_interval(81, 263)  # Newcombe, Statistics in Medicine 1998, table I
 
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
-    assert wilson(0, 20)[0] == 0
+    assert share_interval(0, 20)[0] == 0

@@ -31,8 +31,7 @@ def evaluate_detector(
     ] = False,
 ) -> None:
     """Measure a face detector on the pictures that the shipped recipe holds out, scaled to 640 pixels."""
-    from embedding.detector import THOROUGH, Detector
-    from embedding.networks import compile_detector
+    from embedding.detector import THOROUGH, Detector, compile_detector
     from training.detection.data import read_photos, split_photos
     from training.detection.evaluate import evaluate_detector as evaluate
     from training.detection.recipe import open_detector_recipe

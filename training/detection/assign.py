@@ -8,8 +8,8 @@ cells is best, the class target (the overlap that its box reaches) decides durin
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding.detector import STRIDES
 from training.detection.data import Floats
-from training.networks.detector import STRIDES
 
 NEGATIVE, IGNORED = -1, -2
 # Face sizes √(w·h) in pixels that each stride answers for. They overlap, so that no size sits on an edge.

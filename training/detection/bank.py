@@ -13,13 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from embedding.align import REFERENCE_LANDMARKS, align
 from training.detection.data import Floats, Photo, Pixels, read_shard_rows
 
-# ArcFace's five points in a 112×112 crop (Deng et al., "ArcFace", CVPR 2019, public reference alignment).
-ALIGNED_POINTS = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
-    np.float32,
-)
 MARGIN = 40  # pixels of repeated border that let the teacher see a face that fills its crop
 SAME_PICTURE = 0.93  # correlation of two 16×16 grey thumbnails above which they show one photo
 
@@ -76,12 +72,7 @@ def _is_seen(crop: Pixels, seen: Floats) -> bool:
 
 
 def _aligned(photo: Photo) -> list[Pixels]:
-    crops = []
-    for face in photo.faces:
-        matrix, _ = cv2.estimateAffinePartial2D(face[4:].reshape(5, 2), ALIGNED_POINTS, method=cv2.LMEDS)
-        if matrix is not None:
-            crops.append(np.asarray(cv2.warpAffine(photo.pixels, matrix, (112, 112)), np.uint8))
-    return crops
+    return [align(photo.pixels, face[4:].reshape(5, 2)) for face in photo.faces]
 
 
 def _only_face(detector: cv2.FaceDetectorYN, crop: Pixels) -> Floats | None:
@@ -93,5 +84,5 @@ def _only_face(detector: cv2.FaceDetectorYN, crop: Pixels) -> Floats | None:
     face: Floats = found[0, :14].astype(np.float32)
     face[[0, 1]] -= MARGIN
     face[4:] -= MARGIN
-    misplaced = np.abs(face[4:].reshape(5, 2) - ALIGNED_POINTS).max() > 15
+    misplaced = np.abs(face[4:].reshape(5, 2) - REFERENCE_LANDMARKS).max() > 15
     return None if misplaced else face

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
-from embedding.detector import Face
+from embedding.detector import Face, overlap
 from training.detection.data import Floats, Photo, Pixels
 from training.detection.geometry import face_sizes
 
@@ -17,7 +18,6 @@ SIZES = ((0, 15), (15, 20), (20, 30), (30, 50), (50, 100), (100, 1000))
 LARGE = (30, 1000)  # sizes that the aims speak of
 OVERLAP = 0.5
 UNCERTAIN_OVERLAP = 0.3  # a find that covers an uncertain face so far is neither right nor false
-Z95 = 1.959964
 
 Interval = tuple[float, float]
 
@@ -73,7 +73,7 @@ def evaluate_detector(photos: Sequence[Photo], find: Finder) -> DetectorReport:
             sizes += face_sizes(photo.faces).tolist()
             errors += match_faces(photo.faces, found, boxes)
         else:
-            unsure = overlaps(boxes, photo.uncertain[:, :4]).max(axis=1, initial=0) >= UNCERTAIN_OVERLAP
+            unsure = overlap(boxes, photo.uncertain[:, :4]).max(axis=1, initial=0) >= UNCERTAIN_OVERLAP
             false_counts.append(int((~unsure).sum()))
     of_size, error = np.array(sizes), np.array(errors)
     return DetectorReport(
@@ -81,7 +81,7 @@ def evaluate_detector(photos: Sequence[Photo], find: Finder) -> DetectorReport:
         large=_row(LARGE, of_size, error),
         faceless=len(false_counts),
         false_faces=sum(false_counts),
-        false_interval=_bootstrap(100 * np.array(false_counts, np.float64), np.mean),
+        false_interval=bootstrap_interval(100 * np.array(false_counts, np.float64), np.mean),
     )
 
 
@@ -91,12 +91,12 @@ def match_faces(labelled: Floats, found: Sequence[Face], boxes: Floats) -> list[
     Each find answers for one face at most; the largest overlaps are matched first.
     """
     errors = [float("inf")] * len(labelled)
-    overlap = overlaps(labelled[:, :4], boxes)
-    while overlap.size and overlap.max() >= OVERLAP:
-        face, find = divmod(int(overlap.argmax()), len(found))
+    shared = overlap(labelled[:, :4], boxes)
+    while shared.size and shared.max() >= OVERLAP:
+        face, find = divmod(int(shared.argmax()), len(found))
         errors[face] = landmark_error(labelled[face, 4:].reshape(5, 2), found[find].landmarks)
-        overlap[face, :] = 0
-        overlap[:, find] = 0
+        shared[face, :] = 0
+        shared[:, find] = 0
     return errors
 
 
@@ -104,23 +104,6 @@ def landmark_error(labelled: Floats, found: Floats) -> float:
     """Mean distance of five points over the labelled distance of the eyes."""
     eyes = float(np.linalg.norm(labelled[0] - labelled[1]))
     return float(np.linalg.norm(labelled - found, axis=1).mean()) / max(eyes, 1e-6)
-
-
-def overlaps(one: Floats, other: Floats) -> Floats:
-    """(n, m) intersection over union of x, y, w, h boxes."""
-    low = np.maximum(one[:, None, :2], other[None, :, :2])
-    high = np.minimum((one[:, :2] + one[:, 2:])[:, None], (other[:, :2] + other[:, 2:])[None])
-    shared = (high - low).clip(min=0).prod(axis=2)
-    union = one[:, 2:].prod(axis=1)[:, None] + other[:, 2:].prod(axis=1)[None] - shared
-    return np.asarray(shared / np.maximum(union, 1e-9), np.float32)
-
-
-def wilson(successes: int, trials: int) -> Interval:
-    """95 % interval of a share (Wilson, "Probable Inference", JASA 1927)."""
-    share, z2 = successes / trials, Z95**2
-    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    reach = Z95 / (1 + z2 / trials) * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    return max(0.0, float(middle - reach)), min(1.0, float(middle + reach))
 
 
 def _row(limits: tuple[int, int], sizes: NDArray[np.float64], errors: NDArray[np.float64]) -> SizeRow:
@@ -131,18 +114,27 @@ def _row(limits: tuple[int, int], sizes: NDArray[np.float64], errors: NDArray[np
         len(chosen),
         len(hits),
         len(hits) / len(chosen) if len(chosen) else None,
-        wilson(len(hits), len(chosen)) if len(chosen) else None,
+        share_interval(len(hits), len(chosen)) if len(chosen) else None,
         float(np.median(hits)) if len(hits) else None,
-        _bootstrap(hits, np.median),
+        bootstrap_interval(hits, np.median),
     )
 
 
-def _bootstrap(
+def share_interval(successes: int, trials: int) -> Interval:
+    """95 % interval of a share (Wilson, "Probable Inference", JASA 1927)."""
+    interval = stats.binomtest(successes, trials).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def bootstrap_interval(
     values: NDArray[np.float64], statistic: Callable[..., np.floating], replicates: int = 1000
 ) -> Interval | None:
-    """95 % interval by drawing the values again, with a fixed seed."""
+    """95 % interval by drawing the values again, with a fixed seed; None without values."""
     if not len(values):
         return None
-    drawn = np.random.default_rng(0).integers(len(values), size=(replicates, len(values)))
-    low, high = np.percentile([statistic(values[row]) for row in drawn], [2.5, 97.5])
-    return float(low), float(high)
+    if len(values) == 1:  # scipy refuses to draw from one value
+        return float(values[0]), float(values[0])
+    interval = stats.bootstrap(
+        (values,), statistic, n_resamples=replicates, method="percentile", rng=0
+    ).confidence_interval
+    return float(interval.low), float(interval.high)

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from training.networks.detector import OUTPUT_NAMES, FaceDetector, YuNetLayout
+from embedding.detector import DETECTOR_OUTPUTS
+from training.networks.detector import FaceDetector, YuNetLayout
 
 
 def export_detector(network: FaceDetector, path: Path) -> None:
     """Write `network` for any batch and any multiples of 32; batch norms are folded away first."""
     layout = YuNetLayout(fold_batch_norms(network)).eval()
-    sizes = {name: {0: "n", 1: f"cells_{name.split('_')[1]}"} for name in OUTPUT_NAMES}
+    sizes = {name: {0: "n", 1: f"cells_{name.split('_')[1]}"} for name in DETECTOR_OUTPUTS}
     with warnings.catch_warnings():
         # The older exporter is on its way out of torch; the newer writes arithmetic on sizes where this one
         # writes a plain upsampling, and takes half a minute.
@@ -24,7 +25,7 @@ def export_detector(network: FaceDetector, path: Path) -> None:
             (torch.zeros(1, 3, 320, 320),),
             str(path),
             input_names=["input"],
-            output_names=list(OUTPUT_NAMES),
+            output_names=list(DETECTOR_OUTPUTS),
             dynamic_axes={"input": {0: "n", 2: "height", 3: "width"}} | sizes,
             opset_version=13,
             dynamo=False,

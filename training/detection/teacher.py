@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from embedding.detector import DETECTOR_OUTPUTS, STRIDES, compile_detector, overlap
 from embedding.manifest import YUNET_INPUT
-from embedding.networks import DETECTOR_OUTPUTS, STRIDES, NetworkRefused, compile_detector
+from embedding.networks import NetworkRefused
 from training.detection.assign import IGNORED, NEGATIVE, Owners
 from training.detection.data import Floats, Pixels
-from training.detection.evaluate import overlaps
 from training.detection.loss import decode_boxes, decode_landmarks
 from training.errors import RecipeInvalid
 
@@ -77,9 +77,9 @@ def lesson(owners: Owners, faces: Floats, scores: Floats, seen: Floats) -> Lesso
     """
     joined = np.where(owners == IGNORED, NEGATIVE, owners)
     plain = np.flatnonzero(scores >= PLAIN)
-    overlap = overlaps(seen[plain, :4], faces[:, :4])
-    known = overlap.max(axis=1, initial=0) >= SAME_FACE
-    joined[plain[known]] = overlap[known].argmax(axis=1) if known.any() else []
+    shared = overlap(seen[plain, :4], faces[:, :4])
+    known = shared.max(axis=1, initial=0) >= SAME_FACE
+    joined[plain[known]] = shared[known].argmax(axis=1) if known.any() else []
     joined[plain[~known]] = len(faces) + np.arange(np.count_nonzero(~known))
     targets = scores.copy()
     for face in range(len(faces)):

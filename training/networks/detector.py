@@ -13,8 +13,8 @@ until it holds a face that fills the frame.
 import torch
 from torch import Tensor, nn
 
-STRIDES = (8, 16, 32)
-OUTPUT_NAMES = tuple(f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES)
+from embedding.detector import STRIDES
+
 CHANNELS_PER_CELL = (1, 1, 4, 10)  # class, objectness, box, five landmarks
 
 
