@@ -34,11 +34,20 @@
 Every class has a stable `code`; what it means to a caller over HTTP is decided in `service/problems.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import ClassVar
 from uuid import UUID
+
+
+def nearest_of(word: str, words: Iterable[str]) -> str:
+    """The end of a refusal: the nearest valid word, or all of them where none is near."""
+    known = sorted(words)
+    near = get_close_matches(word, known, n=1)
+    # Quoted, for a name may hold a comma.
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(map(repr, known))}."
 
 
 class GalleryError(Exception):

@@ -1,11 +1,10 @@
 """What may be asked of each kind of job. The service checks it before a job waits, the worker reads it."""
 
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from index.errors import JobInvalid
+from index.errors import JobInvalid, nearest_of
 
 Kind = Literal["retrain", "reembed", "evaluate"]
 
@@ -89,20 +88,14 @@ def check_params(kind: str, params: dict[str, Any]) -> dict[str, Any]:
             word is named.
     """
     if kind not in PARAMS:
-        raise JobInvalid("kind", f"there is no kind {kind!r}; {_nearest(kind, PARAMS)}")
+        raise JobInvalid("kind", f"there is no kind {kind!r}; {nearest_of(kind, PARAMS)}")
     model = PARAMS[kind]
     for key in params:
         if key not in model.model_fields:
-            raise JobInvalid(f"params/{key}", f"unknown key; {_nearest(key, model.model_fields)}")
+            raise JobInvalid(f"params/{key}", f"unknown key; {nearest_of(key, model.model_fields)}")
     try:
         return model.model_validate(params).model_dump(mode="json")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = "/".join(["params", *map(str, first["loc"][:1])])
         raise JobInvalid(place, first["msg"].removeprefix("Value error, ")) from error
-
-
-def _nearest(word: str, words: Any) -> str:
-    known = sorted(words)
-    near = get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"

@@ -32,8 +32,9 @@ A calibration set too small for a false match rate raises `embedding.errors.FmrN
 """
 
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 from pathlib import Path
+
+from index.errors import nearest_of
 
 
 class TrainingError(Exception):
@@ -49,14 +50,6 @@ class ExtraMissing(TrainingError):
             "as does installing Invigil with the [train] extra."
         )
         self.package = package
-
-
-def nearest_of(word: str, words: Iterable[str]) -> str:
-    """The end of a refusal: the nearest valid word, or all of them where none is near."""
-    known = sorted(words)
-    near = get_close_matches(word, known, n=1)
-    # Quoted, for a name may hold a comma.
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(map(repr, known))}."
 
 
 class UnknownLoss(TrainingError):

@@ -11,7 +11,8 @@ import numpy as np
 from made_faces import crop_of, mosaic
 from numpy.typing import NDArray
 
-from training.embedder.recipe import Recipe, recipe_of
+from training.embedder.recipe import Recipe
+from training.embedder.tables import read_table
 
 TINY_NETWORK = {"widths": [8, 8, 8], "depths": [1, 1, 1], "dim": 16, "head_channels": 4}
 
@@ -75,4 +76,4 @@ def tiny_recipe(losses: list[dict[str, Any]] | None = None, **parts: Any) -> Rec
     }
     for name, part in parts.items():
         table[name] = {**table.get(name, {}), **part} if isinstance(part, dict) else part
-    return recipe_of(table, Recipe, "tiny")
+    return read_table(table, Recipe, "tiny")

@@ -35,8 +35,9 @@ from training.data.faces import Split, read_faces
 from training.data.groups import read_groups, write_groups
 from training.data.sources import Gathered, gather_again, gather_faces, hold_out
 from training.embedder.loop import train
-from training.embedder.recipe import Recipe, recipe_of
+from training.embedder.recipe import Recipe
 from training.embedder.run import load_checkpoint
+from training.embedder.tables import read_table
 from training.errors import (
     CheckpointNotSaved,
     FacesChanged,
@@ -344,7 +345,7 @@ def uninterrupted(faces: Path, table: dict[str, Any], split_of: Path, folder: Pa
     """The last checkpoint of the same training in one go."""
     folder.mkdir(parents=True)
     shutil.copy(split_of / "split.json", folder)
-    run = train(recipe_of(table, Recipe, "tiny"), faces, folder)
+    run = train(read_table(table, Recipe, "tiny"), faces, folder)
     return load_checkpoint(run.last)
 
 
@@ -607,7 +608,7 @@ def test_people_whom_the_start_has_seen_are_not_held_out(tmp_path: Path) -> None
     both = write_folders(tmp_path / "both", former | {f"new {name}": new[name] for name in new})
     seen = write_folders(tmp_path / "seen", former)
     table = recipe(optimiser={"samples": 8}, mining={"every_epochs": 0.0})
-    run = train(recipe_of(table, Recipe, "tiny"), seen, tmp_path / "run")
+    run = train(read_table(table, Recipe, "tiny"), seen, tmp_path / "run")
     faces = read_faces(both)
 
     split = hold_out(faces, 0.25, 1, run.last)

@@ -63,6 +63,13 @@ def test_what_a_recipe_leaves_out_has_its_default(tmp_path: Path) -> None:
         ('[data]\nsampling = "divided"\n', "divide.every_epochs: sampling 'divided' needs it"),
         ("[divide]\nevery_epochs = 2\n", "data.sampling: to divide and conquer"),
         ("[teacher]\nmean = [1.0]\n", "teacher.mean: 3 values are needed, not 1"),
+        ("[teacher]\nmean = [1.0, 2.0, 3.0, 4.0]\n", "teacher.mean: 3 values are needed, not 4"),
+        ("[teacher]\npath = 2026-11-27\n", "teacher.path: .* is no string"),
+        ("[network]\ndim = 3.0\n", "network.dim: 3.0 is no int"),
+        (
+            '[[losses]]\nname = "triplet"\nmemry = 3\n',
+            r"losses\[1\].memry: unknown key; did you mean 'memory'",
+        ),
         ("[network\n", "it is not TOML"),
     ],
 )

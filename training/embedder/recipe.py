@@ -10,12 +10,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from index.errors import nearest_of
 from training.data.reading import reason_of
 from training.embedder.augment import Augmentation
 from training.embedder.class_tree import TreePart
 from training.embedder.divide import DividePart
-from training.embedder.tables import TableReader
-from training.errors import RecipeInvalid, nearest_of
+from training.embedder.tables import read_table
+from training.errors import RecipeInvalid
 from training.mining.triplets import Mining
 from training.networks.backbones import NetworkConfig
 
@@ -260,9 +261,4 @@ def read_recipe(path: Path, kind: type[T]) -> T:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeInvalid(path, reason_of(error)) from error
-    return recipe_of(table, kind, path)
-
-
-def recipe_of(table: dict[str, Any], kind: type[T], path: Path | str) -> T:
-    """A table as a dataclass; raises as `read_recipe` does, naming `path`."""
-    return TableReader(path).dataclass(table, kind, "")
+    return read_table(table, kind, path)

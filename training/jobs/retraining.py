@@ -31,10 +31,11 @@ from training.embedder.export import Crops, export_bundle
 from training.embedder.loop import train
 from training.embedder.objective import refuse_unusable_losses
 from training.embedder.quantise import shown_by
-from training.embedder.recipe import Recipe, open_recipe, recipe_of
+from training.embedder.recipe import Recipe, open_recipe
 from training.embedder.report import write_run_report
 from training.embedder.run import RunFolder, load_checkpoint
 from training.embedder.start import starting_network
+from training.embedder.tables import read_table
 from training.errors import ExportDiffers, RecipeInvalid, TrainingStopped
 from training.evaluation.calibrate import calibrate_bundle
 from training.evaluation.gate import Comparison, compare
@@ -97,7 +98,7 @@ class Retraining:
         asked, data = self.params.recipe, [Path(place) for place in self.params.data[:1]] or [self.folder]
         self.shop.check_places(self.job, places_of(self.job.params))
         if not isinstance(asked, str):
-            return recipe_of(asked, Recipe, "recipe")
+            return read_table(asked, Recipe, "recipe")
         try:
             recipe = open_recipe(asked)
             if not is_shipped(asked):

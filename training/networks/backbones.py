@@ -8,7 +8,8 @@ import torchvision
 from torch import nn
 from torchvision.models import ResNet
 
-from training.errors import NetworkInvalid, nearest_of
+from index.errors import nearest_of
+from training.errors import NetworkInvalid
 from training.networks.cbam import add_cbam
 from training.networks.embedder import DenseTrunk, FaceEmbedder
 from training.networks.vit import VisionTransformer
