@@ -26,7 +26,8 @@ from embedding.detector import QUICK, THOROUGH, Detector, compile_detector
 from embedding.embedder import Embedder
 from embedding.image import ImageLimits, Pixels, decode
 from embedding.manifest import YUNET_INPUT
-from embedding.quality import Purpose, measure
+from embedding.measures import measure
+from embedding.quality import Purpose
 
 SECONDS_EACH = 1.0
 

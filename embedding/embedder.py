@@ -22,6 +22,7 @@ from embedding.detector import Detector, Face, compile_detector, lighten
 from embedding.errors import BundleInvalid, EmbeddingError, FaceNotFound, MultipleFaces, QualityRefused
 from embedding.faces import FacePolicy, faces_that_count
 from embedding.image import ImageLimits, Pixels, decode
+from embedding.measures import measure
 from embedding.networks import (
     Network,
     NetworkRefused,
@@ -29,7 +30,7 @@ from embedding.networks import (
     compile_embedder,
     reduced_precision,
 )
-from embedding.quality import LIMITS, TEMPLATE, Assessment, Measures, Purpose, assess, measure
+from embedding.quality import LIMITS, TEMPLATE, Assessment, Measures, Purpose, assess
 from embedding.template import Template, Vector
 from embedding.turns import resolve_turns
 

@@ -20,16 +20,15 @@ Every class has a stable `code`; what it means to a caller over HTTP is decided 
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from embedding.quality import Assessment
+from embedding.quality import Assessment
 
 
 class EmbeddingError(Exception):
     """Base of everything this package raises on purpose."""
 
-    code: ClassVar[str] = "internal"
+    code: str = "internal"
 
 
 class ImageError(EmbeddingError):
@@ -106,12 +105,11 @@ class QualityRefused(FaceError):
 
     code = "low_sharpness"
 
-    def __init__(self, assessment: "Assessment") -> None:
+    def __init__(self, assessment: Assessment) -> None:
         reasons = ", ".join(assessment.reasons)
         super().__init__(f"The face is not good enough: {reasons}.")
         self.assessment = assessment
-        # The class serves several reasons; each refusal names its own.
-        self.__dict__["code"] = assessment.reasons[0]
+        self.code = assessment.reasons[0]
 
 
 class ModelMismatch(EmbeddingError):

@@ -16,6 +16,7 @@ from embedding.align import REFERENCE_LANDMARKS
 from embedding.detector import Face
 from embedding.embedder import Embedder
 from embedding.errors import EmbeddingError, QualityRefused
+from embedding.measures import head_pose, measure
 from embedding.quality import (
     ENROL,
     REFUSALS,
@@ -26,8 +27,6 @@ from embedding.quality import (
     Measures,
     Purpose,
     assess,
-    head_pose,
-    measure,
 )
 
 GOOD = Measures(

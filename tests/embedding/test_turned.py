@@ -16,7 +16,8 @@ from embedding.detector import QUICK, Detector, compile_detector
 from embedding.embedder import Embedder
 from embedding.errors import EmbeddingError, QualityRefused
 from embedding.image import ImageLimits, decode
-from embedding.quality import Purpose, head_pose
+from embedding.measures import head_pose
+from embedding.quality import Purpose
 from embedding.template import distance
 from embedding.turns import resolve_turns
 
