@@ -9,7 +9,8 @@
     │   └── JobInvalid                                   a job that no worker could do as it is described
     ├── CursorInvalid              validation_failed     a list cursor that no list has given out
     ├── TextInvalid                validation_failed     a text that the database cannot hold
-    ├── ExternalIdExists           external_id_exists    another subject has this external id
+    ├── ExternalIdExists           external_id_exists    another subject has this external id, or one like it
+    ├── ExternalIdAmbiguous        external_id_ambiguous several subjects of before have an equal external id
     ├── DuplicateIdentity          duplicate_identity    the same face is enrolled under another subject
     ├── NotTheSamePerson           not_the_same_person   the subject's own templates are of another face
     ├── NoTemplate                 no_template           the subject has nothing to compare with
@@ -124,13 +125,26 @@ class TextInvalid(GalleryError):
 
 
 class ExternalIdExists(GalleryError):
-    """Another subject has this external id."""
+    """Another subject has this external id, spelled in whichever way, or one that can be taken for it."""
 
     code = "external_id_exists"
 
-    def __init__(self, subject_id: UUID) -> None:
-        super().__init__(f"Subject {subject_id} already has this external id.")
+    def __init__(self, subject_id: UUID, external_id: str, *, is_equal: bool) -> None:
+        how = "is the same" if is_equal else "looks the same"
+        super().__init__(f"Subject {subject_id} already has the external id {external_id}, which {how}.")
         self.subject_id = subject_id
+        self.external_id = external_id
+        self.is_equal = is_equal
+
+
+class ExternalIdAmbiguous(GalleryError):
+    """Several external ids of before ids were compared equal this one, and none is spelled like it."""
+
+    code = "external_id_ambiguous"
+
+    def __init__(self, external_id: str, others: Sequence[str]) -> None:
+        named = ", ".join(sorted(others))
+        super().__init__(f"{external_id[:100]} may be any of these: {named}. Spell it exactly like one.")
 
 
 class DuplicateIdentity(GalleryError):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from index.errors import SubjectInvalid
+from index.external_ids import forms_of, plain_external_id
 
 MAX_TEXT_CHARACTERS = 255
 MAX_JSON_BYTES = 16_384
@@ -17,7 +18,8 @@ def columns_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         SubjectInvalid: If one is not what it may be.
     """
-    return {_COLUMNS[name][0]: _COLUMNS[name][1](name, value) for name, value in fields.items()}
+    columns = {_COLUMNS[name][0]: _COLUMNS[name][1](name, value) for name, value in fields.items()}
+    return columns | (forms_of(columns["external_id"]) if "external_id" in columns else {})
 
 
 def _text(field: str, value: str | None) -> str | None:
@@ -29,6 +31,13 @@ def _text(field: str, value: str | None) -> str | None:
     if holds_controls(value):
         raise SubjectInvalid(field, "it must not hold control characters")
     return value
+
+
+def _external_id(field: str, value: str | None) -> str | None:
+    try:
+        return None if value is None else plain_external_id(value)
+    except ValueError as error:
+        raise SubjectInvalid(field, str(error)) from error
 
 
 def holds_controls(text: str) -> bool:
@@ -51,7 +60,7 @@ def _document(field: str, value: Mapping[str, Any] | None) -> dict[str, Any] | N
 
 
 _COLUMNS: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
-    "external_id": ("external_id", _text),
+    "external_id": ("external_id", _external_id),
     "display_name": ("display_name", _text),
     # `metadata` is taken in SQLAlchemy's classes.
     "metadata": ("details", _document),

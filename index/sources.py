@@ -6,6 +6,7 @@ from itertools import islice
 from sqlalchemy import select
 
 from index.database import Database
+from index.external_ids import external_key
 from index.tables import SubjectRow, TemplateRow
 
 # Both databases take far more parameters in one statement (SQLite 32,766).
@@ -13,24 +14,23 @@ _IDS_IN_ONE_QUERY = 5000
 
 
 def enrolled_sources(database: Database, model_id: str) -> set[tuple[str, str]]:
-    """(external id, SHA-256 of the picture) of every template of this model whose picture is known."""
+    """(key of the external id, SHA-256 of the picture) of the model's templates whose picture is known."""
     query = (
-        select(SubjectRow.external_id, TemplateRow.source_digest)
+        select(SubjectRow.external_key, TemplateRow.source_digest)
         .join(TemplateRow, TemplateRow.subject_id == SubjectRow.id)
         .where(TemplateRow.model_id == model_id, TemplateRow.source_digest.is_not(None))
     )
     with database.read() as session:
-        return {
-            (external_id, digest) for external_id, digest in session.execute(query) if external_id and digest
-        }
+        return {(key, digest) for key, digest in session.execute(query) if key and digest}
 
 
 def people_with_template(database: Database, external_ids: Collection[str]) -> set[str]:
     """Those of the external ids whose subject has a template, of whichever model."""
-    wanted, found = iter(external_ids), set[str]()
+    keys = {one: external_key(one) for one in external_ids}
+    wanted, found = iter(set(keys.values())), set[str]()
     with database.read() as db:
         while block := list(islice(wanted, _IDS_IN_ONE_QUERY)):
-            mine = SubjectRow.external_id.in_(block)
-            query = select(SubjectRow.external_id).join(TemplateRow).where(mine).distinct()
+            mine = SubjectRow.external_key.in_(block)
+            query = select(SubjectRow.external_key).join(TemplateRow).where(mine).distinct()
             found.update(one for one in db.scalars(query) if one)
-    return found
+    return {one for one, key in keys.items() if key in found}

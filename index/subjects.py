@@ -1,7 +1,7 @@
 """Subjects: the people, without their templates."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,14 +12,15 @@ from sqlalchemy.orm import Session
 
 from index import audit
 from index.database import Database
-from index.errors import CursorInvalid, ExternalIdExists, SubjectNotFound
+from index.errors import CursorInvalid, ExternalIdAmbiguous, ExternalIdExists, SubjectNotFound
+from index.external_ids import SKELETONS, external_key, forms_of
 from index.fields import columns_of
 from index.ids import uuid7
 from index.tables import SubjectRow, TemplateRow, utc_now
 
 # Built once: every verification asks one of them, and building takes longer than the answer.
 _ID_BY_ID = select(SubjectRow.id).where(SubjectRow.id == bindparam("key"))
-_ID_BY_EXTERNAL_ID = select(SubjectRow.id).where(SubjectRow.external_id == bindparam("key"))
+_IDS_BY_KEY = select(SubjectRow.id, SubjectRow.external_id).where(SubjectRow.external_key == bindparam("key"))
 
 
 class _Unset:
@@ -81,7 +82,8 @@ class Subjects:
         """Add a person.
 
         Args:
-            external_id: The caller's own id, 1 to 255 characters, unique.
+            external_id: The caller's own id, 1 to 255 characters, unlike every other subject's
+                (`index.external_ids`).
             display_name: What people call them, at most 255 characters.
             metadata: A JSON object of at most 16 kB.
             legal_basis: Why their templates may be kept: basis, reference, expires_at.
@@ -91,7 +93,7 @@ class Subjects:
 
         Raises:
             SubjectInvalid: If a field is not what it may be.
-            ExternalIdExists: If another subject has this external id.
+            ExternalIdExists: If another subject has this external id, or one that looks like it.
             DatabaseError: If it could not be written.
         """
         fields = columns_of(
@@ -105,8 +107,7 @@ class Subjects:
         subject_id = subject_id or uuid7()
         with self._database.write() as session:
             if session.get(SubjectRow, subject_id) is None:
-                if external_id is not None:
-                    _refuse_taken(session, external_id)
+                _refuse_taken(session, fields["external_id"])
                 session.add(SubjectRow(id=subject_id, **fields))
                 session.flush()
                 audit.record(
@@ -119,20 +120,17 @@ class Subjects:
 
         Raises:
             SubjectNotFound: If there is none.
+            ExternalIdAmbiguous: If several external ids equal this one.
         """
-        query = _ID_BY_ID if isinstance(reference, UUID) else _ID_BY_EXTERNAL_ID
-        key = reference if isinstance(reference, UUID) else reference.value
         with self._database.read() as session:
-            subject_id = session.scalar(query, {"key": key})
-        if subject_id is None:
-            raise SubjectNotFound(reference if isinstance(reference, UUID) else str(reference))
-        return subject_id
+            return _id_of(session, reference)
 
     def find(self, reference: UUID | ExternalId) -> Subject:
         """The subject of this id.
 
         Raises:
             SubjectNotFound: If there is none.
+            ExternalIdAmbiguous: If several external ids equal this one.
         """
         with self._database.read() as session:
             return _one(session, reference)
@@ -162,11 +160,11 @@ class Subjects:
         if cursor is not None:
             query = query.where(SubjectRow.id > _after(cursor))
         if external_id is not None:
-            query = query.where(SubjectRow.external_id == external_id)
+            query = query.where(SubjectRow.external_key == external_key(external_id))
         if contains is not None:
             query = query.where(
                 or_(
-                    SubjectRow.external_id.icontains(contains, autoescape=True),
+                    SubjectRow.external_key.contains(external_key(contains), autoescape=True),
                     SubjectRow.display_name.icontains(contains, autoescape=True),
                 )
             )
@@ -193,7 +191,7 @@ class Subjects:
 
         Raises:
             SubjectNotFound: If there is no such subject.
-            SubjectInvalid, ExternalIdExists, DatabaseError: As `add`.
+            SubjectInvalid, ExternalIdAmbiguous, ExternalIdExists, DatabaseError: As `add` and `find`.
         """
         asked = {
             "external_id": external_id,
@@ -205,8 +203,8 @@ class Subjects:
         fields = columns_of(given)
         with self._database.write() as session:
             subject = _one(session, reference)
-            if fields.get("external_id") not in (None, subject.external_id):
-                _refuse_taken(session, fields["external_id"])
+            if fields.get("external_id") != subject.external_id:
+                _refuse_taken(session, fields.get("external_id"), but_by=subject.id)
             session.execute(
                 update(SubjectRow).where(SubjectRow.id == subject.id).values(**fields, changed_at=utc_now())
             )
@@ -223,14 +221,33 @@ class Subjects:
             return _one(session, subject.id)
 
 
-def _one(session: Session, reference: UUID | ExternalId) -> Subject:
-    if isinstance(reference, ExternalId):
-        key = SubjectRow.external_id == reference.value
+def _id_of(session: Session, reference: UUID | ExternalId) -> UUID:
+    if isinstance(reference, UUID):
+        subject_id = session.scalar(_ID_BY_ID, {"key": reference})
     else:
-        key = SubjectRow.id == reference
-    row = session.execute(_listed().where(key)).first()
-    if row is None:
+        found = session.execute(_IDS_BY_KEY, {"key": external_key(reference.value)}).all()
+        subject_id = meant_by(reference.value, found)
+    if subject_id is None:
         raise SubjectNotFound(reference if isinstance(reference, UUID) else str(reference))
+    return subject_id
+
+
+def meant_by(external_id: str, found: Sequence[tuple[UUID, str | None]]) -> UUID | None:
+    """Which of the rows with an equal external id is meant: the only one, or the one that is spelled so.
+
+    Several can only be of before ids were compared.
+
+    Raises:
+        ExternalIdAmbiguous: If several are there and none is spelled so.
+    """
+    spelled = [row_id for row_id, spelling in found if spelling == external_id]
+    if len(found) > 1 and not spelled:
+        raise ExternalIdAmbiguous(external_id, [spelling or "" for _, spelling in found])
+    return next(iter(spelled or [row_id for row_id, _ in found]), None)
+
+
+def _one(session: Session, reference: UUID | ExternalId) -> Subject:
+    row = session.execute(_listed().where(SubjectRow.id == _id_of(session, reference))).one()
     return _subject(row.SubjectRow, row.templates)
 
 
@@ -257,11 +274,23 @@ def _subject(row: SubjectRow, templates: int) -> Subject:
     )
 
 
-def _refuse_taken(session: Session, external_id: str) -> None:
-    """Ordered writers see each other, so asking first is enough; the unique constraint stands behind it."""
-    taken_by = session.scalar(select(SubjectRow.id).where(SubjectRow.external_id == external_id))
-    if taken_by is not None:
-        raise ExternalIdExists(taken_by)
+def _refuse_taken(session: Session, external_id: str | None, but_by: UUID | None = None) -> None:
+    """Refuse an id that equals another subject's or looks like it; its own subject may spell it anew.
+
+    Ordered writers see each other, so asking first is enough.
+    """
+    if external_id is None:
+        return
+    columns = [getattr(SubjectRow, name) for name in ("external_key", *SKELETONS)]
+    forms = forms_of(external_id)
+    alike = or_(*(column == forms[column.key] for column in columns))
+    query = select(SubjectRow.id, SubjectRow.external_id, columns[0]).where(alike, SubjectRow.id != but_by)
+    # Whom it equals rather than whom it looks like, and the first of them.
+    first = session.execute(query.order_by(columns[0] != forms["external_key"], SubjectRow.id)).first()
+    if first is not None:
+        raise ExternalIdExists(
+            first.id, first.external_id, is_equal=first.external_key == forms["external_key"]
+        )
 
 
 def _cursor(subject_id: UUID) -> str:

@@ -1,5 +1,6 @@
 """The tables that every process shares. They are the truth; the vectors in memory are a cache of them."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -19,9 +20,11 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from index.external_ids import SKELETONS, forms_of
 from index.ids import uuid7
 
 NAMING_CONVENTION = {
@@ -59,6 +62,16 @@ RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 Json = JSON(none_as_null=True)
 
 
+def external_form(name: str) -> Callable[[DefaultExecutionContext], str | None]:
+    """The default of a column that holds a form of the row's external id (`index.external_ids.forms_of`)."""
+
+    def form(context: DefaultExecutionContext) -> str | None:
+        given: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]
+        return forms_of(given.get("external_id"))[name]
+
+    return form
+
+
 def utc_now() -> datetime:
     """The present moment, with its zone."""
     return datetime.now(UTC)
@@ -84,6 +97,18 @@ class SubjectRow(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     external_id: Mapped[str | None] = mapped_column(String(255), unique=True)
+    # What ids are compared by. Nothing here is unique: rows of before may clash, and nothing is merged by
+    # itself. Whoever writes an id stands in the one line of writers, and asks first.
+    external_key: Mapped[str | None] = mapped_column(Text, index=True, default=external_form("external_key"))
+    external_skeleton: Mapped[str | None] = mapped_column(
+        Text, index=True, default=external_form(SKELETONS[0])
+    )
+    external_skeleton_lower: Mapped[str | None] = mapped_column(
+        Text, index=True, default=external_form(SKELETONS[1])
+    )
+    external_skeleton_upper: Mapped[str | None] = mapped_column(
+        Text, index=True, default=external_form(SKELETONS[2])
+    )
     display_name: Mapped[str | None] = mapped_column(String(255))
     details: Mapped[dict[str, Any] | None] = mapped_column("metadata")
     legal_basis: Mapped[dict[str, Any] | None]

@@ -35,6 +35,7 @@ STATUSES: dict[type[Exception], int] = {
     index.TextInvalid: 422,
     index.NoTemplate: 409,
     index.ExternalIdExists: 409,
+    index.ExternalIdAmbiguous: 409,
     index.DuplicateIdentity: 409,
     index.NotTheSamePerson: 409,
     index.WrongModel: 409,
@@ -176,7 +177,7 @@ def detail_of(error: Exception, caller: Caller | None) -> str:
         case index.DuplicateIdentity() if not may_read_scores(caller):
             return f"The face is already enrolled as subject {error.subject_id}."
         case index.ExternalIdExists() if not may_read_subjects(caller):
-            return "Another subject already has this external id."
+            return "Another subject already has this external id, or one that looks the same."
         case promotion.BundleChanged():
             return "The files of the model's bundle are not those that were registered; the log says which."
         case index.DatabaseError():
@@ -192,8 +193,8 @@ def other_subject(
     if not may_read_subjects(caller):
         return {}
     members: dict[str, Any] = {"subject_id": str(error.subject_id)}
+    members |= {"external_id": error.external_id}
     if isinstance(error, index.DuplicateIdentity):
-        members |= {"external_id": error.external_id}
         members |= {"d": error.d} if may_read_scores(caller) else {}
     return members
 

@@ -40,24 +40,34 @@ def upgrade(force: Force = False, reason: Reason = None, as_json: AsJson = False
 
 @db.command()
 def check(as_json: AsJson = False) -> None:
-    """Can the database be reached, and are its tables this program's? Exit status 1 if they are not."""
+    """Can the database be reached, are its tables this program's, and which external ids clash?
+
+    Exit status 1 if the tables are not this program's, or if ids clash: nothing is merged by itself.
+    """
     from contextlib import closing
+    from dataclasses import asdict
 
     from index.database import Database, newest_revision
     from service.commands.opening import read_settings
     from service.commands.showing import show_json
+    from service.exams.roster.clashes import find_clashes
 
     settings = read_settings()
+    needed = newest_revision()
     with closing(Database(settings.database)) as database:
         actual = database.revision()
-    needed = newest_revision()
+        clashes = find_clashes(database) if actual == needed else []
     if as_json:
-        show_json({"current": actual == needed, "revision": actual, "needed": needed})
+        rows = [asdict(one) for one in clashes]
+        show_json({"current": actual == needed, "revision": actual, "needed": needed, "clashes": rows})
     elif actual == needed:
         typer.echo(f"The database is at revision {actual}, as this program needs.")
     else:
         typer.echo(f"The database is at revision {actual}, this program needs {needed}: invigil db upgrade")
-    if actual != needed:
+    if not as_json:
+        for one in clashes:
+            typer.echo(str(one))
+    if actual != needed or clashes:
         raise typer.Exit(1)
 
 

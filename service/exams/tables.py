@@ -13,7 +13,7 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConst
 from sqlalchemy.orm import Mapped, mapped_column
 
 from index.ids import uuid7
-from index.tables import Base, utc_now
+from index.tables import Base, external_form, utc_now
 
 OUTCOME_LENGTH = 24
 
@@ -69,6 +69,8 @@ class RosterEntryRow(Base):
     session_id: Mapped[UUID] = mapped_column(ForeignKey("exam_session.id"))
     subject_id: Mapped[UUID | None] = mapped_column(ForeignKey("subject.id", ondelete="SET NULL"), index=True)
     external_id: Mapped[str] = mapped_column(String(255))
+    external_key: Mapped[str] = mapped_column(Text, default=external_form("external_key"), server_default="")
+    """What ids are compared by; rows of before ids were compared may clash."""
     display_name: Mapped[str | None] = mapped_column(String(255))
     seat: Mapped[str | None] = mapped_column(String(64))
     manual_identification: Mapped[bool]
@@ -76,7 +78,11 @@ class RosterEntryRow(Base):
     accommodation: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
-    __table_args__ = (UniqueConstraint("session_id", "external_id"), UniqueConstraint("session_id", "seat"))
+    __table_args__ = (
+        UniqueConstraint("session_id", "external_id"),
+        UniqueConstraint("session_id", "seat"),
+        Index("ix_roster_entry_session_id_external_key", "session_id", "external_key"),
+    )
 
 
 class CheckinRow(Base):

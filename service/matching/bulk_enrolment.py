@@ -26,6 +26,7 @@ from index.errors import (
     SubjectNotFound,
     TemplateUnreadable,
 )
+from index.external_ids import external_key
 from index.sources import enrolled_sources, people_with_template
 from index.subjects import ExternalId, Subject
 from service.matching.enrolling import enrol_embedding
@@ -172,14 +173,14 @@ class BulkEnrolment:
         except ValueError:
             # A list may name what no system can: a path with a zero byte.
             return Prepared(photo, "", OSError(errno.EINVAL, "its path cannot be one"))
-        if (photo.external_id, digest) in self._known:
+        if (external_key(photo.external_id), digest) in self._known:
             return Prepared(photo, digest, None)
         return Picture(photo, digest)
 
     def _finish(self, prepared: Prepared) -> Result:
         """Enrol one prepared photo, or say why not."""
         photo, outcome = prepared.photo, prepared.outcome
-        if outcome is None or (photo.external_id, prepared.digest) in self._known:
+        if outcome is None or (external_key(photo.external_id), prepared.digest) in self._known:
             return Result(photo, Fate.KNOWN)
         try:
             # Somebody whose every photo is refused is a subject too: a roster then names who lacks one.
@@ -192,7 +193,7 @@ class BulkEnrolment:
         except GalleryError as error:
             # A duplicate, an id that cannot be one; or erased since the run began, and not to come back.
             return Result(photo, Fate.REFUSED, Refusal.of(error))
-        self._known.add((photo.external_id, prepared.digest))
+        self._known.add((external_key(photo.external_id), prepared.digest))
         return Result(photo, Fate.ENROLLED, warnings=warnings)
 
     def _subject(self, photo: Photo) -> Subject:
@@ -217,7 +218,9 @@ class BulkEnrolment:
             pass
         try:
             return subjects.add(external_id=photo.external_id, display_name=photo.display_name, actor=ACTOR)
-        except ExternalIdExists:
+        except ExternalIdExists as error:
+            if not error.is_equal:
+                raise
             # Somebody else was quicker.
             return subjects.find(ExternalId(photo.external_id))
 

@@ -85,6 +85,19 @@ def test_a_bad_picture_is_reported_and_never_stops_the_run(cli: CommandLine, pho
     }
 
 
+def test_a_folder_whose_name_is_spelled_otherwise_is_the_same_person(
+    cli: CommandLine, astronaut_jpeg: bytes, stranger_jpeg: bytes
+) -> None:
+    cli.run("enrol", write(cli.folder / "first", {"José-7/1.jpg": astronaut_jpeg}))
+    pictures = {"Jose\u0301-7/1.jpg": astronaut_jpeg, "J\u043esé-7/1.jpg": stranger_jpeg}
+
+    ended = cli.run("enrol", write(cli.folder / "second", pictures), "--json")
+
+    assert (ended.document["known"], ended.document["reasons"]) == (1, {"external_id_exists": 1})
+    assert ended.document["without_template"] == ["J\u043esé-7"]
+    assert count(cli, "subject") == 1
+
+
 def test_a_picture_of_somebody_else_in_a_folder_is_refused_unless_there_is_a_reason(
     cli: CommandLine, astronaut_jpeg: bytes, stranger_jpeg: bytes
 ) -> None:

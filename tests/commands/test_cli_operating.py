@@ -117,6 +117,30 @@ def test_a_wrong_setting_is_named(cli: CommandLine, setting: dict[str, str], com
     assert ended.complaint.startswith(complaint)
 
 
+def test_ids_that_clash_already_are_listed_by_the_check(cli: CommandLine) -> None:
+    (cli.folder / "var").mkdir()
+    cli.run("db", "upgrade")
+    with sqlite3.connect(cli.folder / "var" / "invigil.db") as connection:
+        for number, external_id in enumerate(["s-1", "S-1", "\u0455-1"]):
+            connection.execute(
+                "INSERT INTO subject (id, external_id, external_key, external_skeleton_lower, created_at, changed_at)"  # noqa: E501
+                " VALUES (?, ?, ?, 's-l', '2026-01-01', '2026-01-01')",
+                (f"{number:032x}", external_id, external_id.casefold()),
+            )
+    connection.close()
+
+    ended = cli.run("db", "check")
+    found = cli.run("db", "check", "--json").document["clashes"]
+
+    assert ended.status == 1
+    assert "S-1 (00000000-0000-0000-0000-000000000001) equals s-1" in ended.stdout
+    assert "\\u0455-1" in ended.stdout
+    assert {(one["how"], one["first"], one["second"]) for one in found} == {
+        ("equal", "s-1", "S-1"),
+        ("looks_alike", "s-1", "\u0455-1"),
+    }
+
+
 def test_a_database_is_upgraded_once_and_checked(cli: CommandLine) -> None:
     (cli.folder / "var").mkdir()
     before = cli.run("db", "check", "--json")

@@ -9,13 +9,16 @@ from made_templates import OTHER_MODEL
 from sqlalchemy import select, update
 
 from index import audit
+from index.errors import ExternalIdAmbiguous
 from index.tables import ModelRow, SubjectRow, TemplateRow
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.errors import RosterRefused
+from service.exams.roster.clashes import roster_clashes
 from service.exams.roster.readiness import readiness
 from service.exams.roster.report import RosterReport
 from service.exams.schemas import Candidate
 from service.exams.status import candidates_page
+from service.exams.tables import RosterEntryRow
 
 
 @pytest.fixture
@@ -309,3 +312,62 @@ class TestReadiness:
         hall.roster("c1,Ann,A")
 
         assert readiness(hall.desk, hall.session.id).look_alikes == []
+
+
+def test_a_candidate_is_one_however_the_roster_spells_the_id(hall: ExamDay) -> None:
+    hall.enrol("José-7", "4")
+
+    report = hall.roster("C1,Ann,A", "Jose\u0301-7,José,B", "ｃ2,Ben,C")
+
+    assert (report.unknown.total, report.without_template.total, report.problems) == (0, 0, 0)
+    assert {one.subject_id for one in roster_of(hall)} == set(hall.subjects.values()) - {hall.subjects["c3"]}
+    assert [one.external_id for one in roster_of(hall)] == ["C1", "José-7", "ｃ2"]
+
+
+def test_a_second_spelling_in_one_roster_is_reported_with_the_first(hall: ExamDay) -> None:
+    report = refused(hall, "c1,Ann,A", "C1,Ann,A")
+
+    (found,) = report.conflicting_rows.items
+    assert (found.row, found.first_row, found.external_id) == (2, 1, "C1")
+
+
+def test_another_spelling_in_the_next_roster_is_the_same_candidate(hall: ExamDay) -> None:
+    hall.roster("c1,Ann,A", "c2,Ben,B")
+    hall.arrive("c1", "1")
+
+    report = hall.roster("C1,Ann,A", "c2,Ben,B")
+
+    assert (report.added, report.changed, report.removed, report.unchanged) == (0, 1, 0, 1)
+    assert [one.external_id for one in roster_of(hall)] == ["C1", "c2"]
+    assert [one.status for one in roster_of(hall)] == ["admitted", "expected"]
+
+
+def test_a_new_id_that_looks_like_somebody_elses_is_reported(hall: ExamDay) -> None:
+    report = refused(hall, "с1,Ann,A", "x1,Xia,B", "хl,Yan,C", create_subjects=True)
+
+    assert [(one.row, one.first_row, one.other) for one in report.confusable.items] == [
+        (1, None, "c1"),
+        (3, 2, "x1"),
+    ]
+    assert report.problems == 2
+
+
+def test_a_roster_of_before_with_two_spellings_is_put_right_by_the_next(hall: ExamDay) -> None:
+    hall.roster("c1,Ann,A", "c2,Ben,B")
+    with hall.desk.database.write() as session:
+        session.execute(
+            update(RosterEntryRow)
+            .where(RosterEntryRow.external_id == "c2")
+            .values(external_id="C1", external_key="c1")
+        )
+    with pytest.raises(ExternalIdAmbiguous):
+        hall.arrive("ｃ1", "1")
+    assert hall.arrive("c1", "1").checkin.outcome == "admitted"
+    with hall.desk.database.read() as session:
+        (clash,) = roster_clashes(session)
+    assert {clash.first, clash.second} == {"c1", "C1"}
+
+    report = hall.roster("C1,Ann,A")
+
+    assert (report.changed, report.removed, report.problems) == (1, 1, 0)
+    assert [(one.external_id, one.status) for one in roster_of(hall)] == [("C1", "admitted")]

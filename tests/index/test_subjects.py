@@ -42,7 +42,7 @@ def test_an_unknown_subject_is_named(subjects: Subjects, reference: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "external_id", ["with space", "a/b/../c", "%2F", "🧑‍🎓-42", "学生", "' OR 1=1 --", "x" * 255, "é" * 255]
+    "external_id", ["with space", "a/b/../c", "%2F", "🎓-42", "学生", "' OR 1=1 --", "x" * 255, "é" * 255]
 )
 def test_an_external_id_may_be_any_text_of_up_to_255_characters(subjects: Subjects, external_id: str) -> None:
     added = subjects.add(external_id=external_id, actor="test")
@@ -51,7 +51,24 @@ def test_an_external_id_may_be_any_text_of_up_to_255_characters(subjects: Subjec
 
 
 @pytest.mark.parametrize(
-    "external_id", ["", "x" * 256, "x" * 10_000, "nul\0", "line\nbreak", "\x1b[31m", "\ud800"]
+    "external_id",
+    [
+        "",
+        "x" * 256,
+        "x" * 10_000,
+        "nul\0",
+        "line\nbreak",
+        "\x1b[31m",
+        "\ud800",
+        " ",
+        "a\u200bb",
+        "a\u202eb",
+        "\ue000",
+        "\u0378",
+        "x\u2028x",
+        "\u3164",
+        "🧑\u200d🎓",
+    ],
 )
 def test_an_external_id_that_no_system_could_carry_is_refused(subjects: Subjects, external_id: str) -> None:
     with pytest.raises(SubjectInvalid) as refused:

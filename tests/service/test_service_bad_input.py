@@ -276,6 +276,16 @@ def test_an_external_id_belongs_to_one_subject(service: Service) -> None:
     assert first not in untold.text
 
 
+@pytest.mark.parametrize("other", ["S-1", "ｓ-1", "\u0455-1", "s-l"])
+def test_an_external_id_in_another_spelling_is_refused_naming_the_first(service: Service, other: str) -> None:
+    first = service.subject("s-1")
+
+    told = service.call("POST", "/v1/subjects", json={"external_id": other})
+
+    assert refusal(told) == (409, "external_id_exists")
+    assert (told.json()["subject_id"], told.json()["external_id"]) == (first, "s-1")
+
+
 @pytest.mark.parametrize(
     "external_id",
     ["x" * 10_000, "😀" * 256, "", "a\nb", "a\x00b"],

@@ -102,6 +102,15 @@ class TestTheWholeWay:
 
         assert (answer["mode"], answer["external_id"], answer["outcome"]) == ("search", "B1", "admitted")
 
+    def test_a_candidate_is_found_however_the_number_is_typed(
+        self, staffed_exam: ExamService, astronaut_jpeg: bytes
+    ) -> None:
+        answer = staffed_exam.check_in(astronaut_jpeg, candidate=" ａ１").json()["checkin"]
+        listed = staffed_exam.call("GET", "sessions/{session}/checkins?external_id=a1").json()["items"]
+
+        assert (answer["external_id"], answer["outcome"]) == ("A1", "admitted")
+        assert [one["id"] for one in listed] == [answer["id"]]
+
     def test_a_search_can_be_kept_to_a_session(
         self, staffed_exam: ExamService, astronaut_jpeg: bytes, stranger_jpeg: bytes
     ) -> None:

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session as OrmSession
 
 from embedding.embedder import Embedding
 from embedding.errors import FaceError, ImageError, QualityRefused
 from embedding.quality import Purpose
+from index.external_ids import external_key
 from service.decision import CalibrationFacts, Outcome, Quality, StageTimes
 from service.exams.checkin.comparison import COMPARABLE, Comparison, compare, model_for
 from service.exams.checkin.rules import (
@@ -297,12 +298,21 @@ def checkins_page(
     Raises:
         SessionNotFound: If there is no such session.
     """
-    wanted = {"outcome": outcome and str(outcome), "external_id": external_id}
-    filters = {name: value for name, value in wanted.items() if value is not None}
-    query = select(CheckinRow).filter_by(session_id=session_id, **filters)
+    query = select(CheckinRow).where(CheckinRow.session_id == session_id)
     query = query.order_by(CheckinRow.id.desc()).limit(limit)
+    if outcome is not None:
+        query = query.where(CheckinRow.outcome == str(outcome))
+    if external_id is not None:
+        query = query.where(of_candidate(session_id, external_id))
     if before is not None:
         query = query.where(CheckinRow.id < before)
     with desk.database.read() as session:
         session_row(session, session_id)
         return checkin_documents(session, session.scalars(query).all())
+
+
+def of_candidate(session_id: UUID, external_id: str) -> ColumnElement[bool]:
+    """Attempts of a candidate, however the id is spelled."""
+    same = RosterEntryRow.external_key == external_key(external_id)
+    entries = select(RosterEntryRow.id).where(RosterEntryRow.session_id == session_id, same)
+    return CheckinRow.entry_id.in_(entries)

@@ -9,6 +9,8 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.external_ids import external_key
+from index.subjects import meant_by
 from index.tables import utc_now
 from service.errors import SessionNotFound
 from service.exams.audit import CHECKIN_DECLINED, CHECKIN_RECORDED, note, note_evidence
@@ -33,7 +35,7 @@ EXPECTED = (
     .outerjoin(
         RosterEntryRow,
         (RosterEntryRow.session_id == SessionRow.id)
-        & (RosterEntryRow.external_id == bindparam("external_id")),
+        & (RosterEntryRow.external_key == bindparam("external_key")),
     )
     .where(SessionRow.id == bindparam("session_id"))
 )
@@ -76,12 +78,15 @@ def expect(session: OrmSession, arrival: Arrival) -> Expected:
         SessionClosed: If it is not open now.
         CandidateRequired: If nobody is claimed in an exam that does not identify people by their faces.
         NotOnRoster: If the claimed candidate is not expected.
+        ExternalIdAmbiguous: If several candidates have an equal id.
     """
-    wanted = {"session_id": arrival.session_id, "external_id": arrival.external_id}
-    found = session.execute(EXPECTED, wanted).one_or_none()
-    if found is None:
+    claimed = arrival.external_id
+    wanted = {"session_id": arrival.session_id, "external_key": claimed and external_key(claimed)}
+    found = session.execute(EXPECTED, wanted).all()
+    if not found:
         raise SessionNotFound(arrival.session_id)
-    expected = Expected(*found)
+    row, exam, _ = found[0]
+    expected = Expected(row, exam, entry_meant_by(claimed, [entry for _, _, entry in found if entry]))
     require_open(expected.session)
     if arrival.external_id is None and not expected.exam.identification:
         raise CandidateRequired
@@ -106,12 +111,37 @@ def entry_named(session: OrmSession, session_id: UUID, external_id: str) -> Rost
 
     Raises:
         NotOnRoster: If there is none in this session.
+        ExternalIdAmbiguous: If several candidates have an equal id.
     """
-    mine = (RosterEntryRow.session_id == session_id) & (RosterEntryRow.external_id == external_id)
-    entry = session.scalar(select(RosterEntryRow).where(mine))
+    entry = find_entry(session, session_id, external_id)
     if entry is None:
         raise NotOnRoster(external_id)
     return entry
+
+
+def find_entry(db: OrmSession, session_id: UUID, external_id: str | None) -> RosterEntryRow | None:
+    """The candidate's roster entry, however the id is spelled; None where there is none.
+
+    Raises:
+        ExternalIdAmbiguous: If several candidates have an equal id.
+    """
+    if external_id is None:
+        return None
+    same = RosterEntryRow.external_key == external_key(external_id)
+    query = select(RosterEntryRow).where(RosterEntryRow.session_id == session_id, same)
+    return entry_meant_by(external_id, db.scalars(query).all())
+
+
+def entry_meant_by(external_id: str | None, found: Sequence[RosterEntryRow]) -> RosterEntryRow | None:
+    """The one of several entries with an equal id that is meant.
+
+    Raises:
+        ExternalIdAmbiguous: If several candidates have an equal id, and none is spelled so.
+    """
+    if external_id is None:
+        return None
+    entry_id = meant_by(external_id, [(entry.id, entry.external_id) for entry in found])
+    return next((entry for entry in found if entry.id == entry_id), None)
 
 
 def require_not_in(session: OrmSession, entry: RosterEntryRow) -> None:
@@ -154,7 +184,7 @@ def admitted_elsewhere(
         select(RosterEntryRow.id)
         .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
         .join(ExamRow, ExamRow.id == SessionRow.exam_id)
-        .where(*same_time, RosterEntryRow.external_id == entry.external_id)
+        .where(*same_time, RosterEntryRow.external_key == entry.external_key)
     )
     by_subject = select(RosterEntryRow.id).where(RosterEntryRow.subject_id == entry.subject_id)
     found = db.execute(
@@ -287,8 +317,7 @@ def decline(desk: Desk, arrival: Arrival, code: str, origin: Origin) -> None:
     """Say in the audit chain, and so on the live board, that somebody was turned away without an attempt."""
     with desk.database.write() as session:
         row = session_row(session, arrival.session_id)
-        mine = (RosterEntryRow.session_id == row.id) & (RosterEntryRow.external_id == arrival.external_id)
-        entry = session.scalar(select(RosterEntryRow).where(mine)) if arrival.external_id else None
+        entry = find_entry(session, row.id, arrival.external_id)
         note(
             session,
             CHECKIN_DECLINED,

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.external_ids import SKELETONS, forms_of
 from index.tables import SubjectRow, TemplateRow
 from service.exams.roster.file import Row
 from service.exams.roster.report import Findings, RosterReport
@@ -25,6 +26,7 @@ class Entry(NamedTuple):
     id: UUID
     subject_id: UUID | None
     external_id: str
+    external_key: str
     display_name: str | None
     seat: str | None
     manual_identification: bool
@@ -34,10 +36,20 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Known:
-    """What was there before: the session's entries and the subjects, by external id; who was at the door."""
+    """What was there before.
+
+    Attributes:
+        entries: The session's roster, by the key of the external id.
+        surplus: Entries that nobody came for and whose id equals another's; of before ids were compared.
+        subjects: By the key of their external id.
+        ambiguous: Keys that several subjects have, and the ids of these; none is spelled as in the roster.
+        at_the_door: Entries that evidence points to.
+    """
 
     entries: dict[str, Entry]
+    surplus: list[Entry]
     subjects: dict[str, UUID]
+    ambiguous: dict[str, list[str]]
     at_the_door: frozenset[UUID]
 
 
@@ -47,18 +59,77 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[start : start + IDS_IN_ONE_QUERY]
 
 
-def known_to(session: OrmSession, session_id: UUID, external_ids: Sequence[str]) -> Known:
+def known_to(session: OrmSession, session_id: UUID, rows: Sequence[Row], *, merge: bool) -> Known:
     """What the database knows about the session's roster and about these candidates."""
+    spellings = {row.key: row.external_id for row in rows}
     columns = [getattr(RosterEntryRow, name) for name in Entry._fields]
-    rows = session.execute(select(*columns).where(RosterEntryRow.session_id == session_id))
-    entries = [Entry(*row) for row in rows]
-    subjects: dict[str, UUID] = {}
-    for batch in batches(external_ids):
-        query = select(SubjectRow.external_id, SubjectRow.id).where(SubjectRow.external_id.in_(batch))
-        subjects |= {
-            external_id: subject_id for external_id, subject_id in session.execute(query) if external_id
-        }
-    return Known({entry.external_id: entry for entry in entries}, subjects, came_to(session, session_id))
+    found = session.execute(select(*columns).where(RosterEntryRow.session_id == session_id))
+    at_the_door = came_to(session, session_id)
+
+    def rank(entry: Entry) -> tuple[bool, bool]:
+        """The last one stays: who was at the door where the others go, else who is spelled so."""
+        came, is_spelled_so = entry.id in at_the_door, spellings.get(entry.external_key) == entry.external_id
+        return (is_spelled_so, came) if merge else (came, is_spelled_so)
+
+    entries: dict[str, Entry] = {}
+    surplus = []
+    for entry in sorted((Entry(*one) for one in found), key=rank):
+        former = entries.get(entry.external_key)
+        if former is not None and former.id not in at_the_door:
+            surplus.append(former)
+        entries[entry.external_key] = entry
+    subjects, ambiguous = subjects_by_key(session, spellings)
+    return Known(entries, surplus, subjects, ambiguous, at_the_door)
+
+
+def subjects_by_key(
+    session: OrmSession, spellings: dict[str, str]
+) -> tuple[dict[str, UUID], dict[str, list[str]]]:
+    """The subjects of these candidates, and of which candidates several subjects may be meant."""
+    found: dict[str, list[tuple[UUID, str]]] = {}
+    for batch in batches(list(spellings)):
+        query = select(SubjectRow.external_key, SubjectRow.id, SubjectRow.external_id)
+        for key, subject_id, external_id in session.execute(query.where(SubjectRow.external_key.in_(batch))):
+            found.setdefault(key or "", []).append((subject_id, external_id or ""))
+    subjects, ambiguous = {}, {}
+    for key, people in found.items():
+        meant = [subject_id for subject_id, external_id in people if external_id == spellings[key]]
+        if len(people) > 1 and not meant:
+            ambiguous[key] = sorted(external_id for _, external_id in people)
+        else:
+            subjects[key] = (meant or [people[0][0]])[0]
+    return subjects, ambiguous
+
+
+def ambiguous_ids(wanted: dict[str, Row], known: Known) -> Findings:
+    """Candidates of whom nobody can tell which of several subjects they are."""
+    return Findings.of(
+        {"row": wanted[key].row, "external_id": wanted[key].external_id, "other": ", ".join(others)}
+        for key, others in known.ambiguous.items()
+        if key in wanted
+    )
+
+
+def confusable_ids(session: OrmSession, new: Sequence[Row]) -> Findings:
+    """Ids that no subject has yet and that look like a subject's, or like one further up in the roster."""
+    forms = [forms_of(row.external_id) for row in new]
+    first: dict[str, tuple[str, int | None]] = {}
+    for name in SKELETONS:
+        column = getattr(SubjectRow, name)
+        for batch in batches([one[name] for one in forms]):
+            taken = select(column, SubjectRow.external_id).where(column.in_(batch))
+            first |= {f"{name} {look}": (external_id, None) for look, external_id in session.execute(taken)}
+    found = []
+    for row, one in zip(new, forms, strict=True):
+        looks = [f"{name} {one[name]}" for name in SKELETONS]
+        other = next((first[look] for look in looks if look in first), None)
+        if other is not None:
+            found.append(
+                {"row": row.row, "external_id": row.external_id, "other": other[0], "first_row": other[1]}
+            )
+        for look in looks:
+            first.setdefault(look, (row.external_id, row.row))
+    return Findings.of(found)
 
 
 def came_to(session: OrmSession, session_id: UUID) -> frozenset[UUID]:
@@ -72,11 +143,12 @@ def came_to(session: OrmSession, session_id: UUID) -> frozenset[UUID]:
 def check_rows(
     rows: Sequence[Row], session: SessionRow, exam: ExamRow, known: Known, *, merge: bool
 ) -> tuple[dict[str, Row], RosterReport]:
-    """The candidates by external id, and a report of what the rows contradict."""
+    """The candidates by the key of their external id, and a report of what the rows contradict."""
     wanted: dict[str, Row] = {}
     conflicting = []
     for row in rows:
-        first = wanted.setdefault(row.external_id, row)
+        first = wanted.setdefault(row.key, row)
+        # Another spelling of the id is the same candidate, and it is worth a look where it came from.
         if first is not row and replace(row, row=first.row) != first:
             conflicting.append({"row": row.row, "first_row": first.row, "external_id": row.external_id})
     report = RosterReport(dry_run=False, applied=False, rows=len(rows), candidates=len(wanted))
@@ -91,7 +163,7 @@ def duplicate_seats(wanted: dict[str, Row], known: Known, *, merge: bool) -> Ite
     """Two candidates on one seat, in the file or, when merging, between the file and the roster."""
     taken: dict[str, Row] = {}
     if merge:
-        stay = (entry for entry in known.entries.values() if entry.external_id not in wanted and entry.seat)
+        stay = (entry for entry in known.entries.values() if entry.external_key not in wanted and entry.seat)
         taken = {entry.seat or "": Row(0, entry.external_id) for entry in stay}
     for row in wanted.values():
         first = taken.setdefault(row.seat, row) if row.seat else row
@@ -119,29 +191,29 @@ def without_template(
     session: OrmSession, model_ids: Sequence[str], wanted: dict[str, Row], known: Known
 ) -> Findings:
     """Candidates who cannot be verified yet. They never stop an import: there is time to enrol them."""
-    subject_ids = [known.subjects[one] for one in wanted if one in known.subjects]
+    subject_ids = [known.subjects[key] for key in wanted if key in known.subjects]
     enrolled: set[UUID] = set()
     for batch in batches(subject_ids):
         mine = TemplateRow.subject_id.in_(batch) & TemplateRow.model_id.in_(model_ids)
         enrolled.update(session.scalars(select(TemplateRow.subject_id).where(mine).distinct()))
     return Findings.of(
         {"row": row.row, "external_id": row.external_id, "display_name": row.display_name}
-        for row in wanted.values()
-        if not row.manual_identification and known.subjects.get(row.external_id) not in enrolled
+        for key, row in wanted.items()
+        if not row.manual_identification and known.subjects.get(key) not in enrolled
     )
 
 
 def overlapping(session: OrmSession, row: SessionRow, wanted: dict[str, Row]) -> Findings:
     """Candidates who are expected in another room of the exam at the same time."""
     elsewhere = (
-        select(RosterEntryRow.external_id, SessionRow.room)
+        select(RosterEntryRow.external_key, SessionRow.room)
         .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
         .where(SessionRow.exam_id == row.exam_id, SessionRow.id != row.id)
         .where(SessionRow.opens_at < row.closes_at, SessionRow.closes_at > row.opens_at)
         .order_by(RosterEntryRow.external_id)
     )
     return Findings.of(
-        {"row": wanted[external_id].row, "external_id": external_id, "other": room}
-        for external_id, room in session.execute(elsewhere)
-        if external_id in wanted
+        {"row": wanted[key].row, "external_id": wanted[key].external_id, "other": room}
+        for key, room in session.execute(elsewhere)
+        if key in wanted
     )

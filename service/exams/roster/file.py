@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from index.external_ids import external_key, plain_external_id
 from index.fields import holds_controls
 from service.exams.errors import RosterUnreadable
 
@@ -37,6 +38,11 @@ class Row:
     accommodation: str | None = None
     exam: str | None = None
     room: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What the external id is compared by."""
+        return external_key(self.external_id)
 
 
 class RosterCandidate(BaseModel):
@@ -145,6 +151,10 @@ def read_row(number: int, fields: Mapping[str, object]) -> Row:
     external_id = text_field(number, "external_id", fields)
     if external_id is None:
         raise RosterUnreadable("is empty", row=number, column="external_id")
+    try:
+        external_id = plain_external_id(external_id)
+    except ValueError as error:
+        raise RosterUnreadable(str(error), row=number, column="external_id") from error
     return Row(
         row=number,
         external_id=external_id,

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Table, bindparam, delete, insert, update
 from sqlalchemy.orm import Session as OrmSession
 
+from index.external_ids import forms_of
 from index.ids import uuid7
 from index.tables import SubjectRow, utc_now
 from service.exams.audit import ROSTER_IMPORTED, note
@@ -19,8 +20,10 @@ from service.exams.exams import exam_row
 from service.exams.roster.checks import (
     Entry,
     Known,
+    ambiguous_ids,
     batches,
     check_rows,
+    confusable_ids,
     known_to,
     overlapping,
     without_template,
@@ -35,7 +38,7 @@ Mode = Literal["replace", "merge"]
 ENTRIES = cast(Table, RosterEntryRow.__table__)
 SUBJECTS = cast(Table, SubjectRow.__table__)
 
-KEPT = ("display_name", "seat", "manual_identification", "twin", "accommodation")
+KEPT = ("external_id", "display_name", "seat", "manual_identification", "twin", "accommodation")
 
 
 @dataclass
@@ -104,15 +107,19 @@ def plan_import(
     create_subjects: bool,
 ) -> Plan:
     """Compare the rows with the roster and the subjects that are there."""
-    known = known_to(session, row.id, [one.external_id for one in rows])
+    known = known_to(session, row.id, rows, merge=mode == "merge")
     wanted, report = check_rows(rows, row, exam, known, merge=mode == "merge")
     plan = Plan(report, known)
-    plan.new_subjects = [one for one in wanted.values() if one.external_id not in known.subjects]
+    plan.new_subjects = [
+        one for key, one in wanted.items() if key not in known.subjects and key not in known.ambiguous
+    ]
+    report.ambiguous = ambiguous_ids(wanted, known)
     compare(plan, wanted)
     if mode == "replace":
         leaving(plan, wanted)
     if create_subjects:
         report.created_subjects = len(plan.new_subjects)
+        report.confusable = confusable_ids(session, plan.new_subjects)
     else:
         report.unknown = Findings.of(
             {"row": one.row, "external_id": one.external_id} for one in plan.new_subjects
@@ -121,6 +128,8 @@ def plan_import(
     report.in_other_sessions = overlapping(session, row, wanted)
     kinds = (
         report.unknown,
+        report.ambiguous,
+        report.confusable,
         report.conflicting_rows,
         report.duplicate_seats,
         report.other_exam,
@@ -132,8 +141,8 @@ def plan_import(
 
 def compare(plan: Plan, wanted: dict[str, Row]) -> None:
     """Part the wanted candidates into added, changed and unchanged."""
-    for external_id, row in wanted.items():
-        entry = plan.known.entries.get(external_id)
+    for key, row in wanted.items():
+        entry = plan.known.entries.get(key)
         if entry is None:
             plan.added.append(row)
         elif differs(entry, row, plan.known):
@@ -146,13 +155,13 @@ def compare(plan: Plan, wanted: dict[str, Row]) -> None:
 
 def differs(entry: Entry, row: Row, known: Known) -> bool:
     """Whether the row says something else than the entry, or the entry has lost its subject."""
-    relinked = entry.subject_id != known.subjects.get(row.external_id)
+    relinked = entry.subject_id != known.subjects.get(row.key)
     return relinked or any(getattr(entry, name) != getattr(row, name) for name in KEPT)
 
 
 def leaving(plan: Plan, wanted: dict[str, Row]) -> None:
     """Whom the file does not name; whoever was at the door must stay, the evidence points to them."""
-    absent = [entry for external_id, entry in plan.known.entries.items() if external_id not in wanted]
+    absent = [entry for key, entry in plan.known.entries.items() if key not in wanted] + plan.known.surplus
     plan.removed = absent
     plan.report.removed = len(absent)
     plan.report.has_checkins = Findings.of(
@@ -182,17 +191,18 @@ def apply(session: OrmSession, row: SessionRow, plan: Plan) -> None:
 def entry_values(row: Row, subjects: dict[str, UUID]) -> dict[str, Any]:
     """A row as columns of a roster entry."""
     values: dict[str, Any] = {name: getattr(row, name) for name in KEPT}
-    return values | {"external_id": row.external_id, "subject_id": subjects[row.external_id]}
+    return values | {"external_key": row.key, "subject_id": subjects[row.key]}
 
 
 def insert_subjects(session: OrmSession, rows: Sequence[Row]) -> dict[str, UUID]:
     """Make subjects without templates, for candidates nobody has enrolled yet."""
     now = utc_now()
-    ids = {row.external_id: uuid7() for row in rows}
+    ids = {row.key: uuid7() for row in rows}
     values = [
         {
-            "id": ids[row.external_id],
+            "id": ids[row.key],
             "external_id": row.external_id,
+            **forms_of(row.external_id),
             "display_name": row.display_name,
             "created_at": now,
             "changed_at": now,

@@ -38,8 +38,11 @@ class RosterReport(BaseModel):
     """A roster against what is there. `problems` counts the findings that stop an import.
 
     Attributes:
-        conflicting_rows: The same candidate with other content: a problem. The same row again is counted.
+        conflicting_rows: The same candidate with other content, or the id spelled otherwise: a problem. The
+            same row again is counted.
         unknown: No subject has this external id: a problem, unless subjects are created.
+        ambiguous: Several subjects have an id that equals the row's, none is spelled so: a problem.
+        confusable: A new id that looks like a subject's, or like an earlier row's: a problem.
         other_exam: The row names another exam or room: a problem, and most likely the wrong file.
         has_checkins: Would be removed, but was at the door already: a problem.
     """
@@ -56,6 +59,8 @@ class RosterReport(BaseModel):
     created_subjects: int = 0
     problems: int = 0
     unknown: Findings = Findings()
+    ambiguous: Findings = Findings()
+    confusable: Findings = Findings()
     conflicting_rows: Findings = Findings()
     duplicate_seats: Findings = Findings()
     other_exam: Findings = Findings()

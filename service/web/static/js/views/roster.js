@@ -3,7 +3,7 @@
 import { all, call, h, Problem, t } from "../page.js";
 import { again, notice, table, tag } from "../ui.js";
 
-const FINDINGS = ["unknown", "conflicting_rows", "duplicate_seats", "other_exam", "has_checkins", "in_other_sessions", "without_template"];
+const FINDINGS = ["unknown", "ambiguous", "confusable", "conflicting_rows", "duplicate_seats", "other_exam", "has_checkins", "in_other_sessions", "without_template"];
 const COLUMNS = ["row", "external_id", "display_name", "seat", "first_row", "other"];
 
 export async function roster(view, one) {
