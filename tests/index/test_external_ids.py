@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from fixtures_database import OpenDatabase
+from former_tables import insert, upgrade_to
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
-from test_migrations import insert, upgrade_to
 
 from index.database import Database
 from index.errors import ExternalIdAmbiguous, ExternalIdExists

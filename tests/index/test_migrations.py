@@ -4,29 +4,12 @@ import json
 from uuid import UUID
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from fixtures_database import OpenDatabase
+from former_tables import insert, upgrade_to
 
-from index.database import MIGRATIONS, Database
 from index.ids import uuid7
 from index.tables import AuditEventRow, ModelRow, SubjectRow, TemplateRow, utc_now
 from index.twins import Twin, twins_of
-
-
-def upgrade_to(database: Database, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-
-
-def insert(connection: sa.Connection, row: type, **values: object) -> None:
-    """A row of the tables of then: the columns that are named, and no default of today's."""
-    columns = [sa.column(name, getattr(row, name).type) for name in values]
-    connection.execute(sa.insert(sa.table(row.__tablename__, *columns)).values(**values))  # type: ignore[attr-defined]
 
 
 def test_faces_that_were_enrolled_twice_with_a_reason_become_known_twins(
