@@ -1,6 +1,7 @@
-"""CSV that a spreadsheet program opens without running what somebody wrote into a name."""
+"""CSV as spreadsheet programs write it, and CSV in which they run nothing that somebody wrote into a name."""
 
 import csv
+import re
 import unicodedata
 from collections.abc import Iterable
 from typing import TextIO
@@ -17,6 +18,27 @@ def inert(text: str) -> str:
     seen = next((one for one in text if unicodedata.category(one) not in UNSEEN), "")
     is_formula = unicodedata.normalize("NFKC", seen).startswith(FORMULA_STARTS)
     return "'" + text if is_formula or text.startswith(LINE_STARTS) else text
+
+
+DELIMITERS = ",;\t"
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?[;,]*(?:\r\n|\r|\n)', re.IGNORECASE)
+# Spreadsheets write so a number of more than eleven digits, and the formula that keeps leading zeros.
+_SHORTENED = re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]\d+", re.IGNORECASE)
+_AS_FORMULA = re.compile(r'="[^"]*"')
+
+
+def delimiter_of(text: str) -> tuple[str, int]:
+    """What parts the cells, and where the heading begins: behind Excel's `sep=;` where the file has it."""
+    stated = _SEPARATOR_LINE.match(text)
+    if stated:
+        return stated[1], stated.end()
+    heading = re.split(r"[\r\n]", text, maxsplit=1)[0]
+    return max(DELIMITERS, key=heading.count), 0
+
+
+def is_mangled(cell: str) -> bool:
+    """Whether a spreadsheet program has made a number of an id: `1.23457E+11`, or the formula `="00123"`."""
+    return bool(_SHORTENED.fullmatch(cell) or _AS_FORMULA.fullmatch(cell))
 
 
 class SheetWriter:

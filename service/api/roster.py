@@ -72,6 +72,7 @@ Modes = Annotated[Mode, Query(description="`replace` removes whom the file does 
 Create = Annotated[
     bool, Query(description="make a subject, without a template, of every unknown external id")
 ]
+AllowEmpty = Annotated[bool, Query(description="let a file that names nobody empty the roster")]
 
 
 @router.put("", response_model=RosterReport, openapi_extra=REQUEST_BODY)
@@ -83,6 +84,7 @@ async def put_roster(
     dry_run: DryRun = False,
     mode: Modes = "replace",
     create_subjects: Create = False,
+    allow_empty: AllowEmpty = False,
 ) -> RosterReport:
     """Import a roster, all of it or nothing, and report what changed and what is wrong.
 
@@ -97,6 +99,7 @@ async def put_roster(
         rows = rows_of_csv(data) if kind == "csv" else rows_of_json(data)
         origin = origin_of(request, caller)
         options: dict[str, Any] = {"dry_run": dry_run, "mode": mode, "create_subjects": create_subjects}
+        options["allow_empty"] = allow_empty
         return import_roster(parts.desk, session_id, rows, origin, **options)
 
     return await run_in_threadpool(work)

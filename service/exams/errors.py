@@ -158,6 +158,14 @@ class RosterUnreadable(RosterError):
         )
         super().__init__(f"{place}: {reason}" if place else reason, row=row, column=column)
 
+    def among(self, findings: Sequence[Mapping[str, object]], total: int) -> "RosterUnreadable":
+        """This error as the first of several; the findings have row, line, column and detail each."""
+        line = findings[0].get("line")
+        text = str(self) + (f" (line {line})" if line else "")
+        error = RosterUnreadable(text if total == 1 else f"{text}; {total - 1:,} more rows cannot be read")
+        error.members = {**self.members, "findings": list(findings), "total": total}
+        return error
+
 
 class RosterRefused(RosterError):
     """The roster was read, and findings in it stop the import. `report` lists them."""

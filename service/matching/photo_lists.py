@@ -1,13 +1,14 @@
 """Which photos show whom: a folder with one sub-folder per person, or a list in CSV."""
 
 import csv
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from service.errors import SourceInvalid
+from service.spreadsheet import delimiter_of, is_mangled
 
 COLUMNS = ("external_id", "display_name", "path")
 NEEDED = frozenset({"external_id", "path"})
@@ -68,23 +69,21 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 def _in_csv(path: Path) -> Iterator[Photo]:
-    """RFC 4180 with a heading, columns in any order; `,` or `;`; UTF-8 with or without a byte order mark."""
+    """RFC 4180 with a heading, columns in any order; `,`, `;`, tab or `sep=`; UTF-8, also with its mark."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            heading = file.readline()
-            rows = csv.reader(chain([heading], file), delimiter=_delimiter(heading), strict=True)
+            text = file.read()
+            delimiter, start = delimiter_of(text)
+            rows = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter, strict=True)
             columns = _columns(path, next(rows, []))
             for row in rows:
                 if any(row):
-                    yield _photo(path, rows.line_num, dict(zip(columns, row, strict=False)))
+                    line = rows.line_num + (1 if start else 0)
+                    yield _photo(path, line, dict(zip(columns, row, strict=False)))
     except UnicodeDecodeError as error:
         raise SourceInvalid(path, "it is not UTF-8 text") from error
     except csv.Error as error:
         raise SourceInvalid(path, f"it is not CSV: {error}") from error
-
-
-def _delimiter(heading: str) -> str:
-    return ";" if heading.count(";") > heading.count(",") else ","
 
 
 def _columns(path: Path, heading: list[str]) -> list[str]:
@@ -99,4 +98,6 @@ def _photo(source: Path, line: int, cells: dict[str, str]) -> Photo:
     external_id, name = cells.get("external_id", "").strip(), cells.get("path", "").strip()
     if not external_id or not name:
         raise SourceInvalid(source, "external_id or path is empty", line)
+    if is_mangled(external_id):
+        raise SourceInvalid(source, f"{external_id[:40]} is a number that a spreadsheet has changed", line)
     return Photo(external_id, source.parent / name, cells.get("display_name", "").strip() or None)

@@ -85,6 +85,20 @@ def test_a_bad_picture_is_reported_and_never_stops_the_run(cli: CommandLine, pho
     }
 
 
+def test_a_list_from_a_spreadsheet_is_read_and_a_changed_number_is_named(
+    cli: CommandLine, astronaut_jpeg: bytes
+) -> None:
+    write(cli.folder, {"1.jpg": astronaut_jpeg})
+    (cli.folder / "list.csv").write_bytes(b"sep=;\rexternal_id;path\r00123;1.jpg\r")
+    (cli.folder / "spoiled.csv").write_bytes(b"external_id,path\n1.23E+11,1.jpg\n")
+
+    read = cli.run("enrol", cli.folder / "list.csv", "--json")
+    refused = cli.run("enrol", cli.folder / "spoiled.csv")
+
+    assert read.document["enrolled"] == 1
+    assert (refused.status, "1.23E+11" in refused.complaint) == (2, True)
+
+
 def test_a_folder_whose_name_is_spelled_otherwise_is_the_same_person(
     cli: CommandLine, astronaut_jpeg: bytes, stranger_jpeg: bytes
 ) -> None:

@@ -352,6 +352,40 @@ def test_a_new_id_that_looks_like_somebody_elses_is_reported(hall: ExamDay) -> N
     assert report.problems == 2
 
 
+@pytest.mark.parametrize("number", ["1.23457E+11", "1,23457E+11", "1.2e+11", '"=""00123"""'])
+def test_a_number_that_a_spreadsheet_has_changed_is_reported(hall: ExamDay, number: str) -> None:
+    report = refused(
+        hall, "c1,Ann,A", f"{number},Xia,B" if number[0] == '"' else f'"{number}",Xia,B', create_subjects=True
+    )
+
+    assert [(one.row, one.line) for one in report.mangled.items] == [(2, 3)]
+
+
+@pytest.mark.parametrize(("enrolled", "listed"), [("00123", "123"), ("123", "00123")])
+def test_a_number_that_lost_its_zeros_is_reported_with_whose_it_may_be(
+    hall: ExamDay, enrolled: str, listed: str
+) -> None:
+    hall.enrol(enrolled)
+
+    report = refused(hall, f"{listed},Ann,A", "77,Ben,B", create_subjects=True)
+
+    assert [(one.external_id, one.other) for one in report.mangled.items] == [(listed, enrolled)]
+
+
+def test_a_file_that_names_nobody_empties_no_roster_unless_that_is_asked_for(hall: ExamDay) -> None:
+    hall.roster("c1,Ann,A", "c2,Ben,B")
+
+    report = refused(hall)
+    tried = hall.roster(dry_run=True)
+
+    assert [one.external_id for one in report.emptied.items] == ["c1", "c2"]
+    assert (tried.removed, tried.problems) == (2, 2)
+    assert hall.roster(mode="merge").problems == 0
+    assert hall.roster(allow_empty=True).removed == 2
+    assert roster_of(hall) == []
+    assert hall.roster().problems == 0
+
+
 def test_a_roster_of_before_with_two_spellings_is_put_right_by_the_next(hall: ExamDay) -> None:
     hall.roster("c1,Ann,A", "c2,Ben,B")
     with hall.desk.database.write() as session:

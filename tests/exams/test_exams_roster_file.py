@@ -42,6 +42,41 @@ def test_a_file_is_read_with_any_delimiter_with_or_without_a_byte_order_mark(
     assert rows_of_csv(data) == [Row(1, "s-1", "Zoë", "7")]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("first", ["", "sep=;", '"sep=;"', "SEP=;;;"])
+def test_what_a_spreadsheet_says_of_the_file_is_believed(first: str, end: str) -> None:
+    lines = [
+        *([first] if first else []),
+        "external_id;display_name",
+        "",
+        's-1;"Meyer, Ann, Dr., MSc"',
+        "s-2;Ben",
+    ]
+
+    rows = rows_of_csv(end.join(lines).encode())
+
+    assert rows == [Row(1, "s-1", "Meyer, Ann, Dr., MSc"), Row(2, "s-2", "Ben")]
+    assert [lines[row.line - 1][:3] for row in rows] == ["s-1", "s-2"]
+
+
+def test_an_empty_cell_too_many_is_passed_over() -> None:
+    assert rows_of_csv(b"external_id,seat\na,1,\nb,2,,\n") == [Row(1, "a", seat="1"), Row(2, "b", seat="2")]
+
+
+def test_every_row_that_cannot_be_read_is_named_at_once() -> None:
+    refused = refusal_of(b"external_id,twin\na,maybe\nb,yes\n\n,no\nd,no,extra\ne\x07,no\n")
+
+    found = refused.members["findings"]
+    assert refused.members["total"] == 4
+    assert [(one["row"], one["line"], one["column"]) for one in found] == [
+        (1, 2, "twin"),
+        (3, 5, "external_id"),
+        (4, 6, None),
+        (5, 7, "external_id"),
+    ]
+    assert "row 1, column twin: 'maybe' is neither yes nor no (line 2); 3 more rows" in str(refused)
+
+
 def test_quotes_hold_delimiters_and_quotes_and_a_line_break_is_a_control_character() -> None:
     assert rows_of_csv(b'external_id,display_name\n"a,b","O""Neill; Ann"\n') == [
         Row(1, "a,b", 'O"Neill; Ann')
@@ -73,6 +108,10 @@ def test_columns_that_nobody_asked_for_and_blank_lines_are_passed_over() -> None
         (b"external_id,seat,seat\na,1,2\n", "the column seat twice"),
         ("external_id,display_name\ns-1,Zoë\n".encode("latin-1"), "line 2 is not UTF-8 (byte 0xeb)"),
         ("external_id\ns-1\n".encode("utf-16"), "not UTF-8"),
+        (
+            "external_id,display_name\r\rs-1,Ann\rs-2,Zoë\r".encode("cp1252"),
+            "line 4 is not UTF-8 (byte 0xeb)",
+        ),
         (b"external_id,seat\na,1\nb\n", "row 2: has 1 fields; the header has 2"),
         (b"external_id,seat\na,1,extra\n", "row 1: has 3 fields"),
         (b"external_id,seat\n ,1\n", "row 1, column external_id: is empty"),

@@ -1,5 +1,6 @@
 """External ids: a person has one, however it is spelled, and no two people have ids that look the same."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -73,10 +74,11 @@ def test_an_id_that_can_be_taken_for_another_is_refused(
     ana = subjects.add(external_id=first, actor="test")
     ben = subjects.add(external_id="z", actor="test")
 
-    for attempt in (
+    attempts: list[Callable[[], object]] = [
         lambda: subjects.add(external_id=second, actor="test"),
         lambda: subjects.change(ben.id, external_id=second, actor="test"),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(ExternalIdExists) as refused:
             attempt()
         assert refused.value.subject_id == ana.id

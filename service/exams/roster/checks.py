@@ -13,9 +13,12 @@ from index.tables import SubjectRow, TemplateRow
 from service.exams.roster.file import Row
 from service.exams.roster.report import Findings, RosterReport
 from service.exams.tables import CheckinRow, ExamRow, OverrideRow, RosterEntryRow, SessionRow
+from service.spreadsheet import is_mangled
 
 # Both databases take far more parameters in one statement (SQLite 32,766).
 IDS_IN_ONE_QUERY = 5_000
+MOST_ZEROS = 8
+"""As many leading zeros a number is looked for with; a spreadsheet takes all of them away."""
 
 T = TypeVar("T")
 
@@ -108,6 +111,26 @@ def ambiguous_ids(wanted: dict[str, Row], known: Known) -> Findings:
         for key, others in known.ambiguous.items()
         if key in wanted
     )
+
+
+def mangled_ids(session: OrmSession, wanted: dict[str, Row], new: Sequence[Row]) -> Findings:
+    """Numbers that a spreadsheet has shortened, and new ones that somebody has with other leading zeros."""
+    shortened = [row for row in wanted.values() if is_mangled(row.external_id)]
+    found: list[dict[str, Any]] = [{"row": row.row, "external_id": row.external_id} for row in shortened]
+    digits = {row.key: row for row in new if row.key.isdecimal()}
+    of_zeros: dict[str, list[Row]] = {}
+    for key, row in digits.items():
+        bare = key.lstrip("0")
+        for length in range(len(bare), len(bare) + MOST_ZEROS + 1):
+            of_zeros.setdefault(bare.zfill(length), []).append(row)
+    for batch in batches(list(of_zeros)):
+        query = select(SubjectRow.external_key, SubjectRow.external_id)
+        for other_key, external_id in session.execute(query.where(SubjectRow.external_key.in_(batch))):
+            found += [
+                {"row": row.row, "external_id": row.external_id, "other": external_id}
+                for row in of_zeros[other_key or ""]
+            ]
+    return Findings.of(sorted(found, key=lambda one: one["row"]))
 
 
 def confusable_ids(session: OrmSession, new: Sequence[Row]) -> Findings:

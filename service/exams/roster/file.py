@@ -1,33 +1,41 @@
 """A roster as it arrives: CSV (RFC 4180) or JSON → candidates, or where the file is wrong.
 
-Spreadsheets write a byte order mark, semicolons where the decimal sign is a comma, and columns in any order;
-all of that is read. What would have to be guessed (another encoding, a row with a field too many) is refused
-by its place.
+Spreadsheets write a byte order mark, a line `sep=;`, semicolons where the decimal sign is a comma, line ends
+of any kind, an empty cell too many, and columns in any order; all of that is read. What would have to be
+guessed (another encoding, a row with a field too many) is refused by its place, all rows at once.
 """
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from index.external_ids import external_key, plain_external_id
 from index.fields import holds_controls
 from service.exams.errors import RosterUnreadable
+from service.spreadsheet import delimiter_of
 
 MAX_ROWS = 100_000
 MAX_FIELD_CHARACTERS = 1_000
 LIMITS = {"external_id": 255, "display_name": 255, "seat": 64, "accommodation": 255}
 COLUMNS = frozenset({*LIMITS, "manual_identification", "twin", "exam", "room"})
-DELIMITERS = ",;\t"
+BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
+LISTED = 200
 YES = frozenset({"1", "true", "yes", "y", "x"})
 NO = frozenset({"", "0", "false", "no", "n"})
 
 
 @dataclass(frozen=True)
 class Row:
-    """One candidate of a roster; `row` counts from 1 below the header. An empty text is None."""
+    """One candidate of a roster. An empty text is None.
+
+    Attributes:
+        row: Counts candidates from 1 below the header.
+        line: Where the file has it; blank lines, the header and `sep=` are counted. 0 in JSON.
+    """
 
     row: int
     external_id: str
@@ -38,6 +46,7 @@ class Row:
     accommodation: str | None = None
     exam: str | None = None
     room: str | None = None
+    line: int = field(default=0, compare=False)
 
     @property
     def key(self) -> str:
@@ -72,25 +81,61 @@ def rows_of_document(document: RosterDocument) -> list[Row]:
     Raises:
         RosterUnreadable: If a field holds control characters.
     """
-    return [read_row(number, one.model_dump()) for number, one in enumerate(document.candidates, 1)]
+    return every_row((number, 0, one.model_dump()) for number, one in enumerate(document.candidates, 1))
 
 
 def rows_of_csv(data: bytes) -> list[Row]:
     """The candidates of a CSV roster.
 
     Raises:
-        RosterUnreadable: If it is not UTF-8, lacks the `external_id` column, has a row of another length,
-            a field that is too long, or a flag that is neither yes nor no.
+        RosterUnreadable: If it is not UTF-8, lacks the `external_id` column, has rows of another length,
+            fields that are too long, or flags that are neither yes nor no; it names all of these rows.
     """
     records = csv_records(text_of(data))
-    header = header_of(next(records, []))
-    rows = []
-    for number, record in enumerate(records, 1):
+    header = header_of(next(records, (0, []))[1])
+    return every_row(numbered(records, header))
+
+
+def numbered(
+    records: Iterator[tuple[int, list[str]]], header: Sequence[str]
+) -> Iterator[tuple[int, int, Mapping[str, object] | RosterUnreadable]]:
+    """Number, line and fields of each candidate, or why the record has none.
+
+    Raises:
+        RosterUnreadable: If there are too many.
+    """
+    for number, (line, record) in enumerate(records, 1):
         if number > MAX_ROWS:
             raise RosterUnreadable(f"a roster has at most {MAX_ROWS:,} candidates")
-        if len(record) != len(header):
-            raise RosterUnreadable(f"has {len(record)} fields; the header has {len(header)}", row=number)
-        rows.append(read_row(number, dict(zip(header, record, strict=True))))
+        if len(record) < len(header) or any(record[len(header) :]):
+            reason = f"has {len(record)} fields; the header has {len(header)}"
+            yield number, line, RosterUnreadable(reason, row=number)
+        else:
+            yield number, line, dict(zip(header, record, strict=False))
+
+
+def every_row(found: Iterable[tuple[int, int, Mapping[str, object] | RosterUnreadable]]) -> list[Row]:
+    """The candidates.
+
+    Raises:
+        RosterUnreadable: If some cannot be read: of the first, naming all.
+    """
+    rows: list[Row] = []
+    findings: list[dict[str, object]] = []
+    first: RosterUnreadable | None = None
+    total = 0
+    for number, line, fields in found:
+        try:
+            if isinstance(fields, RosterUnreadable):
+                raise fields
+            rows.append(read_row(number, fields, line))
+        except RosterUnreadable as error:
+            total += 1
+            first = first or error
+            if total <= LISTED:
+                findings.append({**error.members, "line": line or None, "detail": str(error)})
+    if first is not None:
+        raise first.among(findings, total)
     return rows
 
 
@@ -100,30 +145,33 @@ def text_of(data: bytes) -> str:
     Raises:
         RosterUnreadable: If it is not UTF-8; nothing is guessed, a wrong guess would spoil names in silence.
     """
+    if data.startswith(BYTE_ORDER_MARKS):
+        raise RosterUnreadable("the file is UTF-16, not UTF-8; save it as “CSV UTF-8”")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line = len(re.findall(rb"\r\n|\r|\n", data[: error.start])) + 1
         raise RosterUnreadable(
             f"line {line} is not UTF-8 (byte 0x{data[error.start]:02x}); save the file as “CSV UTF-8”"
         ) from error
 
 
-def csv_records(text: str) -> Iterator[list[str]]:
-    """The records of the file, without blank lines; the delimiter is the one that the header uses.
+def csv_records(text: str) -> Iterator[tuple[int, list[str]]]:
+    """The records of the file with the lines that they begin in, without blank ones.
 
     Raises:
         RosterUnreadable: If quotes do not match, or a field is far too long.
     """
-    head = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=head.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    delimiter, start = delimiter_of(text)
+    reader = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter, strict=True)
+    before = line = 1 if start else 0
     try:
         for record in reader:
             if any(record):
-                yield record
+                yield line + 1, record
+            line = before + reader.line_num
     except csv.Error as error:
-        raise RosterUnreadable(f"line {reader.line_num}: {error}") from error
+        raise RosterUnreadable(f"line {before + reader.line_num}: {error}") from error
 
 
 def header_of(record: Sequence[str]) -> list[str]:
@@ -142,7 +190,7 @@ def header_of(record: Sequence[str]) -> list[str]:
     return names
 
 
-def read_row(number: int, fields: Mapping[str, object]) -> Row:
+def read_row(number: int, fields: Mapping[str, object], line: int = 0) -> Row:
     """One candidate, every field checked.
 
     Raises:
@@ -157,6 +205,7 @@ def read_row(number: int, fields: Mapping[str, object]) -> Row:
         raise RosterUnreadable(str(error), row=number, column="external_id") from error
     return Row(
         row=number,
+        line=line,
         external_id=external_id,
         display_name=text_field(number, "display_name", fields),
         seat=text_field(number, "seat", fields),

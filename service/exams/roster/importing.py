@@ -25,6 +25,7 @@ from service.exams.roster.checks import (
     check_rows,
     confusable_ids,
     known_to,
+    mangled_ids,
     overlapping,
     without_template,
 )
@@ -62,6 +63,7 @@ def import_roster(
     dry_run: bool = False,
     mode: Mode = "replace",
     create_subjects: bool = False,
+    allow_empty: bool = False,
 ) -> RosterReport:
     """Make the rows the session's roster, or only report what that would do.
 
@@ -73,6 +75,7 @@ def import_roster(
         dry_run: Write nothing.
         mode: `replace` removes candidates whom the file does not name; `merge` leaves them.
         create_subjects: Make a subject, without a template, of every unknown external id.
+        allow_empty: Let a file that names nobody empty the roster.
 
     Raises:
         SessionNotFound: If there is no such session.
@@ -86,6 +89,8 @@ def import_roster(
         if exam.purged_at is not None:
             raise ExamPurged(exam.purged_at)
         plan = plan_import(desk, session, row, exam, rows, mode, create_subjects)
+        if not allow_empty and not rows:
+            refuse_emptying(plan)
         plan.report.dry_run = dry_run
         if dry_run:
             return plan.report
@@ -114,6 +119,7 @@ def plan_import(
         one for key, one in wanted.items() if key not in known.subjects and key not in known.ambiguous
     ]
     report.ambiguous = ambiguous_ids(wanted, known)
+    report.mangled = mangled_ids(session, wanted, plan.new_subjects)
     compare(plan, wanted)
     if mode == "replace":
         leaving(plan, wanted)
@@ -130,13 +136,33 @@ def plan_import(
         report.unknown,
         report.ambiguous,
         report.confusable,
+        report.mangled,
         report.conflicting_rows,
         report.duplicate_seats,
         report.other_exam,
         report.has_checkins,
     )
     report.problems = sum(kind.total for kind in kinds)
+    number_lines(report, rows)
     return plan
+
+
+def refuse_emptying(plan: Plan) -> None:
+    """Make a problem of everybody who would go."""
+    plan.report.emptied = Findings.of(
+        {"external_id": entry.external_id, "display_name": entry.display_name, "seat": entry.seat}
+        for entry in plan.removed
+    )
+    plan.report.problems += plan.report.emptied.total
+
+
+def number_lines(report: RosterReport, rows: Sequence[Row]) -> None:
+    """Say of each finding in which line of the file it is."""
+    lines = {row.row: row.line for row in rows if row.line}
+    for name in type(report).model_fields:
+        found = getattr(report, name)
+        for one in found.items if isinstance(found, Findings) else ():
+            one.line = lines.get(one.row or 0)
 
 
 def compare(plan: Plan, wanted: dict[str, Row]) -> None:
@@ -218,7 +244,8 @@ def note_import(
     session: OrmSession, row: SessionRow, rows: Sequence[Row], plan: Plan, origin: Origin
 ) -> None:
     """Say in the audit chain what was imported: its digest and its counts, no candidate."""
-    content = json.dumps([vars(one) for one in rows], sort_keys=True, ensure_ascii=False)
+    fields = [{name: value for name, value in vars(one).items() if name != "line"} for one in rows]
+    content = json.dumps(fields, sort_keys=True, ensure_ascii=False)
     report = plan.report
     note(
         session,

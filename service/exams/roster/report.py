@@ -12,6 +12,7 @@ class Finding(BaseModel):
     """One row that the registrar should look at; fields that do not apply are null."""
 
     row: int | None = None
+    line: int | None = Field(default=None, description="where the file has the row")
     external_id: str | None = None
     display_name: str | None = None
     seat: str | None = None
@@ -43,6 +44,10 @@ class RosterReport(BaseModel):
         unknown: No subject has this external id: a problem, unless subjects are created.
         ambiguous: Several subjects have an id that equals the row's, none is spelled so: a problem.
         confusable: A new id that looks like a subject's, or like an earlier row's: a problem.
+        mangled: A number that a spreadsheet has shortened, or a new one that somebody has with other leading
+            zeros: a problem.
+        emptied: Candidates that are on the roster, where the file names nobody: a problem, unless that is
+            asked for. The wrong file or a lost sheet looks so.
         other_exam: The row names another exam or room: a problem, and most likely the wrong file.
         has_checkins: Would be removed, but was at the door already: a problem.
     """
@@ -61,6 +66,8 @@ class RosterReport(BaseModel):
     unknown: Findings = Findings()
     ambiguous: Findings = Findings()
     confusable: Findings = Findings()
+    mangled: Findings = Findings()
+    emptied: Findings = Findings()
     conflicting_rows: Findings = Findings()
     duplicate_seats: Findings = Findings()
     other_exam: Findings = Findings()

@@ -3,8 +3,8 @@
 import { all, call, h, Problem, t } from "../page.js";
 import { again, notice, table, tag } from "../ui.js";
 
-const FINDINGS = ["unknown", "ambiguous", "confusable", "conflicting_rows", "duplicate_seats", "other_exam", "has_checkins", "in_other_sessions", "without_template"];
-const COLUMNS = ["row", "external_id", "display_name", "seat", "first_row", "other"];
+const FINDINGS = ["emptied", "unknown", "ambiguous", "confusable", "mangled", "conflicting_rows", "duplicate_seats", "other_exam", "has_checkins", "in_other_sessions", "without_template"];
+const COLUMNS = ["line", "row", "external_id", "display_name", "seat", "first_row", "other"];
 
 export async function roster(view, one) {
   const report = h("div.stack");
