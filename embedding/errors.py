@@ -11,6 +11,7 @@
     │   └── QualityRefused         the first reason    with all reasons, measures and limits
     ├── ModelMismatch              model_mismatch      templates of two models cannot be compared
     ├── FmrNotSupported            fmr_not_supported   the calibration has too few comparisons for this rate
+    ├── PeopleInvalid              people_invalid      the generator of made-up people cannot be used
     └── BundleError                the model bundle on disk cannot be used
         ├── BundleNotFound         bundle_not_found
         ├── BundleCorrupted        bundle_corrupted    a file differs from its digest
@@ -136,6 +137,17 @@ class FmrNotSupported(EmbeddingError):
         self.fmr = fmr
         self.smallest = smallest
         self.largest = largest
+
+
+class PeopleInvalid(EmbeddingError):
+    """The generator of made-up people is missing, damaged or of another version."""
+
+    code = "people_invalid"
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"The generator of made-up people cannot be used: {path}: {reason}.")
+        self.path = path
+        self.reason = reason
 
 
 class BundleError(EmbeddingError):

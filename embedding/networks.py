@@ -65,8 +65,8 @@ class Network:
         self._compiling = threading.Lock()
         self._of_shape(first)
 
-    def __call__(self, pixels: NDArray[np.uint8]) -> list[Floats]:
-        """(n, H, W, 3) uint8 RGB → the outputs, as arrays of their own."""
+    def __call__(self, pixels: NDArray[np.uint8] | Floats) -> list[Floats]:
+        """(n, H, W, 3) uint8 RGB, or codes → the outputs, as arrays of their own."""
         idle = self._idle.get(pixels.shape) or self._of_shape(pixels.shape)
         request = idle.get()
         try:
@@ -98,7 +98,7 @@ class _Request:
         self._request = compiled.create_infer_request()
         self._views: list[Floats] = [self._request.get_tensor(name).data for name in outputs]
 
-    def __call__(self, pixels: NDArray[np.uint8]) -> list[Floats]:
+    def __call__(self, pixels: NDArray[np.uint8] | Floats) -> list[Floats]:
         """The outputs, as arrays of their own."""
         self._request.set_input_tensor(ov.Tensor(pixels, shared_memory=True))
         self._request.start_async()
@@ -135,6 +135,25 @@ def compile_embedder(onnx: bytes, record: EmbedderRecord, threads: int, precisio
         model = take_rgb_bytes(model, record.input)
         model = _flat_vector(model, record.dim, record.normalised)
         return Network(model, ["vector"], threads, precision, (1, *size, 3))
+    except RuntimeError as error:
+        raise NetworkRefused(reason_of(error)) from error
+
+
+def compile_decoder(onnx: bytes, codes: int, side: int, threads: int) -> Network:
+    """The decoder of made-up faces: (1, codes) float32 → (1, side, side, 3) uint8 RGB.
+
+    Raises:
+        NetworkRefused: If it is no ONNX network with one code in and one picture out.
+    """
+    model = read_network(onnx)
+    try:
+        model.reshape([1, codes])
+        found = list(model.output().shape)
+        if found != [1, side, side, 3]:
+            raise NetworkRefused(f"it draws {found} instead of {[1, side, side, 3]}")
+        model.output().set_names({"drawn"})
+        # In bfloat16 a picture would depend on the machine.
+        return Network(model, ["drawn"], threads, "f32", (1, codes))
     except RuntimeError as error:
         raise NetworkRefused(reason_of(error)) from error
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from training.cli import people
 from training.cli.detector import detector_file, evaluate_detector
 from training.cli.mining import mine, report
 from training.cli.options import (
@@ -272,4 +273,5 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     calibrate,
     export,
     report,
+    *people.COMMANDS,
 )

@@ -1,0 +1,133 @@
+"""Faces of people who do not exist: whom a picture shows is one code, how it was taken another.
+
+The network and what may be asked of it are described by `people.json`, with its card beside it. Both codes
+are standard normal. A person is a number, and so is a capture: the same numbers give the same picture.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from numpy.random import default_rng
+from numpy.typing import NDArray
+from pydantic import Field, PositiveInt, ValidationError
+
+from embedding.align import ALIGNED_SIZE
+from embedding.calibration import Record
+from embedding.errors import PeopleInvalid
+from embedding.manifest import FileRecord
+from embedding.networks import Network, NetworkRefused, compile_decoder
+
+SHIPPED_PEOPLE = Path(__file__).parent / "people-1"
+"""The generator that comes with the project."""
+
+MANIFEST = "people.json"
+
+Code = NDArray[np.float32]
+Crops = NDArray[np.uint8]
+
+
+class PeopleManifest(Record):
+    """The content of `people.json`.
+
+    Attributes:
+        decoder: ONNX: (n, identity + capture) float32 to (n, 112, 112, 3) uint8 RGB.
+        identity: Length of the identity code.
+        capture: Length of the capture code.
+        spread: Deviation of the capture codes; with 1, pictures of one person differ as photographs do.
+        people: Numbers of people who were looked at and measured.
+        provenance: Data, terms and recipe in words.
+    """
+
+    format: Literal[1] = 1
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    decoder: FileRecord
+    identity: PositiveInt
+    capture: PositiveInt
+    spread: Annotated[float, Field(gt=0, le=2)]
+    people: tuple[int, ...] = ()
+    provenance: dict[str, str] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MadeUpPeople:
+    """Draws people; safe from many threads."""
+
+    manifest: PeopleManifest
+    network: Network
+
+    @classmethod
+    def open(cls, path: Path = SHIPPED_PEOPLE, threads: int = 1) -> Self:
+        """Verifies the decoder and compiles it.
+
+        Raises:
+            PeopleInvalid: If there is none, its file is damaged, or it is of another version.
+        """
+        manifest = read_people(path)
+        onnx = _verified(path / manifest.decoder.file, manifest.decoder)
+        try:
+            network = compile_decoder(onnx, manifest.identity + manifest.capture, ALIGNED_SIZE, threads)
+        except NetworkRefused as error:
+            raise PeopleInvalid(path / manifest.decoder.file, str(error)) from error
+        return cls(manifest, network)
+
+    def person(self, number: int) -> Code:
+        """(identity,) whom a number means."""
+        return default_rng((0, number)).standard_normal(self.manifest.identity, np.float32)
+
+    def relative(self, number: int, share: float) -> Code:
+        """(identity,) of somebody who looks like another: `share` of 1 is nobody near, 0 the same."""
+        own = default_rng((1, number)).standard_normal(self.manifest.identity, np.float32)
+        return np.asarray(np.sqrt(1 - share**2) * self.person(number) + share * own, np.float32)
+
+    def captures(self, number: int, count: int) -> Code:
+        """(count, capture) ways in which somebody is photographed: pose, light, background."""
+        random = default_rng((2, number))
+        return random.standard_normal((count, self.manifest.capture), np.float32) * self.manifest.spread
+
+    def draw(self, identity: Code, captures: Code) -> Crops:
+        """One person in several captures.
+
+        Args:
+            identity: (identity,).
+            captures: (n, capture).
+
+        Returns:
+            (n, 112, 112, 3) uint8 RGB, aligned as `embedding.align` does.
+        """
+        codes = np.concatenate([np.broadcast_to(identity, (len(captures), len(identity))), captures], axis=1)
+        # One by one: the network is compiled anew for every number of pictures.
+        drawn = [self.network(np.asarray(code[None], np.float32))[0] for code in codes]
+        return np.concatenate(drawn).astype(np.uint8)
+
+
+def read_people(path: Path) -> PeopleManifest:
+    """What `people.json` in a folder says.
+
+    Raises:
+        PeopleInvalid: If it is missing, or says something it may not say.
+    """
+    file = path / MANIFEST
+    try:
+        return PeopleManifest.model_validate(json.loads(file.read_bytes()))
+    except OSError as error:
+        raise PeopleInvalid(file, error.strerror or "it cannot be read") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the manifest"
+        raise PeopleInvalid(file, f"{place}: {first['msg']}") from error
+    except ValueError as error:
+        raise PeopleInvalid(file, "it is not JSON") from error
+
+
+def _verified(path: Path, record: FileRecord) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PeopleInvalid(path, error.strerror or "it cannot be read") from error
+    if hashlib.sha256(content).hexdigest() != record.sha256:
+        raise PeopleInvalid(path, "its SHA-256 is not the one in the manifest")
+    return content

@@ -1,0 +1,105 @@
+"""A trained decoder as the file that ships: ONNX, weights in sixteen bits, codes in, a picture out."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from embedding.people.generator import MANIFEST, MadeUpPeople, PeopleManifest
+from training.embedder.export import write_onnx
+from training.networks.decoder import FaceDecoder
+
+DECODER = "decoder.onnx"
+SMALL = 64
+"""Constants of so few numbers stay as they are: their precision costs nothing."""
+
+
+class Drawing(nn.Module):
+    """A decoder with both codes in one tensor and bytes out."""
+
+    def __init__(self, decoder: FaceDecoder, identity: int) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.identity = identity
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """(n, identity + capture) to (n, 112, 112, 3) uint8 RGB."""
+        faces = self.decoder(codes[:, : self.identity], codes[:, self.identity :])
+        drawn: Tensor = (faces * 127.5 + 127.5).clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+        return drawn
+
+
+def decoder_of(checkpoint: Mapping[str, Any]) -> FaceDecoder:
+    """The averaged decoder of a checkpoint."""
+    recipe = checkpoint["recipe"]
+    decoder = FaceDecoder(recipe["identity"], recipe["capture"], tuple(recipe["widths"]))
+    decoder.load_state_dict(checkpoint["ema"])
+    return decoder.eval()
+
+
+def export_people(
+    checkpoint: Mapping[str, Any], folder: Path, name: str, provenance: Mapping[str, str]
+) -> MadeUpPeople:
+    """Writes the decoder and `people.json`, and opens what was written.
+
+    Args:
+        checkpoint: Of `train_people`.
+        folder: Where it goes.
+        name: As in `people-1`.
+        provenance: Data, terms and recipe in words.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = checkpoint["recipe"]
+    target = folder / DECODER
+    example = torch.zeros(2, recipe["identity"] + recipe["capture"])
+    write_onnx(Drawing(decoder_of(checkpoint), recipe["identity"]), target, example)
+    content = halved(onnx.load(target)).SerializeToString()
+    target.write_bytes(content)
+    manifest = PeopleManifest.model_validate(
+        {
+            "name": name,
+            "decoder": {
+                "file": DECODER,
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "bytes": len(content),
+            },
+            "identity": recipe["identity"],
+            "capture": recipe["capture"],
+            "spread": recipe["capture_spread"],
+            "provenance": dict(provenance),
+        }
+    )
+    write_manifest(folder, manifest)
+    return MadeUpPeople.open(folder)
+
+
+def write_manifest(folder: Path, manifest: PeopleManifest) -> None:
+    """Writes `people.json`."""
+    text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same network with its weights in float16, made float32 again when it is loaded."""
+    kept, casts = [], []
+    for weights in model.graph.initializer:
+        values = numpy_helper.to_array(weights)
+        if weights.data_type != TensorProto.FLOAT or values.size <= SMALL:
+            kept.append(weights)
+            continue
+        short = f"{weights.name}_16"
+        kept.append(numpy_helper.from_array(values.astype(np.float16), short))
+        casts.append(helper.make_node("Cast", [short], [weights.name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
