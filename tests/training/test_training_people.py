@@ -119,7 +119,7 @@ def test_a_generator_is_trained_goes_on_is_exported_and_measured(cli: CommandLin
     (tmp_path / "tiny.toml").write_text(TINY)
     (tmp_path / "split.json").write_text('{"seed": 1, "calibrate": [], "test": []}')
     (judge,) = CHECKPOINTS.glob("*-embedder.pt")
-    call = [
+    call: list[str | Path] = [
         "train-people",
         "--data",
         data,
