@@ -15,7 +15,7 @@ from training.data.faces import SPLIT, Split
 from training.data.pictures import Pictures, open_pictures
 from training.embedder.loop import train
 from training.embedder.report import toml_like, training_charts, write_run_report
-from training.embedder.run import RunFolder
+from training.engine.run import RunFolder
 from training.evaluation.gate import Comparison, compare
 
 

@@ -15,7 +15,7 @@ from training.data.pictures import open_pictures
 from training.embedder.augment import Augmentation, augment, mix
 from training.embedder.batches import ByIdentity, EveryFace, Part, Views
 from training.embedder.recipe import Recipe, read_recipe
-from training.embedder.run import load_checkpoint
+from training.engine.run import load_checkpoint
 from training.errors import PicturesInvalid, SplitInvalid, TrainingError
 from training.jobs.workflow import failure
 from training.mining.pool import read_triplets

@@ -17,7 +17,7 @@ from training.detection.recipe import open_detector_recipe
 from training.detection.teacher import Teacher, lesson
 from training.detection.train import Training, open_detector, train_detector
 from training.embedder.recipe import RECIPES
-from training.embedder.run import RunFolder
+from training.engine.run import RunFolder, save_checkpoint
 from training.errors import CheckpointInvalid, RecipeInvalid
 from training.networks.detector import FaceDetector
 
@@ -152,10 +152,10 @@ def test_a_second_stage_refuses_the_checkpoint_of_another_network(tmp_path: Path
     other = Training(TINY)
     other.network = FaceDetector(fine=16)
     other.average.values = other.network.state_dict()
-    other.save(tmp_path / "other.pt")
+    save_checkpoint(tmp_path / "other.pt", other.checkpoint())
     recipe = replace(TINY, start_from=str(tmp_path / "other.pt"))
 
-    with pytest.raises(CheckpointInvalid, match="another shape"):
+    with pytest.raises(CheckpointInvalid, match="another network"):
         train_detector(recipe, tmp_path, RunFolder.create(tmp_path / "run", resume=False))
 
 

@@ -12,7 +12,8 @@ from embedding.bundle import Bundle
 from embedding.embedder import Embedder
 from training.embedder.export import export_bundle, export_onnx, views_of_portrait
 from training.embedder.loop import train
-from training.embedder.run import FORMAT, described, save_checkpoint
+from training.embedder.weights import described
+from training.engine.run import FORMAT, save_checkpoint
 from training.errors import CheckpointInvalid, ExportDiffers, SplitInvalid
 from training.networks.backbones import NetworkConfig, build_network
 from training.networks.embedder import FaceEmbedder

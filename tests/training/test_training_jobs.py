@@ -36,8 +36,8 @@ from training.data.groups import read_groups, write_groups
 from training.data.sources import Gathered, gather_again, gather_faces, hold_out
 from training.embedder.loop import train
 from training.embedder.recipe import Recipe
-from training.embedder.run import load_checkpoint
 from training.embedder.tables import read_table
+from training.engine.run import load_checkpoint
 from training.errors import (
     CheckpointNotSaved,
     FacesChanged,

@@ -25,9 +25,10 @@ from training.embedder.export import write_onnx
 from training.embedder.loop import train
 from training.embedder.material import gather
 from training.embedder.recipe import Recipe
-from training.embedder.run import RunFolder, load_checkpoint, load_network, save_checkpoint
 from training.embedder.start import starting_network
 from training.embedder.teacher import Teacher
+from training.embedder.weights import load_network
+from training.engine.run import RunFolder, load_checkpoint, save_checkpoint
 from training.errors import (
     CheckpointInvalid,
     CheckpointNotSaved,

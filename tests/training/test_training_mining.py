@@ -21,7 +21,7 @@ from training.embedder.batches import ByIdentity
 from training.embedder.hard_order import LookAlikes
 from training.embedder.loop import train
 from training.embedder.recipe import Recipe
-from training.embedder.run import load_checkpoint
+from training.engine.run import load_checkpoint
 from training.errors import PicturesInvalid, PoolInvalid, RecipeInvalid, SplitInvalid
 from training.mining.pool import Triplets
 from training.mining.triplets import Mining

@@ -17,8 +17,9 @@ from training.embedder.class_tree import ClassTree
 from training.embedder.divide import TOGETHER, DividePart, cluster_identities
 from training.embedder.loop import train
 from training.embedder.recipe import Recipe
-from training.embedder.run import RunFolder, load_checkpoint, load_network
 from training.embedder.validation import embed_faces
+from training.embedder.weights import load_network
+from training.engine.run import RunFolder, load_checkpoint
 from training.errors import RecipeInvalid, TrainingStopped
 
 FILES = {"mining": "mined/*-pool.csv", "tree": "tree/*-tree.npz", "divide": "clusters/*-clusters.npy"}

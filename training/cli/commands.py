@@ -94,7 +94,7 @@ def train_detector(recipe: str, data: Path, folder: Path, resume: bool) -> None:
     """Train the face detector."""
     from training.detection.recipe import open_detector_recipe
     from training.detection.train import train_detector as train_network
-    from training.embedder.run import RunFolder
+    from training.engine.run import RunFolder
 
     opened = open_detector_recipe(path_of(recipe))
     train_network(opened, data, RunFolder.create(folder, resume=resume), resume=resume)
@@ -245,7 +245,7 @@ def export(
         from training.data.faces import SPLIT, Split, read_faces
         from training.embedder.export import export_bundle
         from training.embedder.quantise import shown_by
-        from training.embedder.run import RunFolder
+        from training.engine.run import RunFolder
 
         checkpoint, *beside = [RunFolder(each).chosen for each in run]
         shown = None if int8 is None else shown_by(read_faces(int8), Split.read(run[0] / SPLIT))

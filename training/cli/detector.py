@@ -62,7 +62,7 @@ def detector_file(source: Path | None, score_threshold: float | None) -> Iterato
     else:
         from training.detection.export import export_detector
         from training.detection.train import open_detector
-        from training.embedder.run import RunFolder
+        from training.engine.run import RunFolder
 
         with TemporaryDirectory() as scratch:
             onnx = Path(scratch) / "detector.onnx"

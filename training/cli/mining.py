@@ -101,7 +101,7 @@ def report(
 
     with the_extra("report"):
         from training.embedder.report import write_run_report
-        from training.embedder.run import RunFolder
+        from training.engine.run import RunFolder
 
     pictures = open_pictures(images)
     names = pictures.labelled if everyone else names_of(pictures, run, "test")
@@ -181,7 +181,8 @@ def _mined_by_run(
         import torch
 
         from training.embedder.renewal import mine_faces
-        from training.embedder.run import RunFolder, load_network
+        from training.embedder.weights import load_network
+        from training.engine.run import RunFolder
 
     network, faces = load_network(RunFolder(run).chosen), read_faces(images)
     rows = Split.read(run / SPLIT).training_rows(faces)

@@ -7,7 +7,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from training.detection.assign import IGNORED
-from training.detection.recipe import Weights
 
 BARELY_HEARD = 0.1  # the least weight of a cell's box
 
@@ -20,19 +19,6 @@ class Losses:
     obj: Tensor
     box: Tensor
     landmarks: Tensor
-
-    def values(self) -> dict[str, float]:
-        """As plain numbers."""
-        return {name: part.item() for name, part in vars(self).items()}
-
-    def total(self, weights: Weights) -> Tensor:
-        """Their weighted sum."""
-        return (
-            weights.cls * self.cls
-            + weights.obj * self.obj
-            + weights.box * self.box
-            + weights.landmarks * self.landmarks
-        )
 
 
 def flatten_grids(grids: list[Tensor]) -> Tensor:

@@ -4,9 +4,8 @@ A run goes on from its last checkpoint. Views are drawn anew from there: the cur
 very same views.
 """
 
-import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, astuple, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,18 @@ from training.detection.augment import Composer
 from training.detection.bank import open_bank
 from training.detection.batches import Batch, Views, loader
 from training.detection.data import read_photos, split_photos
-from training.detection.loss import Losses, detection_losses, flatten_grids
+from training.detection.loss import detection_losses, flatten_grids
 from training.detection.recipe import DetectorRecipe
 from training.detection.teacher import Teacher
-from training.embedder.optimise import Average, adamw, learning_rate
-from training.embedder.run import FORMAT, RunFolder, load_checkpoint, save_checkpoint
-from training.errors import CheckpointInvalid, LossNotFinite
+from training.engine.keeper import Keeper, Pace
+from training.engine.loop import run_steps
+from training.engine.optimise import Average, adamw
+from training.engine.run import FORMAT, RunFolder, load_checkpoint, load_weights
+from training.errors import CheckpointInvalid
 from training.networks.detector import FaceDetector
 from training.progress import progress_bar
 
 KIND = "face detector"
-LOG_STEPS = 50
 
 
 class Training:
@@ -39,59 +39,47 @@ class Training:
 
     def __init__(self, recipe: DetectorRecipe) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe = recipe
+        self.schedule = recipe
         self.step = 0
         self.network = FaceDetector().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = Average(self.network, recipe.average)
         self.optimiser = adamw(self.network, recipe)
+        self.weights = torch.tensor(astuple(recipe.weights))
+        self.names = [part.name for part in fields(recipe.weights)]
         self._points: dict[int, Tensor] = {}
 
     @property
-    def rate(self) -> float:
-        """The learning rate of the next step."""
-        return learning_rate(self.recipe, self.step)
+    def samples(self) -> int:
+        """Views seen so far, to what the shares of the shapes say."""
+        shapes = self.schedule.shapes
+        mean = sum(shape.count * shape.share for shape in shapes) / sum(shape.share for shape in shapes)
+        return round(self.step * mean)
 
-    def learn(self, batch: Batch) -> dict[str, float]:
-        """One step; returns the parts of its loss.
-
-        Raises:
-            FloatingPointError: If the loss is not finite; the weights are as they were.
-        """
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate
-        losses = self.losses(batch)
-        total = losses.total(self.recipe.weights)
-        if not torch.isfinite(total):
-            raise FloatingPointError
-        self.optimiser.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
-        self.optimiser.step()
-        self.average.update(self.network, self.step)
-        self.step += 1
-        return losses.values()
-
-    def losses(self, batch: Batch) -> Losses:
-        """Of the network as it is."""
+    def losses(self, batch: Batch) -> Tensor:
+        """(4,) of the network as it is, in the order of `names`."""
         # The loader's (n, s, s, 3) bytes are channels-last already; nothing is copied but the conversion.
         pictures = batch.pictures.permute(0, 3, 1, 2).float()
         if batch.size not in self._points:
             self._points[batch.size] = torch.from_numpy(cell_points(batch.size, batch.size))
         cells = flatten_grids(self.network(pictures))
-        return detection_losses(cells, self._points[batch.size], batch.owners, batch.scores, batch.faces)
+        found = detection_losses(cells, self._points[batch.size], batch.owners, batch.scores, batch.faces)
+        return torch.stack([getattr(found, name) for name in self.names])
 
-    def save(self, path: Path) -> None:
-        """Raises CheckpointNotSaved when the disk is full; the former file stays whole."""
-        checkpoint = {
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Of the network."""
+        yield from self.network.parameters()
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Everything needed to go on."""
+        return {
             "format": FORMAT,
             "kind": KIND,
             "step": self.step,
-            "recipe": asdict(self.recipe),
+            "recipe": asdict(self.schedule),
             "weights": self.network.state_dict(),
             "ema": self.average.values,
             "optimiser": self.optimiser.state_dict(),
         }
-        save_checkpoint(path, checkpoint)
 
     def begin_as(self, path: Path) -> None:
         """Begin with the averaged weights of a checkpoint.
@@ -99,17 +87,17 @@ class Training:
         Raises:
             CheckpointInvalid: If it is none of a face detector of this shape.
         """
-        _put(self.network, _checkpoint(path)["ema"], path)
-        self.average = Average(self.network, self.recipe.average)
+        load_weights(self.network, _checkpoint(path)["ema"], path)
+        self.average = Average(self.network, self.schedule.average)
 
-    def resume(self, path: Path) -> None:
+    def restore(self, path: Path) -> None:
         """Go on from a checkpoint.
 
         Raises:
             CheckpointInvalid: If it is none of a face detector of this shape.
         """
         checkpoint = _checkpoint(path)
-        _put(self.network, checkpoint["weights"], path)
+        load_weights(self.network, checkpoint["weights"], path)
         self.average.restore(checkpoint["ema"])
         self.optimiser.load_state_dict(checkpoint["optimiser"])
         self.step = checkpoint["step"]
@@ -132,26 +120,13 @@ def train_detector(recipe: DetectorRecipe, data: Path, run: RunFolder, *, resume
     """
     training = Training(recipe)
     if resume:
-        training.resume(run.last)
+        training.restore(run.last)
     elif recipe.start_from:
         training.begin_as(beside_project(recipe.start_from))
     batches = open_batches(recipe, data, run, recipe.seed + training.step)
-    saved = time.monotonic()
-    losses: list[dict[str, float]] = []
-    with progress_bar("train", shown=True, unit="steps/s") as report:
-        while training.step < recipe.steps:
-            try:
-                losses.append(training.learn(next(batches)))
-            except FloatingPointError as error:
-                raise LossNotFinite(training.step + 1, run.last) from error
-            if training.step % LOG_STEPS == 0:
-                run.log(step=training.step, rate=training.rate, **_means(losses))
-                losses.clear()
-            if time.monotonic() - saved > 60 * recipe.checkpoint_minutes:
-                training.save(run.last)
-                saved = time.monotonic()
-            report(training.step, recipe.steps)
-    training.save(run.last)
+    keeper = Keeper(run, training, Pace(checkpoint_minutes=recipe.checkpoint_minutes))
+    with progress_bar("train", shown=True) as report:
+        run_steps(training, batches, keeper, report)
     return training
 
 
@@ -174,7 +149,7 @@ def open_detector(path: Path) -> FaceDetector:
         CheckpointInvalid: If it is none of a face detector of this shape.
     """
     network = FaceDetector()
-    _put(network, _checkpoint(path)["ema"], path)
+    load_weights(network, _checkpoint(path)["ema"], path)
     return network.eval()
 
 
@@ -183,14 +158,3 @@ def _checkpoint(path: Path) -> dict[str, Any]:
     if checkpoint.get("kind") != KIND:
         raise CheckpointInvalid(path, f"it is no checkpoint of a {KIND}")
     return checkpoint
-
-
-def _put(network: FaceDetector, weights: dict[str, Tensor], path: Path) -> None:
-    wanted = {name: value.shape for name, value in network.state_dict().items()}
-    if wanted != {name: value.shape for name, value in weights.items()}:
-        raise CheckpointInvalid(path, "its face detector has another shape")
-    network.load_state_dict(weights)
-
-
-def _means(losses: list[dict[str, float]]) -> dict[str, float]:
-    return {name: round(sum(part[name] for part in losses) / len(losses), 4) for name in losses[0]}

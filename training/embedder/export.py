@@ -22,7 +22,7 @@ from embedding.networks import Precision, compile_embedder, reduced_precision
 from training.data.faces import SPLIT, Split
 from training.embedder.augment import Augmentation, augment
 from training.embedder.quantise import quantise
-from training.embedder.run import load_network
+from training.embedder.weights import load_network
 from training.errors import ExportDiffers, SplitInvalid
 from training.networks.embedder import BothSides, FaceEmbedder, SideBySide
 

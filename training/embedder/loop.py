@@ -3,23 +3,18 @@
 Several processes: torchrun --nproc-per-node 2 --no-python -- invigil train cpu --data …
 """
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-from torch import nn
-
 from training.data.faces import FaceSet
-from training.embedder.checkpoints import Keeper
+from training.embedder.checkpoints import EmbedderKeeper
 from training.embedder.distributed import joined
 from training.embedder.material import gather
-from training.embedder.optimise import learning_rate
 from training.embedder.recipe import Recipe
 from training.embedder.renewal import Rounds
-from training.embedder.run import RunFolder, load_checkpoint
 from training.embedder.state import Training
-from training.errors import LossNotFinite, TrainingStopped
+from training.engine.loop import run_steps
+from training.engine.run import RunFolder, load_checkpoint
 from training.networks.backbones import build_network
 from training.progress import progress_bar
 
@@ -57,32 +52,11 @@ def train(
         training = Training.begin(recipe, material, process)
         if resume:
             training.restore(load_checkpoint(run.last), run.last)
-        objective = process.share(training.objective, unused=training.objective.has_proxies)
-        keeper = Keeper(run, training, material, process)
+        training.share(process)
+        keeper = EmbedderKeeper(run, training, material, process)
         rounds = Rounds(keeper)
         keeper.save()
-        device = process.device
-        steps = range(training.step, recipe.optimiser.steps)
+        batches = rounds.batches(range(training.step, recipe.optimiser.steps))
         with progress_bar("train", shown=process.writes) as report:
-            for batch in rounds.batches(steps):
-                for group in training.optimiser.param_groups:
-                    group["lr"] = learning_rate(recipe.optimiser, training.step)
-                targets = None if batch.targets is None else batch.targets.to(device)
-                with torch.autocast(device.type, torch.bfloat16, enabled=recipe.machine.bf16):
-                    terms = objective(batch.faces.to(device), batch.labels.to(device), targets)
-                loss = terms @ training.weights
-                loss.backward()
-                norm = nn.utils.clip_grad_norm_(training.objective.parameters(), recipe.optimiser.clip)
-                if not math.isfinite(loss.item() + norm.item()):
-                    raise LossNotFinite(training.step + 1, run.last)
-                training.optimiser.step()
-                training.optimiser.zero_grad()
-                training.average.update(training.network, training.step)
-                training.step += 1
-                keeper.after_step(terms.detach())
-                report(training.step * recipe.optimiser.batch, steps.stop * recipe.optimiser.batch)
-                if stop is not None and stop(training.step, steps.stop):
-                    keeper.save()
-                    raise TrainingStopped(training.step)
-        keeper.save()
+            run_steps(training, batches, keeper, report, stop)
         return run

@@ -19,8 +19,9 @@ from training.embedder.divide import Divided
 from training.embedder.hard_order import LookAlikes
 from training.embedder.objective import refuse_unusable_losses
 from training.embedder.recipe import Recipe, Sampling, TeacherMode
-from training.embedder.run import RunFolder, described
 from training.embedder.teacher import Teacher, cached_targets
+from training.embedder.weights import described
+from training.engine.run import RunFolder
 from training.errors import RecipeInvalid
 from training.mining.pool import read_triplets
 from training.progress import progress_bar

@@ -15,7 +15,7 @@ from torch import nn
 from training.data.confusions import Confusion
 from training.data.faces import FaceSet, Rows
 from training.embedder.batches import Batch
-from training.embedder.checkpoints import Keeper
+from training.embedder.checkpoints import EmbedderKeeper
 from training.embedder.class_tree import RenewedTree
 from training.embedder.divide import Divided, RenewedClusters
 from training.embedder.hard_order import LookAlikes
@@ -61,7 +61,7 @@ class Renewal(Protocol):
 class Rounds:
     """Yields the batches of a training; before each round it renews what the recipe wants renewed."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: EmbedderKeeper) -> None:
         self.keeper = keeper
         self.renewal = renewal_of(keeper)
 
@@ -105,7 +105,7 @@ class Rounds:
         self.keeper.run.log(step=begun, **made)
 
 
-def renewal_of(keeper: Keeper) -> Renewal | None:
+def renewal_of(keeper: EmbedderKeeper) -> Renewal | None:
     """What the recipe wants renewed; None where that is nothing.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from training.data.pictures import Pictures
-from training.embedder.run import RunFolder
+from training.engine.run import RunFolder
 from training.evaluation.gate import Comparison, Side
 from training.mining.pool import Triplets, read_triplets
 from training.mining.review import POOL, REVIEW

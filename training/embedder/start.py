@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from training.embedder.recipe import Recipe
-from training.embedder.run import load_checkpoint, load_weights
+from training.engine.run import load_checkpoint, load_weights
 from training.errors import CheckpointInvalid
 from training.networks.backbones import build_network
 from training.networks.embedder import FaceEmbedder

@@ -4,20 +4,23 @@ import logging
 import os
 import shutil
 import sysconfig
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from training.embedder.batches import Batch
 from training.embedder.distributed import Process, freeze_norms
 from training.embedder.material import Material
 from training.embedder.objective import Objective
-from training.embedder.optimise import Average, adamw
-from training.embedder.recipe import Recipe
-from training.embedder.run import FORMAT, described, load_weights
+from training.embedder.recipe import OptimiserPart, Recipe
 from training.embedder.start import starting_network
+from training.embedder.weights import described
+from training.engine.optimise import Average, adamw
+from training.engine.run import FORMAT, load_weights
 from training.errors import CheckpointInvalid
 from training.networks.embedder import FaceEmbedder
 
@@ -29,16 +32,19 @@ class Training:
     Attributes:
         network: What is trained.
         objective: The network with its losses.
+        shared: The objective as one over all processes.
         weights: (terms,) of the losses.
         average: Of the network's weights: what is exported.
         optimiser: With its moments.
-        step: Steps done.
         data_digest: Of the faces.
+        step: Steps done.
     """
 
     recipe: Recipe
     network: FaceEmbedder
     objective: Objective
+    shared: nn.Module
+    device: torch.device
     weights: Tensor
     average: Average
     optimiser: torch.optim.AdamW
@@ -60,7 +66,38 @@ class Training:
         objective.train()
         if recipe.freeze_norms:
             freeze_norms(network)
-        return cls(recipe, network, objective, weights, average, optimiser, material.faces.digest)
+        digest = material.faces.digest
+        return cls(recipe, network, objective, objective, process.device, weights, average, optimiser, digest)
+
+    @property
+    def schedule(self) -> OptimiserPart:
+        """Of the optimiser."""
+        return self.recipe.optimiser
+
+    @property
+    def names(self) -> list[str]:
+        """(terms,) of the losses."""
+        return [part.name for part in self.recipe.losses]
+
+    @property
+    def samples(self) -> int:
+        """Faces seen so far."""
+        return self.step * self.recipe.optimiser.batch
+
+    def share(self, process: Process) -> None:
+        """From here on all processes train together, from the weights of the first."""
+        self.shared = process.share(self.objective, unused=self.objective.has_proxies)
+
+    def losses(self, batch: Batch) -> Tensor:
+        """(terms,) of the joined batch of all processes."""
+        targets = None if batch.targets is None else batch.targets.to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.machine.bf16):
+            terms: Tensor = self.shared(batch.faces.to(self.device), batch.labels.to(self.device), targets)
+        return terms
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Of the network and its losses."""
+        return self.objective.parameters()
 
     def checkpoint(self) -> dict[str, Any]:
         """Everything needed to go on, or to build the network anywhere else."""
@@ -72,7 +109,7 @@ class Training:
             "losses": self.objective.losses.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
-            "samples": self.step * self.recipe.optimiser.batch,
+            "samples": self.samples,
             "recipe": _plain(asdict(self.recipe)),
             "data_digest": self.data_digest,
             "rng": torch.get_rng_state(),

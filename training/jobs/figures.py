@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from training.embedder.run import RunFolder
+from training.engine.run import RunFolder
 from training.jobs.lease import Hold
 
 FIGURES = ("losses", "images_per_second", "held_out_fnmr")

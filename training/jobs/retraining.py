@@ -33,9 +33,9 @@ from training.embedder.objective import refuse_unusable_losses
 from training.embedder.quantise import shown_by
 from training.embedder.recipe import Recipe, open_recipe
 from training.embedder.report import write_run_report
-from training.embedder.run import RunFolder, load_checkpoint
 from training.embedder.start import starting_network
 from training.embedder.tables import read_table
+from training.engine.run import RunFolder, load_checkpoint
 from training.errors import ExportDiffers, RecipeInvalid, TrainingStopped
 from training.evaluation.calibrate import calibrate_bundle
 from training.evaluation.gate import Comparison, compare

@@ -23,6 +23,8 @@ class Schedule(Protocol):
     def warm_up_steps(self) -> int: ...  # noqa: D102
     @property
     def final_share(self) -> float: ...  # noqa: D102
+    @property
+    def clip(self) -> float: ...  # noqa: D102
 
 
 def adamw(module: nn.Module, part: Schedule) -> torch.optim.AdamW:

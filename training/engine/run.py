@@ -10,16 +10,15 @@ import io
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from torch import nn
 
 from training.errors import CheckpointInvalid, CheckpointNotSaved
-from training.networks.backbones import NetworkConfig, build_network
-from training.networks.embedder import FaceEmbedder
 
 FORMAT = 1
 LAST = "last.pt"
@@ -114,26 +113,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def network_config(checkpoint: Mapping[str, Any]) -> NetworkConfig:
-    """The network a checkpoint holds."""
-    stored: dict[str, Any] = checkpoint["network"]
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
-    return NetworkConfig(**values)
-
-
-def load_network(path: Path) -> FaceEmbedder:
-    """The network of a checkpoint with its averaged weights, ready to embed.
-
-    Raises:
-        CheckpointInvalid: If it is no checkpoint, or its weights are not of the network it names.
-    """
-    checkpoint = load_checkpoint(path)
-    network = build_network(network_config(checkpoint))
-    load_weights(network, checkpoint["ema"], path)
-    return network.eval()
-
-
-def load_weights(network: FaceEmbedder, weights: Mapping[str, torch.Tensor], path: Path) -> None:
+def load_weights(network: nn.Module, weights: Mapping[str, torch.Tensor], path: Path) -> None:
     """Puts weights into a network.
 
     Raises:
@@ -150,8 +130,3 @@ def load_weights(network: FaceEmbedder, weights: Mapping[str, torch.Tensor], pat
             path, f"it is of another network: it has {len(found) - len(wanted)} tensors more"
         )
     network.load_state_dict(dict(weights))
-
-
-def described(config: NetworkConfig) -> dict[str, Any]:
-    """A network's description as plain values, for a checkpoint or a record."""
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(config).items()}
