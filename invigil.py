@@ -11,7 +11,7 @@ import typer
 
 from service.commands import database, enrolment, exams, jobs, keys, models, people, serving
 from training.cli import commands as training
-from training.cli.options import the_extra
+from training.cli.options import require_train_extra
 
 WRONG_CALL = 2
 
@@ -69,7 +69,7 @@ def worker() -> None:
     from service.logs import configure_logs
     from service.template_keys import TemplateKeys
 
-    with the_extra("worker"):
+    with require_train_extra("worker"):
         from training.jobs.worker import Worker
         from training.jobs.workshop import Workshop
 

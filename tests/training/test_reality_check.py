@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from made_training import people, write_folders
 
-from training.cli.reality_check import HEADINGS, cells, check_reality, line
+from training.cli.reality_check import HEADINGS, check_reality, format_cells, format_row
 from training.data.pictures import Pictures, open_pictures
 from training.errors import SplitInvalid, UnknownLoss
 from training.reality_check.check import (
@@ -15,7 +15,7 @@ from training.reality_check.check import (
     RAW_PIXELS,
     Method,
     Protocol,
-    concatenated,
+    embed_all,
     reality_check,
     score,
 )
@@ -72,12 +72,12 @@ def test_every_method_of_the_table_trains(pictures: Pictures, method: Method) ->
     assert (baseline.name, row.name) == (RAW_PIXELS, method.name)
     assert [len(fold) for fold in row.singles] == [2, 2]
     assert all(np.isfinite(each.map_at_r) for fold in row.singles for each in fold)
-    assert len(line(cells(row))) == len(line(HEADINGS))
+    assert len(format_row(format_cells(row))) == len(format_row(HEADINGS))
 
 
 def test_joined_networks_have_the_mean_of_their_distances() -> None:
     a, b = (unit(np.random.default_rng(seed).normal(size=(5, 8))) for seed in range(2))
-    joined = concatenated([a, b])
+    joined = embed_all([a, b])
 
     def d(x: np.ndarray) -> float:
         return float(np.square(x[0] - x[3]).sum())

@@ -13,13 +13,13 @@ from made_detection import COLOURS, TINY, WHITE, drawn_photo, face_at, write_mad
 
 from embedding.detector import DETECTOR_OUTPUTS, STRIDES, Face
 from training.detection.assign import IGNORED, NEGATIVE, SIZES, assign, cell_points
-from training.detection.augment import Composer, View, mirrored
+from training.detection.augment import Composer, View, mirror
 from training.detection.bank import Bank, thumbnails
 from training.detection.batches import Views
 from training.detection.data import NO_FACES, read_photos, split_photos
 from training.detection.evaluate import evaluate_detector, share_interval
 from training.detection.export import export_detector
-from training.detection.geometry import turned, visible_shares, warp_faces
+from training.detection.geometry import turn_matrix, visible_shares, warp_faces
 from training.detection.loss import box_losses, detection_losses, focal, landmark_losses
 from training.detection.recipe import Ranges, open_detector_recipe
 from training.detection.train import Training, open_detector, train_detector
@@ -207,7 +207,7 @@ def test_the_class_loss_equals_a_plain_loop_and_aims_at_the_overlap_reached() ->
 def test_a_turned_view_keeps_every_landmark_on_its_dot(degrees: float, mirror: bool) -> None:
     face = face_at(60, 50, 80, 100)
     photo = drawn_photo("photo", [face])
-    matrix = turned(math.radians(degrees), 0.9, 1.05, mirror, face[:2] + face[2:4] / 2, (100, 100))
+    matrix = turn_matrix(math.radians(degrees), 0.9, 1.05, mirror, face[:2] + face[2:4] / 2, (100, 100))
 
     warped = cv2.warpAffine(photo.pixels, matrix, (200, 200))
     landed = warp_faces(face[None], matrix)[0]
@@ -225,8 +225,8 @@ def test_a_mirrored_view_carries_its_labels_along() -> None:
     photo = drawn_photo("photo", [face], 160)
     view = View(photo.pixels, [face], [np.array([100, 5, 20, 30], np.float32)])
 
-    twice = mirrored(mirrored(view))
-    once = mirrored(view)
+    twice = mirror(mirror(view))
+    once = mirror(view)
 
     nose = once.faces[0][8:10].round().astype(int)
     assert once.pixels[nose[1], nose[0]].tolist() == list(WHITE)

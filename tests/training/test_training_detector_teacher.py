@@ -14,7 +14,7 @@ from training.detection.data import NO_FACES, Floats
 from training.detection.export import export_detector
 from training.detection.loss import decode_boxes, decode_landmarks, detection_losses
 from training.detection.recipe import open_detector_recipe
-from training.detection.teacher import Teacher, lesson
+from training.detection.teacher import Teacher, make_lesson
 from training.detection.train import Training, open_detector, train_detector
 from training.embedder.recipe import RECIPES
 from training.engine.run import RunFolder, save_checkpoint
@@ -42,7 +42,7 @@ def test_a_face_that_the_teacher_sees_is_scored_as_the_teacher_scores_it() -> No
     unusual = cell_at(64, 64, 32)  # a stride that the labels would not have asked
     assert owners[unusual] != 0
 
-    taught = lesson(owners, FACE[None], *seen_at([unusual], FACE + 1, 0.8))
+    taught = make_lesson(owners, FACE[None], *seen_at([unusual], FACE + 1, 0.8))
 
     assert taught.owners[unusual] == 0
     assert taught.scores[unusual] == pytest.approx(0.8)
@@ -55,7 +55,7 @@ def test_a_face_that_the_teacher_sees_is_scored_as_the_teacher_scores_it() -> No
 def test_where_the_teacher_misses_a_labelled_face_the_label_counts(score: float) -> None:
     owners = assign(POINTS, FACE[None], NO_FACES[:, :4])
 
-    taught = lesson(owners, FACE[None], *seen_at([cell_at(64, 64, 32)], FACE, score))
+    taught = make_lesson(owners, FACE[None], *seen_at([cell_at(64, 64, 32)], FACE, score))
 
     assert np.isnan(taught.scores[owners == 0]).all()
     assert (taught.owners[owners == 0] == 0).all()
@@ -69,7 +69,7 @@ def test_what_only_the_teacher_sees_is_a_face_of_its_own_even_where_labels_are_u
     cell = cell_at(96, 96, 8)
     assert owners[cell] == IGNORED
 
-    taught = lesson(owners, FACE[None], *seen_at([cell], other, 0.4))
+    taught = make_lesson(owners, FACE[None], *seen_at([cell], other, 0.4))
 
     assert taught.owners[cell] == 1
     assert np.array_equal(taught.faces, np.stack([FACE, other]))
@@ -79,7 +79,7 @@ def test_what_only_the_teacher_sees_is_a_face_of_its_own_even_where_labels_are_u
 def test_a_picture_without_faces_teaches_nothing_but_background() -> None:
     owners = assign(POINTS, NO_FACES, NO_FACES[:, :4])
 
-    taught = lesson(owners, NO_FACES, np.zeros(len(POINTS), np.float32), NOWHERE)
+    taught = make_lesson(owners, NO_FACES, np.zeros(len(POINTS), np.float32), NOWHERE)
 
     assert set(taught.owners) == {NEGATIVE}
     assert not taught.scores.any()

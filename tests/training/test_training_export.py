@@ -12,7 +12,7 @@ from embedding.bundle import Bundle
 from embedding.embedder import Embedder
 from training.embedder.export import export_bundle, export_onnx, views_of_portrait
 from training.embedder.loop import train
-from training.embedder.weights import described
+from training.embedder.weights import describe_network
 from training.engine.run import FORMAT, save_checkpoint
 from training.errors import CheckpointInvalid, ExportDiffers, SplitInvalid
 from training.networks.backbones import NetworkConfig, build_network
@@ -27,7 +27,9 @@ def checkpoint_of(config: NetworkConfig, path: Path) -> FaceEmbedder:
     network = build_network(config)
     for _ in range(3):
         network(torch.from_numpy(views_of_portrait()[:16]))
-    save_checkpoint(path, {"format": FORMAT, "network": described(config), "ema": network.state_dict()})
+    save_checkpoint(
+        path, {"format": FORMAT, "network": describe_network(config), "ema": network.state_dict()}
+    )
     return network.eval()
 
 
@@ -138,7 +140,7 @@ def test_a_network_that_is_not_a_number_is_not_exported(tmp_path: Path) -> None:
     broken = {
         name: value * torch.nan for name, value in network.state_dict().items() if value.is_floating_point()
     }
-    content = {"format": FORMAT, "network": described(TINY), "ema": network.state_dict() | broken}
+    content = {"format": FORMAT, "network": describe_network(TINY), "ema": network.state_dict() | broken}
     save_checkpoint(tmp_path / "broken.pt", content)
 
     with pytest.raises(ExportDiffers):
@@ -150,7 +152,7 @@ def test_a_network_that_is_not_a_number_is_not_exported(tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_network_is_not_exported(tmp_path: Path) -> None:
     network = checkpoint_of(TINY, tmp_path / "sound.pt")
     wider = NetworkConfig(widths=(8, 8, 24), depths=(1, 1, 1), dim=16, head_channels=4)
-    content = {"format": FORMAT, "network": described(wider), "ema": network.state_dict()}
+    content = {"format": FORMAT, "network": describe_network(wider), "ema": network.state_dict()}
     save_checkpoint(tmp_path / "other.pt", content)
 
     with pytest.raises(CheckpointInvalid, match="another network"):

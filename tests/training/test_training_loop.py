@@ -20,7 +20,7 @@ from precision import tolerance
 
 from training.data.faces import read_faces
 from training.data.seen import Seen
-from training.embedder.distributed import joined
+from training.embedder.distributed import join_processes
 from training.embedder.export import write_onnx
 from training.embedder.loop import train
 from training.embedder.material import gather
@@ -227,7 +227,7 @@ def test_a_mix_of_two_faces_is_labelled_by_what_the_teacher_sees_before_it_is_al
     taught: Path, tmp_path: Path
 ) -> None:
     recipe = teaching(mode="cached", mix=0.5)
-    with joined(1) as process:
+    with join_processes(1) as process:
         material = gather(recipe, taught, RunFolder.create(tmp_path / "run", resume=False), process)
 
     (batch,) = material.batches(range(1), 0)

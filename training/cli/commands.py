@@ -18,7 +18,7 @@ from training.cli.options import (
     HeldOut,
     Images,
     names_of,
-    the_extra,
+    require_train_extra,
 )
 
 
@@ -66,7 +66,7 @@ def train(
     if more:
         raise typer.BadParameter("several places are joined by a job only: add --job")
     folder = run or Path("runs") / Path(recipe).stem
-    with the_extra("train"):
+    with require_train_extra("train"):
         if reality_check:
             from training.cli.reality_check import check_reality
 
@@ -241,7 +241,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Make a bundle of a training run, or of several side by side, checked against torch."""
-    with the_extra("export"):
+    with require_train_extra("export"):
         from training.data.faces import SPLIT, Split, read_faces
         from training.embedder.export import export_bundle
         from training.embedder.quantise import shown_by

@@ -45,7 +45,7 @@ def evaluate_detector(
     if as_json:
         typer.echo(json.dumps({"score_threshold": threshold, **asdict(report)}, indent=2))
         return
-    typer.echo(f"{name} at score {threshold:g}, {len(held)} held-out pictures\n{told(report)}")
+    typer.echo(f"{name} at score {threshold:g}, {len(held)} held-out pictures\n{format_report(report)}")
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def detector_file(source: Path | None, score_threshold: float | None) -> Iterato
             yield DetectorFile(onnx, score_threshold=threshold)
 
 
-def told(report: "DetectorReport") -> str:
+def format_report(report: "DetectorReport") -> str:
     """The figures for people, one range of sizes on a line; intervals are 95 %."""
     lines = ["size (px)   faces  recall at overlap 0.5      landmark error / inter-eye distance, median"]
     lines += [_row(f"{row.sizes[0]}-{row.sizes[1]}", row) for row in report.rows]

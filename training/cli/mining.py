@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from training.cli.options import Aligned, AsJson, Images, names_of, the_extra
+from training.cli.options import Aligned, AsJson, Images, names_of, require_train_extra
 
 if TYPE_CHECKING:
     from training.data.confusions import Confusion
@@ -99,7 +99,7 @@ def report(
     from training.evaluation.gate import compare
     from training.progress import progress_bar
 
-    with the_extra("report"):
+    with require_train_extra("report"):
         from training.embedder.report import write_run_report
         from training.engine.run import RunFolder
 
@@ -177,7 +177,7 @@ def _mined_by_run(
     from training.data.faces import SPLIT, Split, read_faces
     from training.progress import progress_bar
 
-    with the_extra("mine"):
+    with require_train_extra("mine"):
         import torch
 
         from training.embedder.renewal import mine_faces

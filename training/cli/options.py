@@ -35,7 +35,7 @@ def names_of(pictures: "Pictures", run: Path, part: str) -> list[str]:
 
 
 @contextmanager
-def the_extra(command: str) -> Iterator[None]:
+def require_train_extra(command: str) -> Iterator[None]:
     """Imports that need the `[train]` extra.
 
     Raises:

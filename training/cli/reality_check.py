@@ -40,26 +40,26 @@ def check_reality(data: Path, names: Sequence[str], as_json: bool = False) -> No
         f"{protocol.identities} × {protocol.each} faces, {protocol.dim} dimensions; "
         "percent, mean ± deviation\n"
     )
-    typer.echo(line(HEADINGS))
+    typer.echo(format_row(HEADINGS))
     typer.echo("|" + "|".join("-" * (width + 2) for width in WIDTHS) + "|")
-    reality_check(pictures, chosen, protocol, finished=lambda row: typer.echo(line(cells(row))))
+    reality_check(pictures, chosen, protocol, finished=lambda row: typer.echo(format_row(format_cells(row))))
 
 
-def line(columns: Sequence[str]) -> str:
+def format_row(columns: Sequence[str]) -> str:
     """One line of the table, which is one in Markdown too."""
     padded = [f"{text:<{width}}" for text, width in zip(columns, WIDTHS, strict=True)]
     return "| " + " | ".join(padded) + " |"
 
 
-def cells(row: "Row") -> list[str]:
+def format_cells(row: "Row") -> list[str]:
     """What a row says; deviations are over folds and seeds."""
     values = np.array([score.row for fold in row.singles for score in fold])
     figures = [f"{mean:.2f} ± {off:.2f}" for mean, off in zip(values.mean(0), values.std(0), strict=True)]
     by_fold = [np.mean([score.map_at_r for score in fold]) for fold in row.singles]
-    return [row.name, *figures, " / ".join(f"{value:.2f}" for value in by_fold), joined(row.joined)]
+    return [row.name, *figures, " / ".join(f"{value:.2f}" for value in by_fold), join_lines(row.joined)]
 
 
-def joined(scores: Sequence["Score"]) -> str:
+def join_lines(scores: Sequence["Score"]) -> str:
     """Means over folds of the joined networks."""
     if not scores:
         return "-"

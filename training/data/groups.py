@@ -65,7 +65,7 @@ def write_groups(path: Path, groups: Mapping[str, str]) -> None:
         table.writerows(groups.items())
 
 
-def told_in_words(groups: Mapping[str, str]) -> str:
+def format_groups(groups: Mapping[str, str]) -> str:
     """How many people each group has."""
     sizes = Counter(groups.values())
     return "; ".join(f"{size} are of group {name}" for name, size in sorted(sizes.items()))

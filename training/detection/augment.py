@@ -10,10 +10,10 @@ import numpy as np
 from training.detection.bank import Bank
 from training.detection.data import NO_FACES, Floats, Photo, Pixels
 from training.detection.geometry import (
-    boxes_mirrored,
     face_sizes,
+    mirror_boxes,
     mirror_matrix,
-    turned,
+    turn_matrix,
     visible_shares,
     warp_faces,
 )
@@ -45,13 +45,13 @@ class View:
         return faces, np.stack(self.ignored) if self.ignored else NO_FACES[:, :4]
 
 
-def mirrored(view: View) -> View:
+def mirror(view: View) -> View:
     """The view as a mirror shows it."""
     faces, ignored = view.labels()
     return View(
         np.ascontiguousarray(view.pixels[:, ::-1]),
         list(warp_faces(faces, mirror_matrix(view.size))),
-        list(boxes_mirrored(ignored, view.size)),
+        list(mirror_boxes(ignored, view.size)),
     )
 
 
@@ -98,7 +98,9 @@ class Composer:
         # Half a view at least, so that the photo and not its border is what is seen.
         scale = max(_log_uniform(random, 0.4, 2.2), 0.6 * view.size / min(height, width))
         start = random.uniform(0.2, 0.8, 2) * (width, height)
-        matrix = turned(random.normal(0, 0.15), scale, 1.0, _coin(random), start, np.full(2, view.size / 2))
+        matrix = turn_matrix(
+            random.normal(0, 0.15), scale, 1.0, _coin(random), start, np.full(2, view.size / 2)
+        )
         border = cv2.BORDER_REFLECT if random.random() < 0.8 else cv2.BORDER_CONSTANT
         source, nearest = nearest_level(self._pyramids[photo.name], matrix, scale)
         cv2.warpAffine(source, nearest, (view.size, view.size), view.pixels, cv2.INTER_LINEAR, border)
@@ -133,7 +135,7 @@ class Composer:
         end = low + span * (0.5 + random.uniform(-reach, reach, 2))
         stretch = math.exp(random.normal(0, 0.06))
         start = face[:2] + face[2:4] / 2
-        matrix = turned(self._angle(), scale, stretch, _coin(random), start, end)
+        matrix = turn_matrix(self._angle(), scale, stretch, _coin(random), start, end)
         self._lay(view, self._photos[i], matrix, scale, region)
 
     def _lay(self, view: View, photo: Photo, matrix: Floats, scale: float, region: Region) -> None:
@@ -154,7 +156,7 @@ class Composer:
             if share >= self._ranges.visible and size >= self._ranges.smallest:
                 view.faces.append(face)
             elif share > BARELY:
-                view.ignored.append(_clipped(face, bounds))
+                view.ignored.append(_clip(face, bounds))
 
     def _angle(self) -> float:
         """Radians."""
@@ -175,7 +177,7 @@ class Composer:
         end = random.uniform(0.3 * target, view.size - 0.3 * target, 2)
         stretch = math.exp(random.normal(0, 0.06))
         start = face[:2] + face[2:4] / 2
-        matrix = turned(self._angle(), scale, stretch, _coin(random), start, end)
+        matrix = turn_matrix(self._angle(), scale, stretch, _coin(random), start, end)
         landed = warp_faces(face[None], matrix)
         if _covers(landed[0], view):
             return
@@ -213,7 +215,7 @@ def _seen_from(matrix: Floats, x: int, y: int) -> Floats:
     return moved
 
 
-def _clipped(face: Floats, bounds: Floats) -> Floats:
+def _clip(face: Floats, bounds: Floats) -> Floats:
     """(4,) the part of a face's box inside x0, y0, x1, y1."""
     low = np.maximum(face[:2], bounds[:2])
     high = np.minimum(face[:2] + face[2:4], bounds[2:])

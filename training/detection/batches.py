@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from training.detection.assign import assign, cell_points
-from training.detection.augment import Composer, View, mirrored
+from training.detection.augment import Composer, View, mirror
 from training.detection.recipe import Shape
-from training.detection.teacher import Teacher, lesson, untaught
+from training.detection.teacher import Teacher, learn_from_labels, make_lesson
 from training.detection.tone import change_tone
 
 MIRROR_DELAY = 6  # batches between a view and its mirror image
@@ -63,13 +63,13 @@ class Views(IterableDataset[Drawn]):
         while True:
             shape = self._shapes[self._random.choice(len(shares), p=shares / shares.sum())]
             views = [self._composer.draw(shape.size) for _ in range(shape.count)]
-            yield drawn(views, self._random)
-            waiting.append([mirrored(view) for view in views])
+            yield prepare_views(views, self._random)
+            waiting.append([mirror(view) for view in views])
             if len(waiting) > MIRROR_DELAY:
-                yield drawn(waiting.popleft(), self._random)
+                yield prepare_views(waiting.popleft(), self._random)
 
 
-def drawn(views: list[View], random: np.random.Generator) -> Drawn:
+def prepare_views(views: list[View], random: np.random.Generator) -> Drawn:
     """Change each view's tone and assign its cells."""
     points = cell_points(views[0].size, views[0].size)
     labels = [view.labels() for view in views]
@@ -80,13 +80,13 @@ def drawn(views: list[View], random: np.random.Generator) -> Drawn:
     )
 
 
-def with_targets(views: Drawn, teacher: Teacher | None) -> Batch:
+def add_targets(views: Drawn, teacher: Teacher | None) -> Batch:
     """Say what each cell should answer, and number the faces of all views."""
     points = cell_points(views.size, views.size)
     lessons = [
-        lesson(owners.numpy(), faces.numpy(), *teacher.look(pixels.numpy(), points))
+        make_lesson(owners.numpy(), faces.numpy(), *teacher.look(pixels.numpy(), points))
         if teacher
-        else untaught(owners.numpy(), faces.numpy())
+        else learn_from_labels(owners.numpy(), faces.numpy())
         for pixels, owners, faces in zip(views.pictures, views.owners, views.faces, strict=True)
     ]
     firsts = np.cumsum([0, *(len(each.faces) for each in lessons)])[:-1, None]
@@ -100,10 +100,10 @@ def with_targets(views: Drawn, teacher: Teacher | None) -> Batch:
     )
 
 
-def loader(views: Views, teacher: Teacher | None) -> Iterator[Batch]:
+def load_batches(views: Views, teacher: Teacher | None) -> Iterator[Batch]:
     """Batches whose views one worker process draws, a few ahead.
 
     The teacher is asked in this process: OpenVINO does not survive a fork.
     """
     for batch in DataLoader(views, batch_size=None, num_workers=1, prefetch_factor=4):
-        yield with_targets(batch, teacher)
+        yield add_targets(batch, teacher)

@@ -10,7 +10,7 @@ from training.detection.data import Floats
 MIRRORED = [1, 0, 2, 4, 3]  # landmark order after a mirror image: the person's right eye is now the left one
 
 
-def turned(
+def turn_matrix(
     angle: float, scale: float, stretch: float, mirror: bool, start: ArrayLike, end: ArrayLike
 ) -> Floats:
     """(2, 3) map that turns (radians), scales, widens by `stretch`, mirrors, and takes `start` to `end`."""
@@ -26,7 +26,7 @@ def mirror_matrix(width: int) -> Floats:
     return np.array([[-1, 0, width - 1], [0, 1, 0]], np.float32)
 
 
-def boxes_mirrored(boxes: Floats, width: int) -> Floats:
+def mirror_boxes(boxes: Floats, width: int) -> Floats:
     """(n, 4) x, y, w, h boxes in the mirror image."""
     x = width - 1 - boxes[:, :1] - boxes[:, 2:3]
     return np.concatenate([x, boxes[:, 1:]], axis=1).astype(np.float32)

@@ -15,7 +15,7 @@ def pyramid_of(pixels: Pixels) -> list[Pixels]:
     levels = [pixels]
     while min(levels[-1].shape[:2]) >= 32:
         height, width = levels[-1].shape[:2]
-        levels.append(_resized(levels[-1], width // 2, height // 2))
+        levels.append(_resize(levels[-1], width // 2, height // 2))
     return levels
 
 
@@ -36,7 +36,7 @@ def random_cut(photo: Photo, side: int, random: Random) -> Pixels:
     height, width = photo.pixels.shape[:2]
     span = max(1, int(random.uniform(0.25, 0.9) * min(height, width)))
     x, y = random.integers(0, width - span + 1), random.integers(0, height - span + 1)
-    return _resized(photo.pixels[y : y + span, x : x + span], side, side)
+    return _resize(photo.pixels[y : y + span, x : x + span], side, side)
 
 
 def soft_ellipse(face: Floats, side: int, random: Random) -> Pixels:
@@ -51,5 +51,5 @@ def soft_ellipse(face: Floats, side: int, random: Random) -> Pixels:
     return np.asarray(cv2.GaussianBlur(mask, (width, width), 0), np.uint8)
 
 
-def _resized(pixels: Pixels, width: int, height: int) -> Pixels:
+def _resize(pixels: Pixels, width: int, height: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

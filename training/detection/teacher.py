@@ -66,7 +66,7 @@ class Teacher:
         return scores.numpy(), faces.numpy()
 
 
-def lesson(owners: Owners, faces: Floats, scores: Floats, seen: Floats) -> Lesson:
+def make_lesson(owners: Owners, faces: Floats, scores: Floats, seen: Floats) -> Lesson:
     """Join what the labels and the teacher say of one view.
 
     Args:
@@ -89,6 +89,6 @@ def lesson(owners: Owners, faces: Floats, scores: Floats, seen: Floats) -> Lesso
     return Lesson(joined, targets, np.concatenate([faces, seen[plain[~known]]]))
 
 
-def untaught(owners: Owners, faces: Floats) -> Lesson:
+def learn_from_labels(owners: Owners, faces: Floats) -> Lesson:
     """What the labels alone say."""
     return Lesson(owners, np.full(len(owners), np.nan, np.float32), faces)

@@ -15,11 +15,11 @@ def change_tone(pixels: Pixels, random: Random) -> Pixels:
     if random.random() < 0.8:
         pixels = cv2.LUT(pixels, _tone_curves(random))  # type: ignore[assignment]
     if random.random() < 0.2:
-        pixels = _blurred(pixels, random)
+        pixels = _blur(pixels, random)
     if random.random() < 0.15:
-        pixels = _noisy(pixels, random)
+        pixels = _add_noise(pixels, random)
     if random.random() < 0.2:
-        pixels = _compressed(pixels, int(random.integers(15, 90)))
+        pixels = _compress(pixels, int(random.integers(15, 90)))
     return pixels
 
 
@@ -36,7 +36,7 @@ def _tone_curves(random: Random) -> Pixels:
     return np.asarray((curves * 255).clip(0, 255)[None], np.uint8)
 
 
-def _blurred(pixels: Pixels, random: Random) -> Pixels:
+def _blur(pixels: Pixels, random: Random) -> Pixels:
     kind = random.random()
     if kind < 0.5:
         return cv2.GaussianBlur(pixels, (0, 0), random.uniform(0.4, 1.8))  # type: ignore[return-value]
@@ -50,12 +50,12 @@ def _blurred(pixels: Pixels, random: Random) -> Pixels:
     return cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
-def _noisy(pixels: Pixels, random: Random) -> Pixels:
+def _add_noise(pixels: Pixels, random: Random) -> Pixels:
     height, width = pixels.shape[:2]
     noise = random.standard_normal((height, width, 1), np.float32) * random.uniform(3, 20)
     return (pixels + noise).clip(0, 255).astype(np.uint8)
 
 
-def _compressed(pixels: Pixels, quality: int) -> Pixels:
+def _compress(pixels: Pixels, quality: int) -> Pixels:
     _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return cv2.imdecode(data, cv2.IMREAD_COLOR)  # type: ignore[return-value]

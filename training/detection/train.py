@@ -18,7 +18,7 @@ from index.job_places import beside_project
 from training.detection.assign import cell_points
 from training.detection.augment import Composer
 from training.detection.bank import open_bank
-from training.detection.batches import Batch, Views, loader
+from training.detection.batches import Batch, Views, load_batches
 from training.detection.data import read_photos, split_photos
 from training.detection.loss import detection_losses, flatten_grids
 from training.detection.recipe import DetectorRecipe
@@ -139,7 +139,7 @@ def open_batches(recipe: DetectorRecipe, data: Path, run: RunFolder, seed: int) 
     bank = open_bank(run.path / "bank.npz", data, recipe.bank, held, recipe.seed) if recipe.bank else None
     composer = Composer(train, bank, recipe.ranges, np.random.default_rng(seed))
     teacher = Teacher(data / recipe.teacher) if recipe.teacher else None
-    return loader(Views(composer, recipe.shapes, seed), teacher)
+    return load_batches(Views(composer, recipe.shapes, seed), teacher)
 
 
 def open_detector(path: Path) -> FaceDetector:

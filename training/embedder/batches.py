@@ -198,11 +198,11 @@ class Views(Dataset[Batch]):
 
 def load(views: Views, steps: range, loaders: int) -> Iterator[Batch]:
     """The batches of some steps, prepared ahead by `loaders` processes (0: in this one)."""
-    ahead = {"prefetch_factor": PREFETCHED, "worker_init_fn": _step_aside} if loaders else {}
+    ahead = {"prefetch_factor": PREFETCHED, "worker_init_fn": _lower_priority} if loaders else {}
     return iter(DataLoader(views, batch_size=None, sampler=steps, num_workers=loaders, **ahead))  # type: ignore[arg-type]
 
 
-def _step_aside(_: int) -> None:
+def _lower_priority(_: int) -> None:
     """A loader gives way to the training, and may run where the training is not pinned."""
     os.nice(NICE)
     if hasattr(os, "sched_setaffinity"):

@@ -6,7 +6,7 @@ from typing import Any
 from training.embedder.distributed import Process
 from training.embedder.material import Material
 from training.embedder.state import Training
-from training.embedder.validation import held_out_fnmr, judged
+from training.embedder.validation import headline_fnmr, held_out_fnmr
 from training.engine.keeper import Keeper, Pace
 from training.engine.run import RunFolder, save_checkpoint
 from training.networks.backbones import build_network
@@ -28,24 +28,24 @@ class EmbedderKeeper(Keeper):
 
     def judge(self, checkpoint: dict[str, Any]) -> None:
         """Keep the checkpoint as the best if none before was as good, or if nobody is held out."""
-        fnmr = self.judged()
+        fnmr = self.measure_held_out()
         if fnmr:
             self.run.log(step=self.training.step, samples=self.training.samples, held_out_fnmr=fnmr)
-        if not fnmr or judged(fnmr) < self.best:
-            self.best = judged(fnmr) if fnmr else self.best
+        if not fnmr or headline_fnmr(fnmr) < self.best:
+            self.best = headline_fnmr(fnmr) if fnmr else self.best
             save_checkpoint(self.run.best, checkpoint)
 
-    def averaged(self) -> FaceEmbedder:
+    def averaged_network(self) -> FaceEmbedder:
         """The network as it would be exported now."""
         self.judged_network.load_state_dict(self.training.average.values)
         return self.judged_network
 
-    def judged(self) -> dict[float, float]:
+    def measure_held_out(self) -> dict[float, float]:
         """FNMR of the averaged network by FMR; empty where nobody is held out."""
         identities = self.material.split.calibrate
         if not identities:
             return {}
-        return held_out_fnmr(self.averaged(), self.material.faces, identities, self.process.device)
+        return held_out_fnmr(self.averaged_network(), self.material.faces, identities, self.process.device)
 
 
 def _best_so_far(run: RunFolder) -> float:
@@ -53,4 +53,6 @@ def _best_so_far(run: RunFolder) -> float:
     if not run.best.is_file():
         return math.inf
     found = [line["held_out_fnmr"] for line in run.metrics() if "held_out_fnmr" in line]
-    return min((judged({float(fmr): rate for fmr, rate in fnmr.items()}) for fnmr in found), default=math.inf)
+    return min(
+        (headline_fnmr({float(fmr): rate for fmr, rate in fnmr.items()}) for fnmr in found), default=math.inf
+    )

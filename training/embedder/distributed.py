@@ -22,12 +22,12 @@ def processes() -> int:
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
-def joined_batch(x: Tensor) -> Tensor:
+def join_batch(x: Tensor) -> Tensor:
     """(b, …) of each of k processes → (k b, …) in the order of one process: part r is every k-th row."""
     if processes() == 1:
         return x
-    joined: Tensor = _Joined.apply(x)  # type: ignore[no-untyped-call]
-    return joined
+    join_processes: Tensor = _Joined.apply(x)  # type: ignore[no-untyped-call]
+    return join_processes
 
 
 class _Joined(torch.autograd.Function):
@@ -144,7 +144,7 @@ class Process:
 
 
 @contextmanager
-def joined(threads: int) -> Iterator[Process]:
+def join_processes(threads: int) -> Iterator[Process]:
     """Joins the group if `torchrun` started this process; leaves it at the end."""
     torch.set_num_threads(threads)
     cuda = torch.cuda.is_available()

@@ -79,14 +79,14 @@ def export_onnx(
         ExportDiffers: If the file does not compute what the network does.
     """
     checkpoints = [checkpoint, *beside]
-    network = _joined([load_network(each) for each in checkpoints], both_sides)
+    network = _join_splits([load_network(each) for each in checkpoints], both_sides)
     draft, crops = path.with_name(f".{path.name}.draft"), views_of_portrait()
     with torch.inference_mode():
         wanted = network(torch.from_numpy(crops)).numpy()
     dim = wanted.shape[1]
     write_onnx(network, draft)
     try:
-        export = replace(_compared(draft, dim, crops, wanted), path=path)
+        export = replace(_compare(draft, dim, crops, wanted), path=path)
         if ranges is not None:
             quantise(draft, draft, ranges)
             int8 = _vectors(draft, dim, "f32", crops)
@@ -129,7 +129,7 @@ def export_bundle(
         onnx.unlink(missing_ok=True)
 
 
-def _joined(networks: Sequence[FaceEmbedder], both_sides: bool) -> nn.Module:
+def _join_splits(networks: Sequence[FaceEmbedder], both_sides: bool) -> nn.Module:
     each = [BothSides(network) if both_sides else network for network in networks]
     return each[0] if len(each) == 1 else SideBySide(each)
 
@@ -178,7 +178,7 @@ def views_of_portrait() -> Crops:
     return np.stack([augment(portrait, Augmentation(), random) for _ in range(VIEWS)])
 
 
-def _compared(onnx: Path, dim: int, crops: Crops, wanted: Vectors) -> Export:
+def _compare(onnx: Path, dim: int, crops: Crops, wanted: Vectors) -> Export:
     difference = float(np.abs(_vectors(onnx, dim, "f32", crops) - wanted).max())
     if not difference <= LARGEST_DIFFERENCE:
         raise ExportDiffers(difference, LARGEST_DIFFERENCE)

@@ -54,7 +54,7 @@ class LookAlikes:
         """Classes of the mined pairs, each with the faces that must be there."""
         pairs = round((1 - self.mining.random) * self.plain.identities / 2)
         taken: set[int] = set()
-        for place in self._drawn(random, TRIES * pairs):
+        for place in self._draw(random, TRIES * pairs):
             anchor, positive, negative = (
                 int(rows[place]) for rows in (self.pool.anchor, self.pool.positive, self.pool.negative)
             )
@@ -64,7 +64,7 @@ class LookAlikes:
                 yield one, [anchor, positive]
                 yield other, [negative]
 
-    def _drawn(self, random: Generator, count: int) -> Iterator[int]:
+    def _draw(self, random: Generator, count: int) -> Iterator[int]:
         """Places in the pool; known confusions are rare, so they have a share of their own."""
         kinds = [np.flatnonzero(self.pool.known), np.flatnonzero(~self.pool.known)]
         for _ in range(count if len(self.pool) else 0):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from training.data.faces import FaceSet
 from training.embedder.checkpoints import EmbedderKeeper
-from training.embedder.distributed import joined
+from training.embedder.distributed import join_processes
 from training.embedder.material import gather
 from training.embedder.recipe import Recipe
 from training.embedder.renewal import Rounds
@@ -46,7 +46,7 @@ def train(
         TrainingError: If recipe and data do not go together.
     """
     build_network(recipe.network)  # refuses one that cannot be trained, before anything is written
-    with joined(recipe.machine.threads) as process:
+    with join_processes(recipe.machine.threads) as process:
         run = RunFolder.create(folder, resume=resume)
         material = gather(recipe, data, run, process, faces)
         training = Training.begin(recipe, material, process)

@@ -20,7 +20,7 @@ from training.embedder.hard_order import LookAlikes
 from training.embedder.objective import refuse_unusable_losses
 from training.embedder.recipe import Recipe, Sampling, TeacherMode
 from training.embedder.teacher import Teacher, cached_targets
-from training.embedder.weights import described
+from training.embedder.weights import describe_network
 from training.engine.run import RunFolder
 from training.errors import RecipeInvalid
 from training.mining.pool import read_triplets
@@ -59,13 +59,13 @@ class Material:
         with ThreadPoolExecutor(1, "teacher") as pool:
             ahead: Future[Batch] | None = None
             for batch in load(self.views, steps, loaders):
-                ready, ahead = ahead, pool.submit(self._taught, batch)
+                ready, ahead = ahead, pool.submit(self._ask_teacher, batch)
                 if ready is not None:
                     yield ready.result()
             if ahead is not None:
                 yield ahead.result()
 
-    def _taught(self, batch: Batch) -> Batch:
+    def _ask_teacher(self, batch: Batch) -> Batch:
         if self.teacher is None:
             return batch
         if self.cached is None:
@@ -164,7 +164,7 @@ def _record(run: RunFolder, recipe: Recipe, faces: FaceSet, split: Split, rows: 
         "run",
         {
             "recipe": asdict(recipe),
-            "network": described(recipe.network),
+            "network": describe_network(recipe.network),
             "data": {"digest": faces.digest, "faces": len(faces), "trained_on": len(rows)},
             "skipped": faces.skipped,
             "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from training.embedder.distributed import joined_batch
+from training.embedder.distributed import join_batch
 from training.embedder.divide import DividedLoss
 from training.embedder.recipe import LossPart, Recipe, Sampling, TeacherMode, refuse_contradictions
 from training.errors import RecipeInvalid
@@ -45,8 +45,8 @@ class Objective(nn.Module):
         Returns:
             (terms,) in the order of the recipe.
         """
-        embeddings = joined_batch(self.network(faces))  # (b, dim)
-        labels, targets = joined_batch(labels), None if targets is None else joined_batch(targets)
+        embeddings = join_batch(self.network(faces))  # (b, dim)
+        labels, targets = join_batch(labels), None if targets is None else join_batch(targets)
         known = labels >= 0
         terms = []
         for part, loss in zip(self.parts, self.losses, strict=True):

@@ -98,7 +98,7 @@ class Rounds:
         file.parent.mkdir(exist_ok=True)
         former = list(file.parent.glob(f"*-{Path(renewal.file).name}"))
         draft = file.with_name(f".{file.name}.draft")
-        made = renewal.make(self.keeper.averaged(), begun, draft)
+        made = renewal.make(self.keeper.averaged_network(), begun, draft)
         draft.replace(file)
         for old in former:
             old.unlink()

@@ -24,11 +24,13 @@ def starting_network(recipe: Recipe) -> FaceEmbedder:
     if recipe.start_from:
         path = Path(recipe.start_from)
         weights = load_checkpoint(path)["ema"]
-        load_weights(network, widened(network.state_dict(), weights, path) if recipe.widen else weights, path)
+        load_weights(
+            network, widen_weights(network.state_dict(), weights, path) if recipe.widen else weights, path
+        )
     return network
 
 
-def widened(fresh: Mapping[str, Tensor], narrow: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+def widen_weights(fresh: Mapping[str, Tensor], narrow: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     """Weights of a wide network that computes what a narrow one does, until it is trained.
 
     The narrow network's channels come first. New channels start with fresh weights, and what reads them

@@ -18,7 +18,7 @@ from training.embedder.material import Material
 from training.embedder.objective import Objective
 from training.embedder.recipe import OptimiserPart, Recipe
 from training.embedder.start import starting_network
-from training.embedder.weights import described
+from training.embedder.weights import describe_network
 from training.engine.optimise import Average, adamw
 from training.engine.run import FORMAT, load_weights
 from training.errors import CheckpointInvalid
@@ -103,7 +103,7 @@ class Training:
         """Everything needed to go on, or to build the network anywhere else."""
         return {
             "format": FORMAT,
-            "network": described(self.recipe.network),
+            "network": describe_network(self.recipe.network),
             "weights": self.network.state_dict(),
             "ema": self.average.values,
             "losses": self.objective.losses.state_dict(),

@@ -40,7 +40,7 @@ def held_out_fnmr(
     return {fmr: operating_point(curve, fmr).fnmr for fmr in supported}
 
 
-def judged(fnmr: dict[float, float]) -> float:
+def headline_fnmr(fnmr: dict[float, float]) -> float:
     """The one number that says which of two networks is better: FNMR at FMR 1e-3, or near it."""
     return fnmr[min(fmr for fmr in fnmr if fmr >= JUDGED_AT)]
 

@@ -29,6 +29,6 @@ def load_network(path: Path) -> FaceEmbedder:
     return network.eval()
 
 
-def described(config: NetworkConfig) -> dict[str, Any]:
+def describe_network(config: NetworkConfig) -> dict[str, Any]:
     """A network's description as plain values, for a checkpoint or a record."""
     return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(config).items()}

@@ -145,7 +145,7 @@ def all_comparisons(
     close = [
         block.chosen(block.non_mated & (block.d <= reach)) for block in _blocks(vectors, identity, apart)
     ]
-    return Comparisons(identity, _joined(mated), _joined(close), reach, counts, True, apart)
+    return Comparisons(identity, _concatenate(mated), _concatenate(close), reach, counts, True, apart)
 
 
 def _reach(counts: Indices, limit: int) -> float:
@@ -183,7 +183,7 @@ def _blocks(vectors: NDArray[np.float32], identity: Indices, left_out: Indices) 
         yield _Block(start, d, upper & (rows == columns), non_mated)
 
 
-def _joined(parts: list[Pairs]) -> Pairs:
+def _concatenate(parts: list[Pairs]) -> Pairs:
     none = np.empty(0, np.int64)
     parts = [Pairs(np.empty(0, np.float32), none, none), *parts]  # without samples there are no blocks
     return Pairs.of(

@@ -23,7 +23,7 @@ from index.job_places import beside_project, is_shipped, places_of, recipe_place
 from index.jobs import Job
 from training.data.confusions import Confusion, write_confusions
 from training.data.faces import SPLIT, FaceSet, Split, class_labels
-from training.data.groups import groups_of, read_groups, told_in_words, write_groups
+from training.data.groups import format_groups, groups_of, read_groups, write_groups
 from training.data.pictures import Pictures
 from training.data.seen import Seen
 from training.data.sources import Gathered, as_pictures, gather_again, gather_faces, hold_out, seen_by
@@ -153,7 +153,7 @@ class Retraining:
         if params.groups is not None:
             groups = groups_of(Path(params.groups), faces.identities, split.test)
             write_groups(self.folder / "groups.csv", groups)
-            hold.say(f"of the people held out to test, {told_in_words(groups)}")
+            hold.say(f"of the people held out to test, {format_groups(groups)}")
         self.run.path.mkdir(exist_ok=True)
         split.write(self.run.path / SPLIT)
         record.write(self.folder / "gathered.json")

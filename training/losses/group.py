@@ -39,7 +39,7 @@ class GroupLoss(nn.Module):
             known = one_hot(labels, len(self.classifier)).to(x.dtype)
             is_anchor = self._is_anchor(labels)
             first = softmax(linear(x, self.classifier) / self.temperature, dim=1)
-            agreed = replicated(
+            agreed = replicate(
                 torch.where(is_anchor[:, None], known, first), correlations(x), self.rounds
             )  # (n, classes)
             losses = -(agreed * known).sum(1).clamp_min(TINY).log()
@@ -57,7 +57,7 @@ def correlations(x: Tensor) -> Tensor:
     return (centred @ centred.T).relu().masked_fill(torch.eye(len(x), dtype=torch.bool, device=x.device), 0)
 
 
-def replicated(probabilities: Tensor, similarity: Tensor, rounds: int) -> Tensor:
+def replicate(probabilities: Tensor, similarity: Tensor, rounds: int) -> Tensor:
     """(n, classes) and (n, n) → (n, classes) after some rounds of replicator dynamics (eq. 2-3)."""
     for _ in range(rounds):
         # A face that is like no other stays as it is.

@@ -98,7 +98,7 @@ def build_loss(name: str, **options: Any) -> nn.Module:
         UnknownOption: If it has no such option.
         TypeError: If it needs `classes` or `dim`, and that is missing.
     """
-    return _built(name, loss_kind(name).build, options)
+    return _build(name, loss_kind(name).build, options)
 
 
 def build_mined_loss(
@@ -132,14 +132,14 @@ def build_mined_loss(
         raise LossWithoutPairs(name, usable)
     if miner and miner not in MINERS:
         raise UnknownMiner(miner, MINERS)
-    loss = _built(name, kind.pairs, options)
-    chooses = _built(miner, MINERS[miner], dict(miner_options or {})) if miner else None
+    loss = _build(name, kind.pairs, options)
+    chooses = _build(miner, MINERS[miner], dict(miner_options or {})) if miner else None
     if memory:
         return FromLibrary(Memory(loss, dim, memory, chooses))
     return FromLibrary(loss, chooses)
 
 
-def _built(name: str, build: Callable[..., nn.Module], options: Mapping[str, Any]) -> nn.Module:
+def _build(name: str, build: Callable[..., nn.Module], options: Mapping[str, Any]) -> nn.Module:
     known = inspect.signature(build).parameters
     for option in options:
         if option not in known:

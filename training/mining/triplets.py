@@ -91,7 +91,7 @@ def mine(
     parts.append(_limited(unfinished, identity, mining))
     known, unused = _known(confusions, vectors, people, mining.per_pair)
     triplets, held_back = _hold_back(
-        Triplets.joined(parts), _joined(suspects), identity, mining.held_back, confusions
+        Triplets.joined(parts), _concatenate(suspects), identity, mining.held_back, confusions
     )
     as_negative = hardest_of_each(identity[triplets.negative], triplets.d_negative, mining.per_identity)
     pool = Triplets.joined([triplets.where(as_negative), known]).hardest_first()
@@ -169,7 +169,7 @@ def _pair_keys(a: Indices, b: Indices, identity: Indices) -> Indices:
     return np.asarray(np.minimum(a, b) * total + np.maximum(a, b))
 
 
-def _joined(parts: Sequence[Pairs]) -> Pairs:
+def _concatenate(parts: Sequence[Pairs]) -> Pairs:
     none = np.empty(0, np.int64)
     parts = [Pairs(np.empty(0, np.float32), none, none), *parts]
     return Pairs(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("d", "a", "b")))
@@ -193,7 +193,7 @@ def _hold_back(
     )
     near = _one_per_pair(Pairs.of(triplets.d_negative, triplets.anchor, triplets.negative), identity)
     nearest = near.where(np.arange(len(near)) < int(share * len(near)))
-    held_back = _one_per_pair(_joined([suspects, nearest]), identity)
+    held_back = _one_per_pair(_concatenate([suspects, nearest]), identity)
     keys = _pair_keys(identity[held_back.a], identity[held_back.b], identity)
     return triplets.where(~np.isin(key, keys)), held_back
 

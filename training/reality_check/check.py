@@ -27,7 +27,7 @@ from training.evaluation.comparisons import all_comparisons
 from training.evaluation.error_rates import equal_error_rate, operating_point, smallest_supported_fmr
 from training.evaluation.retrieval import retrieval
 from training.reality_check.network import SmallEmbedder
-from training.reality_check.thumbnails import Thumbnails, Vectors, raw_pixels, unit, varied
+from training.reality_check.thumbnails import Thumbnails, Vectors, raw_pixels, unit, vary
 
 RAW_PIXELS = "raw pixels"
 FMRS = (1e-2, 1e-3)
@@ -162,7 +162,7 @@ def score(vectors: Vectors, labels: Rows) -> Score:
     )
 
 
-def concatenated(networks: Sequence[Vectors]) -> Vectors:
+def embed_all(networks: Sequence[Vectors]) -> Vectors:
     """Several networks' (n, dim) unit vectors as one of (n, k dim): its d is the mean of theirs."""
     return unit(np.concatenate(networks, axis=1))
 
@@ -211,16 +211,18 @@ def reality_check(
     for method in methods:
         singles, joined = [], []
         for seen, unseen in folds:
-            vectors = [embed(trained(method, seen, protocol, seed), unseen) for seed in range(protocol.seeds)]
+            vectors = [
+                embed(train_method(method, seen, protocol, seed), unseen) for seed in range(protocol.seeds)
+            ]
             singles.append([score(each, unseen.labels) for each in vectors])
-            joined.append(score(concatenated(vectors), unseen.labels))
+            joined.append(score(embed_all(vectors), unseen.labels))
         rows.append(Row(method.name, singles, joined))
         if finished:
             finished(rows[-1])
     return rows
 
 
-def trained(method: Method, faces: Thumbnails, protocol: Protocol, seed: int) -> SmallEmbedder:
+def train_method(method: Method, faces: Thumbnails, protocol: Protocol, seed: int) -> SmallEmbedder:
     """A network trained by one method."""
     torch.manual_seed(seed)
     network = SmallEmbedder(protocol.dim)
@@ -235,7 +237,7 @@ def trained(method: Method, faces: Thumbnails, protocol: Protocol, seed: int) ->
         if step and step % (protocol.steps // protocol.renewals) == 0:
             renew(method, loss, order, network, faces, protocol, step)
         rows = order.rows_of(step)
-        views = varied(faces.pixels[rows], default_rng((seed, step)))
+        views = vary(faces.pixels[rows], default_rng((seed, step)))
         optimiser.zero_grad()
         loss(network(views), torch.from_numpy(faces.labels[rows])).backward()
         optimiser.step()

@@ -81,7 +81,7 @@ def raw_pixels(faces: Thumbnails) -> Vectors:
     return unit(flat - flat.mean(axis=0))
 
 
-def varied(pixels: Vectors, random: Generator) -> Tensor:
+def vary(pixels: Vectors, random: Generator) -> Tensor:
     """(n, 28, 24) → (n, 1, 28, 24), each mirrored or not, moved by up to two pixels, brighter or darker."""
     padded = np.pad(pixels, ((0, 0), (2, 2), (2, 2)), mode="edge")
     views = np.empty(pixels.shape)
