@@ -42,7 +42,7 @@ class Job:
         error: `step`, `code` and `detail` of a failure, the detail in one line.
         worker: Who does it, or did it last.
         confined: Asked for over HTTP: it reads nothing outside the folders that the operator allows.
-        changed_at: When its worker last gave a sign of life.
+        changed_at: Of its worker's last heartbeat.
     """
 
     id: UUID
@@ -181,7 +181,7 @@ class Jobs:
         metrics: Mapping[str, Any] | None = None,
         lines: list[str] | None = None,
     ) -> bool:
-        """Write down how far a job is; without anything, a sign of life. Returns whether it is to end.
+        """Write down how far a job is; without anything, a heartbeat. Returns whether it is to end.
 
         Raises:
             JobTaken: If another worker has taken it over.

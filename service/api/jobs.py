@@ -66,7 +66,7 @@ class JobDocument(BaseModel):
     cancel_requested_at: datetime | None
     created_at: datetime
     started_at: datetime | None
-    changed_at: datetime = Field(description="its worker's last sign of life")
+    changed_at: datetime = Field(description="of its worker's last heartbeat")
     ended_at: datetime | None
 
     @classmethod

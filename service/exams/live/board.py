@@ -66,7 +66,7 @@ class Live:
     async def follow(
         self, session_id: UUID, after_seq: int | None, digest: str = "", viewer: Viewer | None = None
     ) -> AsyncIterator[FeedEvent | None]:
-        """The session's messages: the board or what was missed, then what happens; None is a sign of life.
+        """The session's messages: the board or what was missed, then what happens; None is a heartbeat.
 
         It ends after the session has closed, after LONGEST_SECONDS, when the viewer's key or sign-in ends,
         and when the process stops.
