@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from training.cli.options import AsJson, BundleFolder, the_extra
+from training.cli.options import AsJson, BundleFolder, require_train_extra
 
 if TYPE_CHECKING:
     from embedding.embedder import Embedder
@@ -36,9 +36,9 @@ def train_people(
     """Train a generator of faces of people who do not exist."""
     if len(judge) != len(bundle):
         raise typer.BadParameter("every --judge needs its --bundle, in the same order")
-    with the_extra("train-people"):
+    with require_train_extra("train-people"):
         from training.data.faces import Split
-        from training.embedder.run import RunFolder
+        from training.engine.run import RunFolder
         from training.people.recipe import PEOPLE_RECIPE, open_people_recipe
         from training.people.start import begin_training
 
@@ -54,8 +54,8 @@ def export_people(
     data: Annotated[str, typer.Option(help="The faces in words, for the record.")] = "",
 ) -> None:
     """Make a generator's file of a training run."""
-    with the_extra("export-people"):
-        from training.embedder.run import RunFolder, load_checkpoint
+    with require_train_extra("export-people"):
+        from training.engine.run import RunFolder, load_checkpoint
         from training.people.export import export_people as export
 
         people = export(load_checkpoint(RunFolder(run).last), to, to.resolve().name.lower(), {"data": data})

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from numpy.random import Generator, default_rng
 from torch import Tensor, nn
 
-from training.embedder.run import RunFolder, load_checkpoint, load_network, save_checkpoint
+from training.embedder.weights import load_network
+from training.engine.run import RunFolder, load_checkpoint, save_checkpoint
 from training.errors import NetworkInvalid
 from training.networks.decoder import FaceDecoder, PatchCritic
 from training.networks.embedder import DenseTrunk

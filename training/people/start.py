@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from embedding.embedder import Embedder
 from training.data.faces import Split
-from training.embedder.run import RunFolder
+from training.engine.run import RunFolder
 from training.people.linear import fit_codes
 from training.people.loop import Judge, train_people
 from training.people.material import Faces, read_people_faces
