@@ -75,11 +75,21 @@ class Application(FastAPI):
     """FastAPI, with problem documents in its OpenAPI document."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve; a fault that was answered and logged is no reason to tear the connection down."""
-        is_answered = False
+        """Serve; a fault that was answered and logged is no reason to tear the connection down.
+
+        HEAD is GET without the body, on every route.
+        """
+        is_answered, is_head = False, scope["type"] == "http" and scope["method"] == "HEAD"
+        if is_head:
+            scope = {**scope, "method": "GET"}
 
         async def noted(message: Message) -> None:
             nonlocal is_answered
+            if is_head and is_answered:
+                return
+            if is_head and message["type"] == "http.response.body":
+                # A stream would go on for ever; who asked hears the end, and the stream a disconnect.
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
             is_answered = message["type"] == "http.response.body" and not message.get("more_body", False)
 

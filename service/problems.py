@@ -42,6 +42,7 @@ STATUSES: dict[type[Exception], int] = {
     index.NothingToRollBack: 409,
     promotion.PromotionError: 409,
     index.ClockLeapt: 409,
+    index.TemplateUnreadable: 409,
     index.JobNotFound: 404,
     index.JobEnded: 409,
     index.DatabaseError: 503,
@@ -182,6 +183,8 @@ def detail_of(error: Exception, caller: Caller | None) -> str:
             return "The files of the model's bundle are not those that were registered; the log says which."
         case index.DatabaseError():
             return "The database cannot do its part now; nothing was written."
+        case index.TemplateUnreadable():
+            return "A stored row cannot be opened: it was changed, or its key is not set: look at the log."
         case _:
             return str(error)
 
@@ -215,6 +218,10 @@ def describe(request: Request, error: Exception) -> ProblemResponse:
         log.warning(
             "database_failed", request_id=request.state.request_id, code=error.code, reason=str(error)
         )
+    if isinstance(error, index.TemplateUnreadable):
+        # Nobody can mend it by asking again, and somebody may have written past the program: an alarm.
+        row, why = str(error.template_id), error.reason
+        log.error("row_unreadable", request_id=request.state.request_id, row_id=row, reason=why)
     caller = getattr(request.state, "caller", None)
     return problem(
         request,

@@ -167,7 +167,7 @@ def verify(
     from service.anchoring import head_of, verify_all
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
-    from service.exams.evidence.export import verify_evidence
+    from service.exams.evidence.verifying import verify_evidence
 
     settings = read_settings()
     expected = [head_of(text) for text in expect or ()]
@@ -187,7 +187,8 @@ def verify(
         typer.echo(f"The audit trail breaks at event {found.first_bad_seq}: {found.reason}.")
     if not as_json:
         for one in evidence:
-            typer.echo(f"The evidence {one.row_id} of event {one.seq} is {one.reason}.")
+            of_event = f" of event {one.seq}" if one.seq else ""
+            typer.echo(f"The evidence {one.row_id}{of_event} is {one.reason}.")
     if evidence or not found.is_whole:
         raise typer.Exit(1)
 

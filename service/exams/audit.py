@@ -19,6 +19,8 @@ OVERRIDE_RECORDED = "override.recorded"
 EVIDENCE_EXPORTED = "evidence.exported"
 ROSTER_IMPORTED = "roster.imported"
 SESSION_CHANGED = "session.changed"
+EXAM_PURGED = "exam.purged"
+EXAM_DELETED = "exam.deleted"
 
 
 def note(

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from fixtures_exams import ORIGIN, ExamDay, hours_from_now
 from PIL import Image
-from sqlalchemy import func, select, text, update
+from sqlalchemy import delete, event, func, select, text, update
 
 from index import audit
 from index.cipher import TemplateCipher
@@ -23,13 +23,14 @@ from service.exams.errors import (
     RetentionRunning,
     ThumbnailNotFound,
 )
-from service.exams.evidence.export import export_evidence, verify_evidence
-from service.exams.evidence.retention import purge_exam
+from service.exams.evidence.export import export_evidence
+from service.exams.evidence.retention import keep_tallies, purge_exam, remove_rows
 from service.exams.evidence.sweeping import Swept, sweep
+from service.exams.evidence.verifying import verify_evidence
 from service.exams.exams import change_exam, find_exam
 from service.exams.sessions import change_session, session_row
 from service.exams.status import candidates_page, counts_of
-from service.exams.tables import CheckinRow, RosterEntryRow, ThumbnailRow
+from service.exams.tables import CheckinRow, OverrideRow, RosterEntryRow, ThumbnailRow
 from service.exams.terms import ExamChanges, SessionChanges
 
 PAST = {
@@ -142,10 +143,32 @@ class TestTheAuditChain:
 
     def test_holds_no_names(self, hall: ExamDay) -> None:
         with hall.desk.database.read() as session:
-            details = str([event.details for event in audit.events(session, limit=1000)])
+            details = str([one.details for one in audit.events(session, limit=1000)])
 
         assert "'Ann'" not in details
         assert "'c1'" not in details
+
+
+class TestAnExport:
+    def test_reads_nothing_of_the_evidence_while_every_writer_waits(self, hall: ExamDay) -> None:
+        statements: list[str] = []
+        engine = hall.desk.database.engine
+        event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+
+        export_evidence(hall.desk, hall.session.id, "c1", ORIGIN)
+
+        lock = next(n for n, one in enumerate(statements) if "IMMEDIATE" in one or "advisory" in one)
+        assert any("FROM checkin" in one for one in statements[:lock])
+        assert not any("checkin" in one for one in statements[lock:])
+
+    def test_of_somebody_who_was_taken_off_the_roster_past_the_program_is_missed(self, hall: ExamDay) -> None:
+        with hall.desk.database.write() as session:
+            session.execute(delete(RosterEntryRow).where(RosterEntryRow.external_id == "c3"))
+
+        (found,) = verify_evidence(hall.desk.database)
+
+        assert found.row_id == hall.session.id
+        assert found.reason == "miscounted: the imports came to 3 candidates, the roster has 2"
 
 
 class TestRetention:
@@ -182,6 +205,41 @@ class TestRetention:
         assert after == before
         assert (after.admitted, after.refused, after.attempts, after.overrides) == (1, 1, 2, 1)
         assert verify_evidence(database) == []
+
+    def test_counts_what_was_recorded_so_that_a_row_that_went_before_is_missed(self, over: ExamDay) -> None:
+        database = over.desk.database
+        with database.write() as session:
+            session.execute(delete(OverrideRow))
+
+        purge_exam(database, over.exam.id, ORIGIN)
+
+        (found,) = verify_evidence(database)
+        assert found.row_id == over.exam.id
+        assert found.reason == "miscounted: 1 overrides were recorded, the purge removed 0"
+
+    def test_that_nobody_asked_for_is_told_though_the_tallies_look_like_one(self, over: ExamDay) -> None:
+        database = over.desk.database
+        with database.write() as session:
+            keep_tallies(session, over.exam.id)
+            remove_rows(session, over.exam.id)
+
+        reasons = [one.reason for one in verify_evidence(database)]
+
+        assert reasons == ["missing"] * 3 + ["miscounted: the imports came to 3 candidates, the roster has 0"]
+
+    def test_leaves_nothing_that_can_be_put_back_unseen(self, over: ExamDay) -> None:
+        database = over.desk.database
+        with database.read() as session:
+            row = session.scalars(select(CheckinRow).order_by(CheckinRow.id)).first()
+            assert row is not None
+            values = {column.key: getattr(row, column.key) for column in row.__table__.columns}
+        purge_exam(database, over.exam.id, ORIGIN)
+        with database.write() as session:
+            session.add(CheckinRow(**(values | {"entry_id": None})))
+
+        assert [(one.row_id, one.reason) for one in verify_evidence(database)] == [
+            (row.id, "not recorded, or purged")
+        ]
 
     def test_leaves_the_people_and_their_templates(self, over: ExamDay) -> None:
         purge_exam(over.desk.database, over.exam.id, ORIGIN)

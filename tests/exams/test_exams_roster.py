@@ -352,11 +352,9 @@ def test_a_new_id_that_looks_like_somebody_elses_is_reported(hall: ExamDay) -> N
     assert report.problems == 2
 
 
-@pytest.mark.parametrize("number", ["1.23457E+11", "1,23457E+11", "1.2e+11", '"=""00123"""'])
+@pytest.mark.parametrize("number", ["1.23457E+11", '"1,23457E+11"', "1.2e+11", '"=""00123"""'])
 def test_a_number_that_a_spreadsheet_has_changed_is_reported(hall: ExamDay, number: str) -> None:
-    report = refused(
-        hall, "c1,Ann,A", f"{number},Xia,B" if number[0] == '"' else f'"{number}",Xia,B', create_subjects=True
-    )
+    report = refused(hall, "c1,Ann,A", f"{number},Xia,B", create_subjects=True)
 
     assert [(one.row, one.line) for one in report.mangled.items] == [(2, 3)]
 

@@ -45,13 +45,8 @@ def test_a_file_is_read_with_any_delimiter_with_or_without_a_byte_order_mark(
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
 @pytest.mark.parametrize("first", ["", "sep=;", '"sep=;"', "SEP=;;;"])
 def test_what_a_spreadsheet_says_of_the_file_is_believed(first: str, end: str) -> None:
-    lines = [
-        *([first] if first else []),
-        "external_id;display_name",
-        "",
-        's-1;"Meyer, Ann, Dr., MSc"',
-        "s-2;Ben",
-    ]
+    heading = [first, "external_id;display_name"] if first else ["external_id;display_name"]
+    lines = [*heading, "", 's-1;"Meyer, Ann, Dr., MSc"', "s-2;Ben"]
 
     rows = rows_of_csv(end.join(lines).encode())
 

@@ -1,16 +1,21 @@
 """A database that fails in any way: a 503 that says to come again, and well again by itself."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import httpx2 as httpx
 import psycopg
 import pytest
+from fixtures_exams import ExamService
 from fixtures_service import Service
-from sqlalchemy import event, make_url, text
+from sqlalchemy import event, make_url, select, text
+from structlog.testing import capture_logs
 
 from index.database import Database
+from index.tables import TemplateRow
 from index.write_trial import TRIAL_SECONDS
+from service.openapi import document
 
 
 @pytest.fixture
@@ -178,6 +183,43 @@ def test_a_monitor_may_ask_for_the_head_alone(service: Service, path: str) -> No
     answer = service.call("HEAD", path, key="")
 
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_head_is_get_without_the_body_on_every_route(service: Service) -> None:
+    paths = [path for path, of in json.loads(document())["paths"].items() if "get" in of and "{" not in path]
+
+    for path in [*paths, "/docs", "/openapi.json", "/console", "/kiosk"]:
+        whole, head = service.call("GET", path), service.call("HEAD", path)
+        assert (head.status_code, head.content) == (whole.status_code, b""), path
+        assert head.headers["content-type"] == whole.headers["content-type"], path
+    assert service.call("HEAD", "/v1/compare").status_code == 405
+    assert service.call("HEAD", "/v1/subjects", key="").status_code == 401
+
+
+def test_the_head_of_a_live_board_has_an_end(staffed_exam: ExamService) -> None:
+    head = staffed_exam.call("HEAD", "sessions/{session}/live")
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"].startswith("text/event-stream")
+
+
+def test_a_template_that_was_changed_in_the_database_is_told_and_raises_an_alarm(
+    service: Service, astronaut_jpeg: bytes
+) -> None:
+    subject = service.enrolled(astronaut_jpeg)
+    with service.parts.database.write() as db:
+        row = db.scalars(select(TemplateRow)).one()
+        row.vector = bytes(len(row.vector))
+        row_id = str(row.id)
+
+    with capture_logs() as logged:
+        answer = service.call("POST", f"/v1/subjects/{subject}/verify", files={"image": astronaut_jpeg})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "template_unreadable")
+    assert not answer.json()["retryable"]
+    assert row_id not in answer.text
+    (alarm,) = (one for one in logged if one["event"] == "row_unreadable")
+    assert (alarm["log_level"], alarm["row_id"]) == ("error", row_id)
 
 
 def run(database: Database, *statements: str) -> None:

@@ -1,10 +1,10 @@
-"""Everything about one candidate in one document, and whether the evidence is what was written.
+"""Everything about one candidate in one document.
 
 The audit chain holds the SHA-256 of every row of evidence. Whoever has the document can compute the digests
 again; whoever has the database can compare all of them (`invigil audit verify`).
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,6 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
-from index.database import Database
 from index.tables import AuditEventRow, utc_now
 from service.audit_event import AuditEvent
 from service.exams.audit import (
@@ -31,12 +30,11 @@ from service.exams.exams import exam_document, exam_row
 from service.exams.schemas import Candidate, Checkin, Exam, Session
 from service.exams.sessions import session_document, session_row
 from service.exams.status import candidates_of
-from service.exams.tables import CheckinRow, OverrideRow, SessionRow
+from service.exams.tables import CheckinRow, OverrideRow, RosterEntryRow
 from service.exams.views import checkin_documents, overrides_of
 from service.scores import SCORED_ROW
 
 FORMAT = "invigil-evidence/1"
-BLOCK_ROWS = 1_000
 ABOUT_CANDIDATES = (CHECKIN_RECORDED, CHECKIN_DECLINED, OVERRIDE_RECORDED, EVIDENCE_EXPORTED)
 
 
@@ -65,22 +63,36 @@ class Evidence(BaseModel):
     intact: bool
 
 
-class Tampering(BaseModel):
-    """A row of evidence that is not as it was written, or is gone before its time."""
-
-    seq: int
-    row_id: UUID
-    reason: str
-
-
 def export_evidence(desk: Desk, session_id: UUID, external_id: str, origin: Origin) -> Evidence:
     """One candidate's evidence. That it was exported goes into the audit chain.
+
+    Only the event is written under the writers' lock: the chain may hold years, and nobody at a door waits
+    while it is read. What is recorded between the two is in the next export.
 
     Raises:
         SessionNotFound: If there is no such session.
         NotOnRoster: If the candidate is not on its roster, or no longer.
     """
-    with desk.database.write() as session:
+    evidence, entry = read_evidence(desk, session_id, external_id)
+    with desk.database.write() as db:
+        note(
+            db,
+            EVIDENCE_EXPORTED,
+            origin,
+            subject_id=entry.subject_id,
+            session_id=session_id,
+            entry_id=entry.id,
+        )
+    return evidence
+
+
+def read_evidence(desk: Desk, session_id: UUID, external_id: str) -> tuple[Evidence, RosterEntryRow]:
+    """One candidate's evidence, and whose it is.
+
+    Raises:
+        SessionNotFound, NotOnRoster: As `export_evidence`.
+    """
+    with desk.database.read() as session:
         row = session_row(session, session_id)
         exam = exam_row(session, row.exam_id)
         entry = entry_named(session, session_id, external_id)
@@ -90,15 +102,7 @@ def export_evidence(desk: Desk, session_id: UUID, external_id: str, origin: Orig
             sealed(one) for found in overrides.values() for one in found
         ]
         events = events_about(session, entry.id, {one.id for one in checkins})
-        note(
-            session,
-            EVIDENCE_EXPORTED,
-            origin,
-            subject_id=entry.subject_id,
-            session_id=session_id,
-            entry_id=entry.id,
-        )
-        return Evidence(
+        evidence = Evidence(
             exported_at=utc_now(),
             exam=exam_document(desk, exam),
             session=session_document(desk, session, row, exam),
@@ -108,6 +112,7 @@ def export_evidence(desk: Desk, session_id: UUID, external_id: str, origin: Orig
             events=events,
             intact={one.digest for one in rows} == {one.details.get("evidence") for one in events} - {None},
         )
+        return evidence, entry
 
 
 def sealed(row: CheckinRow | OverrideRow) -> SealedRow:
@@ -128,7 +133,7 @@ def attempts_about(session: OrmSession, entry_id: UUID) -> Sequence[CheckinRow]:
 def events_about(session: OrmSession, entry_id: UUID, checkin_ids: Collection[UUID]) -> list[AuditEvent]:
     """The chain's events about one roster entry and these attempts, oldest first."""
     details, attempts = AuditEventRow.details, [str(checkin_id) for checkin_id in checkin_ids]
-    # The database picks them out: every writer waits meanwhile, and the chain may hold years.
+    # The database picks them out: the chain may hold years.
     about = details["entry_id"].as_string() == str(entry_id)
     about |= details["checkin_id"].as_string().in_(attempts)
     query = select(AuditEventRow).where(AuditEventRow.action.in_(ABOUT_CANDIDATES), about)
@@ -136,47 +141,3 @@ def events_about(session: OrmSession, entry_id: UUID, checkin_ids: Collection[UU
         AuditEvent.model_validate(event, from_attributes=True)
         for event in session.scalars(query.order_by(AuditEventRow.seq))
     ]
-
-
-def exam_events(session: OrmSession, after_seq: int = 0) -> Iterator[AuditEventRow]:
-    """The chain's events about check-ins and overrides, oldest first, read in blocks."""
-    actions = AuditEventRow.action.in_(ABOUT_CANDIDATES)
-    while True:
-        query = select(AuditEventRow).where(AuditEventRow.seq > after_seq, actions)
-        block = session.scalars(query.order_by(AuditEventRow.seq).limit(BLOCK_ROWS)).all()
-        yield from block
-        if len(block) < BLOCK_ROWS:
-            return
-        after_seq = block[-1].seq
-
-
-def verify_evidence(database: Database) -> list[Tampering]:
-    """Compare every row of evidence with the digest in the chain; empty when all are as they were written.
-
-    Rows that a purge has removed are not missing: their session carries its tally.
-    """
-    found = []
-    with database.read() as session:
-        purged = {
-            str(one) for one in session.scalars(select(SessionRow.id).where(SessionRow.tally.is_not(None)))
-        }
-        for event in exam_events(session):
-            if "evidence" in event.details and event.details["session_id"] not in purged:
-                found += tampering(session, event)
-    return found
-
-
-def tampering(session: OrmSession, event: AuditEventRow) -> list[Tampering]:
-    """What is wrong with the row that an event is about; mostly nothing."""
-    row: CheckinRow | OverrideRow | None
-    if event.action == CHECKIN_RECORDED:
-        row_id = UUID(event.details["checkin_id"])
-        row = session.get(CheckinRow, row_id)
-    else:
-        row_id = UUID(event.details["override_id"])
-        row = session.get(OverrideRow, row_id)
-    if row is None:
-        return [Tampering(seq=event.seq, row_id=row_id, reason="missing")]
-    if evidence_digest(row) != event.details["evidence"]:
-        return [Tampering(seq=event.seq, row_id=row_id, reason="changed")]
-    return []

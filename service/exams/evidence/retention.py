@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session as OrmSession
 from index.clock import require_steady
 from index.database import Database
 from index.tables import utc_now
-from service.exams.audit import note
+from service.exams.audit import EXAM_PURGED, note
 from service.exams.context import Origin
 from service.exams.errors import RetentionRunning
 from service.exams.exams import exam_row
@@ -73,7 +73,7 @@ def purge_exam(
         remove_rows(session, exam_id)
         exam.purged_at = now
         details = purge.model_dump(mode="json", exclude={"exam_id", "due_at", "purged"})
-        note(session, "exam.purged", origin, exam_id=exam_id, **details)
+        note(session, EXAM_PURGED, origin, exam_id=exam_id, **details)
         return purge
 
 

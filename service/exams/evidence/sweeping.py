@@ -49,10 +49,12 @@ def sweep(database: Database, origin: Origin, now: datetime | None = None) -> Sw
         ClockLeapt: If the clock is in doubt; then nothing goes and nothing is announced.
     """
     now = now or utc_now()
+    with database.read() as db:
+        # Before nobody else can write. An exam that is purged is looked at once more when its turn comes.
+        due = due_exams(db, now)
     with database.write() as db:
         require_steady(db, now)
         notice = newest_notice(db, AuditEventRow.at <= now - NOTICE)
-        due = due_exams(db, now)
         thumbnails = purge_thumbnails(db, until_of(notice), origin) if notice else 0
         announce(db, due, now, origin)
     if notice is None:
