@@ -65,6 +65,7 @@ STATUSES: dict[type[Exception], int] = {
     exams.ExamInvalid: 422,
     exams.RetentionRunning: 409,
     exams.ExamPurged: 409,
+    exams.ExamArchived: 409,
     exams.ReasonRequired: 422,
     exams.SessionOpen: 409,
     exams.CandidateRequired: 422,

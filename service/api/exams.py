@@ -14,6 +14,7 @@ from service.api.answers import answer
 from service.api.cursors import page_of, read_id
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
 from service.exams import exams
+from service.exams.archive import remove_exam
 from service.exams.context import Origin
 from service.exams.evidence.retention import Purge, purge_exam
 from service.exams.schemas import Exam
@@ -22,6 +23,8 @@ from service.exams.terms import ExamChanges, ExamTerms
 router = APIRouter(prefix="/v1/exams", tags=["exams"])
 Writer = Annotated[Caller, needs(Scope.EXAMS_WRITE)]
 Staff = Annotated[Caller, needs(Scope.EXAMS_WRITE, Scope.OVERRIDE, Scope.AUDIT_READ)]
+Archived = Annotated[bool, Query(description="those in the archive instead of the others")]
+Why = Annotated[str | None, Query(min_length=3, max_length=500, description="why; goes into the audit trail")]
 DryRun = Annotated[bool, Query(description="only say what would happen")]
 
 
@@ -50,9 +53,11 @@ def create_exam(
 
 
 @router.get("", response_model=ExamList)
-def list_exams(parts: PartsHere, caller: Staff, limit: Limit = 50, cursor: Cursor = None) -> ExamList:
+def list_exams(
+    parts: PartsHere, caller: Staff, limit: Limit = 50, cursor: Cursor = None, archived: Archived = False
+) -> ExamList:
     """The exams, newest first."""
-    found = exams.exams_page(parts.desk, limit + 1, read_id(cursor))
+    found = exams.exams_page(parts.desk, limit + 1, read_id(cursor), archived=archived)
     items, following = page_of(found, limit, lambda exam: exam.id)
     return ExamList(items=items, next_cursor=following)
 
@@ -69,6 +74,22 @@ def change_exam(
 ) -> Exam:
     """Change an exam's rules; what was decided under the former ones stays as it is."""
     return exams.change_exam(parts.desk, exam_id, changes, origin_of(request, caller))
+
+
+@router.delete(
+    "/{exam_id}",
+    response_model=Exam,
+    responses={204: {"description": "It had no attempt and is deleted."}},
+)
+def delete_exam(
+    request: Request, parts: PartsHere, caller: Writer, exam_id: UUID, reason: Why = None
+) -> Exam | Response:
+    """Archive an exam that has an attempt: it stays readable and takes no change. Another one is deleted.
+
+    While one of its sessions is open it takes an administrator and a reason.
+    """
+    archived = remove_exam(parts.desk, exam_id, origin_of(request, caller), reason)
+    return archived or Response(status_code=204)
 
 
 @router.post("/{exam_id}/purge", response_model=Purge)

@@ -7,6 +7,7 @@
     ├── ExamInvalid                      validation_failed           a field makes no sense
     ├── RetentionRunning                 retention_running           the exam's rows are still owed
     ├── ExamPurged                       exam_purged                 its rows have gone; it takes no new ones
+    ├── ExamArchived                     exam_archived               it is read, and takes no change
     ├── ReasonRequired                   reason_required             a change that has to be explained
     ├── SessionOpen                      session_open                somebody may be at a door now
     ├── CandidateRequired                candidate_required          the exam searches for nobody
@@ -110,6 +111,18 @@ class ExamPurged(ExamError):
         super().__init__(
             f"The exam was purged at {purged_at:%Y-%m-%d %H:%M} UTC; make a new one.",
             purged_at=purged_at.isoformat(),
+        )
+
+
+class ExamArchived(ExamError):
+    """The exam is in the archive: it is read, and nobody checks in or changes anything."""
+
+    code = "exam_archived"
+
+    def __init__(self, archived_at: datetime) -> None:
+        super().__init__(
+            f"The exam was archived at {archived_at:%Y-%m-%d %H:%M} UTC and takes no change.",
+            archived_at=archived_at.isoformat(),
         )
 
 

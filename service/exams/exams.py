@@ -10,7 +10,7 @@ from index.ids import uuid7
 from index.tables import utc_now
 from service.exams.audit import note
 from service.exams.context import Desk, Origin, policy_at
-from service.exams.errors import ExamInvalid, ExamNotFound
+from service.exams.errors import ExamArchived, ExamInvalid, ExamNotFound
 from service.exams.guard import By, Rates, changed_values, guard_exam, refuse_higher_rates
 from service.exams.schemas import Exam, ReasonCode
 from service.exams.tables import ExamRow
@@ -41,15 +41,24 @@ def change_exam(desk: Desk, exam_id: UUID, changes: ExamChanges, origin: Origin)
     Raises:
         ExamNotFound: If there is no such exam.
         ExamInvalid: As `create_exam`.
+        ExamArchived: If it is in the archive and is not taken out of it.
+        Forbidden, ReasonRequired: If it takes an administrator, or a reason.
     """
+    by = By(origin=origin, reason=changes.reason)
     with desk.database.write() as session:
         row = exam_row(session, exam_id)
+        former = {"archived_at": row.archived_at}
+        if row.archived_at is not None and changes.archived is False:
+            by.require_admin(["taking an exam out of the archive"])
+            row.archived_at = None
+        row = live_exam_row(session, exam_id)
         terms = merged(ExamTerms, row, changes)
         check_exam(desk, terms)
         rates = (rates_in_force(desk, row), rates_in_force(desk, terms))
-        guard_exam(session, row, terms, rates, By(origin=origin, reason=changes.reason))
+        guard_exam(session, row, terms, rates, by)
         values = columns_of(terms)
         changed = changed_values({name: getattr(row, name) for name in values}, values)
+        changed |= changed_values(former, {"archived_at": row.archived_at})
         for name, value in values.items():
             setattr(row, name, value)
         note(
@@ -74,9 +83,10 @@ def find_exam(desk: Desk, exam_id: UUID) -> Exam:
         return exam_document(desk, exam_row(session, exam_id))
 
 
-def exams_page(desk: Desk, limit: int, before: UUID | None = None) -> list[Exam]:
-    """Up to `limit` exams, newest first, from the one made before `before`."""
-    query = select(ExamRow).order_by(ExamRow.id.desc()).limit(limit)
+def exams_page(desk: Desk, limit: int, before: UUID | None = None, *, archived: bool = False) -> list[Exam]:
+    """Up to `limit` exams, newest first, from the one made before `before`: in the archive, or the others."""
+    in_archive = ExamRow.archived_at.is_not(None) if archived else ExamRow.archived_at.is_(None)
+    query = select(ExamRow).where(in_archive).order_by(ExamRow.id.desc()).limit(limit)
     if before is not None:
         query = query.where(ExamRow.id < before)
     with desk.database.read() as session:
@@ -92,6 +102,19 @@ def exam_row(session: OrmSession, exam_id: UUID) -> ExamRow:
     row = session.get(ExamRow, exam_id)
     if row is None:
         raise ExamNotFound(exam_id)
+    return row
+
+
+def live_exam_row(db: OrmSession, exam_id: UUID) -> ExamRow:
+    """The row of an exam that may still change.
+
+    Raises:
+        ExamNotFound: If there is none.
+        ExamArchived: If it is in the archive.
+    """
+    row = exam_row(db, exam_id)
+    if row.archived_at is not None:
+        raise ExamArchived(row.archived_at)
     return row
 
 
@@ -152,4 +175,5 @@ def exam_document(desk: Desk, row: ExamRow) -> Exam:
         identification=row.identification,
         created_at=row.created_at,
         purged_at=row.purged_at,
+        archived_at=row.archived_at,
     )

@@ -68,7 +68,10 @@ def guard_session(
     was_open = row.opens_at <= now < row.closes_at
     will_be_open = terms.opens_at <= now < terms.closes_at
     moved = (row.opens_at, row.closes_at) != (terms.opens_at, terms.closes_at)
-    by.require_admin(raised(rates) + ends_before(last, row.closes_at, terms.closes_at, "closes_at"))
+    uncovered = ends_before(last, row.closes_at, terms.closes_at, "closes_at")
+    mine = CheckinRow.session_id == row.id
+    uncovered += starts_after(db, mine, row.opens_at, terms.opens_at, "opens_at")
+    by.require_admin(raised(rates) + uncovered)
     if moved and (was_open or will_be_open or last):
         by.require_reason(["a window that is open or has attempts"])
 
@@ -83,7 +86,10 @@ def guard_exam(db: OrmSession, row: ExamRow, terms: ExamTerms, rates: tuple[Rate
             shortened.append("retention that ends sooner")
         if terms.thumbnail_retention_days < row.thumbnail_retention_days:
             shortened.append("fewer thumbnail_retention_days")
-    by.require_admin(raised(rates) + shortened + ends_before(last, row.ends_at, terms.ends_at, "ends_at"))
+    uncovered = ends_before(last, row.ends_at, terms.ends_at, "ends_at")
+    mine = CheckinRow.exam_id == row.id
+    uncovered += starts_after(db, mine, row.starts_at, terms.starts_at, "starts_at")
+    by.require_admin(raised(rates) + shortened + uncovered)
 
 
 def refuse_higher_rates(before: Rates, after: Rates, origin: Origin) -> None:
@@ -106,6 +112,15 @@ def raised(rates: tuple[Rates, Rates]) -> list[str]:
 def ends_before(last: datetime | None, before: datetime, after: datetime, field: str) -> list[str]:
     """An end that would be moved before a recorded attempt."""
     return [f"{field} before a recorded attempt"] if last and after < before and after <= last else []
+
+
+def starts_after(
+    db: OrmSession, of: ColumnElement[bool], before: datetime, after: datetime, field: str
+) -> list[str]:
+    """A beginning that would be moved behind an attempt that it covered; others came before it anyway."""
+    between = (CheckinRow.created_at >= before) & (CheckinRow.created_at < after)
+    is_uncovered = after > before and db.scalar(select(CheckinRow.id).where(of, between).limit(1))
+    return [f"{field} after a recorded attempt"] if is_uncovered else []
 
 
 @dataclass(frozen=True)
@@ -140,6 +155,7 @@ def open_sessions(db: OrmSession) -> list[UUID]:
     """The sessions that are open now."""
     now = utc_now()
     query = select(SessionRow.id).where(SessionRow.opens_at <= now, SessionRow.closes_at > now)
+    query = query.join(ExamRow, ExamRow.id == SessionRow.exam_id).where(ExamRow.archived_at.is_(None))
     return list(db.scalars(query.order_by(SessionRow.id)))
 
 

@@ -50,6 +50,7 @@ class Exam(BaseModel):
     identification: bool
     created_at: datetime
     purged_at: datetime | None
+    archived_at: datetime | None
 
 
 class Session(BaseModel):

@@ -16,7 +16,7 @@ from service.errors import SessionNotFound
 from service.exams.audit import SESSION_CHANGED, note
 from service.exams.context import Desk, Origin, policy_at
 from service.exams.errors import SessionClosed
-from service.exams.exams import check_window, exam_row
+from service.exams.exams import check_window, exam_row, live_exam_row
 from service.exams.exams import rates_in_force as exam_rates
 from service.exams.guard import By, Rates, changed_values, guard_session, refuse_higher_rates
 from service.exams.schemas import KioskKey, ReasonCode, Session
@@ -31,11 +31,11 @@ def create_session(
     """Make a session of an exam; the same `session_id` again gives the session that was made.
 
     Raises:
-        ExamNotFound: If there is no such exam.
+        ExamNotFound, ExamArchived: If there is no such exam, or none that may change.
         ExamInvalid: If times or rates make no sense.
     """
     with desk.database.write() as session:
-        exam = exam_row(session, exam_id)
+        exam = live_exam_row(session, exam_id)
         check_session(desk, exam, terms)
         # As changing one would: else a second session beside the first goes round the guard.
         refuse_higher_rates(exam_rates(desk, exam), rates_in_force(desk, terms, exam), origin)
@@ -55,11 +55,11 @@ def change_session(desk: Desk, session_id: UUID, changes: SessionChanges, origin
 
     Raises:
         SessionNotFound: If there is no such session.
-        ExamInvalid: As `create_session`.
+        ExamArchived, ExamInvalid: As `create_session`.
     """
     with desk.database.write() as session:
         row = session_row(session, session_id)
-        exam = exam_row(session, row.exam_id)
+        exam = live_exam_row(session, row.exam_id)
         terms = merged(SessionTerms, row, changes)
         check_session(desk, exam, terms)
         rates = (rates_in_force(desk, row, exam), rates_in_force(desk, terms, exam))
@@ -91,11 +91,12 @@ def create_kiosk_key(desk: Desk, session_id: UUID, name: str, origin: Origin, ke
 
     Raises:
         SessionNotFound: If there is no such session.
-        SessionClosed: If it is over.
+        SessionClosed, ExamArchived: If it is over.
     """
     key, text = new_row(name, (Scope.CHECKIN,), key_id)
     with desk.database.write() as session:
         row, now = session_row(session, session_id), utc_now()
+        live_exam_row(session, row.exam_id)
         if state_of(row, now) == "closed":
             raise SessionClosed(row.opens_at, row.closes_at, now)
         key.session_id, key.expires_at = session_id, row.closes_at
@@ -211,7 +212,7 @@ def session_document(desk: Desk, session: OrmSession, row: SessionRow, exam: Exa
         room=row.room,
         opens_at=row.opens_at,
         closes_at=row.closes_at,
-        state=state_of(row, now),
+        state="closed" if exam.archived_at else state_of(row, now),
         match_fmr=policy.match_fmr,
         refer_fmr=policy.refer_fmr,
         attempts_allowed=attempts_of(row, exam),

@@ -40,6 +40,8 @@ class ExamRow(Base):
     """Whether a face may be looked for among all candidates of a session, without a claim."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     purged_at: Mapped[datetime | None]
+    archived_at: Mapped[datetime | None]
+    """From then on it is evidence alone: readable, and closed to every change."""
 
 
 class SessionRow(Base):

@@ -1,7 +1,7 @@
 """What callers set about exams and sessions, and how a change is put into what is there."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -77,6 +77,9 @@ class ExamChanges(Terms):
     appeal_ends_at: Moment | None = None
     retention_days: Days | None = None
     identification: bool | None = None
+    archived: Literal[False] | None = Field(
+        default=None, description="false takes an exam out of the archive: an administrator, with a reason"
+    )
     reason: Reason = None
 
 
@@ -114,7 +117,9 @@ def merged(kind: type[T], row: object, changes: Terms) -> T:
     """
     now = {name: getattr(row, name) for name in kind.model_fields}
     try:
-        return kind.model_validate(now | changes.model_dump(exclude_unset=True, exclude={"reason"}))
+        return kind.model_validate(
+            now | changes.model_dump(exclude_unset=True, exclude={"reason", "archived"})
+        )
     except ValidationError as error:
         first = error.errors()[0]
         raise ExamInvalid(str(first["loc"][0]), str(first["msg"])) from error

@@ -7,24 +7,33 @@ from typing import Any
 
 import pytest
 from fixtures_exams import ORIGIN, ExamDay, hours_from_now
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from index import audit
 from index.clock import confirm_clock
 from index.database import Database
 from index.errors import ClockLeapt
-from index.tables import AuditEventRow, utc_now
+from index.ids import uuid7
+from index.tables import ApiKeyRow, AuditEventRow, utc_now
 from service.errors import Forbidden
+from service.exams.archive import remove_exam
+from service.exams.checkin.overrides import OverrideTerms, override
+from service.exams.checkin.photograph import checkins_page
 from service.exams.context import Origin
-from service.exams.errors import ReasonRequired, RetentionRunning, SessionOpen
+from service.exams.errors import ExamArchived, ExamNotFound, ReasonRequired, RetentionRunning, SessionOpen
+from service.exams.evidence.export import export_evidence
 from service.exams.evidence.retention import purge_exam
 from service.exams.evidence.sweeping import sweep
-from service.exams.exams import change_exam, find_exam
+from service.exams.evidence.verifying import verify_evidence
+from service.exams.exams import change_exam, exams_page, find_exam
 from service.exams.guard import refuse_while_open
-from service.exams.sessions import change_session
+from service.exams.schemas import Verdict
+from service.exams.sessions import change_session, create_kiosk_key, find_session
+from service.exams.tables import RosterEntryRow
 from service.exams.terms import ExamChanges, SessionChanges
 
 PLANNER = replace(ORIGIN, is_admin=False)
+REFUSED = OverrideTerms(outcome=Verdict.REFUSED, reason_code="impersonation_suspected")
 WHY = "asked for by the exam office"
 LATER = timedelta(hours=25)
 
@@ -96,6 +105,27 @@ class TestWindows:
             change(hall, closes_at=hours_from_now(-0.5), reason=WHY)
         change(hall, ORIGIN, closes_at=hours_from_now(-0.5), reason=WHY)
 
+    @pytest.mark.parametrize("field", ["opens_at", "starts_at"])
+    def test_begin_after_an_attempt_for_an_administrator_only(self, hall: ExamDay, field: str) -> None:
+        later = {field: hours_from_now(0.5)}
+
+        with pytest.raises(Forbidden, match=f"{field} after a recorded attempt"):
+            change(hall, **later, reason=WHY)
+        with pytest.raises(ReasonRequired):
+            change(hall, ORIGIN, **later)
+        change(hall, ORIGIN, **later, reason=WHY)
+
+        with hall.desk.database.read() as db:
+            action = "session.changed" if field == "opens_at" else "exam.changed"
+            event = audit.events(db, limit=10, action=action)[-1]
+        assert event.details["changes"][field].keys() == {"from", "to"}
+        assert event.details["reason"] == WHY
+
+    def test_of_an_exam_begin_later_than_whoever_came_early_without_more_ado(self, hall: ExamDay) -> None:
+        change(hall, ORIGIN, starts_at=hours_from_now(0.5), reason=WHY)
+
+        change(hall, starts_at=hours_from_now(0.6))
+
     def test_leave_old_and_new_values_and_the_reason_in_the_trail(self, hall: ExamDay) -> None:
         closes = hours_from_now(3)
         change(hall, closes_at=closes, reason=WHY)
@@ -106,6 +136,71 @@ class TestWindows:
         assert event.details["changes"].keys() == {"closes_at"}
         assert event.details["changes"]["closes_at"]["to"] == closes.isoformat(timespec="microseconds")
         assert event.details["changes"]["closes_at"]["from"] < event.details["changes"]["closes_at"]["to"]
+
+
+class TestTheArchive:
+    def test_keeps_an_exam_with_an_attempt_and_lets_nothing_change(self, hall: ExamDay) -> None:
+        desk, session_id = hall.desk, hall.session.id
+        change(hall, closes_at=utc_now(), reason=WHY)
+
+        archived = remove_exam(desk, hall.exam.id, PLANNER, None)
+
+        assert archived is not None
+        assert archived.archived_at is not None
+        assert remove_exam(desk, hall.exam.id, PLANNER, None) == archived
+        assert exams_page(desk, 10) == []
+        assert [one.id for one in exams_page(desk, 10, archived=True)] == [hall.exam.id]
+        assert len(export_evidence(desk, session_id, "c1", ORIGIN).checkins) == 1
+        assert verify_evidence(desk.database) == []
+        (checkin,) = checkins_page(desk, session_id, 10)
+        refused: list[Callable[[], object]] = [
+            lambda: hall.arrive("c1", "1"),
+            lambda: hall.roster("c1,Ann,B"),
+            lambda: change(hall, ORIGIN, name="Algebra", reason=WHY),
+            lambda: change(hall, ORIGIN, closes_at=hours_from_now(1), reason=WHY),
+            lambda: hall.another_session(),
+            lambda: create_kiosk_key(desk, session_id, "door", ORIGIN, uuid7()),
+            lambda: override(desk, checkin.id, REFUSED, ORIGIN),
+        ]
+        for attempt in refused:
+            with pytest.raises(ExamArchived):
+                attempt()
+
+    def test_is_left_by_an_administrator_with_a_reason(self, hall: ExamDay) -> None:
+        remove_exam(hall.desk, hall.exam.id, ORIGIN, WHY)
+
+        with pytest.raises(Forbidden):
+            change(hall, archived=False, reason=WHY)
+        with pytest.raises(ReasonRequired):
+            change(hall, ORIGIN, archived=False)
+        change(hall, ORIGIN, archived=False, reason=WHY)
+
+        assert [one.id for one in exams_page(hall.desk, 10)] == [hall.exam.id]
+        assert find_session(hall.desk, hall.session.id).state == "open"
+
+    def test_waits_while_a_session_is_open_unless_an_administrator_says_why(self, hall: ExamDay) -> None:
+        with pytest.raises(SessionOpen):
+            remove_exam(hall.desk, hall.exam.id, ORIGIN, None)
+        with pytest.raises(Forbidden):
+            remove_exam(hall.desk, hall.exam.id, PLANNER, WHY)
+        remove_exam(hall.desk, hall.exam.id, ORIGIN, WHY)
+
+        assert find_session(hall.desk, hall.session.id).state == "closed"
+        assert refuse_while_open(hall.desk.database, "A promotion", None) == []
+
+    def test_is_not_for_an_exam_that_nobody_has_been_at(self, exam_day: ExamDay) -> None:
+        desk = exam_day.desk
+        exam_day.roster("c1,Ann,A", create_subjects=True)
+        key = create_kiosk_key(desk, exam_day.session.id, "door", ORIGIN, uuid7())
+
+        assert remove_exam(desk, exam_day.exam.id, ORIGIN, WHY) is None
+
+        with pytest.raises(ExamNotFound):
+            find_exam(desk, exam_day.exam.id)
+        with desk.database.read() as db:
+            assert db.scalars(select(RosterEntryRow)).all() == []
+            assert db.get_one(ApiKeyRow, key.id).revoked_at is not None
+        assert verify_evidence(desk.database) == []
 
 
 class TestRetention:

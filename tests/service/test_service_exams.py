@@ -342,6 +342,26 @@ class TestRefusals:
     ) -> None:
         problem(exam_service.call("PATCH", "exams/{exam}", json=change), 422, "validation_failed")
 
+    def test_an_exam_with_an_attempt_is_archived_and_another_one_deleted(
+        self, staffed_exam: ExamService, stranger_jpeg: bytes
+    ) -> None:
+        day = {"starts_at": "2031-01-01T09:00:00Z", "ends_at": "2031-01-01T12:00:00Z"}
+        empty = staffed_exam.call("POST", "exams", json={"name": "Empty", **day}).json()["id"]
+        attempt = staffed_exam.check_in(stranger_jpeg, candidate="B1").json()["checkin"]["id"]
+
+        deleted = staffed_exam.call("DELETE", f"exams/{empty}")
+        early = staffed_exam.call("DELETE", "exams/{exam}")
+        archived = staffed_exam.call("DELETE", "exams/{exam}?reason=fire+alarm")
+
+        assert (deleted.status_code, deleted.content) == (204, b"")
+        problem(early, 409, "session_open")
+        assert (archived.status_code, archived.json()["archived_at"] is None) == (200, False)
+        problem(staffed_exam.check_in(stranger_jpeg, candidate="B1"), 409, "exam_archived")
+        assert staffed_exam.call("GET", f"checkins/{attempt}").status_code == 200
+        assert staffed_exam.call("GET", "exams").json()["items"] == []
+        (listed,) = staffed_exam.call("GET", "exams?archived=true").json()["items"]
+        assert listed == archived.json()
+
 
 class TestRosters:
     @pytest.mark.parametrize(

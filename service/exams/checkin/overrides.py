@@ -31,7 +31,7 @@ from service.exams.errors import (
     DecidedMeanwhile,
     ReasonCodeUnknown,
 )
-from service.exams.exams import exam_row
+from service.exams.exams import exam_row, live_exam_row
 from service.exams.schemas import Checkin, Override, Verdict
 from service.exams.sessions import session_row
 from service.exams.status import NEVER_CAME, standings, superseded_by
@@ -89,6 +89,7 @@ def settle(
     session: OrmSession, row: CheckinRow, terms: OverrideTerms, origin: Origin, override_id: UUID, seen: int
 ) -> OverrideRow:
     """Check the override against what counts now, and write it with what follows from it."""
+    live_exam_row(session, row.exam_id)
     require_reason(session, row, terms.reason_code)
     last = newest_override(session, row)
     previous = last.outcome if last else row.outcome

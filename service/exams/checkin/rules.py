@@ -20,6 +20,7 @@ from service.exams.errors import (
     AttemptsExhausted,
     CandidateRefused,
     CandidateRequired,
+    ExamArchived,
     ManualIdentificationAgreed,
     NotOnRoster,
     SessionClosed,
@@ -75,6 +76,7 @@ def expect(session: OrmSession, arrival: Arrival) -> Expected:
 
     Raises:
         SessionNotFound: If there is no such session.
+        ExamArchived: If its exam is in the archive.
         SessionClosed: If it is not open now.
         CandidateRequired: If nobody is claimed in an exam that does not identify people by their faces.
         NotOnRoster: If the claimed candidate is not expected.
@@ -87,6 +89,8 @@ def expect(session: OrmSession, arrival: Arrival) -> Expected:
         raise SessionNotFound(arrival.session_id)
     row, exam, _ = found[0]
     expected = Expected(row, exam, entry_meant_by(claimed, [entry for _, _, entry in found if entry]))
+    if exam.archived_at is not None:
+        raise ExamArchived(exam.archived_at)
     require_open(expected.session)
     if arrival.external_id is None and not expected.exam.identification:
         raise CandidateRequired

@@ -16,7 +16,7 @@ from index.tables import SubjectRow, utc_now
 from service.exams.audit import ROSTER_IMPORTED, note
 from service.exams.context import Desk, Origin
 from service.exams.errors import ExamPurged, RosterRefused
-from service.exams.exams import exam_row
+from service.exams.exams import live_exam_row
 from service.exams.roster.checks import (
     Entry,
     Known,
@@ -79,13 +79,13 @@ def import_roster(
 
     Raises:
         SessionNotFound: If there is no such session.
-        ExamPurged: If the exam's rows have gone.
+        ExamPurged, ExamArchived: If the exam's rows have gone, or it may not change any more.
         RosterRefused: If findings stop the import, and it is no dry run. Nothing was written.
     """
     transaction = desk.database.read() if dry_run else desk.database.write()
     with transaction as session:
         row = session_row(session, session_id)
-        exam = exam_row(session, row.exam_id)
+        exam = live_exam_row(session, row.exam_id)
         if exam.purged_at is not None:
             raise ExamPurged(exam.purged_at)
         plan = plan_import(desk, session, row, exam, rows, mode, create_subjects)

@@ -15,7 +15,7 @@ function localTime(minutes) {
 }
 
 export async function exams(view) {
-  const known = await all("/v1/exams");
+  const [known, archived] = await Promise.all([all("/v1/exams"), all("/v1/exams?archived=true")]);
   const create = async (values) => {
     const { name, starts_at, ends_at, match_fmr, refer_fmr } = values;
     const times = { starts_at: moment(starts_at), ends_at: moment(ends_at) };
@@ -30,6 +30,8 @@ export async function exams(view) {
       [t("exam.starts"), (one) => date(one.starts_at)],
       [t("exam.ends"), (one) => date(one.ends_at)],
     ], known.slice().reverse())) : h("p.muted", {}, t("exam.none")),
+    archived.length ? h("details", {}, h("summary", {}, t("exam.archive", { n: archived.length })),
+      h("ul", {}, archived.map((one) => h("li", {}, h("a", { href: `#/exams/${one.id}` }, one.name), ` · ${date(one.starts_at)}`)))) : "",
     h("section.card.stack", {}, h("h2", {}, t("exam.new")),
       form([
         field("name", t("exam.name"), { required: true, maxlength: 200 }),
@@ -50,16 +52,22 @@ export async function exam(view, id) {
     await call("POST", `/v1/exams/${id}/sessions`, { json: { room, opens_at: moment(opens_at), closes_at: moment(closes_at) } });
     again();
   };
+  const remove = async ({ reason }) => {
+    await call("DELETE", `/v1/exams/${id}${reason ? `?${new URLSearchParams({ reason })}` : ""}`);
+    location.hash = "#/exams";
+  };
   view.append(
     h("div", {}, h("h1", {}, one.name), h("p.muted", {}, `${date(one.starts_at)} – ${date(one.ends_at)}`),
       h("p.muted", {}, `${t("exam.identification")} ${t(one.identification ? "exam.searched" : "exam.claimed_only")}.`)),
     h("section.stack", {}, h("h2", {}, t("exam.sessions")),
       sessions.length ? h("div.grid", {}, sessions.map(sessionCard)) : h("p.muted", {}, t("exam.no_sessions"))),
-    h("section.card.stack", {}, h("h2", {}, t("exam.new_session")),
+    one.archived_at ? h("p.muted", { id: "archived" }, t("exam.archived", { when: date(one.archived_at) })) : h("section.card.stack", {}, h("h2", {}, t("exam.new_session")),
       form([
         field("room", t("session.room"), { required: true, maxlength: 200 }),
         field("opens_at", t("session.opens"), { type: "datetime-local", required: true, value: localTime(-5) }),
         field("closes_at", t("session.closes"), { type: "datetime-local", required: true, value: localTime(120) }),
       ], t("exam.add_session"), create)),
+    one.archived_at ? "" : h("details", {}, h("summary", {}, t("exam.remove")), h("p.muted", {}, t("exam.remove_help")),
+      form([field("reason", t("exam.remove_reason"), { minlength: 3, maxlength: 500 })], t("exam.remove"), remove, "plain")),
   );
 }

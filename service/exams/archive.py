@@ -1,0 +1,74 @@
+"""Taking exams away: one with an attempt is archived, for it is evidence; another one is deleted.
+
+An archived exam stays readable in every part, and its retention goes on. It takes no check-in, no roster, no
+change and no override, and no list of exams shows it unless it is asked for.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session as OrmSession
+
+from index.tables import ApiKeyRow, utc_now
+from service.exams.audit import EXAM_DELETED, note
+from service.exams.context import Desk, Origin
+from service.exams.errors import SessionOpen
+from service.exams.evidence.retention import remove_rows, sizes
+from service.exams.exams import exam_document, exam_row
+from service.exams.guard import By, last_attempt, open_sessions
+from service.exams.schemas import Exam
+from service.exams.tables import CheckinRow, ExamRow, SessionRow
+
+
+def remove_exam(desk: Desk, exam_id: UUID, origin: Origin, reason: str | None) -> Exam | None:
+    """Archive an exam that has an attempt, and delete one that has none; the same call again changes nothing.
+
+    Args:
+        desk: With the database.
+        exam_id: Which one.
+        origin: Who asks.
+        reason: Why; needed, from an administrator, while one of its sessions is open.
+
+    Returns:
+        The archived exam; None where it was deleted.
+
+    Raises:
+        ExamNotFound: If there is no such exam.
+        SessionOpen: If a session is open and there is no reason.
+        Forbidden: If a session is open and no administrator asks.
+    """
+    with desk.database.write() as db:
+        row = exam_row(db, exam_id)
+        if row.archived_at is None:
+            refuse_while_open_without_reason(db, row, By(origin, reason))
+            if row.purged_at is None and last_attempt(db, CheckinRow.exam_id == exam_id) is None:
+                delete_rows(db, row, origin, reason)
+                return None
+            row.archived_at = utc_now()
+            note(db, "exam.archived", origin, exam_id=exam_id, reason=reason)
+        return exam_document(desk, row)
+
+
+def refuse_while_open_without_reason(db: OrmSession, row: ExamRow, by: By) -> None:
+    """Refuse to take an exam away from under a door."""
+    mine = set(db.scalars(select(SessionRow.id).where(SessionRow.exam_id == row.id)))
+    found = [session_id for session_id in open_sessions(db) if session_id in mine]
+    if found and by.reason is None:
+        raise SessionOpen("Taking the exam away", found)
+    if found:
+        by.require_admin(["taking an exam away while a session is open"])
+
+
+def delete_rows(db: OrmSession, row: ExamRow, origin: Origin, reason: str | None) -> None:
+    """Delete an exam that nobody has been at, with its rosters; its kiosks' keys end."""
+    mine = select(SessionRow.id).where(SessionRow.exam_id == row.id)
+    keys = update(ApiKeyRow).where(ApiKeyRow.session_id.in_(mine), ApiKeyRow.revoked_at.is_(None))
+    db.execute(keys.values(revoked_at=utc_now()).execution_options(synchronize_session=False))
+    counts = sizes(db, row.id)
+    remove_rows(db, row.id)
+    of_exam = delete(SessionRow).where(SessionRow.exam_id == row.id)
+    db.execute(of_exam.execution_options(synchronize_session=False))
+    db.delete(row)
+    gone: dict[str, Any] = {name: counts[name] for name in ("sessions", "roster_entries")}
+    note(db, EXAM_DELETED, origin, exam_id=row.id, reason=reason, **gone)
