@@ -1,4 +1,5 @@
-"""What is known of the audit chain outside the database: an append-only file of its heads and of erasures.
+"""What is known of the audit chain outside the database: an append-only file of its heads, of erasures and
+of withdrawals.
 
 A chain alone cannot show that its end was cut off, nor that all of it was written anew. Each line of this
 file holds the number and digest of an event, and an HMAC (RFC 2104) over itself and the line before, under a
@@ -24,12 +25,14 @@ from index import audit
 from index.cipher import SealingKey, TemplateCipher
 from index.errors import AnchorInvalid
 from index.tables import utc_now
+from index.withdrawal import WITHDRAWN, WithdrawalSeen
 
-Kind = Literal["head", "erased", "restored"]
+Kind = Literal["head", "erased", "withdrawn", "restored"]
 Head = tuple[int, str]
 """Number and digest of an event."""
 
 ERASED = "subject.erased"
+_NOTED: dict[str, Kind] = {ERASED: "erased", WITHDRAWN: "withdrawn"}
 _BLOCK_EVENTS = 1000
 
 
@@ -38,13 +41,14 @@ class AnchorLine:
     """One line.
 
     Attributes:
-        kind: `head`: the newest event of then. `erased`: the event of an erasure. `restored`: an older
+        kind: `head`: the newest event of then. `erased`: the event of an erasure. `withdrawn`: the event of a
+            withdrawal. `restored`: an older
             database was put back on purpose, and this is the newest event that it had of what was written
             down; what the lines before say beyond it is no more.
         at: When it was written.
         seq: Of the event; 0 before the first.
         digest: Of the event.
-        subject_id: Who was erased.
+        subject_id: Who was erased, or has withdrawn.
         key_id: The key of the MAC.
         mac: Hexadecimal, over this line and the digest of the line before.
     """
@@ -93,7 +97,7 @@ class Anchor:
         return self._checked(text)
 
     def note(self, db: Session) -> Head | None:
-        """Write down every erasure since the last line, and the newest event, unless it is there already.
+        """Write down every erasure and withdrawal since the last line, and the newest event, if it is new.
 
         Args:
             db: For reading.
@@ -111,8 +115,10 @@ class Anchor:
             if newest == (lines[-1].head if lines else (0, audit.FIRST_DIGEST)):
                 return None
             known = common_head(db, lines)
-            for event in audit.events_after(db, known[0], action=ERASED):
-                lines.append(self._append(file, lines, "erased", (event.seq, event.digest), event.subject_id))
+            new = [one for name in _NOTED for one in audit.events_after(db, known[0], action=name)]
+            for event in sorted(new, key=lambda one: one.seq):
+                kind, head = _NOTED[event.action], (event.seq, event.digest)
+                lines.append(self._append(file, lines, kind, head, event.subject_id))
             if not lines or lines[-1].head != newest:
                 self._append(file, lines, "head", newest)
             _flush(file)
@@ -131,7 +137,8 @@ class Anchor:
             _flush(file)
 
     def take_over(self, other: Sequence[AnchorLine]) -> None:
-        """Write down what another machine's anchor knows: its lines where there are none here, else erasures.
+        """Write down what another machine's anchor knows: its lines where there are none here, else erasures
+        and withdrawals.
 
         Raises:
             AnchorInvalid, OSError: As `note`.
@@ -139,8 +146,11 @@ class Anchor:
         with self._alone() as file:
             lines = self._checked(_whole_lines(file))
             erased = {line.subject_id for line in lines if line.kind == "erased"}
+            withdrawn = {line.head for line in lines if line.kind == "withdrawn"}
             for line in other:
-                if not lines or (line.kind == "erased" and line.subject_id not in erased):
+                is_new = line.kind == "erased" and line.subject_id not in erased
+                is_new = is_new or (line.kind == "withdrawn" and line.head not in withdrawn)
+                if not lines or is_new:
                     subject_id = UUID(line.subject_id) if line.subject_id else None
                     lines.append(self._append(file, lines, line.kind, line.head, subject_id))
             _flush(file)
@@ -206,6 +216,15 @@ def heads_to_find(lines: Sequence[AnchorLine]) -> list[Head]:
 def erased_subjects(lines: Sequence[AnchorLine]) -> set[UUID]:
     """Everybody who was ever erased, also where the database of then is no more."""
     return {UUID(line.subject_id) for line in lines if line.kind == "erased" and line.subject_id}
+
+
+def withdrawals(lines: Sequence[AnchorLine]) -> list[WithdrawalSeen]:
+    """Every withdrawal that was ever written down."""
+    return [
+        WithdrawalSeen(line.seq, line.digest, UUID(line.subject_id))
+        for line in lines
+        if line.kind == "withdrawn" and line.subject_id
+    ]
 
 
 def common_head(db: Session, lines: Sequence[AnchorLine]) -> Head:

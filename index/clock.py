@@ -21,6 +21,9 @@ AHEAD = timedelta(days=2)
 BACK = timedelta(minutes=5)
 """Clocks of several machines that write one chain differ by less."""
 
+NOTICE = timedelta(days=1)
+"""Between the announcement of a deletion and the deletion."""
+
 CONFIRMED = "clock.confirmed"
 STEADY = (CONFIRMED, "retention.announced")
 """Events that are written only where every event before them was in order."""

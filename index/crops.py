@@ -18,6 +18,7 @@ from index.cipher import TemplateCipher, bound_to
 from index.database import Database
 from index.errors import TemplateUnreadable
 from index.ids import uuid7
+from index.legal_basis import has_ended
 from index.tables import CropRow, SubjectRow, TemplateRow, utc_now
 
 _BLOCK_ROWS = 64
@@ -158,6 +159,7 @@ def permits_training(basis: Mapping[str, Any] | None, now: datetime) -> bool:
 
 
 def _kept() -> Select[CropRow]:
-    """Crops whose time is not over, in the order they were kept."""
+    """Crops whose time is not over, of people whose legal basis is in force, in the order they were kept."""
     in_time = CropRow.expires_at.is_(None) | (CropRow.expires_at > utc_now())
-    return select(CropRow).where(in_time).order_by(CropRow.id)
+    ended = select(SubjectRow.id).where(SubjectRow.id == CropRow.subject_id, has_ended())
+    return select(CropRow).where(in_time, ~ended.correlate(CropRow).exists()).order_by(CropRow.id)

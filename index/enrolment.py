@@ -14,16 +14,13 @@ from index.errors import (
     ModelNotFound,
     NoTemplate,
     NotTheSamePerson,
-    SubjectNotFound,
     WrongModel,
 )
+from index.legal_basis import require_basis
 from index.neighbours import Nearest
 from index.tables import GalleryChangeRow, ModelRow, SubjectRow, TemplateRow
 
-_KNOWN = select(
-    exists().where(SubjectRow.id == bindparam("subject_id")),
-    exists().where(ModelRow.id == bindparam("model_id")),
-)
+_MODEL_KNOWN = select(exists().where(ModelRow.id == bindparam("model_id")))
 _TEMPLATES_OF = select(
     TemplateRow.id, TemplateRow.subject_id, TemplateRow.model_id, TemplateRow.vector, TemplateRow.key_id
 ).where(TemplateRow.subject_id == bindparam("subject_id"))
@@ -98,30 +95,28 @@ def comparable(session: Session, subject_id: UUID, model_id: str) -> Sequence[An
 
     Raises:
         SubjectNotFound: If there is no such subject.
+        LegalBasisExpired: If the subject's basis has ended.
         NoTemplate: If the subject has none.
         WrongModel: If all of them are of another model.
     """
+    require_basis(session, subject_id)
     rows = session.execute(_TEMPLATES_OF, {"subject_id": subject_id}).all()
     own = [row for row in rows if row.model_id == model_id]
     if own:
         return own
     if rows:
         raise WrongModel(expected=model_id, actual=rows[0].model_id)
-    if session.get(SubjectRow, subject_id) is None:
-        raise SubjectNotFound(subject_id)
     raise NoTemplate(subject_id)
 
 
 def require_known(session: Session, subject_id: UUID, model_id: str) -> None:
-    """Refuse an enrolment of nobody, or under a model that was never registered.
+    """Refuse an enrolment of nobody, without a basis, or under a model that was never registered.
 
     Raises:
-        SubjectNotFound, ModelNotFound: Naming which.
+        SubjectNotFound, LegalBasisExpired, ModelNotFound: Naming which.
     """
-    subject, model = session.execute(_KNOWN, {"subject_id": subject_id, "model_id": model_id}).one()
-    if not subject:
-        raise SubjectNotFound(subject_id)
-    if not model:
+    require_basis(session, subject_id)
+    if not session.scalar(_MODEL_KNOWN, {"model_id": model_id}):
         raise ModelNotFound(model_id)
 
 

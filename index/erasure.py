@@ -40,19 +40,8 @@ def erase_subject(
         actor: Who erases, for the audit chain.
         request_id: The request it came with.
     """
-    templates = session.execute(
-        select(TemplateRow.number, TemplateRow.id, TemplateRow.model_id).where(
-            TemplateRow.subject_id == subject_id
-        )
-    ).all()
-    session.add_all(
-        GalleryChangeRow(kind="removed", template_number=row.number, model_id=row.model_id)
-        for row in templates
-    )
-    responses = _empty_responses(session, subject_id, [row.id for row in templates])
-    crops = session.scalars(
-        delete(CropRow).where(CropRow.subject_id == subject_id).returning(CropRow.id)
-    ).all()
+    template_ids, crops = remove_biometrics(session, subject_id)
+    responses = empty_responses(session, subject_id, [subject_id, *template_ids])
     session.execute(delete(SubjectRow).where(SubjectRow.id == subject_id))
     event = audit.record(
         session,
@@ -60,9 +49,28 @@ def erase_subject(
         actor=actor,
         subject_id=subject_id,
         request_id=request_id,
-        details={"templates": len(templates), "crops": len(crops), "responses": responses},
+        details={"templates": len(template_ids), "crops": crops, "responses": responses},
     )
-    return ErasureReceipt(subject_id, event.at, len(templates), len(crops), responses, event.seq)
+    return ErasureReceipt(subject_id, event.at, len(template_ids), crops, responses, event.seq)
+
+
+def remove_biometrics(session: Session, subject_id: UUID) -> tuple[list[UUID], int]:
+    """Remove a person's templates and crops, and tell every process.
+
+    Returns:
+        The ids of the templates, and how many crops there were.
+    """
+    gone = delete(TemplateRow).where(TemplateRow.subject_id == subject_id)
+    removed = session.execute(gone.returning(TemplateRow.number, TemplateRow.model_id, TemplateRow.id)).all()
+    session.add_all(
+        GalleryChangeRow(kind="removed", template_number=row.number, model_id=row.model_id) for row in removed
+    )
+    crops = session.scalars(
+        delete(CropRow).where(CropRow.subject_id == subject_id).returning(CropRow.id)
+    ).all()
+    template_ids = [row.id for row in removed]
+    forget_twins(session, subject_id, template_ids)
+    return template_ids, len(crops)
 
 
 def remove_template(session: Session, row: TemplateRow) -> None:
@@ -82,10 +90,14 @@ def remove_template(session: Session, row: TemplateRow) -> None:
         session.execute(delete(CropRow).where(CropRow.id == row.crop_id))
 
 
-def _empty_responses(session: Session, subject_id: UUID, template_ids: list[UUID]) -> int:
-    """Empty the kept responses; their claims stay: a repeated request must not bring the person back."""
+def empty_responses(session: Session, subject_id: UUID, made_ids: list[UUID]) -> int:
+    """Empty the kept responses; their claims stay: a repeated request must not bring the person back.
+
+    Returns:
+        How many spoke of the subject or of what was made under these ids.
+    """
     about = IdempotencyRecordRow.subject_id == subject_id
-    made = IdempotencyRecordRow.resource_id.in_([subject_id, *template_ids])
+    made = IdempotencyRecordRow.resource_id.in_(made_ids)
     emptied = session.scalars(
         update(IdempotencyRecordRow)
         .where(about | made)

@@ -14,6 +14,8 @@
     ├── DuplicateIdentity          duplicate_identity    the same face is enrolled under another subject
     ├── NotTheSamePerson           not_the_same_person   the subject's own templates are of another face
     ├── NoTemplate                 no_template           the subject has nothing to compare with
+    ├── LegalBasisExpired          legal_basis_expired   the basis has expired or was withdrawn
+    ├── LinkInvalid                link_invalid          a withdrawal link that is used, over or unknown
     ├── WrongModel                 model_mismatch        a template of another model
     ├── NothingToRollBack          nothing_to_roll_back  no model was active before the present one
     ├── PromotionError                               in `index/promotion_errors.py`
@@ -172,6 +174,25 @@ class NotTheSamePerson(GalleryError):
         )
         self.subject_id = subject_id
         self.template_ids = tuple(template_ids)
+
+
+class LegalBasisExpired(GalleryError):
+    """The subject's face may not be compared or enrolled any more."""
+
+    code = "legal_basis_expired"
+
+    def __init__(self, subject_id: UUID) -> None:
+        super().__init__(f"The legal basis of subject {subject_id} has ended.")
+        self.subject_id = subject_id
+
+
+class LinkInvalid(GalleryError):
+    """A withdrawal link that was used, is over, or that nobody has issued."""
+
+    code = "link_invalid"
+
+    def __init__(self) -> None:
+        super().__init__("This link was used already, has expired, or is not one of ours.")
 
 
 class NoTemplate(GalleryError):

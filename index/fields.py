@@ -7,6 +7,7 @@ from typing import Any
 
 from index.errors import SubjectInvalid
 from index.external_ids import forms_of, plain_external_id
+from index.legal_basis import expiry_of
 
 MAX_TEXT_CHARACTERS = 255
 MAX_JSON_BYTES = 16_384
@@ -19,7 +20,11 @@ def columns_of(fields: Mapping[str, Any]) -> dict[str, Any]:
         SubjectInvalid: If one is not what it may be.
     """
     columns = {_COLUMNS[name][0]: _COLUMNS[name][1](name, value) for name, value in fields.items()}
-    return columns | (forms_of(columns["external_id"]) if "external_id" in columns else {})
+    if "external_id" in columns:
+        columns |= forms_of(columns["external_id"])
+    if "legal_basis" in columns:
+        columns["basis_expires_at"] = expiry_of(columns["legal_basis"])
+    return columns
 
 
 def _text(field: str, value: str | None) -> str | None:

@@ -8,6 +8,7 @@ could never be removed; a row whose vector was lost in a crash comes back by rep
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -40,12 +41,14 @@ from index.enrolment import (
 from index.erasure import ErasureReceipt, erase_subject, remove_template
 from index.errors import DatabaseError, SubjectNotFound, TemplateNotFound, WrongModel
 from index.ids import uuid7
-from index.neighbours import Nearest, best_of, nearest_people, pairs_among, without_known
+from index.legal_basis import ended_among, require_basis
+from index.neighbours import Nearest, best_of, in_force, nearest_people, pairs_among, without_known
 from index.replay import Replay
 from index.rosters import Rosters
 from index.tables import SubjectRow, TemplateRow
 from index.twins import note_twins
 from index.vectors import distances
+from index.withdrawal import WithdrawalReceipt, withdraw_by_link, withdraw_subject
 
 __all__ = ["EnrolledTemplate", "EnrolmentLimits", "ErasureReceipt", "FormerProbe", "Gallery", "Nearest"]
 
@@ -146,6 +149,7 @@ class Gallery:
             WrongModel: If the template is of another model.
             ModelNotFound: If the gallery's model was never registered.
             SubjectNotFound: If there is no such subject.
+            LegalBasisExpired: If the subject's basis has ended.
             DuplicateIdentity: If another subject has this face and no reason was given.
             NotTheSamePerson: If every template of the subject is of another face and no reason was given.
             DatabaseError: If it could not be written; then it is not enrolled.
@@ -222,6 +226,57 @@ class Gallery:
         self._show()
         return receipt
 
+    def withdraw(
+        self,
+        subject_id: UUID,
+        *,
+        actor: str,
+        withdrawn_at: datetime | None = None,
+        request_id: str | None = None,
+    ) -> WithdrawalReceipt:
+        """End a subject's consent: templates and crops are gone when this returns; again changes nothing.
+
+        Args:
+            subject_id: Whose.
+            actor: Who withdraws, for the audit chain.
+            withdrawn_at: When the person said so; by default now.
+            request_id: The request it came with.
+
+        Raises:
+            SubjectNotFound: If there is no such subject.
+            DatabaseError: If it could not be written; then nothing is withdrawn.
+        """
+        with self._database.write() as session:
+            receipt = withdraw_subject(
+                session, subject_id, actor=actor, withdrawn_at=withdrawn_at, request_id=request_id
+            )
+        self._database.settle()
+        self._show()
+        return receipt
+
+    def withdraw_by_link(self, token: str, *, request_id: str | None = None) -> WithdrawalReceipt:
+        """As `withdraw`, for the person whose link this is.
+
+        Raises:
+            LinkInvalid: If the link was used, is over, or nobody has issued it.
+            DatabaseError: If it could not be written; then nothing is withdrawn.
+        """
+        with self._database.write() as session:
+            receipt = withdraw_by_link(session, token, request_id=request_id)
+        self._database.settle()
+        self._show()
+        return receipt
+
+    def require_basis(self, subject_id: UUID) -> None:
+        """Refuse before a photograph is looked at.
+
+        Raises:
+            SubjectNotFound: If there is no such subject.
+            LegalBasisExpired: If the subject's basis has ended.
+        """
+        with self._database.read() as session:
+            require_basis(session, subject_id)
+
     def templates_of(self, subject_id: UUID) -> list[EnrolledTemplate]:
         """A subject's templates of every model, oldest first; empty also where there is no such subject."""
         query = select(TemplateRow).where(TemplateRow.subject_id == subject_id).order_by(TemplateRow.number)
@@ -239,6 +294,7 @@ class Gallery:
         Raises:
             WrongModel: If the probe, or every template of the subject, is of another model.
             SubjectNotFound: If there is no such subject.
+            LegalBasisExpired: If the subject's basis has ended.
             NoTemplate: If the subject has none.
         """
         self._require_own(probe)
@@ -259,7 +315,8 @@ class Gallery:
     ) -> list[Nearest]:
         """The k nearest people with d <= max_d, nearest first; fewer, or none, when no more are near enough.
 
-        Whoever was enrolled before the call is found, whoever was removed before it is not.
+        Whoever was enrolled before the call is found; whoever was removed before it, or whose legal basis has
+        ended, is not.
 
         Args:
             probe: Of this gallery's model.
@@ -281,10 +338,12 @@ class Gallery:
                 return nearest_people(session, vectors, rotated, k, max_d, unknown_to=unknown_to)
             owners = self._rosters.owners(session, newest, within)
             people = best_of(vectors, rotated, owners, max_d)
-            return without_known(session, people, unknown_to)[:k]
+            return in_force(session, without_known(session, people, unknown_to), k)
 
     def close_pairs(self, subject_ids: Collection[UUID], max_d: float) -> list[tuple[UUID, UUID, float]]:
         """Pairs of the given subjects who look alike, with the smallest d between their templates.
+
+        Whose legal basis has ended is left out.
 
         Args:
             subject_ids: A roster.
@@ -295,7 +354,8 @@ class Gallery:
         """
         with self._database.read() as session:
             newest = self._replay.catch_up(session)
-            owners = self._rosters.owners(session, newest, subject_ids)
+            in_question = set(subject_ids) - ended_among(session, subject_ids)
+            owners = self._rosters.owners(session, newest, in_question)
         return pairs_among(self._replay.vectors, owners, max_d)
 
     def others_near(self, session: Session, subject_id: UUID, probe: FormerProbe) -> list[Nearest]:

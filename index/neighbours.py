@@ -4,7 +4,7 @@ A vector counts only for the row whose template id it was read with. So it can h
 database that was put back and has given the vector's number to somebody else.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple, Self
@@ -15,6 +15,7 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from index.coverage import models_of
+from index.legal_basis import ended_among
 from index.tables import TemplateRow
 from index.vectors import Ids, Numbers, VectorIndex, Vectors, distances, pairs_within
 
@@ -23,6 +24,9 @@ _FIRST_FETCH = 32
 
 # FAISS sums in 32 bits; what lies this little beyond the limit is decided by the exact d.
 _ROUNDING = 1e-4
+
+# Mostly the nearest alone is wanted; a large roster is not asked for as a whole.
+_PEOPLE_IN_ONE_LOOK = 64
 
 # Both databases take far more parameters in one statement (SQLite 32,766).
 _IDS_IN_ONE_QUERY = 5000
@@ -92,10 +96,22 @@ def nearest_people(
         near = found.numbers[found.d <= max_d + _ROUNDING]
         owners = owners_where(session, TemplateRow.number, near.tolist())
         others = (one for one in best_of(vectors, probe, owners, max_d) if one.subject_id != skip)
-        people = without_known(session, list(others), unknown_to)
+        people = in_force(session, without_known(session, list(others), unknown_to), k)
         if len(people) >= k or len(near) < fetch:
-            return people[:k]
+            return people
         fetch *= 4
+
+
+def in_force(session: Session, people: Sequence[Nearest], k: int) -> list[Nearest]:
+    """The first k of the people whose legal basis has not ended; it is read from the rows each time."""
+    found: list[Nearest] = []
+    for start in range(0, len(people), _PEOPLE_IN_ONE_LOOK):
+        block = people[start : start + _PEOPLE_IN_ONE_LOOK]
+        ended = ended_among(session, [one.subject_id for one in block])
+        found += [one for one in block if one.subject_id not in ended]
+        if len(found) >= k:
+            break
+    return found[:k]
 
 
 def without_known(session: Session, people: list[Nearest], model_ids: Collection[str]) -> list[Nearest]:

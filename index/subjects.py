@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from index.errors import CursorInvalid, ExternalIdAmbiguous, ExternalIdExists, S
 from index.external_ids import SKELETONS, external_key, forms_of
 from index.fields import columns_of
 from index.ids import uuid7
+from index.legal_basis import WARNED_BEFORE, BasisState, is_another, is_in_state, state_of
 from index.tables import SubjectRow, TemplateRow, utc_now
 
 # Built once: every verification asks one of them, and building takes longer than the answer.
@@ -49,6 +50,8 @@ class Subject:
     display_name: str | None
     metadata: dict[str, Any] | None
     legal_basis: dict[str, Any] | None
+    legal_basis_state: BasisState
+    withdrawn_at: datetime | None
     templates: int
     created_at: datetime
     changed_at: datetime
@@ -65,8 +68,15 @@ class SubjectPage:
 class Subjects:
     """The people of one installation."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, warned_before: timedelta = WARNED_BEFORE) -> None:
+        """Prepare access.
+
+        Args:
+            database: With its tables.
+            warned_before: How long before its end a legal basis counts as expiring.
+        """
         self._database = database
+        self._warned_before = warned_before
 
     def add(
         self,
@@ -113,7 +123,7 @@ class Subjects:
                 audit.record(
                     session, action="subject.added", actor=actor, subject_id=subject_id, request_id=request_id
                 )
-            return _one(session, subject_id)
+            return self._one(session, subject_id)
 
     def id_of(self, reference: UUID | ExternalId) -> UUID:
         """The subject's id alone: all that a verification needs, and cheaper than `find`.
@@ -133,7 +143,7 @@ class Subjects:
             ExternalIdAmbiguous: If several external ids equal this one.
         """
         with self._database.read() as session:
-            return _one(session, reference)
+            return self._one(session, reference)
 
     def page(
         self,
@@ -143,6 +153,7 @@ class Subjects:
         external_id: str | None = None,
         contains: str | None = None,
         has_template: bool | None = None,
+        basis: BasisState | None = None,
     ) -> SubjectPage:
         """Subjects in the order in which they were added.
 
@@ -152,6 +163,7 @@ class Subjects:
             external_id: Only the one with this external id.
             contains: Only those with this text in their external id or name.
             has_template: Only those with, or only those without a template.
+            basis: Only those whose legal basis stands so.
 
         Raises:
             CursorInvalid: If the cursor is not one of ours.
@@ -171,9 +183,11 @@ class Subjects:
         if has_template is not None:
             any_template = select(TemplateRow.number).where(TemplateRow.subject_id == SubjectRow.id).exists()
             query = query.where(any_template if has_template else ~any_template)
+        if basis is not None:
+            query = query.where(is_in_state(basis, utc_now(), self._warned_before))
         with self._database.read() as session:
             rows = session.execute(query).all()
-        items = [_subject(row.SubjectRow, row.templates) for row in rows[:limit]]
+        items = [self._subject(row.SubjectRow, row.templates) for row in rows[:limit]]
         return SubjectPage(items, _cursor(items[-1].id) if len(rows) > limit else None)
 
     def change(
@@ -189,6 +203,8 @@ class Subjects:
     ) -> Subject:
         """Change the given fields; None empties one, a field that is not given stays.
 
+        Another legal basis ends a withdrawal: the person may be enrolled anew. The same one does not.
+
         Raises:
             SubjectNotFound: If there is no such subject.
             SubjectInvalid, ExternalIdAmbiguous, ExternalIdExists, DatabaseError: As `add` and `find`.
@@ -202,9 +218,12 @@ class Subjects:
         given = {name: value for name, value in asked.items() if value is not UNSET}
         fields = columns_of(given)
         with self._database.write() as session:
-            subject = _one(session, reference)
+            subject = self._one(session, reference)
             if fields.get("external_id") != subject.external_id:
                 _refuse_taken(session, fields.get("external_id"), but_by=subject.id)
+            basis = fields.get("legal_basis")
+            if subject.withdrawn_at and basis and is_another(basis, subject.legal_basis):
+                fields["withdrawn_at"] = None
             session.execute(
                 update(SubjectRow).where(SubjectRow.id == subject.id).values(**fields, changed_at=utc_now())
             )
@@ -218,7 +237,25 @@ class Subjects:
                 details={"fields": sorted(given)},
             )
             session.expire_all()
-            return _one(session, subject.id)
+            return self._one(session, subject.id)
+
+    def _one(self, session: Session, reference: UUID | ExternalId) -> Subject:
+        row = session.execute(_listed().where(SubjectRow.id == _id_of(session, reference))).one()
+        return self._subject(row.SubjectRow, row.templates)
+
+    def _subject(self, row: SubjectRow, templates: int) -> Subject:
+        return Subject(
+            id=row.id,
+            external_id=row.external_id,
+            display_name=row.display_name,
+            metadata=row.details,
+            legal_basis=row.legal_basis,
+            legal_basis_state=state_of(row, utc_now(), self._warned_before),
+            withdrawn_at=row.withdrawn_at,
+            templates=templates,
+            created_at=row.created_at,
+            changed_at=row.changed_at,
+        )
 
 
 def _id_of(session: Session, reference: UUID | ExternalId) -> UUID:
@@ -246,11 +283,6 @@ def meant_by(external_id: str, found: Sequence[tuple[UUID, str | None]]) -> UUID
     return next(iter(spelled or [row_id for row_id, _ in found]), None)
 
 
-def _one(session: Session, reference: UUID | ExternalId) -> Subject:
-    row = session.execute(_listed().where(SubjectRow.id == _id_of(session, reference))).one()
-    return _subject(row.SubjectRow, row.templates)
-
-
 def _listed() -> Select[tuple[SubjectRow, int]]:
     templates = (
         select(func.count())
@@ -259,19 +291,6 @@ def _listed() -> Select[tuple[SubjectRow, int]]:
         .scalar_subquery()
     )
     return select(SubjectRow, templates.label("templates"))
-
-
-def _subject(row: SubjectRow, templates: int) -> Subject:
-    return Subject(
-        id=row.id,
-        external_id=row.external_id,
-        display_name=row.display_name,
-        metadata=row.details,
-        legal_basis=row.legal_basis,
-        templates=templates,
-        created_at=row.created_at,
-        changed_at=row.changed_at,
-    )
 
 
 def _refuse_taken(session: Session, external_id: str | None, but_by: UUID | None = None) -> None:

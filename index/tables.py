@@ -112,8 +112,24 @@ class SubjectRow(Base):
     display_name: Mapped[str | None] = mapped_column(String(255))
     details: Mapped[dict[str, Any] | None] = mapped_column("metadata")
     legal_basis: Mapped[dict[str, Any] | None]
+    # As `legal_basis` has it, so that the database can ask for it.
+    basis_expires_at: Mapped[datetime | None] = mapped_column(index=True)
+    withdrawn_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     changed_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class WithdrawalLinkRow(Base):
+    """A link by which a person withdraws consent alone, once; of its token only the SHA-256 is kept."""
+
+    __tablename__ = "withdrawal_link"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    token_digest: Mapped[str] = mapped_column(String(64), unique=True)
+    subject_id: Mapped[UUID] = mapped_column(ForeignKey("subject.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
 
 
 class ModelRow(Base):

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from index import audit
-from index.anchor import Anchor, Head, erased_subjects, fork_of, heads_to_find
+from index.anchor import Anchor, Head, erased_subjects, fork_of, heads_to_find, withdrawals
 from index.cipher import TemplateCipher
 from index.database import Database
 from index.erasure import erase_returned
 from index.errors import AnchorInvalid, DatabaseError
+from index.withdrawal import withdraw_returned
 from service.errors import StartRefused
 from service.logs import log
 from service.settings import Settings
@@ -33,7 +34,7 @@ class Anchoring:
         return cls(database, Anchor(settings.anchor, cipher))
 
     def note(self) -> None:
-        """Write down the newest event and every erasure; what is committed does not fail by it."""
+        """Write down the newest event, erasures and withdrawals; what is committed does not fail by it."""
         try:
             with self.database.read() as db:
                 head = self.anchor.note(db)
@@ -44,16 +45,20 @@ class Anchoring:
             log.info("audit_head", seq=head[0], digest=head[1])
 
     def erase_returned(self) -> int:
-        """Erase again whoever came back with an older database; returns how many people.
+        """Erase again, and withdraw again, whoever came back with an older database; returns how many people.
 
         Raises:
             AnchorInvalid: If the anchor was changed: nobody could say then who was erased.
             DatabaseError: If it could not be written.
         """
-        returned = erase_returned(self.database, erased_subjects(self.anchor.lines()), actor=RETURNED)
+        lines = self.anchor.lines()
+        returned = erase_returned(self.database, erased_subjects(lines), actor=RETURNED)
         if returned:
             log.warning("erased_again", subjects=returned)
-        return returned
+        withdrawn = withdraw_returned(self.database, withdrawals(lines), actor=RETURNED)
+        if withdrawn:
+            log.warning("withdrawn_again", subjects=withdrawn)
+        return returned + withdrawn
 
     def verify(self, expected: Collection[Head] = ()) -> audit.ChainReport:
         """Walk the chain and compare it with the anchor, and with events noted elsewhere.
@@ -79,7 +84,9 @@ class Anchoring:
             audit.record(db, action="audit.loss_accepted", actor=RETURNED, details=details)
         with self.database.read() as db:
             self.anchor.note_restored(db)
-        return f"The audit trail goes on after event {known}; {returned} people were erased again."
+        return (
+            f"The audit trail goes on after event {known}; {returned} people were erased or withdrawn again."
+        )
 
     def went_back(self) -> bool:
         """Whether the database lacks an event that was written down.

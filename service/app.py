@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from index.clock import require_steady
 from index.errors import ClockLeapt, DatabaseError
+from index.expiry import sweep_expired
 from index.tables import utc_now
 from service.api import (
     audit_events,
@@ -32,6 +34,7 @@ from service.api import (
     subjects,
     templates,
     verify,
+    withdrawals,
 )
 from service.exams.context import Origin
 from service.exams.evidence.sweeping import sweep
@@ -52,6 +55,7 @@ SAMPLE_SECONDS = 1.0
 RESOURCES = (
     subjects,
     templates,
+    withdrawals,
     verify,
     compare,
     search,
@@ -244,6 +248,15 @@ def purge_evidence(parts: Parts) -> dict[str, int]:
     }
 
 
+def purge_expired(parts: Parts) -> dict[str, int]:
+    """People whose legal basis has ended, where the operator wants them erased: announced a day before."""
+    days = parts.settings.erase_expired_after_days
+    if days is None:
+        return {}
+    swept = sweep_expired(parts.database, timedelta(days=days), actor="retention")
+    return {"expired_announced": swept.announced, "expired_erased": swept.erased}
+
+
 def purge_answers(parts: Parts) -> dict[str, int]:
     """Answers that are kept for replay; a clock that is ahead would forget those of a minute ago."""
     with parts.database.read() as db:
@@ -253,6 +266,7 @@ def purge_answers(parts: Parts) -> dict[str, int]:
 
 PURGES: dict[str, Callable[[Parts], dict[str, int]]] = {
     "evidence": purge_evidence,
+    "expired_bases": purge_expired,
     "answers": purge_answers,
     "page_sessions": lambda parts: {"page_sessions": parts.page_sessions.purge()},
     "guesses": lambda parts: {"failed_comparisons": parts.guesses.purge()},

@@ -84,7 +84,7 @@ class Parts:
         policy_of(embedder, settings)
         database = Database(settings.database)
         database.require_current()
-        subjects, models = Subjects(database), Models(database)
+        subjects, models = Subjects(database, settings.basis_warning), Models(database)
         active = active_embedder(embedder, settings, models)
         cipher = cipher_of(settings, database, reading=reading)
         anchoring = Anchoring.of(settings, database, cipher) if cipher else None
@@ -112,7 +112,7 @@ class Parts:
             pictures=PictureWork(settings.picture_workers, settings.picture_queue, settings.max_held_bytes),
             # Asked anew each time: a board follows a promotion like everything else.
             live=Live(
-                lambda: Desk(database, following.serving, cipher),
+                lambda: Desk(database, following.serving, cipher, settings.basis_warning),
                 lambda viewers: valid_viewers(viewers, keys, page_sessions),
             ),
         )
@@ -145,7 +145,7 @@ class Parts:
     @property
     def desk(self) -> Desk:
         """What the exam domain works with."""
-        return Desk(self.database, self.serving, self.cipher)
+        return Desk(self.database, self.serving, self.cipher, self.settings.basis_warning)
 
     def watch(self) -> None:
         """Follow the active model, and let the metrics read the gauges of these parts."""
@@ -160,6 +160,11 @@ class Parts:
         watch("invigil_pictures_waiting", "Pictures waiting for a worker.", waiting, "livesum")
         watch("invigil_templates", "Templates of the model in use, by index.", self._templates, "livemin")
         self.following.start()
+
+    def note_anchor(self) -> None:
+        """Write down outside the database what must not be undone by a backup that is put back tomorrow."""
+        if self.anchoring is not None:
+            self.anchoring.note()
 
     def _describe(self, serving: Serving) -> None:
         self.metrics.describe_model(serving.active.id, serving.active.calibration.id)

@@ -34,6 +34,8 @@ STATUSES: dict[type[Exception], int] = {
     index.CursorInvalid: 422,
     index.TextInvalid: 422,
     index.NoTemplate: 409,
+    index.LegalBasisExpired: 409,
+    index.LinkInvalid: 410,
     index.ExternalIdExists: 409,
     index.ExternalIdAmbiguous: 409,
     index.DuplicateIdentity: 409,

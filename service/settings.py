@@ -1,6 +1,7 @@
 """Everything read from the environment (or `.env`), once, at the edge; units are in the names."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -52,6 +53,10 @@ class Settings(BaseSettings):
         store_crops: Keep the aligned face of every enrolment, encrypted, so that a new model can make its
             templates without the people.
         crop_retention_days: How long one is kept.
+        basis_warning_days: How long before its end a legal basis is shown as expiring.
+        erase_expired_after_days: Erase people so many days after their legal basis has ended or was
+            withdrawn, each announced in the audit trail a day before; None: nobody is erased by itself.
+        withdrawal_link_days: How long a link works by which a person withdraws consent.
         trusted_proxies: Addresses and networks, parted by commas, of proxies whose `X-Forwarded-Proto` and
             `X-Forwarded-For` are believed.
         workers: Processes that serve one port.
@@ -91,6 +96,9 @@ class Settings(BaseSettings):
     anchor_file: Path | None = None
     store_crops: bool = False
     crop_retention_days: int = Field(default=365, ge=1, le=36_500)
+    basis_warning_days: int = Field(default=30, ge=0, le=3_650)
+    erase_expired_after_days: int | None = Field(default=None, ge=0, le=36_500)
+    withdrawal_link_days: int = Field(default=30, ge=1, le=365)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
     trusted_proxies: str = "127.0.0.1"
@@ -125,6 +133,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL, with the default filled in."""
         return self.database_url or f"sqlite:///{self.data_dir / 'invigil.db'}"
+
+    @property
+    def basis_warning(self) -> timedelta:
+        """How long before its end a legal basis is shown as expiring."""
+        return timedelta(days=self.basis_warning_days)
 
     @property
     def readable_folders(self) -> tuple[Path, ...]:

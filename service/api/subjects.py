@@ -5,20 +5,33 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from index.legal_basis import BasisState
 from index.subjects import Subject
+from index.tables import utc_now
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, SubjectHere, needs
 from service.fields import JsonObject
+from service.parts import Parts
 
 router = APIRouter(prefix="/v1/subjects", tags=["subjects"])
 
 Text = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+def in_the_past(moment: datetime) -> datetime:
+    """Refuse a withdrawal that is still to come: it works at once."""
+    if moment > utc_now():
+        raise ValueError("a withdrawal cannot lie in the future")
+    return moment
+
+
+PastMoment = Annotated[AwareDatetime, AfterValidator(in_the_past)]
 
 
 class LegalBasis(BaseModel):
@@ -31,6 +44,9 @@ class LegalBasis(BaseModel):
     expires_at: AwareDatetime | None = None
     training: bool | None = Field(
         default=None, description="whether kept pictures may also train a model; needs a reference"
+    )
+    withdrawn_at: PastMoment | None = Field(
+        default=None, description="when the person has withdrawn: templates and crops go before the answer"
     )
 
 
@@ -46,7 +62,15 @@ class SubjectFields(BaseModel):
 
     def given(self) -> dict[str, Any]:
         """The fields that were sent, as JSON values; null empties a field, an absent one stays."""
-        return self.model_dump(mode="json", exclude_unset=True)
+        fields = self.model_dump(mode="json", exclude_unset=True)
+        if fields.get("legal_basis"):
+            fields["legal_basis"].pop("withdrawn_at", None)
+        return fields
+
+    @property
+    def withdrawn_at(self) -> datetime | None:
+        """When the person has withdrawn, where that was sent."""
+        return self.legal_basis.withdrawn_at if self.legal_basis else None
 
 
 class SubjectDocument(BaseModel):
@@ -57,6 +81,10 @@ class SubjectDocument(BaseModel):
     display_name: str | None
     metadata: dict[str, Any] | None
     legal_basis: LegalBasis | None
+    legal_basis_state: BasisState = Field(
+        description="after `expired` and `withdrawn` the person is left out of every comparison"
+    )
+    withdrawn_at: datetime | None
     templates: int
     created_at: datetime
     changed_at: datetime
@@ -64,7 +92,10 @@ class SubjectDocument(BaseModel):
     @classmethod
     def of(cls, subject: Subject) -> "SubjectDocument":
         """A subject as it is shown."""
-        return cls.model_validate(vars(subject))
+        document = cls.model_validate(vars(subject))
+        if document.legal_basis is not None:
+            document.legal_basis.withdrawn_at = subject.withdrawn_at
+        return document
 
 
 class SubjectList(BaseModel):
@@ -104,6 +135,7 @@ def add_subject(
         subject = parts.subjects.add(
             **new.given(), actor=caller.actor, subject_id=subject_id, request_id=request.state.request_id
         )
+        subject = withdrawn(parts, caller, subject, new, request.state.request_id)
         headers = {"location": f"/v1/subjects/{subject.id}"}
         return answer(SubjectDocument.of(subject), 201, headers, subject_id=subject.id)
 
@@ -119,10 +151,18 @@ def list_subjects(
     external_id: Annotated[str | None, Query(max_length=255)] = None,
     contains: Contains = None,
     has_template: bool | None = None,
+    legal_basis: Annotated[
+        BasisState | None, Query(description="only those whose legal basis stands so")
+    ] = None,
 ) -> SubjectList:
     """Subjects, all of them or those that were asked for."""
     page = parts.subjects.page(
-        limit=limit, cursor=cursor, external_id=external_id, contains=contains, has_template=has_template
+        limit=limit,
+        cursor=cursor,
+        external_id=external_id,
+        contains=contains,
+        has_template=has_template,
+        basis=legal_basis,
     )
     items = [SubjectDocument.of(subject) for subject in page.items]
     return SubjectList(items=items, next_cursor=page.next_cursor)
@@ -148,7 +188,20 @@ def change_subject(
     changed = parts.subjects.change(
         subject, **changes.given(), actor=caller.actor, request_id=request.state.request_id
     )
-    return SubjectDocument.of(changed)
+    return SubjectDocument.of(withdrawn(parts, caller, changed, changes, request.state.request_id))
+
+
+def withdrawn(
+    parts: Parts, caller: Caller, subject: Subject, sent: SubjectFields, request_id: str
+) -> Subject:
+    """The subject, whose consent has ended where the sent basis says so."""
+    if sent.withdrawn_at is None:
+        return subject
+    parts.gallery.withdraw(
+        subject.id, actor=caller.actor, withdrawn_at=sent.withdrawn_at, request_id=request_id
+    )
+    parts.note_anchor()
+    return parts.subjects.find(subject.id)
 
 
 @router.delete("/{subject}", response_model=Receipt)
@@ -158,7 +211,6 @@ def erase_subject(
     """Erase a subject: row, templates, vectors and kept answers are gone before this answers."""
     found = parts.subjects.find(subject)
     receipt = parts.gallery.erase(found.id, actor=caller.actor, request_id=request.state.request_id)
-    if parts.anchoring is not None:
-        # Before the answer: a backup that is put back tomorrow must not bring the person back.
-        parts.anchoring.note()
+    # Before the answer: a backup that is put back tomorrow must not bring the person back.
+    parts.note_anchor()
     return Receipt.model_validate(vars(receipt))

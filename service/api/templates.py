@@ -139,6 +139,7 @@ def enrol(
 ) -> Answer:
     """Picture → template → gallery, under the id that the caller's Idempotency-Key stands for."""
     found = parts.subjects.find(subject)
+    parts.gallery.require_basis(found.id)
     embedding = parts.embedder.embed(picture, Purpose.ENROL)
     started = time.perf_counter()
     template = enrol_embedding(

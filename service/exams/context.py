@@ -1,11 +1,13 @@
 """What the exam domain works with, and in whose name."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from embedding.errors import FmrNotSupported
 from index.cipher import TemplateCipher
 from index.database import Database
 from index.gallery import Gallery
+from index.legal_basis import WARNED_BEFORE
 from service.decision import Policy
 from service.exams.errors import ExamInvalid
 from service.models.loaded import Serving
@@ -18,11 +20,13 @@ class Desk:
     Attributes:
         serving: The models to decide with.
         cipher: Encrypts kept pictures; without it none is kept.
+        warned_before: How long before its end a legal basis is shown as expiring.
     """
 
     database: Database
     serving: Serving
     cipher: TemplateCipher | None
+    warned_before: timedelta = WARNED_BEFORE
 
     @property
     def gallery(self) -> Gallery:

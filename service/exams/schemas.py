@@ -99,7 +99,7 @@ class Counts(BaseModel):
 class Flags(BaseModel):
     """What the invigilator should know about a candidate."""
 
-    manual_identification: bool = Field(description="agreed: identified by a document, no photograph is used")
+    manual_identification: bool = Field(description="identified by a document, no photograph is used")
     twin: bool = Field(
         description="looks like somebody else, by the roster or by an enrolment; a machine alone never admits"
     )

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm import Session as OrmSession
 
+from index.legal_basis import ended_among
 from index.twins import twins_of
 from service.exams.schemas import Candidate, Counts, Flags
 from service.exams.tables import AdmissionRow, CheckinRow, OverrideRow, RosterEntryRow, SessionRow
@@ -136,13 +137,21 @@ def candidate_documents(
 ) -> list[Candidate]:
     """Roster entries and how they stand."""
     twins = twin_entries(db, entries)
+    ended = ended_among(db, {entry.subject_id for entry in entries if entry.subject_id})
     return [
-        candidate_document(entry, found.get(entry.id, NEVER_CAME), is_twin=entry.id in twins)
+        candidate_document(
+            entry,
+            found.get(entry.id, NEVER_CAME),
+            is_twin=entry.id in twins,
+            by_document=entry.manual_identification or entry.subject_id in ended,
+        )
         for entry in entries
     ]
 
 
-def candidate_document(entry: RosterEntryRow, standing: Standing, *, is_twin: bool) -> Candidate:
+def candidate_document(
+    entry: RosterEntryRow, standing: Standing, *, is_twin: bool, by_document: bool
+) -> Candidate:
     """A roster entry and how it stands."""
     return Candidate(
         entry_id=entry.id,
@@ -151,7 +160,7 @@ def candidate_document(entry: RosterEntryRow, standing: Standing, *, is_twin: bo
         seat=entry.seat,
         subject_id=entry.subject_id,
         flags=Flags(
-            manual_identification=entry.manual_identification,
+            manual_identification=by_document,
             twin=is_twin,
             accommodation=entry.accommodation,
         ),

@@ -59,8 +59,10 @@ def verify(parts: Parts, subject_id: UUID, picture: bytes, request_id: str | Non
 
     Raises:
         EmbeddingError: If no template can be made of the picture.
+        LegalBasisExpired: If the subject's basis has ended; the picture is not looked at.
         NoTemplate: If the subject has nothing to compare with.
     """
+    parts.gallery.require_basis(subject_id)
     model = parts.serving.model_of(subject_id)
     return verify_probe(parts, model, subject_id, model.embedder.embed(picture, Purpose.VERIFY), request_id)
 

@@ -281,3 +281,32 @@ def test_the_first_exam_is_made_in_the_console(desk: Desk, console: Page) -> Non
     expect(console.get_by_role("link", name="Hall B")).to_be_visible()
     names = [one["name"] for one in desk.call("GET", "/v1/exams").json()["items"]]
     assert "Analysis" in names
+
+
+def test_consent_is_withdrawn_in_the_console_and_by_the_persons_own_link(
+    desk: Desk, console: Page, browse: Callable[..., Page], astronaut_jpeg: bytes, stranger_jpeg: bytes
+) -> None:
+    desk.seat(("1001", "Eileen Collins", "A1"), ("1002", "Grace Hopper", "A2"))
+    desk.enrol("1001", astronaut_jpeg)
+    desk.enrol("1002", stranger_jpeg)
+    ids = [desk.call("GET", f"/v1/subjects/ext:{one}").json()["id"] for one in ("1001", "1002")]
+
+    console.goto(f"{desk.base}/console#/subjects/{ids[0]}")
+    console.click("#withdraw")
+    console.get_by_role("button", name="Remove templates and pictures").click()
+    expect(console.get_by_text("Withdrawn. 1 templates")).to_be_visible()
+    console.goto(f"{desk.base}/console#/subjects/{ids[1]}")
+    console.click("#withdrawal-link")
+    link = console.locator("p.mono").inner_text()
+    own = browse()
+    own.goto(link)
+    own.get_by_role("button", name="Withdraw my consent").click()
+    expect(own.get_by_role("status")).to_contain_text("Your consent is withdrawn")
+
+    console.goto(f"{desk.base}/console#/subjects")
+    console.select_option("select[name=legal_basis]", "withdrawn")
+    console.get_by_role("button", name="Find").click()
+    expect(console.get_by_role("link", name="1001")).to_be_visible()
+    expect(console.get_by_role("link", name="1002")).to_be_visible()
+    visit(console, desk, "roster")
+    expect(console.get_by_role("row").filter(has_text="Grace Hopper")).to_contain_text("by document")

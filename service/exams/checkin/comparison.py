@@ -5,24 +5,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session as OrmSession
 
 from embedding.embedder import Embedding
 from index.database import Database
-from index.errors import NoTemplate, SubjectNotFound, WrongModel
+from index.errors import LegalBasisExpired, NoTemplate, SubjectNotFound, WrongModel
+from index.legal_basis import has_ended
 from index.neighbours import Nearest
+from index.tables import SubjectRow
 from service.decision import Outcome, Policy, decide
 from service.exams.checkin.rules import Expected
 from service.exams.checkin.verdict import same_face_d
 from service.exams.context import Desk, policy_among
-from service.exams.errors import NothingToCompare
+from service.exams.errors import ManualIdentificationAgreed, NothingToCompare
 from service.exams.sessions import policy_of, session_row
 from service.exams.tables import RosterEntryRow, SessionRow
 from service.models.loaded import Found, LoadedModel, same_rate_d
-
-COMPARABLE = RosterEntryRow.subject_id.is_not(None) & RosterEntryRow.manual_identification.is_(False)
-"""Candidates who may be looked for by their face: known, and not agreed to be identified by a document."""
 
 RIVALS = 8
 LARGEST_D = 4.0
@@ -30,6 +29,16 @@ LARGEST_D = 4.0
 SEARCHED_ALONE = 2_000
 """Up to so many people, an exam is searched by itself; beyond, the gallery is, and the exam picked out."""
 GALLERY_RIVALS = 64
+
+
+def may_be_looked_for() -> ColumnElement[bool]:
+    """The condition for candidates who may be looked for by their face.
+
+    They are known, it was not agreed to identify them by a document, and their legal basis is in force.
+    """
+    ended = select(SubjectRow.id).where(SubjectRow.id == RosterEntryRow.subject_id, has_ended())
+    known = RosterEntryRow.subject_id.is_not(None) & RosterEntryRow.manual_identification.is_(False)
+    return known & ~ended.correlate(RosterEntryRow).exists()
 
 
 @dataclass(frozen=True)
@@ -118,11 +127,14 @@ def claimed(model: LoadedModel, entry: RosterEntryRow, probe: Embedding) -> Near
 
     Raises:
         NothingToCompare: If there is none of a present model.
+        ManualIdentificationAgreed: If the legal basis has ended meanwhile.
     """
     if entry.subject_id is None:
         raise NothingToCompare("The candidate")
     try:
         return model.gallery.distance_to(entry.subject_id, model.template_of(probe))
+    except LegalBasisExpired as error:
+        raise ManualIdentificationAgreed from error
     except (NoTemplate, SubjectNotFound, WrongModel) as error:
         raise NothingToCompare("The candidate") from error
 
@@ -138,7 +150,9 @@ def searched(desk: Desk, expected: Expected, probe: Embedding) -> tuple[RosterEn
     Raises:
         NothingToCompare: If nobody on the roster has a template.
     """
-    query = select(RosterEntryRow).where(RosterEntryRow.session_id == expected.session.id, COMPARABLE)
+    query = select(RosterEntryRow).where(
+        RosterEntryRow.session_id == expected.session.id, may_be_looked_for()
+    )
     with desk.database.read() as session:
         people = {entry.subject_id: entry for entry in session.scalars(query) if entry.subject_id}
     found = desk.serving.nearest(probe, 1, lambda model: LARGEST_D, within=people)
@@ -156,7 +170,9 @@ def session_people(database: Database, session_id: UUID) -> set[UUID]:
     Raises:
         SessionNotFound: If there is no such session.
     """
-    query = select(RosterEntryRow.subject_id).where(RosterEntryRow.session_id == session_id, COMPARABLE)
+    query = select(RosterEntryRow.subject_id).where(
+        RosterEntryRow.session_id == session_id, may_be_looked_for()
+    )
     with database.read() as session:
         session_row(session, session_id)
         return {subject_id for subject_id in session.scalars(query) if subject_id is not None}
@@ -192,10 +208,7 @@ def people_of(session: OrmSession, exam_id: UUID) -> tuple[Collection[UUID] | No
         select(RosterEntryRow.subject_id)
         .distinct()
         .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
-        .where(
-            SessionRow.exam_id == exam_id,
-            COMPARABLE,
-        )
+        .where(SessionRow.exam_id == exam_id, may_be_looked_for())
     )
     few = session.scalars(query.limit(SEARCHED_ALONE + 1)).all()
     if len(few) > SEARCHED_ALONE:

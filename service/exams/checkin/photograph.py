@@ -14,7 +14,7 @@ from embedding.errors import FaceError, ImageError, QualityRefused
 from embedding.quality import Purpose
 from index.external_ids import external_key
 from service.decision import CalibrationFacts, Outcome, Quality, StageTimes
-from service.exams.checkin.comparison import COMPARABLE, Comparison, compare, model_for
+from service.exams.checkin.comparison import Comparison, compare, may_be_looked_for, model_for
 from service.exams.checkin.rules import (
     Arrival,
     Expected,
@@ -228,7 +228,9 @@ def conflicts_of(
         select(RosterEntryRow, AdmissionRow.at)
         .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
         .outerjoin(AdmissionRow, AdmissionRow.entry_id == RosterEntryRow.id)
-        .where(SessionRow.exam_id == expected.exam.id, RosterEntryRow.subject_id.in_(near), COMPARABLE)
+        .where(
+            SessionRow.exam_id == expected.exam.id, RosterEntryRow.subject_id.in_(near), may_be_looked_for()
+        )
     )
     found = [(near[entry.subject_id], entry, at) for entry, at in session.execute(query) if entry.subject_id]
     found.sort(key=lambda one: (one[0].comparable_d, one[1].id))

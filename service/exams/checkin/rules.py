@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.external_ids import external_key
+from index.legal_basis import ended_among
 from index.subjects import meant_by
 from index.tables import utc_now
 from service.errors import SessionNotFound
@@ -221,12 +222,13 @@ def require_another_photograph(session: OrmSession, expected: Expected, entry: R
     """Refuse a photograph of a candidate whose case is settled, or of whom none is to be looked at.
 
     Raises:
-        ManualIdentificationAgreed: If it was agreed to go without.
+        ManualIdentificationAgreed: If it was agreed to go without, or there is no legal basis to look: at the
+            door nobody learns which.
         AlreadyCheckedIn: If the candidate is in.
         CandidateRefused: If an invigilator has refused the candidate.
         AttemptsExhausted: If as many were taken as are allowed.
     """
-    if entry.manual_identification:
+    if entry.manual_identification or has_no_basis(session, entry):
         raise ManualIdentificationAgreed
     standing = standings(session, entry.session_id, [entry.id]).get(entry.id, NEVER_CAME)
     if standing.status in LETS_IN:
@@ -236,6 +238,11 @@ def require_another_photograph(session: OrmSession, expected: Expected, entry: R
     allowed = attempts_of(expected.session, expected.exam)
     if standing.attempts >= allowed:
         raise AttemptsExhausted(standing.attempts, allowed)
+
+
+def has_no_basis(db: OrmSession, entry: RosterEntryRow) -> bool:
+    """Whether the candidate's legal basis has ended; it is read anew before each decision."""
+    return entry.subject_id is not None and bool(ended_among(db, [entry.subject_id]))
 
 
 def seat_for(

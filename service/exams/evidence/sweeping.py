@@ -5,13 +5,13 @@ whoever reads the audit trail the time to put it right.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session as OrmSession
 
-from index.clock import CONFIRMED, require_steady
+from index.clock import CONFIRMED, NOTICE, require_steady
 from index.crops import purge_crops
 from index.database import Database
 from index.tables import AuditEventRow, utc_now
@@ -23,8 +23,6 @@ from service.exams.guard import due_at
 from service.exams.tables import ExamRow, ThumbnailRow
 
 ANNOUNCED = "retention.announced"
-NOTICE = timedelta(days=1)
-"""Between the announcement and the deletion."""
 
 
 @dataclass(frozen=True)

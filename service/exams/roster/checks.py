@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.external_ids import SKELETONS, forms_of
+from index.legal_basis import ended_among
 from index.tables import SubjectRow, TemplateRow
 from service.exams.roster.file import Row
 from service.exams.roster.report import Findings, RosterReport
@@ -219,6 +220,7 @@ def without_template(
     for batch in batches(subject_ids):
         mine = TemplateRow.subject_id.in_(batch) & TemplateRow.model_id.in_(model_ids)
         enrolled.update(session.scalars(select(TemplateRow.subject_id).where(mine).distinct()))
+        enrolled -= ended_among(session, batch)
     return Findings.of(
         {"row": row.row, "external_id": row.external_id, "display_name": row.display_name}
         for key, row in wanted.items()

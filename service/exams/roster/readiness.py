@@ -3,15 +3,17 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, fields
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session as OrmSession
 
 from embedding.quality import LIMITS, Measures, Purpose, assess
-from index.tables import TemplateRow
+from index.legal_basis import BasisState, has_ended, is_in_state
+from index.tables import SubjectRow, TemplateRow, utc_now
 from index.twins import Twin, twins_of
 from service.decision import Policy, Thresholds
 from service.exams.context import Desk
@@ -19,14 +21,21 @@ from service.exams.exams import exam_row
 from service.exams.roster.checks import batches
 from service.exams.schemas import Person
 from service.exams.sessions import policy_of, session_row
-from service.exams.tables import RosterEntryRow
+from service.exams.tables import RosterEntryRow, SessionRow
 from service.scores import SCORE, Scored
 
 MEASURES = {one.name for one in fields(Measures)}
 ALWAYS_MEASURED = {one.name for one in fields(Measures) if one.default is MISSING}
 
 Obstacle = Literal[
-    "no_template", "old_model", "poor_quality", "subject_erased", "manual_identification", "twin"
+    "no_template",
+    "old_model",
+    "poor_quality",
+    "subject_erased",
+    "manual_identification",
+    "legal_basis_expired",
+    "legal_basis_withdrawn",
+    "twin",
 ]
 
 
@@ -49,6 +58,13 @@ class LookAlikes(Scored):
     )
 
 
+class ExpiringBasis(Person):
+    """A candidate whose legal basis ends soon: unless it is renewed, then identified by a document."""
+
+    expires_at: datetime
+    ends_before_session: bool = Field(description="whether it ends before the session closes")
+
+
 class Readiness(Scored):
     """What there is to do before a session opens."""
 
@@ -56,6 +72,7 @@ class Readiness(Scored):
     candidates: int
     ready: int
     cannot_verify: list[CannotVerify]
+    legal_basis_expiring: list[ExpiringBasis]
     look_alikes: list[LookAlikes]
     threshold: Thresholds = Field(json_schema_extra=SCORE)
     model_id: str
@@ -77,11 +94,13 @@ def readiness(desk: Desk, session_id: UUID) -> Readiness:
             select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id)
         ).all()
         obstacles = list(obstacles_of(session, entries, desk.serving.ids))
+        expiring = list(expiring_of(session, entries, row, desk.warned_before))
     return Readiness(
         session_id=session_id,
         candidates=len(entries),
         ready=len(entries) - len(obstacles),
         cannot_verify=obstacles,
+        legal_basis_expiring=expiring,
         look_alikes=look_alikes(desk, entries, policy),
         threshold=Thresholds(match=policy.match, refer=policy.refer),
         model_id=desk.gallery.model_id,
@@ -95,13 +114,52 @@ def obstacles_of(
     """Who cannot be verified by a photograph; each for the first reason that applies."""
     subject_ids = [entry.subject_id for entry in entries if entry.subject_id]
     templates, twins = templates_of(session, subject_ids), twins_of(session, subject_ids)
+    ended = bases_of(session, subject_ids, has_ended())
     for entry in entries:
         key = entry.subject_id or entry.id
         reason, detail = obstacle(entry, templates.get(key, []), model_ids)
+        if key in ended and reason != "manual_identification":
+            reason, detail = basis_obstacle(ended[key])
         if reason is None and (entry.twin or key in twins):
             reason, detail = "twin", twin_detail(twins.get(key, []))
         if reason is not None:
             yield CannotVerify(**vars(person(entry)), reason=reason, detail=detail)
+
+
+def bases_of(
+    db: OrmSession, subject_ids: Sequence[UUID], condition: ColumnElement[bool]
+) -> dict[UUID, SubjectRow]:
+    """Those of the subjects whose legal basis is such."""
+    return {
+        row.id: row
+        for batch in batches(subject_ids)
+        for row in db.scalars(select(SubjectRow).where(SubjectRow.id.in_(batch), condition))
+    }
+
+
+def basis_obstacle(subject: SubjectRow) -> tuple[Obstacle, str]:
+    """What has become of a basis that has ended."""
+    if subject.withdrawn_at is not None:
+        return "legal_basis_withdrawn", f"withdrawn on {subject.withdrawn_at:%Y-%m-%d}"
+    return "legal_basis_expired", f"ended on {subject.basis_expires_at:%Y-%m-%d}"
+
+
+def expiring_of(
+    db: OrmSession, entries: Sequence[RosterEntryRow], row: SessionRow, warned_before: timedelta
+) -> Iterator[ExpiringBasis]:
+    """Candidates whose basis ends soon, or before the session does."""
+    now = utc_now()
+    until = max(row.closes_at - now, warned_before)
+    subject_ids = [entry.subject_id for entry in entries if entry.subject_id]
+    found = bases_of(db, subject_ids, is_in_state(BasisState.EXPIRING, now, until))
+    for entry in entries:
+        subject = found.get(entry.subject_id or entry.id)
+        if subject is not None and subject.basis_expires_at is not None and not entry.manual_identification:
+            yield ExpiringBasis(
+                **vars(person(entry)),
+                expires_at=subject.basis_expires_at,
+                ends_before_session=subject.basis_expires_at < row.closes_at,
+            )
 
 
 def twin_detail(twins: Sequence[Twin]) -> str | None:

@@ -1,6 +1,6 @@
 // One session: its tabs, and what does not deserve a file of its own.
 
-import { call, clock, h, t } from "../page.js";
+import { call, clock, date, h, t } from "../page.js";
 import { field, form, notice, reasonText, table } from "../ui.js";
 import { board, sessionWindow } from "./board.js";
 import { checkinCase } from "./case.js";
@@ -37,6 +37,13 @@ async function readiness(view, one) {
         [t("person.seat"), (row) => row.seat],
         [t("ready.why"), (row) => reasonText(row.reason)],
       ], report.cannot_verify) : h("p.muted", {}, t("ready.nobody"))),
+    ...(report.legal_basis_expiring.length ? [h("section.card.stack", {}, h("h2", {}, t("ready.expiring")), h("p.muted", {}, t("ready.expiring_help")),
+      table(t("ready.expiring"), [
+        [t("person.number"), (row) => row.external_id],
+        [t("person.name"), (row) => row.display_name],
+        [t("ready.ends"), (row) => date(row.expires_at)],
+        ["", (row) => (row.ends_before_session ? t("ready.before_session") : "")],
+      ], report.legal_basis_expiring))] : []),
     h("section.card.stack", {}, h("h2", {}, t("ready.look_alikes")), h("p.muted", {}, t("ready.look_alikes_help")),
       report.look_alikes.length ? table(t("ready.look_alikes"), [
         [t("ready.one"), (pair) => person(pair.a)],

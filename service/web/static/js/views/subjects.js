@@ -3,16 +3,17 @@
 import { call, date, h, newKey, Problem, t } from "../page.js";
 import { sendable } from "../pictures.js";
 import { frame, guidance, startCamera, stopCamera } from "../camera.js";
-import { again, field, form, notice, reasonText, table } from "../ui.js";
+import { again, choice, field, form, notice, reasonText, table } from "../ui.js";
 
 export async function subjects(view) {
   const results = h("div.stack");
   const search = async (values = {}) => {
-    const found = await find(values.external_id?.trim());
+    const found = await find(values.external_id?.trim(), values.legal_basis);
     results.replaceChildren(found.length ? table(t("nav.subjects"), [
       [t("person.number"), (one) => h("a", { href: `#/subjects/${one.id}` }, one.external_id ?? one.id)],
       [t("person.name"), (one) => one.display_name],
       [t("subject.since"), (one) => date(one.created_at)],
+      [t("basis.filter"), (one) => basisText(one)],
     ], found) : h("p.muted", {}, t("subject.none")));
   };
   const create = async ({ external_id, display_name }) => {
@@ -22,7 +23,7 @@ export async function subjects(view) {
   };
   view.append(
     h("h1", {}, t("nav.subjects")),
-    h("section.card.stack", {}, form([field("external_id", t("subject.search"), { type: "search" })], t("subject.find"), search), results),
+    h("section.card.stack", {}, form([field("external_id", t("subject.search"), { type: "search" }), choice("legal_basis", t("basis.filter"), basisChoices())], t("subject.find"), search), results),
     h("section.card.stack", {}, h("h2", {}, t("subject.new")),
       form([field("external_id", t("person.number"), { required: true, maxlength: 255 }), field("display_name", t("person.name"), { maxlength: 255 })],
         t("subject.create"), create)),
@@ -30,8 +31,17 @@ export async function subjects(view) {
   await search();
 }
 
-async function find(externalId) {
-  if (!externalId) return (await call("GET", "/v1/subjects?limit=50")).items;
+const STATES = ["expiring", "expired", "withdrawn", "in_force", "none"];
+const basisChoices = () => [["", t("basis.any")], ...STATES.map((state) => [state, t(`basis.${state}`)])];
+
+/** @param {import("api").components["schemas"]["SubjectDocument"]} one */
+function basisText(one) {
+  const end = one.legal_basis?.expires_at;
+  return [t(`basis.${one.legal_basis_state}`), end && t("basis.ends", { date: date(end) })].filter(Boolean).join(" · ");
+}
+
+async function find(externalId, basis) {
+  if (!externalId) return (await call("GET", `/v1/subjects?limit=50${basis ? `&legal_basis=${basis}` : ""}`)).items;
   try {
     return [await call("GET", `/v1/subjects/ext:${encodeURIComponent(externalId)}`)];
   } catch (error) {
@@ -55,9 +65,45 @@ export async function subject(view, id) {
         [t("case.quality"), (row) => qualityOf(row)],
         ["", (row) => h("button.plain", { type: "button", onclick: () => remove(row) }, t("subject.remove"))],
       ], templates.items) : h("p.muted", {}, t("subject.no_templates"))),
+    basisPanel(one),
     h("section.card.stack", {}, h("h2", {}, t("subject.enrol")), filePanel(id), camera.node),
   );
   return camera.stop;
+}
+
+/**
+ * How the legal basis stands, its renewal, and its withdrawal: by whoever sits here, or by the person's own link.
+ * @param {import("api").components["schemas"]["SubjectDocument"]} one
+ */
+function basisPanel(one) {
+  const outcome = h("div.stack");
+  const withdraw = async () => {
+    const receipt = await call("POST", `/v1/subjects/${one.id}/withdrawal`, { key: newKey() });
+    outcome.replaceChildren(notice("good", t("basis.receipt", { templates: receipt.templates, crops: receipt.crops, seq: receipt.audit_seq })));
+  };
+  const link = async () => {
+    const made = await call("POST", `/v1/subjects/${one.id}/withdrawal-link`, { key: newKey() });
+    outcome.replaceChildren(notice("good", t("basis.link_made", { date: date(made.expires_at) })), h("p.mono", {}, made.url));
+  };
+  const renew = async ({ basis, reference, until }) => {
+    const legal_basis = { ...one.legal_basis, basis, reference: reference || null, expires_at: until ? new Date(`${until}T23:59:59`).toISOString() : null };
+    delete legal_basis.withdrawn_at;
+    await call("PATCH", `/v1/subjects/${one.id}`, { json: { legal_basis } });
+    again();
+  };
+  const ask = () => outcome.replaceChildren(h("p", {}, t("basis.withdraw_sure")), form([], t("basis.withdraw_confirm"), withdraw));
+  const warns = ["expiring", "expired", "withdrawn"].includes(one.legal_basis_state);
+  return h("section.card.stack", {}, h("h2", {}, t("basis.filter")),
+    warns ? notice("wait", basisText(one)) : h("p", {}, basisText(one)),
+    form([
+      field("basis", t("basis.renew_basis"), { required: true, maxlength: 255, value: one.legal_basis?.basis ?? "" }),
+      field("reference", t("basis.renew_reference"), { maxlength: 255, value: one.legal_basis?.reference ?? "" }),
+      field("until", t("basis.renew"), { type: "date" }),
+    ], t("basis.save"), renew, "plain"),
+    h("div", {},
+      one.withdrawn_at ? null : h("button", { type: "button", id: "withdraw", onclick: ask }, t("basis.withdraw")),
+      one.withdrawn_at ? null : h("button.plain", { type: "button", id: "withdrawal-link", onclick: () => link().catch((error) => outcome.replaceChildren(notice("bad", error.message))) }, t("basis.link"))),
+    outcome);
 }
 
 /** @param {import("api").components["schemas"]["StoredTemplate"]} template */

@@ -1,0 +1,125 @@
+"""The legal basis of a subject: whether it is in force, and who is left out where it is not.
+
+A basis ends at its `expires_at`, and with its withdrawal. An expiry alone removes nothing: the person is left
+out of every comparison, and is back where the basis is renewed.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, bindparam, or_, select
+from sqlalchemy.orm import Session
+
+from index.errors import LegalBasisExpired, SubjectInvalid, SubjectNotFound
+from index.tables import SubjectRow, utc_now
+
+# Both databases take far more parameters in one statement (SQLite 32,766).
+_IDS_IN_ONE_QUERY = 5000
+
+# Built once: every verification asks it.
+_BASIS = select(SubjectRow.basis_expires_at, SubjectRow.withdrawn_at).where(SubjectRow.id == bindparam("key"))
+
+WARNED_BEFORE = timedelta(days=30)
+"""How long before its end a basis counts as expiring, where nothing else is set."""
+
+
+class BasisState(StrEnum):
+    """How a subject's legal basis stands; without a recorded end it is in force."""
+
+    NONE = "none"
+    IN_FORCE = "in_force"
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+def state_of(row: SubjectRow, now: datetime, warned_before: timedelta) -> BasisState:
+    """How the basis of one subject stands."""
+    if row.withdrawn_at is not None:
+        return BasisState.WITHDRAWN
+    if row.basis_expires_at is None:
+        return BasisState.NONE if row.legal_basis is None else BasisState.IN_FORCE
+    if row.basis_expires_at <= now:
+        return BasisState.EXPIRED
+    soon = row.basis_expires_at <= now + warned_before
+    return BasisState.EXPIRING if soon else BasisState.IN_FORCE
+
+
+def is_in_state(state: BasisState, now: datetime, warned_before: timedelta) -> ColumnElement[bool]:
+    """The condition for subjects in this state; the same rules as `state_of`."""
+    withdrawn = SubjectRow.withdrawn_at.is_not(None)
+    end, warned_until = SubjectRow.basis_expires_at, now + warned_before
+    match state:
+        case BasisState.WITHDRAWN:
+            return withdrawn
+        case BasisState.EXPIRED:
+            return ~withdrawn & (end <= now)
+        case BasisState.EXPIRING:
+            return ~withdrawn & (end > now) & (end <= warned_until)
+        case BasisState.IN_FORCE:
+            return ~withdrawn & SubjectRow.legal_basis.is_not(None) & (end.is_(None) | (end > warned_until))
+        case BasisState.NONE:
+            return ~withdrawn & SubjectRow.legal_basis.is_(None)
+
+
+def has_ended(now: datetime | None = None) -> ColumnElement[bool]:
+    """The condition for subjects whose face may not be compared."""
+    return or_(SubjectRow.withdrawn_at.is_not(None), SubjectRow.basis_expires_at <= (now or utc_now()))
+
+
+def ended_among(db: Session, subject_ids: Collection[UUID], now: datetime | None = None) -> set[UUID]:
+    """Those of the subjects whose basis has ended."""
+    wanted = list(subject_ids)
+    condition = has_ended(now)
+    return {
+        subject_id
+        for start in range(0, len(wanted), _IDS_IN_ONE_QUERY)
+        for subject_id in db.scalars(
+            select(SubjectRow.id).where(
+                SubjectRow.id.in_(wanted[start : start + _IDS_IN_ONE_QUERY]), condition
+            )
+        )
+    }
+
+
+def require_basis(db: Session, subject_id: UUID) -> None:
+    """Refuse to work with the face of somebody whose basis has ended.
+
+    Raises:
+        SubjectNotFound: If there is no such subject.
+        LegalBasisExpired: If the basis has expired or was withdrawn.
+    """
+    found = db.execute(_BASIS, {"key": subject_id}).one_or_none()
+    if found is None:
+        raise SubjectNotFound(subject_id)
+    expires_at, withdrawn_at = found
+    if withdrawn_at is not None or (expires_at is not None and expires_at <= utc_now()):
+        raise LegalBasisExpired(subject_id)
+
+
+def expiry_of(basis: Mapping[str, Any] | None) -> datetime | None:
+    """When a basis ends, as it is recorded.
+
+    Raises:
+        SubjectInvalid: If that is no moment.
+    """
+    text = basis.get("expires_at") if basis else None
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError) as error:
+        raise SubjectInvalid("legal_basis", "expires_at must be a time") from error
+    if moment.tzinfo is None:
+        raise SubjectInvalid("legal_basis", "expires_at must name its time zone")
+    return moment
+
+
+def is_another(basis: Mapping[str, Any], former: Mapping[str, Any] | None) -> bool:
+    """Whether a basis is a new one. Whoever sends the same again has not asked the person anew."""
+    return former is None or any(
+        basis.get(name) != former.get(name) for name in ("basis", "reference", "expires_at")
+    )
