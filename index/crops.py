@@ -4,7 +4,7 @@ They are always encrypted. A crop goes with its subject, with a template that wa
 is over; only the last leaves the templates.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -70,6 +70,16 @@ class Crops:
             if len(rows) < _BLOCK_ROWS:
                 return
             after = rows[-1][0].id
+
+    def named(self, crop_ids: Collection[UUID]) -> dict[UUID, bytes]:
+        """The PNGs of those of the crops that may still be looked at.
+
+        Raises:
+            TemplateUnreadable: As `of_training`.
+        """
+        with self._database.read() as session:
+            rows = session.scalars(_kept().where(CropRow.id.in_(crop_ids))).all()
+        return {row.id: open_crop(self._cipher, row) for row in rows}
 
     def to_embed(self, model_id: str) -> Iterator[StoredCrop]:
         """The crops of which there is no template of this model; one that cannot be read is left out."""

@@ -9,6 +9,7 @@ from embedding.embedder import Embedder
 from index.cipher import TemplateCipher
 from index.database import Database
 from index.gallery import Gallery
+from index.job_folders import remove_former_pages
 from index.models import Models
 from index.promotion_errors import BundleChanged
 from index.subjects import Subjects
@@ -91,6 +92,8 @@ class Parts:
         if anchoring is not None and not reading:
             # Before anything is read, and long before the first request.
             anchoring.erase_returned()
+            for page in remove_former_pages(settings.data_dir):
+                log.warning("page_removed", path=str(page), reason="it held faces of enrolments")
         following = Following(settings, database, cipher, active)
         keys = Keys(database, Rates(settings.requests_per_minute))
         page_sessions = PageSessions(database)

@@ -89,6 +89,32 @@ def cancel(job: JobId, as_json: AsJson = False) -> None:
         typer.echo(f"Job {asked.id} is to end; its worker stops at the next step.")
 
 
+@app.command()
+def report(
+    job: JobId,
+    to: Annotated[Path, typer.Option("--to", help="File to write; what you make of it is yours to keep.")],
+    review: Annotated[bool, typer.Option("--review", help="The review list of the mining instead.")] = False,
+) -> None:
+    """Write a job's page with the faces of enrolments in it that may still be shown."""
+    from index.crops import Crops
+    from index.job_folders import FOLDER, REPORT, REVIEW, fill_in, write_private
+    from index.jobs import Jobs
+    from service.commands.opening import open_database, read_settings
+    from service.errors import StartRefused
+    from service.template_keys import TemplateKeys
+
+    settings = read_settings()
+    with open_database(settings) as database:
+        found = named(Jobs(database), job)
+        page = settings.data_dir / FOLDER / str(found.id) / (REVIEW if review else REPORT)
+        if not page.is_file():
+            raise StartRefused(f"Job {found.id} has no such page on this machine: {page}")
+        cipher = TemplateKeys(settings).cipher()
+        text, gone = fill_in(page.read_text(encoding="utf-8"), Crops(database, cipher) if cipher else None)
+        write_private(to, text)
+    typer.echo(f"{to}" + (f" ({gone} pictures are not there any more)" if gone else ""))
+
+
 def train_as_job(
     recipe: str | Path, data: Sequence[Path], enrolled: bool, groups: Path | None, as_json: bool
 ) -> None:

@@ -45,8 +45,9 @@ from training.errors import (
     LabelsDisagree,
     PicturesInvalid,
 )
+from training.jobs.remembered import MayPass
 from training.jobs.worker import Worker, is_dead
-from training.jobs.workflow import MayPass, failure
+from training.jobs.workflow import failure
 from training.jobs.workshop import Workshop
 
 PATIENCE_SECONDS = 300.0
@@ -466,6 +467,18 @@ def test_a_model_is_evaluated_by_a_job(shop: Workshop, faces: Path) -> None:
     assert job.result is not None
     assert job.result["evaluation"]["identities"] == PEOPLE
     assert Path(job.result["report"]).is_file()
+
+
+@pytest.mark.slow("evaluates in a real worker")
+def test_what_a_job_leaves_is_read_by_its_owner_alone(shop: Workshop, faces: Path) -> None:
+    job = done_by(shop, shop.jobs.submit("evaluate", {"data": str(faces), "aligned": True}, actor="test"))
+
+    left = [shop.data_dir / "jobs", *(shop.data_dir / "jobs").rglob("*")]
+    assert job.state == "done"
+    assert len(left) > 2
+    assert {place.name: oct(place.stat().st_mode & 0o077) for place in left} == {
+        place.name: "0o0" for place in left
+    }
 
 
 @pytest.mark.slow("trains and evaluates in a real worker")

@@ -14,13 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from index.crops import Crops
+from training.data.enrolled import ENROLLED, name_of_crop
 from training.data.faces import FaceSet, Split, read_faces, split_identities
 from training.data.pictures import Pictures
 from training.data.seen import Seen
 from training.errors import FacesChanged, LabelsDisagree, PicturesInvalid, SplitInvalid
-
-ENROLLED = "enrolled"
-"""What the crops of the enrolment database are named after."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +167,7 @@ def _named(place: Path, number: int, of: int) -> FaceSet:
 def _enrolled(crops: Crops | None, only: frozenset[str] | None) -> FaceSet:
     assert crops is not None
     found = [
-        (f"{ENROLLED}/{subject_id}/{crop_id}.png", str(subject_id), picture)
+        (name_of_crop(subject_id, crop_id), str(subject_id), picture)
         for subject_id, crop_id, picture in crops.of_training()
         if only is None or str(crop_id) in only
     ]

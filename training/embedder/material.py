@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from index.job_folders import TARGETS
 from training.data.confusions import Confusion, read_confusions
 from training.data.faces import SPLIT, FaceSet, Rows, Split, class_labels, read_faces, split_identities
 from training.data.seen import Seen
@@ -149,7 +150,7 @@ def _teacher(
     if recipe.teacher.mode is TeacherMode.LIVE:
         return teacher, None
     # Beside the run, not in it: the next run on the same faces finds them.
-    folder = run.path.parent / "targets"
+    folder = run.path.parent / TARGETS
     with progress_bar("teacher", shown=process.writes) as report:
         if process.writes:
             cached_targets(teacher, faces, folder, report)

@@ -12,8 +12,10 @@ from uuid import UUID, uuid4
 from dbos import DBOS, SetWorkflowID, WorkflowStatus
 
 from index.errors import DatabaseError, GalleryError
+from index.job_folders import remove_former_pages
 from index.jobs import LEASE, Job
 from index.tables import utc_now
+from training.jobs.remembered import AsJson, refuse_pickles
 from training.jobs.workflow import Workflow
 from training.jobs.workshop import Workshop
 
@@ -48,6 +50,8 @@ class Worker:
         self._idle.set()
 
     def __enter__(self) -> Self:
+        for page in remove_former_pages(self._shop.data_dir):
+            log.warning("removed %s: it held faces of enrolments", page)
         workflow = Workflow(self._shop, self.name, self._leaving)
 
         def job(job_id: str) -> None:
@@ -57,6 +61,7 @@ class Worker:
             finally:
                 self._idle.set()
 
+        refuse_pickles()
         DBOS(
             config={
                 "name": APPLICATION,
@@ -65,6 +70,7 @@ class Worker:
                 "application_version": VERSION,
                 "executor_id": self.name,
                 "log_level": "ERROR",
+                "serializer": AsJson(),
             }
         )
         self._workflow = DBOS.workflow(name="job", max_recovery_attempts=ATTEMPTS)(job)

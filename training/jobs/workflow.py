@@ -19,10 +19,11 @@ from embedding.errors import EmbeddingError
 from index.errors import DatabaseError, GalleryError, JobEnded, JobTaken
 from index.job_params import EvaluateParams, ReembedParams
 from index.job_places import places_of
-from index.jobs import DETAIL_CHARACTERS, Job
+from index.jobs import DETAIL_CHARACTERS, Ended, Job
 from index.reembedding import reembed
 from training.errors import CheckpointNotSaved, TrainingError
 from training.jobs.lease import Abandoned, Hold, JobCancelled
+from training.jobs.remembered import MayPass, StepFailed
 from training.jobs.workshop import Workshop
 
 log = logging.getLogger("invigil.jobs")
@@ -41,26 +42,6 @@ KNOWN = (EmbeddingError, GalleryError, TrainingError, OSError)
 PASSING = frozenset(
     {errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EIO, errno.ENFILE, errno.ENOSPC, errno.EDQUOT}
 )
-
-
-class StepFailed(Exception):
-    """A step that will not succeed by being done again; made of texts alone, for the engine keeps it.
-
-    Args:
-        step: Its name.
-        code: Of the error.
-        detail: In one line.
-    """
-
-    def __init__(self, step: str, code: str, detail: str) -> None:
-        super().__init__(step, code, detail)
-        self.step = step
-        self.code = code
-        self.detail = detail
-
-
-class MayPass(StepFailed):
-    """A step that may succeed when it is done again later."""
 
 
 @dataclass(frozen=True)
@@ -170,12 +151,20 @@ class Workflow:
             try:
                 result = self._all_steps(job, hold)
             except JobCancelled:
-                self._insist(lambda: jobs.end(job.id, worker, "cancelled"))
+                self._end(job, "cancelled")
             except StepFailed as failed:
                 error = {"step": failed.step, "code": failed.code, "detail": failed.detail}
-                self._insist(lambda: jobs.end(job.id, worker, "failed", error=error))
+                self._end(job, "failed", error=error)
             else:
-                self._insist(lambda: jobs.end(job.id, worker, "done", result=result))
+                self._end(job, "done", result=result)
+
+    def _end(self, job: Job, state: Ended, **came: Facts) -> None:
+        """Tidy up before anybody is told that there is nothing more to come."""
+        try:
+            self._shop.leave(job.id)
+        except OSError as error:
+            log.warning("job %s: its folder could not be tidied up (%s)", job.id, error)
+        self._insist(lambda: self._shop.jobs.end(job.id, self._worker, state, **came))
 
     def _all_steps(self, job: Job, hold: Hold) -> Facts:
         """What all steps returned; each is done now, or remembered."""

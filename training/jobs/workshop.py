@@ -10,6 +10,7 @@ from embedding.embedder import Embedder
 from index.cipher import TemplateCipher
 from index.crops import Crops
 from index.database import Database
+from index.job_folders import FOLDER, make_private, remove_targets
 from index.job_places import Place, refuse_places_outside
 from index.jobs import Job, Jobs
 from index.keeping import copy_of
@@ -44,9 +45,18 @@ class Workshop:
 
     def folder(self, job_id: UUID) -> Path:
         """Where a job writes; made here."""
-        folder = self.data_dir / "jobs" / str(job_id)
+        folder = self.data_dir / FOLDER / str(job_id)
         folder.mkdir(parents=True, exist_ok=True)
+        # What is made in it is nobody else's to read from its first byte on.
+        for place in (folder.parent, folder):
+            place.chmod(0o700)
         return folder
+
+    def leave(self, job_id: UUID) -> None:
+        """Leave nothing in the folder of a job that has ended but what a person needs to decide."""
+        folder = self.folder(job_id)
+        remove_targets(folder)
+        make_private(folder)
 
     def check_places(self, job: Job, places: Iterator[Place]) -> None:
         """Refuse what a job names outside the folders it may read.

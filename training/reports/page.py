@@ -1,6 +1,7 @@
-"""What the pages of this package share: one self-contained HTML file each, with pictures inside it.
+"""What the pages of this package share: one HTML file each, with pictures inside it.
 
-They hold pictures of people, so keep them where the pictures may be kept.
+They hold pictures of people, so keep them where the pictures may be kept. Faces of enrolments are named and
+not held: `invigil jobs report` puts those in that may still be shown (`index/job_folders.py`).
 """
 
 import base64
@@ -15,6 +16,8 @@ import jinja2
 from PIL import Image
 
 from embedding.image import ImageLimits, decode
+from index.job_folders import write_private
+from training.data.enrolled import crop_of
 from training.evaluation.evaluation import Rate
 
 THUMBNAIL = 84
@@ -30,7 +33,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class ShownPair:
-    """Two pictures as `data:` addresses, with their names and distance, and what else is to be said."""
+    """Two pictures as `data:` or `crop:` addresses, with names and distance, and what else is to be said."""
 
     a: str
     b: str
@@ -59,7 +62,7 @@ def write_page(path: Path, template: str, **values: Any) -> None:
     page = environment.get_template(template).render(
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", percent=percent, interval=interval, **values
     )
-    path.write_text(page, encoding="utf-8")
+    write_private(path, page)
 
 
 def percent(rate: float) -> str:
@@ -82,7 +85,13 @@ def shown_pair(read: Callable[[str], bytes], names: tuple[str, str], d: float, n
         note: A line below.
     """
     a, b = names
-    return ShownPair(thumbnail(read(a)), thumbnail(read(b)), a, b, d, note)
+    return ShownPair(address_of(read, a), address_of(read, b), a, b, d, note)
+
+
+def address_of(read: Callable[[str], bytes], name: str) -> str:
+    """Where a page finds a picture: in itself, or, of an enrolment, in the database of the moment."""
+    crop_id = crop_of(name)
+    return thumbnail(read(name)) if crop_id is None else f"crop:{crop_id}"
 
 
 def thumbnail(content: bytes) -> str:

@@ -1,0 +1,113 @@
+"""The folders of jobs: nobody but the owner reads them, and no page in them holds a face of an enrolment.
+
+A page names the crops that it is about; a picture is put in when somebody looks at it, from the rows of that
+moment (`fill_in`). So whoever is erased, withdraws or is past the retention is on no page any more, whichever
+process saw to it, and whether the job still runs.
+"""
+
+import base64
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from uuid import UUID
+
+from index.crops import Crops
+
+FOLDER = "jobs"
+RECORD = "gathered.json"
+"""Of what a job read; it names the crops."""
+REPORT = "report.html"
+REVIEW = "mined/review.html"
+TARGETS = "targets"
+"""Where a training with a teacher keeps what the teacher makes of each face."""
+
+REFERENCE = re.compile(r'src="crop:([0-9a-f-]{36})"')
+_PICTURES = b"data:image/"
+_IDS_AT_ONCE = 500
+EMPTY = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="
+"""One clear pixel: the picture's name below it stays."""
+
+
+def make_private(folder: Path) -> None:
+    """Take everybody else's rights away from a folder and what is in it; what vanishes meanwhile is left."""
+    for place in (folder, *folder.rglob("*")):
+        with suppress(FileNotFoundError):
+            if not place.is_symlink():
+                place.chmod(0o700 if place.is_dir() else 0o600)
+
+
+def remove_former_pages(data_dir: Path) -> list[Path]:
+    """Remove the pages that an earlier version has written with faces of enrolments; returns which.
+
+    Raises:
+        OSError: If one can be neither read nor removed.
+    """
+    removed = []
+    for folder in job_folders(data_dir):
+        make_private(folder)
+        if not names_crops(folder):
+            continue
+        for page in folder.rglob("*.html"):
+            if _PICTURES in page.read_bytes():
+                page.unlink()
+                removed.append(page)
+    return removed
+
+
+def remove_targets(folder: Path) -> None:
+    """Remove what a teacher made of enrolments for one training: vectors of people, in clear."""
+    if names_crops(folder):
+        shutil.rmtree(folder / TARGETS, ignore_errors=True)
+
+
+def job_folders(data_dir: Path) -> Iterator[Path]:
+    """The folder of each job that has written something on this machine."""
+    with suppress(FileNotFoundError):
+        yield from (folder for folder in (data_dir / FOLDER).iterdir() if folder.is_dir())
+
+
+def names_crops(folder: Path) -> bool:
+    """Whether a job has read crops of enrolments; one whose record cannot be read may have."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    except ValueError:
+        return True
+    return bool(record.get("crops"))
+
+
+def fill_in(page: str, crops: Crops | None) -> tuple[str, int]:
+    """A page with the pictures that may still be shown.
+
+    Args:
+        page: As the job wrote it.
+        crops: Of the enrolment database; without a key no picture can be opened.
+
+    Returns:
+        The page, and how many pictures are not there any more.
+
+    Raises:
+        TemplateUnreadable: If a crop was sealed with another key or changed.
+    """
+    wanted = sorted({UUID(one) for one in REFERENCE.findall(page)})
+    found: dict[str, str] = {}
+    for start in range(0, len(wanted), _IDS_AT_ONCE):
+        kept = crops.named(wanted[start : start + _IDS_AT_ONCE]) if crops is not None else {}
+        found |= {
+            str(crop_id): "data:image/png;base64," + base64.b64encode(picture).decode()
+            for crop_id, picture in kept.items()
+        }
+    filled = REFERENCE.sub(lambda one: f'src="{found.get(one[1], EMPTY)}"', page)
+    return filled, len(wanted) - len(found)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner reads, from its first byte on."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
