@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261127_legal_bases_end"
-down_revision = "20261127_ids_compared"
+down_revision = "20261127_with_the_archive"
 branch_labels = None
 depends_on = None
 

@@ -1,8 +1,8 @@
 """What the engine remembers of a job, as JSON: nothing that it reads from the database can be code.
 
-By itself the engine keeps pickles, and whatever it was told to write, it takes a row for one where the row says
-so. Whoever can write the database would then run what they like in the worker. So pickles are refused here,
-for the whole process.
+By itself the engine keeps pickles. Whatever it was told to write, it reads one where a row says that it is
+one, so whoever can write the database could run what they like in the worker. Pickles are refused here, for
+the whole process.
 """
 
 import json
