@@ -310,3 +310,20 @@ def test_consent_is_withdrawn_in_the_console_and_by_the_persons_own_link(
     expect(console.get_by_role("link", name="1002")).to_be_visible()
     visit(console, desk, "roster")
     expect(console.get_by_role("row").filter(has_text="Grace Hopper")).to_contain_text("by document")
+
+
+def test_an_exam_is_taken_away_and_one_with_an_attempt_is_found_in_the_archive(
+    desk: Desk, case: Page
+) -> None:
+    exam_id = desk.call("GET", f"/v1/sessions/{desk.session_id}").json()["exam_id"]
+    case.goto(f"{desk.base}/console#/exams/{exam_id}")
+    case.get_by_text("Take this exam away").first.click()
+    case.fill("input[name=reason]", "fire alarm")
+    case.get_by_role("button", name="Take this exam away").click()
+
+    case.get_by_text("Archive: 1").click()
+    case.locator(f"a[href='#/exams/{exam_id}']").click()
+
+    expect(case.locator("#archived")).to_be_visible()
+    expect(case.get_by_role("button", name="Add session")).to_have_count(0)
+    assert desk.call("GET", "/v1/exams").json()["items"] == []
