@@ -240,7 +240,10 @@ class Subjects:
             return self._one(session, subject.id)
 
     def _one(self, session: Session, reference: UUID | ExternalId) -> Subject:
-        row = session.execute(_listed().where(SubjectRow.id == _id_of(session, reference))).one()
+        row = session.execute(_listed().where(SubjectRow.id == _id_of(session, reference))).one_or_none()
+        if row is None:
+            # Erased between the two questions.
+            raise SubjectNotFound(reference if isinstance(reference, UUID) else str(reference))
         return self._subject(row.SubjectRow, row.templates)
 
     def _subject(self, row: SubjectRow, templates: int) -> Subject:
