@@ -34,7 +34,7 @@ from embedding.manifest import (
 from embedding.networks import NetworkRefused, compile_embedder, unit_length
 from embedding.template import Vector
 
-SHIPPED = Path(__file__).parent / "bundles" / "invigil-1"
+SHIPPED = Path(__file__).parent / "bundles" / "invigil-2"
 """The bundle that comes with the project."""
 
 MANIFEST = "manifest.json"
@@ -168,7 +168,7 @@ def write_bundle(
 
     Args:
         folder: Where the bundle goes; an existing bundle there is replaced once the new one is whole.
-        name: Lower case, as in `invigil-1`.
+        name: Lower case, as in `invigil-2`.
         detector: What finds the faces.
         embedder: ONNX, one 112×112 picture in, one vector out.
         dim: Length of the vector.

@@ -19,6 +19,7 @@
     ├── ExportDiffers          an ONNX file that does not compute what the network does
     ├── LossNotFinite          the training diverged; the last good checkpoint is kept
     ├── PicturesInvalid        a folder or archive of pictures that cannot be read as one
+    ├── FiguresInvalid         no record of what was measured, or a document without a place for it
     ├── PairsInvalid           a pairs file that cannot be read, or that can decide nothing
     ├── NothingToCompare       too few pictures could be used for any error rate
     ├── GroupsInvalid          a list of groups that cannot be read as one, or that is not of these people
@@ -193,6 +194,15 @@ class PicturesInvalid(TrainingError):
     """A folder or archive that cannot be read as pictures."""
 
     def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}.")
+        self.path = path
+        self.reason = reason
+
+
+class FiguresInvalid(TrainingError):
+    """What was measured of a bundle is not on record, or cannot be written into a document."""
+
+    def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}.")
         self.path = path
         self.reason = reason

@@ -136,7 +136,7 @@ def test_who_would_match_somebody_else_is_enrolled_and_both_are_in_the_report(
     folder = write(cli.folder / "photos", {"collins/1.jpg": astronaut_jpeg, "hopper/1.jpg": stranger_jpeg})
 
     # At so high a rate of false matches these two strangers match; they are no duplicates.
-    ended = cli.run("enrol", folder, "--json", INVIGIL_MATCH_FMR="0.1", INVIGIL_REFER_FMR="0.2")
+    ended = cli.run("enrol", folder, "--json", INVIGIL_MATCH_FMR="0.3", INVIGIL_REFER_FMR="0.4")
 
     (row,) = rows_of(cli.folder / "var" / "refusals.csv")
     assert (ended.document["enrolled"], ended.document["warnings"]) == (2, {"near_other_subject": 1})

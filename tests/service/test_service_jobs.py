@@ -171,7 +171,7 @@ def test_a_link_inside_the_data_folder_leads_nowhere(service: Service) -> None:
     "named",
     [
         {"data": ["/faces/2026"], "groups": "/faces/groups.csv"},
-        {"start_from": "training/checkpoints/invigil-1-embedder.pt"},
+        {"start_from": "training/checkpoints/invigil-2-embedder.pt"},
         {"recipe": "/faces/own.toml"},
         {"recipe": {"teacher": {"path": "teacher/net.onnx"}, "mining": {"pool": "/faces/pool.csv"}}},
         {"data": [], "enrolled": True, "recipe": {"teacher": {"path": "teacher/net.onnx"}}},

@@ -298,8 +298,8 @@ def test_a_training_that_finds_nothing_better_leaves_the_model_in_use_alone(
     before = shop.models.begin_with(Bundle.load(shop.bundle))[1]
     useless = recipe(optimiser={"samples": 16, "learning_rate": 1e-30}) | {
         "freeze_norms": True,
-        "network": {"kind": "dense", "widths": [48, 96, 192], "depths": [2, 3, 2]},
-        "start_from": "training/checkpoints/invigil-1-embedder.pt",
+        "network": {"kind": "dense", "widths": [64, 128, 256], "depths": [2, 3, 2]},
+        "start_from": "training/checkpoints/invigil-2-embedder.pt",
     }
 
     job = done_by(shop, submitted(shop, faces, useless))

@@ -30,6 +30,7 @@ def written(folder: Path, text: str) -> Path:
         "wider_mixed_more",
         "full",
         "finetune",
+        "wide64",
         "retrain",
     ],
 )

@@ -10,6 +10,7 @@ import typer
 
 from training.cli import people
 from training.cli.detector import detector_file, evaluate_detector
+from training.cli.measure import measure
 from training.cli.mining import mine, report
 from training.cli.options import (
     Aligned,
@@ -272,6 +273,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     evaluate_detector,
     calibrate,
     export,
+    measure,
     report,
     *people.COMMANDS,
 )

@@ -1,0 +1,118 @@
+"""The figures of a bundle: `figures.json` next to its manifest, which documents are written from."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from embedding.bundle import Bundle
+from training.detection.evaluate import DetectorReport
+from training.errors import FiguresInvalid
+from training.evaluation.evaluation import Evaluation
+
+FIGURES = "figures.json"
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Templates a second, from the crop, on all cores, by processor time.
+
+    Attributes:
+        alone: One crop in a call.
+        by_eights: Eight crops in a call.
+    """
+
+    alone: float
+    by_eights: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One of the bundles that were measured in one run.
+
+    Attributes:
+        name: What documents call it.
+        model_id: Of the bundle.
+        calibrate: All pairs of the people whom thresholds are measured on, aligned crops.
+        test: All pairs of the people held out for tests, aligned crops.
+        photos: Listed pairs of whole photos, through the bundle's own detector.
+        mated_d: Median d of the mated ones among those pairs.
+        speed: Beside the other bundles, in turns.
+    """
+
+    name: str
+    model_id: str
+    calibrate: Evaluation
+    test: Evaluation
+    photos: Evaluation
+    mated_d: float
+    speed: Speed
+
+
+@dataclass(frozen=True)
+class DetectorFigures:
+    """A detector on the pictures that its training held out.
+
+    Attributes:
+        name: What documents call it.
+        score_threshold: What scores less is no face.
+        pictures: How many it looked at.
+        report: What it found.
+    """
+
+    name: str
+    score_threshold: float
+    pictures: int
+    report: DetectorReport
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured of a bundle.
+
+    Attributes:
+        calibration_id: Of the calibration that was measured with them.
+        processor: What the processor calls itself.
+        cores: Usable ones.
+        bundles: The bundle itself, then those measured beside it.
+        detectors: Its detector, then others.
+    """
+
+    calibration_id: str
+    processor: str
+    cores: int
+    bundles: Sequence[Row]
+    detectors: Sequence[DetectorFigures]
+
+    @property
+    def own(self) -> Row:
+        """The bundle itself."""
+        return self.bundles[0]
+
+    def as_json(self) -> str:
+        """For `figures.json` and for `--json`."""
+        return json.dumps(TypeAdapter(Figures).dump_python(self, mode="json"), indent=1)
+
+    def write(self, bundle: Path) -> None:
+        """Into the folder of a bundle."""
+        (bundle / FIGURES).write_text(self.as_json() + "\n", encoding="utf-8")
+
+
+def figures_of(bundle: Bundle) -> Figures:
+    """What was measured of a bundle.
+
+    Raises:
+        FiguresInvalid: If nothing was, or of another model, or with another calibration.
+    """
+    path = bundle.path / FIGURES
+    try:
+        figures = TypeAdapter(Figures).validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise FiguresInvalid(path, "there are no figures; `invigil measure --data` measures them") from error
+    if figures.own.model_id != bundle.model_id:
+        raise FiguresInvalid(path, f"these are figures of {figures.own.model_id}")
+    if figures.calibration_id != bundle.calibration.id:
+        raise FiguresInvalid(path, f"they were measured with {figures.calibration_id}")
+    return figures
