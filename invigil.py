@@ -81,7 +81,8 @@ def worker() -> None:
     fmrs = (settings.match_fmr, settings.refer_fmr)
     with open_database(settings) as opened:
         cipher = TemplateKeys(settings).cipher()
-        shop = Workshop(opened, settings.data_dir, settings.bundle, cipher, fmrs, settings.job_folders)
+        places = (settings.job_folders, settings.secret_files)
+        shop = Workshop(opened, settings.data_dir, settings.bundle, cipher, fmrs, *places)
         with Worker(shop) as working:
             typer.echo(f"Worker {working.name} waits for jobs.", err=True)
             working.work(stop)

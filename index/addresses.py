@@ -1,6 +1,7 @@
 """How a database's address is written: SQLAlchemy's form, and PostgreSQL's own list of hosts."""
 
 import re
+from pathlib import Path
 from urllib.parse import unquote
 
 from sqlalchemy import URL, make_url
@@ -54,3 +55,13 @@ def _checked(address: URL) -> URL:
             "SQLite needs a file: a database in memory would be another one for every connection."
         )
     return address
+
+
+def file_of(text: str) -> Path | None:
+    """The file of a SQLite address; None of any other, and of what is no address."""
+    try:
+        address = parse_address(text)
+    except AddressInvalid:
+        return None
+    is_file = address.get_backend_name() == "sqlite" and address.database
+    return Path(str(address.database)) if is_file else None

@@ -35,20 +35,40 @@ class Place:
     path: Path
 
 
-def refuse_places_outside(folders: Sequence[Path], places: Iterator[Place]) -> None:
-    """Refuse a job that names anything outside these folders, whether it exists or not.
+def refuse_places_outside(
+    folders: Sequence[Path], places: Iterator[Place], secrets: Sequence[Path] = ()
+) -> None:
+    """Refuse a job that names anything outside these folders, whether it exists or not, or a secret in them.
+
+    Args:
+        folders: What the job may read is below one of them.
+        places: What it names.
+        secrets: Files of the installation that are no job's to read, nor is a folder that holds one.
 
     Raises:
         JobInvalid: Naming the key.
     """
     roots = [*(folder.resolve() for folder in folders), SHIPPED]
     for place in places:
+        if any(holds(place.path, secret) for secret in secrets):
+            raise JobInvalid(place.key, "it is, or it holds, a file of the installation that no job may read")
         if not _is_below(place.path, roots):
             raise JobInvalid(
                 place.key,
                 f"{str(place.path)[:200]!r} is not in a folder that jobs may read: the operator names those "
                 "in INVIGIL_JOB_FOLDERS",
             )
+
+
+def holds(place: Path, secret: Path) -> bool:
+    """Whether a place is a secret file, under whatever name, or a folder above it."""
+    try:
+        if secret.resolve().is_relative_to(place.resolve()):
+            return True
+        return place.is_file() and secret.is_file() and place.samefile(secret)
+    except (OSError, RuntimeError, ValueError):
+        # Neither can be looked at, or nothing of the kind is there.
+        return False
 
 
 def places_of(params: Mapping[str, Any]) -> Iterator[Place]:

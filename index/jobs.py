@@ -84,6 +84,7 @@ class Jobs:
         actor: str,
         job_id: UUID | None = None,
         folders: Sequence[Path] | None = None,
+        secrets: Sequence[Path] = (),
     ) -> Job:
         """Let a job wait for a worker; one of this id that is known already stays as it is.
 
@@ -94,13 +95,14 @@ class Jobs:
             job_id: Of the new job.
             folders: What the job may read is below one of them; None for a caller who may read what the
                 worker may.
+            secrets: Files in them that it may not read.
 
         Raises:
             JobInvalid: If a worker could not do it as it is described, or it names a place outside `folders`.
         """
         checked = check_params(kind, dict(params))
         if folders is not None:
-            refuse_places_outside(folders, places_of(checked))
+            refuse_places_outside(folders, places_of(checked), secrets)
         job_id = job_id or uuid7()
         with self._database.write() as session:
             row = session.get(JobRow, job_id)

@@ -16,6 +16,9 @@ _HEADER = (
     "# without them: keep a copy of this file, and keep it elsewhere than the copies of the database.\n"
 )
 
+KEY_FILE = "template.keys"
+"""In the data folder."""
+
 
 class KeyFile:
     """A file of keys, one a line; readable by its owner alone, replaced as a whole or not at all."""

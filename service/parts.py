@@ -41,7 +41,7 @@ class Parts:
     Attributes:
         following: Keeps what is decided with in step with the active model.
         anchoring: Notes what the audit chain is outside the database; None without a template key.
-        serving: What is decided with; it stays as it is, so that a request ends with the model it began with.
+        pinned: What is decided with, so that a request ends with the model it began with; None follows.
     """
 
     settings: Settings
@@ -50,7 +50,7 @@ class Parts:
     cipher: TemplateCipher | None
     anchoring: Anchoring | None
     following: Following
-    serving: Serving
+    pinned: Serving | None
     subjects: Subjects
     models: Models
     keys: Keys
@@ -104,7 +104,7 @@ class Parts:
             cipher=cipher,
             anchoring=anchoring,
             following=following,
-            serving=following.serving,
+            pinned=following.serving,
             subjects=subjects,
             models=models,
             keys=keys,
@@ -123,7 +123,16 @@ class Parts:
     def now(self) -> Self:
         """These parts with what is decided with at this moment; a request takes them once, at its start."""
         serving = self.following.serving
-        return self if serving is self.serving else replace(self, serving=serving)
+        return self if serving is self.pinned else replace(self, pinned=serving)
+
+    def unpinned(self) -> Self:
+        """These parts without a model of their own: whoever keeps them keeps no former model in memory."""
+        return replace(self, pinned=None)
+
+    @property
+    def serving(self) -> Serving:
+        """What is decided with."""
+        return self.pinned or self.following.serving
 
     @property
     def model(self) -> LoadedModel:

@@ -13,6 +13,8 @@ from embedding.cores import usable_cores
 from embedding.faces import FacePolicy
 from embedding.image import ImageLimits
 from embedding.quality import Purpose
+from index.addresses import file_of
+from index.key_file import KEY_FILE
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Named by its chief user: prometheus_client looks there when it is imported."""
@@ -143,6 +145,16 @@ class Settings(BaseSettings):
     def readable_folders(self) -> tuple[Path, ...]:
         """What a job may read that was asked for over HTTP."""
         return self.data_dir, *self.job_folders
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """Files of the installation that no job may be pointed at: keys, databases, the anchor, `.env`."""
+        named = (self.template_key_file, self.template_keys_file, self.database_url_file, self.anchor)
+        database = file_of(self.database) or self.data_dir / "invigil.db"
+        files = [database, database.with_name(f"{database.stem}-jobs{database.suffix}")]
+        beside = [file.with_name(file.name + end) for file in files for end in ("-wal", "-shm", "-journal")]
+        own = (self.data_dir / KEY_FILE, Path(".env"))
+        return (*own, *files, *beside, *(path for path in named if path is not None))
 
     @property
     def face_policies(self) -> dict[Purpose, FacePolicy]:

@@ -7,13 +7,11 @@ from functools import partial
 from index.cipher import SealingKey, TemplateCipher, key_of_text
 from index.database import Database
 from index.errors import KeyInvalid
-from index.key_file import KeyFile
+from index.key_file import KEY_FILE, KeyFile
 from index.resealing import CROPS, TEMPLATES, SealedTable, key_ids_in_use, seal_former_rows
 from service.errors import StartRefused
 from service.exams.checkin.thumbnails import THUMBNAILS
 from service.settings import Settings
-
-KEY_FILE = "template.keys"
 
 SEALED_TABLES: tuple[SealedTable, ...] = (TEMPLATES, CROPS, THUMBNAILS)
 """Every table with sealed rows."""

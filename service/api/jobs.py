@@ -101,7 +101,12 @@ def submit_job(parts: PartsHere, caller: Runner, wanted: NewJob, once: OnceHere)
     def work(job_id: UUID) -> Answer:
         params = with_confusions(parts.database, wanted.kind, wanted.params)
         job = Jobs(parts.database).submit(
-            wanted.kind, params, actor=caller.actor, job_id=job_id, folders=parts.settings.readable_folders
+            wanted.kind,
+            params,
+            actor=caller.actor,
+            job_id=job_id,
+            folders=parts.settings.readable_folders,
+            secrets=parts.settings.secret_files,
         )
         return answer(JobDocument.of(job), 202, {"location": f"/v1/jobs/{job.id}"})
 

@@ -18,12 +18,11 @@ from sqlalchemy import select
 from index.cipher import TemplateCipher, template_binding
 from index.codec import unrotated
 from index.database import Database
-from index.key_file import KeyFile
+from index.key_file import KEY_FILE, KeyFile
 from index.tables import TemplateRow
 from service.commands.serving import prepare
 from service.errors import StartRefused
 from service.settings import Settings
-from service.template_keys import KEY_FILE
 
 KEY, OTHER_KEY = "ab" * 32, "cd" * 32
 

@@ -1,9 +1,12 @@
 """Two models side by side: promotion, rollback, and what becomes of whom only one of them knows."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import time
+import weakref
 from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
@@ -477,3 +480,23 @@ def test_whoever_is_erased_while_templates_are_made_does_not_come_back(
 
     assert done.made == 0
     assert made_of(database, turned.model_id) == (0, 0)
+
+
+def test_a_model_that_nobody_hangs_on_leaves_the_memory_after_a_promotion(
+    start_service: Callable[..., Service], turned: Bundle
+) -> None:
+    service = start_service()
+    service.parts.models.register_bundle(turned, actor="test")
+    former, client = weakref.ref(service.parts.model), service.client
+    headers = {"Authorization": f"Bearer {service.admin}"}
+    del service
+    path = f"/v1/models/{turned.model_id}/promote"
+
+    answer = client.post(path, json=OVERRIDE, headers=headers)
+
+    assert answer.status_code == 200, answer.text
+    until = time.monotonic() + 60
+    while former() is not None:
+        assert time.monotonic() < until, gc.get_referrers(former())
+        time.sleep(0.2)
+        gc.collect()

@@ -193,3 +193,35 @@ def test_the_data_folder_may_always_be_read(service: Service) -> None:
     taken = service.call("POST", "/v1/jobs", json={"kind": "evaluate", "params": {"data": place}})
 
     assert taken.status_code == 202, taken.text
+
+
+@pytest.mark.parametrize("key", ["data", "groups", "start_from", "recipe"])
+@pytest.mark.parametrize(
+    "name", ["template.keys", "invigil.db", "invigil.db-wal", "audit.anchor", ".", "hard"]
+)
+def test_a_job_is_pointed_at_no_secret_of_the_installation(service: Service, key: str, name: str) -> None:
+    folder = service.parts.settings.data_dir
+    assert (folder / "template.keys").is_file()
+    (folder / "hard").hardlink_to(folder / "template.keys")
+    (folder / "folder").mkdir()
+    place = str(folder / "folder" / ".." / name)
+    params = {**RETRAIN["params"], key: [place] if key == "data" else place}  # type: ignore[dict-item]
+
+    refused = service.call("POST", "/v1/jobs", json={"kind": "retrain", "params": params})
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "validation_failed")
+    assert refused.json()["errors"][0]["pointer"] == f"/body/params/{key}"
+    assert "no job may read" in refused.json()["detail"]
+
+
+def test_a_key_file_of_the_operators_own_is_no_job_data_either(
+    start_service: Callable[..., Service], tmp_path: Path
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "key").write_text("5e" * 32)
+    service = start_service(template_key_file=secrets / "key", job_folders=(tmp_path,))
+
+    for place in (secrets, secrets / "key", tmp_path):
+        wanted = {"kind": "evaluate", "params": {"data": str(place)}}
+        assert service.call("POST", "/v1/jobs", json=wanted).status_code == 422

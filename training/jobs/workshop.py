@@ -28,6 +28,7 @@ class Workshop:
         cipher: Opens kept crops.
         fmrs: False match rates that a new model must have thresholds for.
         folders: Beside `data_dir`, what jobs may read that were asked for over HTTP.
+        secrets: Files in them that no such job may read.
     """
 
     database: Database
@@ -36,6 +37,7 @@ class Workshop:
     cipher: TemplateCipher | None = None
     fmrs: tuple[float, ...] = (1e-4, 1e-3)
     folders: tuple[Path, ...] = ()
+    secrets: tuple[Path, ...] = ()
     jobs: Jobs = field(init=False)
     models: Models = field(init=False)
 
@@ -65,7 +67,7 @@ class Workshop:
             JobInvalid: If it was asked for over HTTP, and names such a place.
         """
         if job.confined:
-            refuse_places_outside((self.data_dir, *self.folders), places)
+            refuse_places_outside((self.data_dir, *self.folders), places, self.secrets)
 
     def crops(self) -> Crops:
         """The crops that enrolments kept.
