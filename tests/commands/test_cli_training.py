@@ -68,6 +68,29 @@ def test_a_bundle_is_measured_on_a_list_of_pairs_and_what_is_missing_is_counted(
     assert (cli.folder / "report.html").read_text().startswith("<!doctype html>")
 
 
+def test_groups_are_of_people_who_are_there_and_not_of_listed_pairs(
+    cli: CommandLine, faces: Path, shipped_bundle: Path
+) -> None:
+    (cli.folder / "pairs.csv").write_text(
+        "path_a,path_b,same\ncollins/grey.jpg,collins/larger.jpg,1\ncollins/grey.jpg,hopper/portrait.jpg,0\n"
+    )
+    (cli.folder / "groups.csv").write_text("identity,group\ncollins,a\nhopper,b\n")
+    (cli.folder / "others.csv").write_text("identity,group\ncollins,a\nlovelace,b\n")
+    options = ("--images", faces, "--bundle", shipped_bundle)
+
+    told = cli.run("evaluate", *options, "--groups", "groups.csv", "--json")
+    absent = cli.run("evaluate", *options, "--groups", "others.csv")
+    listed = cli.run("evaluate", *options, "--groups", "groups.csv", "--pairs", "pairs.csv")
+
+    assert told.status == 0, told.stderr
+    assert (told.document["groups"], told.document["groups_left_out"]) == ([], {"groups": 2, "identities": 2})
+    assert [each["tries"] for each in told.document["transactions"]] == [1, 3, 1, 3]
+    assert told.document["transactions"][0]["fnmr"]["trials"] == 2
+    assert (absent.status, listed.status) == (2, 2)
+    assert "1 of its 2 identities are not in the data, the first in line 3" in absent.complaint
+    assert "groups are of labelled people, not of listed pairs" in listed.complaint
+
+
 def test_a_set_too_small_for_a_rate_says_which_it_supports_and_changes_nothing(
     cli: CommandLine, faces: Path, shipped_bundle: Path
 ) -> None:

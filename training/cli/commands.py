@@ -124,6 +124,14 @@ def evaluate(
     ] = None,
     bundle: BundleFolder = None,
     held_out: HeldOut = None,
+    groups: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="CSV: identity,group; each is measured by itself too, from 20 people on.",
+        ),
+    ] = None,
     aligned: Aligned = False,
     report: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Write a page with curves and the hardest pairs.")
@@ -133,6 +141,7 @@ def evaluate(
     """Measure a bundle on a list of pairs, or on all pairs of a labelled set."""
     from embedding.bundle import SHIPPED
     from embedding.embedder import Embedder
+    from training.data.groups import groups_of
     from training.data.pairs import read_pairs
     from training.data.pictures import open_pictures
     from training.evaluation.evaluate import evaluate_all, evaluate_pairs
@@ -140,16 +149,27 @@ def evaluate(
     from training.progress import progress_bar
     from training.reports.evaluation import write_report
 
+    if pairs is not None and groups is not None:
+        raise typer.BadParameter("groups are of labelled people, not of listed pairs", param_hint="--groups")
     embedder = Embedder.open(bundle or SHIPPED)
     pictures = open_pictures(images)
+    names = None if held_out is None else names_of(pictures, held_out, "test")
+    group_of = None
+    if groups is not None:
+        measured = pictures.labelled if names is None else names
+        everybody, people = (
+            {pictures.identity[name] for name in some} for some in (pictures.labelled, measured)
+        )
+        group_of = groups_of(groups, everybody, people)
     with progress_bar("evaluate", shown=not as_json, unit="pictures/s") as told:
         if pairs is not None:
             evaluation, evidence = evaluate_pairs(
                 embedder, pictures, read_pairs(pairs), aligned=aligned, progress=told
             )
         else:
-            names = None if held_out is None else names_of(pictures, held_out, "test")
-            evaluation, evidence = evaluate_all(embedder, pictures, names, aligned=aligned, progress=told)
+            evaluation, evidence = evaluate_all(
+                embedder, pictures, names, aligned=aligned, group_of=group_of, progress=told
+            )
     if report is not None:
         write_report(report, evaluation, evidence, pictures)
     typer.echo(json.dumps(evaluation.as_json(), indent=2) if as_json else told_in_words(evaluation))

@@ -61,6 +61,11 @@ class Replicates:
         k = last_at_most(self.thresholds, threshold)
         return percentiles(self.fmr[:, k]) if threshold <= self.thresholds[-1] else None
 
+    def fnmr_beyond(self, threshold: float) -> Interval | None:
+        """95 % interval of FNMR at a threshold; None where the kept comparisons do not reach it."""
+        k = last_at_most(self.thresholds, threshold)
+        return percentiles(self.fnmr[:, k]) if threshold <= self.thresholds[-1] else None
+
     def places(self, fmr: float) -> Indices | None:
         """(replicates,) where in `thresholds` each reaches a false match rate; None as above."""
         if (self.fmr[:, -1] < min(1.0, fmr)).any():

@@ -3,7 +3,7 @@
 Runs on the base install: NumPy only, and the same path from picture to template as the service.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -33,10 +33,21 @@ from training.evaluation.error_rates import (
     smallest_supported_fmr,
 )
 from training.evaluation.evaluation import SUSPECT_D, AtFmr, Evaluation, Evidence, Rate
+from training.evaluation.groups import GroupedSamples, group_figures
 from training.evaluation.retrieval import clustering_nmi, retrieval
+from training.evaluation.transactions import (
+    Gallery,
+    Probes,
+    TransactionRates,
+    split_in_order,
+    transactions,
+)
 
 TARGETS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 """False match rates at which FNMR is reported, where the comparisons support them."""
+
+SERVICE_FMRS = (1e-3, 1e-4)
+"""Those that the service refers and matches at unless it is told otherwise."""
 
 
 def evaluate_pairs(
@@ -79,9 +90,19 @@ def evaluate_all(
     *,
     per_person: int = PER_PERSON,
     aligned: bool = False,
+    group_of: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> tuple[Evaluation, Evidence]:
-    """Measure on all pairs of labelled pictures, at most `per_person` of each; `names` chooses some of them.
+    """Measure on all pairs of labelled pictures, at most `per_person` of each.
+
+    Args:
+        embedder: What is measured.
+        pictures: The set.
+        names: Some of it; by default all that have labels.
+        per_person: Pictures of one person, at most.
+        aligned: They are aligned crops already.
+        group_of: Identity → group, to measure each group by itself, too.
+        progress: Told after every batch.
 
     Raises:
         NothingToCompare: If no person has two usable pictures, or there is one person only.
@@ -96,7 +117,46 @@ def evaluate_all(
     d = np.square(acquired.vectors[a] - acquired.vectors[b]).sum(axis=1).astype(np.float64)
     accuracy = _accuracy(d, identity[a] == identity[b], fold)
     evaluation, evidence = _measured(embedder, pictures, acquired, comparisons, accuracy, labelled=True)
-    return replace(evaluation, set_aside=len(named) - len(chosen)), evidence
+    thresholds = _thresholds(embedder, evaluation)
+    evaluation = replace(
+        evaluation,
+        set_aside=len(named) - len(chosen),
+        transactions=_transactions(acquired, identity, thresholds),
+    )
+    if group_of is None:
+        return evaluation, evidence
+    samples = GroupedSamples(
+        [pictures.identity[name] for name in chosen],
+        [pictures.identity[each.name] for each in acquired.failures],
+        acquired.vectors,
+        [pictures.identity[name] for name in acquired.names],
+    )
+    groups, left_out = group_figures(samples, comparisons, group_of, thresholds)
+    return replace(evaluation, groups=groups, groups_left_out=left_out), evidence
+
+
+def _thresholds(embedder: Embedder, evaluation: Evaluation) -> list[tuple[float, float]]:
+    """FMR and d at the rates of the service: of the bundle's calibration, or else of this evaluation."""
+    calibration = embedder.bundle.manifest.calibration
+    if calibration is not None:
+        return [(each.fmr, each.threshold) for each in calibration.targets if each.fmr in SERVICE_FMRS]
+    return [
+        (at.fmr, at.threshold.value)
+        for at in evaluation.at_fmr
+        if at.fmr in SERVICE_FMRS and at.threshold is not None
+    ]
+
+
+def _transactions(
+    acquired: Acquired, identity: Indices, thresholds: Sequence[tuple[float, float]]
+) -> list[TransactionRates]:
+    enrolled, tried = split_in_order(identity)
+    return transactions(
+        Gallery(acquired.vectors[enrolled], identity[enrolled]),
+        Probes(acquired.vectors[tried], identity[tried]),
+        int(identity.max()) + 1,
+        thresholds,
+    )
 
 
 def _labels(pictures: Pictures, pairs: Sequence[Pair]) -> dict[str, str] | None:

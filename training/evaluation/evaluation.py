@@ -12,6 +12,7 @@ from training.evaluation.bootstrap import Interval
 from training.evaluation.comparisons import Comparisons, Indices
 from training.evaluation.error_rates import Accuracy, RateCurve
 from training.evaluation.retrieval import Retrieval
+from training.evaluation.transactions import Share, TransactionRates
 
 SUSPECT_D = 0.1
 """Two people this near are one photograph under two labels, or one person with two names.
@@ -35,6 +36,49 @@ class AtFmr:
     fmr: float
     fnmr: Rate | None
     threshold: Rate | None
+
+
+@dataclass(frozen=True)
+class GroupRate:
+    """A group's rates at the threshold of one FMR of everybody; None where it has too little to tell."""
+
+    at_fmr: float
+    threshold: float
+    fnmr: Rate | None
+    fmr: Rate | None
+
+
+@dataclass(frozen=True)
+class GroupFigures:
+    """One group of people, compared within itself.
+
+    Attributes:
+        group: Its name.
+        identities: People of it that were asked for.
+        fta: Share of their pictures that gave no template.
+        mated: Comparisons within one person.
+        non_mated: Comparisons of two people of the group.
+        mated_shift: Median d of the mated ones, less that of everybody.
+        non_mated_shift: The same of the non-mated ones; below 0 strangers of the group look more alike.
+        rates: At the thresholds that everybody meets.
+    """
+
+    group: str
+    identities: int
+    fta: Rate
+    mated: int
+    non_mated: int
+    mated_shift: float | None
+    non_mated_shift: float | None
+    rates: Sequence[GroupRate]
+
+
+@dataclass(frozen=True)
+class GroupsLeftOut:
+    """Groups of too few people to be told, and how many those are together."""
+
+    groups: int
+    identities: int
 
 
 @dataclass(frozen=True)
@@ -62,6 +106,10 @@ class Evaluation:
         retrieval: None where identities are not known.
         nmi: Agreement of a k-means clustering with the identities; None as above.
         suspects: Non-mated comparisons with d < SUSPECT_D: look at the labels. They are counted all the same.
+        transactions: Several templates and tries, at thresholds of the bundle's calibration or else of these
+            comparisons; none of listed pairs.
+        groups: Those that were asked for, without the small ones.
+        groups_left_out: The small ones.
     """
 
     model_id: str
@@ -83,6 +131,9 @@ class Evaluation:
     retrieval: Retrieval | None
     nmi: float | None
     suspects: int
+    transactions: Sequence[TransactionRates] = ()
+    groups: Sequence[GroupFigures] = ()
+    groups_left_out: GroupsLeftOut | None = None
 
     @property
     def fta(self) -> float:
@@ -135,6 +186,11 @@ def told_in_words(evaluation: Evaluation) -> str:
             f"MAP@R     {found.map_at_r:.4f}",
             f"NMI       {evaluation.nmi:.4f}",
         ]
+    lines += [transaction_in_words(each) for each in evaluation.transactions]
+    lines += [group_in_words(each) for each in evaluation.groups]
+    if evaluation.groups_left_out is not None and evaluation.groups_left_out.groups:
+        out = evaluation.groups_left_out
+        lines.append(f"{out.groups} groups of few people are left out, {out.identities} people together")
     if evaluation.set_aside:
         lines.append(f"{evaluation.set_aside:,} pictures of people with very many were set aside")
     if evaluation.suspects:
@@ -154,3 +210,36 @@ def fnmr(at: AtFmr) -> str:
     if at.fnmr is None or at.threshold is None:
         return f"at FMR {at.fmr:g}: too few comparisons to tell"
     return f"at FMR {at.fmr:g}: {rate(at.fnmr)}, d <= {at.threshold.value:.4f}"
+
+
+def transaction_in_words(rates: TransactionRates) -> str:
+    """What transactions of so many tries meet at one threshold."""
+    tries = "one try" if rates.tries == 1 else f"up to {rates.tries} tries"
+    return (
+        f"{tries}, d <= {rates.threshold:.4f} (FMR {rates.at_fmr:g}): FNMR {share(rates.fnmr)}, "
+        f"FMR {share(rates.fmr)}"
+    )
+
+
+def share(told: Share) -> str:
+    """A rate with its interval and what it is of."""
+    if told.value is None:
+        return f"too few to tell ({told.trials:,})"
+    inside = "" if told.interval is None else f"{told.interval[0]:.2g} to {told.interval[1]:.2g} "
+    return f"{told.value:.2g} ({inside}of {told.trials:,})"
+
+
+def group_in_words(figures: GroupFigures) -> str:
+    """One group on one line for each threshold."""
+    lines = [
+        f"group {figures.group!r}: {figures.identities} people, FTA {rate(figures.fta)}, median d against "
+        f"everybody's {_signed(figures.mated_shift)} mated, {_signed(figures.non_mated_shift)} non-mated"
+    ]
+    for each in figures.rates:
+        rates = ["too few to tell" if kind is None else rate(kind) for kind in (each.fnmr, each.fmr)]
+        lines.append(f"  d <= {each.threshold:.4f} (FMR {each.at_fmr:g}): FNMR {rates[0]}, FMR {rates[1]}")
+    return "\n".join(lines)
+
+
+def _signed(shift: float | None) -> str:
+    return "untold" if shift is None else f"{shift:+.3f}"
