@@ -9,13 +9,16 @@ PYTEST := $(BIN)/python -m pytest
 # Two processes on two cores; the plug-in of schemathesis alone takes two seconds to load, and few tests use it.
 PARALLEL := --numprocesses auto --dist worksteal -p no:schemathesis
 
-.PHONY: help run install train-install quick test test-slow other-python coverage audit check bench format requirements openapi clean
+.PHONY: help run demo install train-install quick test test-slow other-python coverage audit check bench format requirements openapi clean
 
 help:                       ## what there is to make
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: install                ## upgrade the database and serve on http://127.0.0.1:8000
 	$(BIN)/invigil serve
+
+demo: install               ## an exam of today with 60 people who do not exist, on http://127.0.0.1:8000
+	$(BIN)/invigil demo
 
 install: $(VENV)/.base      ## the service and the command line, without torch
 

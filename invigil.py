@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from service.commands import database, enrolment, exams, jobs, keys, models, people, serving
+from service.commands import database, demo, enrolment, exams, jobs, keys, models, people, serving
 from training.cli import commands as training
 from training.cli.options import require_train_extra
 
@@ -43,6 +43,7 @@ def main_options(
 
 
 app.command()(serving.serve)
+app.command()(demo.demo)
 app.command()(enrolment.enrol)
 app.command()(people.verify)
 app.command()(people.compare)

@@ -38,6 +38,7 @@ class PeopleManifest(Record):
         identity: Length of the identity code.
         capture: Length of the capture code.
         spread: Deviation of the capture codes; with 1, pictures of one person differ as photographs do.
+        identity_spread: Deviation of the identity codes; beyond 1, people differ more than the photographed.
         people: Numbers of people who were looked at and measured.
         provenance: Data, terms and recipe in words.
     """
@@ -48,6 +49,7 @@ class PeopleManifest(Record):
     identity: PositiveInt
     capture: PositiveInt
     spread: Annotated[float, Field(gt=0, le=2)]
+    identity_spread: Annotated[float, Field(gt=0, le=2)] = 1.0
     people: tuple[int, ...] = ()
     provenance: dict[str, str] = Field(default_factory=dict)
 
@@ -76,12 +78,17 @@ class MadeUpPeople:
 
     def person(self, number: int) -> Code:
         """(identity,) whom a number means."""
-        return default_rng((0, number)).standard_normal(self.manifest.identity, np.float32)
+        return self._identity(0, number)
 
     def relative(self, number: int, share: float) -> Code:
         """(identity,) of somebody who looks like another: `share` of 1 is nobody near, 0 the same."""
-        own = default_rng((1, number)).standard_normal(self.manifest.identity, np.float32)
+        own = self._identity(1, number)
         return np.asarray(np.sqrt(1 - share**2) * self.person(number) + share * own, np.float32)
+
+    def _identity(self, stream: int, number: int) -> Code:
+        random = default_rng((stream, number))
+        code = random.standard_normal(self.manifest.identity, np.float32) * self.manifest.identity_spread
+        return np.asarray(code, np.float32)
 
     def captures(self, number: int, count: int) -> Code:
         """(count, capture) ways in which somebody is photographed: pose, light, background."""

@@ -121,6 +121,8 @@ def page(request: Request, parts: Parts, name: Page) -> HTMLResponse:
         context["reason"] = str(refused)
         return templates.TemplateResponse(request, "insecure.html", context, status_code=403, headers=HEADERS)
     context["facts"] = facts(request, parts, name, is_secure=is_secure)
+    # Set by `invigil demo` alone: a script that stands in for the camera.
+    context["simulated_camera"] = getattr(request.app.state, "simulated_camera", None)
     return templates.TemplateResponse(request, f"{name}.html", context, headers=HEADERS)
 
 

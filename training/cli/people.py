@@ -52,14 +52,28 @@ def export_people(
     run: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Of train-people.")],
     to: Annotated[Path, typer.Option(file_okay=False, help="The generator's folder.")],
     data: Annotated[str, typer.Option(help="The faces in words, for the record.")] = "",
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, file_okay=False, help="Who must see them well; by default Invigil's own."),
+    ] = None,
+    choose: Annotated[int, typer.Option(min=0, help="People to choose for demonstrations.")] = 60,
 ) -> None:
-    """Make a generator's file of a training run."""
+    """Make a generator's file of a training run, and choose people that the bundle sees well."""
     with require_train_extra("export-people"):
+        from embedding.bundle import SHIPPED
+        from embedding.embedder import Embedder
         from training.engine.run import RunFolder, load_checkpoint
+        from training.people.choose import choose_people
         from training.people.export import export_people as export
+        from training.people.export import write_manifest
 
         people = export(load_checkpoint(RunFolder(run).last), to, to.resolve().name.lower(), {"data": data})
-    typer.echo(f"{to}: {people.manifest.decoder.bytes:,} bytes. Next: invigil measure-people --people {to}")
+        chosen, tried = choose_people(people, [Embedder.open(one) for one in bundle or [SHIPPED]], choose)
+        write_manifest(to, people.manifest.model_copy(update={"people": tuple(chosen)}))
+    typer.echo(
+        f"{to}: {people.manifest.decoder.bytes:,} bytes, {len(chosen)} people chosen of {tried} drawn. "
+        f"Next: invigil measure-people --people {to}"
+    )
 
 
 def measure_people(
@@ -84,7 +98,10 @@ def measure_people(
     split: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="split.json: who of STRANGERS is that.")
     ] = None,
-    count: Annotated[int, typer.Option(min=2, help="People that are drawn.")] = 60,
+    count: Annotated[int, typer.Option(min=2, help="People that are measured.")] = 60,
+    chosen: Annotated[
+        bool, typer.Option("--chosen", help="Those chosen for demonstrations, not the first that come.")
+    ] = False,
     captures: Annotated[int, typer.Option(min=2, help="Photographs of each.")] = 8,
     as_json: AsJson = False,
 ) -> None:
@@ -104,7 +121,7 @@ def measure_people(
         judges[other.bundle.manifest.name] = (other, (1e-3,))
     training = None if run is None else templates_of(run)
     real = None if strangers is None or split is None else templates_of_strangers(embedder, strangers, split)
-    numbers = generator.manifest.people or range(count)
+    numbers = generator.manifest.people if chosen else range(count)
     report = measure(generator, embedder, judges, numbers[:count], captures, training, real)
     typer.echo(json.dumps(asdict(report), indent=2) if as_json else table_of(report))
 

@@ -73,6 +73,7 @@ def export_people(
             "identity": recipe["identity"],
             "capture": recipe["capture"],
             "spread": recipe["capture_spread"],
+            "identity_spread": recipe.get("identity_spread", 1.0),
             "provenance": dict(provenance),
         }
     )

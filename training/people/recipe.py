@@ -77,6 +77,7 @@ class PeopleRecipe:
         recognised_from: Share of the steps after which the judge has a say.
         sharp_from: Share of the steps after which the critic has.
         capture_spread: Deviation of the capture codes that are drawn.
+        identity_spread: Deviation of the identity codes that the finished generator draws.
     """
 
     seed: int
@@ -91,6 +92,7 @@ class PeopleRecipe:
     recognised_from: float = 0.04
     sharp_from: float = 0.25
     capture_spread: float = 0.8
+    identity_spread: float = 1.25
     bf16: bool = True
     threads: int = 2
     log_steps: int = 20
