@@ -132,7 +132,7 @@ def test_a_generator_is_trained_goes_on_is_exported_and_measured(cli: CommandLin
 
     trained = cli.run(*call)
     again = cli.run(*call)
-    exported = cli.run("export-people", tmp_path / "run", "--to", tmp_path / "people-x")
+    exported = cli.run("export-people", tmp_path / "run", "--to", tmp_path / "people-x", "--choose", "1")
     measured = cli.run(
         "measure-people", "--people", tmp_path / "people-x", "--run", tmp_path / "run",
         "--count", "3", "--captures", "2", "--json",
