@@ -26,6 +26,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from index.addresses import parse_address
 from index.errors import DatabaseBusy, DatabaseError, DatabaseOutdated, DatabaseUnavailable
 from index.faults import translate
+from index.roles import grant_rights
 from index.tables import Base
 
 __all__ = ["Base", "Database"]
@@ -168,6 +169,9 @@ class Database:
                 with Session(connection, join_transaction_mode="rollback_only") as db:
                     seal_former_rows(db)
                     db.flush()
+            if not self.is_sqlite:
+                with Session(connection, join_transaction_mode="rollback_only") as db:
+                    grant_rights(db)
 
     def revision(self) -> str | None:
         """The revision that the tables are at; None for an empty database."""

@@ -113,7 +113,9 @@ def write(
     """
     codec, made = VectorCodec(cipher, vectors.shape[1]), 0
     for crop, vector in zip(crops, vectors, strict=True):
-        siblings = session.scalars(select(TemplateRow).where(TemplateRow.crop_id == crop.id)).all()
+        # Not their vectors: the worker's database role may not read any (index/roles.py).
+        columns = TemplateRow.model_id, TemplateRow.quality, TemplateRow.source_digest
+        siblings = session.execute(select(*columns).where(TemplateRow.crop_id == crop.id)).all()
         if not siblings or any(sibling.model_id == model_id for sibling in siblings):
             continue
         template_id = uuid7()

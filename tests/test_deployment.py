@@ -116,6 +116,24 @@ def test_every_setting_of_the_example_reaches_every_container(
         assert re.match(rf"\$\{{{variable}[:}}]", environment[variable]), variable
 
 
+def test_each_service_signs_in_to_the_database_as_a_role_of_its_own(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    roles = {
+        name: re.match(r"postgresql://(\w+):\$\{(\w+)", services[name]["environment"]["INVIGIL_DATABASE_URL"])
+        for name in ("migrate", "api", "worker", "trainer")
+    }
+
+    signed_in = {name: (found[1], found[2]) for name, found in roles.items() if found}
+    assert signed_in == {name: (f"invigil_{name}", f"POSTGRES_{name.upper()}_PASSWORD") for name in roles}
+    made = (ROOT / "postgres" / "roles.sql").read_text(encoding="utf-8")
+    script = (ROOT / "postgres" / "roles.sh").read_text(encoding="utf-8")
+    for role, secret in signed_in.values():
+        assert f"'{role}'" in made
+        assert secret in script
+        assert secret in services["db"]["environment"]
+    assert services["db"]["environment"]["POSTGRES_USER"] not in {role for role, _ in signed_in.values()}
+
+
 def test_what_compose_leaves_empty_is_left_at_its_default(
     compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,7 +154,13 @@ def test_a_secret_is_asked_for_and_never_written_down() -> None:
     compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
 
-    for secret in ("POSTGRES_PASSWORD", "INVIGIL_TEMPLATE_KEY"):
+    required = (
+        "POSTGRES_PASSWORD",
+        "POSTGRES_API_PASSWORD",
+        "POSTGRES_MIGRATE_PASSWORD",
+        "INVIGIL_TEMPLATE_KEY",
+    )
+    for secret in required:
         assert set(re.findall(rf"\${{{secret}(?!S)([^}}]*)}}", compose)) == {":?set it in .env"}
         assert f"\n{secret}=\n" in example
 
