@@ -34,10 +34,9 @@ def material(cli: CommandLine, astronaut_variants: Mapping[str, bytes], stranger
         f"Eileen/Eileen_000{number}.jpg": astronaut_variants[name]
         for number, name in enumerate(("larger", "grey", "darker"), start=1)
     }
+    photos |= {f"Grace/Grace_000{number}.jpg": stranger_jpeg for number in (1, 2)}
     (data / "eval").mkdir()
-    write_tar(
-        data / "eval" / "lfw_view1_test_deepfunneled.tar", {**photos, "Grace/Grace_0001.jpg": stranger_jpeg}
-    )
+    write_tar(data / "eval" / "lfw_view1_test_deepfunneled.tar", photos)
     (data / "eval" / "pairsDevTest.txt").write_text("\n".join("\t".join(line.split()) for line in PAIRS))
     (cli.folder / "run").mkdir()
     Split(0, tuple(PEOPLE[:30]), tuple(PEOPLE[30:])).write(cli.folder / "run" / SPLIT)
@@ -70,6 +69,7 @@ def test_one_command_calibrates_a_bundle_and_writes_its_figures_into_documents(m
     assert figures.bundles[1].model_id == Bundle.load(folder / "coarser").model_id
     written = (folder / "README.md").read_text()
     assert written == f"Before.\n{(folder / 'coarse' / 'MODEL_CARD.md').read_text()}\nAfter."
+    assert "LFW View 1: 2 people with two pictures or more, 2 of them enrolled with 2 templates" in written
     threshold = bundle.calibration.threshold(1e-3)
     assert f"| 1e-3 | {threshold:.4f} |" in written
     assert f'"id": "{bundle.calibration.id}"' in written
@@ -183,3 +183,24 @@ def test_the_shipped_documents_say_what_was_measured(shipped_bundle: Path, docum
 
     assert "<!-- measured: " in text
     assert written == text
+
+
+def test_the_shipped_picture_shows_the_curve_of_the_training(cli: CommandLine, shipped_bundle: Path) -> None:
+    ended = cli.run("measure", "--bundle", shipped_bundle, "--curve", "curve.svg")
+
+    assert ended.status == 0, ended.stderr
+    drawn = (cli.folder / "curve.svg").read_text()
+    assert drawn.count("<polyline") == 4
+    assert drawn == (ROOT / "docs" / "pictures" / "training_curve.svg").read_text()
+
+
+def test_a_bundle_without_a_curve_draws_none(cli: CommandLine, shipped_bundle: Path) -> None:
+    shutil.copytree(shipped_bundle, cli.folder / "bundle")
+    for content in (b"", b"{}\n", b"no curve"):
+        (cli.folder / "bundle" / "curve.jsonl").write_bytes(content)
+
+        ended = cli.run("measure", "--bundle", "bundle", "--curve", "curve.svg")
+
+        assert ended.status == 2
+        assert ended.complaint.startswith("bundle/curve.jsonl: ")
+        assert not (cli.folder / "curve.svg").exists()

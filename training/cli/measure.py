@@ -39,6 +39,9 @@ def measure(
         list[Path] | None,
         typer.Option(exists=True, dir_okay=False, help="Written again, as the model card always is."),
     ] = None,
+    curve: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Draw the curve of its training into this SVG file.")
+    ] = None,
     fmr: Annotated[list[float] | None, typer.Option(help="Targets; by default 1e-2 to 1e-5.")] = None,
     seconds: Annotated[float, typer.Option(min=0, help="Of each turn in which speed is measured.")] = 1.0,
     as_json: AsJson = False,
@@ -47,6 +50,7 @@ def measure(
     from embedding.bundle import SHIPPED, Bundle, DetectorFile
     from training.evaluation.calibrate import TARGETS
     from training.progress import progress_bar
+    from training.shipping.curve import draw_curve
     from training.shipping.figures import figures_of
     from training.shipping.measure import Material, measure_bundle
     from training.shipping.tables import TABLES, fill_document
@@ -73,6 +77,8 @@ def measure(
     card = folder / MODEL_CARD
     for path in [*([card] if card.is_file() else []), *(document or [])]:
         fill_document(path, measured, figures)
+    if curve is not None:
+        draw_curve(folder, curve)
     typer.echo(figures.as_json() if as_json else TABLES["summary"](measured, figures))
 
 

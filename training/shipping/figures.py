@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from embedding.bundle import Bundle
 from training.detection.evaluate import DetectorReport
 from training.errors import FiguresInvalid
+from training.evaluation.door import DoorFigures
 from training.evaluation.evaluation import Evaluation
 
 FIGURES = "figures.json"
@@ -78,6 +79,7 @@ class Figures:
         cores: Usable ones.
         bundles: The bundle itself, then those measured beside it.
         detectors: Its detector, then others.
+        door: What it does at a door, for each collection of whole pictures.
     """
 
     calibration_id: str
@@ -85,6 +87,7 @@ class Figures:
     cores: int
     bundles: Sequence[Row]
     detectors: Sequence[DetectorFigures]
+    door: Sequence[DoorFigures]
 
     @property
     def own(self) -> Row:

@@ -22,7 +22,8 @@ from training.detection.evaluate import evaluate_detector
 from training.detection.recipe import open_detector_recipe
 from training.evaluation.acquire import Progress
 from training.evaluation.calibrate import TARGETS, calibrate
-from training.evaluation.evaluate import evaluate_all, evaluate_pairs
+from training.evaluation.door import measure_door
+from training.evaluation.evaluate import SERVICE_FMRS, evaluate_all, evaluate_pairs
 from training.evaluation.evaluation import Evaluation
 from training.shipping.figures import DetectorFigures, Figures, Row, Speed
 from training.shipping.speed import templates_per_second
@@ -31,7 +32,8 @@ FACES = "faces"
 DETECTION = "detect"
 PHOTOS = "eval/lfw_view1_test_deepfunneled.tar"
 PAIRS = "eval/pairsDevTest.txt"
-"""Inside the data folder: labelled crops, photos for the detector, LFW's photos and its list of pairs."""
+ORL = "eval/orl.tar"
+"""Inside the data folder: labelled crops, photos for the detector, LFW's photos, its list of pairs, ORL."""
 
 EIGHT = 8
 
@@ -62,6 +64,12 @@ class Material:
     def pairs(self) -> list[Pair]:
         """Of those photos."""
         return list(read_pairs(self.data / PAIRS))
+
+    @property
+    def collections(self) -> dict[str, Pictures]:
+        """Name → whole photos of people, as a door meets them; ORL where it is there."""
+        orl = self.data / ORL
+        return {"LFW View 1": self.photos, **({"ORL": open_pictures(orl)} if orl.is_file() else {})}
 
     @cached_property
     def detection(self) -> list[Photo]:
@@ -130,6 +138,11 @@ def measure_bundle(
         _looked(name, each, material.detection)
         for name, each in {bundle.manifest.name: bundle.detector, **detectors}.items()
     ]
+    at_service = [(each.fmr, each.threshold) for each in calibration.targets if each.fmr in SERVICE_FMRS]
+    door = [
+        measure_door(embedders[bundle.manifest.name], pictures, name, at_service, progress)
+        for name, pictures in material.collections.items()
+    ]
     alone, by_eights = (
         templates_per_second(list(embedders.values()), batch, seconds) for batch in (1, EIGHT)
     )
@@ -141,6 +154,7 @@ def measure_bundle(
             replace(row, speed=Speed(*speed)) for row, *speed in zip(rows, alone, by_eights, strict=True)
         ],
         detectors=looked,
+        door=door,
     )
     with_calibration(folder, calibration)
     figures.write(folder)

@@ -9,7 +9,7 @@ A document marks where a table goes; what stands between the marks is replaced:
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from embedding.bundle import Bundle
@@ -17,12 +17,11 @@ from training.detection.evaluate import DetectorReport, SizeRow
 from training.errors import FiguresInvalid
 from training.evaluation.bootstrap import Interval
 from training.evaluation.evaluation import AtFmr, Evaluation, Rate
+from training.shipping.door_tables import door, door_conditions
 from training.shipping.figures import DetectorFigures, Figures
+from training.shipping.markdown import MATCH_FMR, REFER_FMR, fmr_in_words, grid, percent
 
 PLACE = re.compile(r"(<!-- measured: (?P<name>[a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-
-MATCH_FMR, REFER_FMR = 1e-4, 1e-3
-"""Of the answer that is shown: the service's own defaults."""
 
 
 def fill_document(path: Path, bundle: Bundle, figures: Figures) -> None:
@@ -54,7 +53,7 @@ def summary(bundle: Bundle, figures: Figures) -> str:
         ("LFW View 1, photo to decision", _photo_rates(own.photos)),
         *(
             (
-                f"FNMR at FMR {_fmr(fmr)}, {own.test.identities} people held out, hard pictures",
+                f"FNMR at FMR {fmr_in_words(fmr)}, {own.test.identities} people held out, hard pictures",
                 _fnmr(own.test, fmr),
             )
             for fmr in (REFER_FMR, MATCH_FMR)
@@ -108,7 +107,7 @@ def calibration(bundle: Bundle, _: Figures) -> str:
         f"{record.non_mated:,} non-mated comparisons of aligned faces."
     )
     rows = [
-        (_fmr(each.fmr), f"{each.threshold:.4f}", _percent(each.fnmr, each.fnmr_interval))
+        (fmr_in_words(each.fmr), f"{each.threshold:.4f}", percent(each.fnmr, each.fnmr_interval))
         for each in record.targets
     ]
     return f"{intro}\n\n" + grid(("FMR", "Threshold (d ≤)", "FNMR"), *rows)
@@ -119,9 +118,9 @@ def rates(bundle: Bundle, figures: Figures) -> str:
     record, test = bundle.calibration, figures.own.test
     rows = [
         (
-            _fmr(each.fmr),
+            fmr_in_words(each.fmr),
             f"{each.threshold:.3f}",
-            _percent(each.fnmr, each.fnmr_interval),
+            percent(each.fnmr, each.fnmr_interval),
             _fnmr(test, each.fmr),
         )
         for each in record.targets
@@ -143,7 +142,7 @@ def held_out(_: Bundle, figures: Figures) -> str:
         f"{test.identities} people, {test.mated:,} mated and {test.non_mated:,} non-mated comparisons: "
         f"equal error rate {_rate(test.eer)}{_retrieval(test)}."
     )
-    rows = [(_fmr(at.fmr), _threshold(at), _fnmr(test, at.fmr)) for at in test.at_fmr]
+    rows = [(fmr_in_words(at.fmr), _threshold(at), _fnmr(test, at.fmr)) for at in test.at_fmr]
     return f"{intro}\n\n" + grid(("FMR", "Threshold", "FNMR"), *rows)
 
 
@@ -151,7 +150,7 @@ def photos(_: Bundle, figures: Figures) -> str:
     """Error rates on LFW View 1."""
     measured = figures.own.photos
     at = [
-        f"FNMR at FMR {_fmr(each.fmr)} {_fnmr(measured, each.fmr)}"
+        f"FNMR at FMR {fmr_in_words(each.fmr)} {_fnmr(measured, each.fmr)}"
         for each in measured.at_fmr
         if each.fnmr is not None and each.fmr <= 1e-2
     ]
@@ -218,6 +217,8 @@ def speed(_: Bundle, figures: Figures) -> str:
 
 TABLES: Mapping[str, Callable[[Bundle, Figures], str]] = {
     "summary": summary,
+    "door": door,
+    "door conditions": door_conditions,
     "answer": answer,
     "files": files,
     "calibration": calibration,
@@ -229,11 +230,6 @@ TABLES: Mapping[str, Callable[[Bundle, Figures], str]] = {
     "finds": finds,
     "speed": speed,
 }
-
-
-def grid(header: Sequence[str], *rows: Sequence[str]) -> str:
-    """A table in Markdown."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows))
 
 
 def _photo_rates(measured: Evaluation) -> str:
@@ -254,9 +250,7 @@ def _templates(figures: Figures) -> str:
 def _retrieval(measured: Evaluation) -> str:
     if measured.retrieval is None:
         return ""
-    return (
-        f", P@1 {_percent(measured.retrieval.precision_at_1)}, MAP@R {_percent(measured.retrieval.map_at_r)}"
-    )
+    return f", P@1 {percent(measured.retrieval.precision_at_1)}, MAP@R {percent(measured.retrieval.map_at_r)}"
 
 
 def _found(figures: DetectorFigures) -> str:
@@ -285,7 +279,7 @@ def _fnmr(measured: Evaluation, fmr: float) -> str:
 
 def _share(measured: Evaluation, fmr: float) -> str:
     rate = _at(measured, fmr).fnmr
-    return "–" if rate is None else _percent(rate.value)
+    return "–" if rate is None else percent(rate.value)
 
 
 def _threshold(at: AtFmr) -> str:
@@ -293,19 +287,8 @@ def _threshold(at: AtFmr) -> str:
 
 
 def _rate(rate: Rate) -> str:
-    return _percent(rate.value, rate.interval)
+    return percent(rate.value, rate.interval)
 
 
 def _optional(share: float | None, interval: Interval | None) -> str:
-    return "" if share is None else _percent(share, interval)
-
-
-def _percent(share: float, interval: Interval | None = None) -> str:
-    """`24.6 %`, or `24.6 % (17.3 to 30.3)`."""
-    inside = "" if interval is None else f" ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
-    return f"{100 * share:.1f} %{inside}"
-
-
-def _fmr(fmr: float) -> str:
-    """`1e-3` and `1e-4` as people write them."""
-    return f"{fmr:g}" if fmr > 1e-3 else f"{fmr:.0e}".replace("e-0", "e-")
+    return "" if share is None else percent(share, interval)
