@@ -117,7 +117,11 @@ def operations() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
         for path, all_of in paths.items()
         for method, one in all_of.items()
     ]
-    return iter(sorted(every, key=lambda one: (one[0] != "override_checkin", one[1] in ("delete", "put"))))
+
+    def removes(one: tuple[str, str, str, dict[str, Any]]) -> bool:
+        return one[1] in ("delete", "put") or one[0] == "withdraw_consent"
+
+    return iter(sorted(every, key=lambda one: (one[0] != "override_checkin", removes(one))))
 
 
 def body_of(operation_id: str, operation: dict[str, Any], picture: bytes) -> dict[str, Any]:
