@@ -126,7 +126,8 @@ def test_the_operating_point_has_the_least_fnmr_within_its_fmr(
     point = operating_point(RateCurve.of_distances(mated, non_mated), target)
 
     assert point.fmr <= target * (1 + 1e-9)
-    assert point.fnmr == pytest.approx(min(fnmr for fmr, fnmr in candidates if fmr <= target), abs=1e-12)
+    allowed = target * (1 + 1e-12)  # but for rounding: 3 / 30 is no more than 0.1
+    assert point.fnmr == pytest.approx(min(fnmr for fmr, fnmr in candidates if fmr <= allowed), abs=1e-12)
     assert (point.fmr, point.fnmr) == pytest.approx(error_rates(mated, non_mated, point.threshold), abs=1e-12)
 
 
