@@ -23,6 +23,7 @@ from embedding.formats.encoded import (
     memory_of,
     shrink_for,
 )
+from embedding.formats.vp8l import TABLE_BYTES, count_groups
 
 MAX_CHUNKS = 10_000
 """Before the picture or the first frame is found, and within it."""
@@ -34,13 +35,14 @@ LOSSY, LOSSLESS, ALPHA, FRAME = b"VP8 ", b"VP8L", b"ALPH", b"ANMF"
 
 @dataclass(frozen=True)
 class Still:
-    """One picture of the file: its chunks, its size, and whether it is stored without loss."""
+    """One picture of the file: its chunks, its size, whether it has no loss; its groups of codes."""
 
     chunks: bytes
     width: int
     height: int
     lossless: bool
     alpha: bool
+    groups: int
 
 
 def is_webp(data: bytes) -> bool:
@@ -82,7 +84,7 @@ def read(data: bytes) -> Encoded:
         kind="a lossless WebP" if still.lossless else "a WebP",
         width=width,
         height=height,
-        memory_bytes=memory_of(width, height, raster_bytes, shrink),
+        memory_bytes=memory_of(width, height, raster_bytes, shrink) + still.groups * TABLE_BYTES,
         load=partial(_load, still, (width, height), place),
         shrink=shrink,
         profile=profile,
@@ -102,19 +104,28 @@ def _chunks(data: bytes, start: int, stop: int) -> Iterator[tuple[bytes, range]]
 
 def _still(data: bytes, start: int, stop: int) -> Still:
     """The picture whose chunks begin here: transparency, if any, then the coded pixels."""
-    alpha = False
+    alpha, packed = False, b""
     for kind, body in _chunks(data, start, stop):
         if kind == LOSSY:
             width, height = (
                 field(data, body.start + 6, "<H") & 0x3FFF,
                 field(data, body.start + 8, "<H") & 0x3FFF,
             )
-            return Still(data[start : body.stop], width, height, False, alpha)
+            groups = count_groups(packed, width, height) if packed else 0
+            return Still(data[start : body.stop], width, height, False, alpha, groups)
         if kind == LOSSLESS:
             bits = field(data, body.start + 1, "<I")
             width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-            return Still(data[start : body.stop], width, height, True, bool(bits >> 28 & 1))
-        alpha = alpha or kind == ALPHA
+            groups = count_groups(data[body.start + 5 : body.stop], width, height)
+            return Still(data[start : body.stop], width, height, True, bool(bits >> 28 & 1), groups)
+        if kind == ALPHA and alpha:
+            raise DecodeFailed("it is transparent twice")
+        if kind == ALPHA:
+            # Its first byte says whether it is stored as a lossless picture is.
+            alpha, packed = (
+                True,
+                data[body.start + 1 : body.stop] if field(data, body.start, "B") & 3 else b"",
+            )
     raise DecodeFailed("it is truncated")
 
 

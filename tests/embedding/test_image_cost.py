@@ -8,7 +8,15 @@ import pytest
 from made_heic import Coded, made_heic, portrait
 from PIL import Image
 
-from benchmarks.picture_corpus import corpus, flat_jpeg, flat_png, many_scans, photo, saved
+from benchmarks.picture_corpus import (
+    corpus,
+    flat_jpeg,
+    flat_png,
+    many_scans,
+    photo,
+    saved,
+    webp_of_many_codes,
+)
 from embedding.errors import DecodeFailed, ImageError, ImageTooLarge, UnsupportedMedia
 from embedding.image import ImageLimits, decode
 
@@ -27,6 +35,8 @@ TOO_LARGE = [
     "PNG of 108 MP in black and white",
     "WebP of 6300² in one colour, lossy",
     "WebP of 4200² in one colour, lossless",
+    "WebP of 65,536 groups of codes",
+    "WebP whose transparency has 65,536 groups of codes",
     "BMP of 12 MB of runs",
 ]
 DAMAGED = [
@@ -154,6 +164,25 @@ def test_a_jpeg_that_no_browser_shows_is_not_supported() -> None:
 
     with pytest.raises(UnsupportedMedia):
         decode(arithmetic, LIMITS)
+
+
+@pytest.mark.parametrize("method", [0, 4, 6])
+def test_the_codes_of_an_ordinary_lossless_webp_are_counted(method: int) -> None:
+    picture = photo(512, 384)
+
+    made = saved(picture, "WEBP", lossless=True, method=method)
+    through = saved(picture.convert("RGBA").rotate(10), "WEBP", method=method)
+
+    assert np.array_equal(decode(made, LIMITS), np.asarray(picture))
+    assert decode(through, LIMITS).shape == (384, 512, 3)
+
+
+def test_a_webp_of_few_codes_is_taken_and_one_whose_codes_end_early_is_damaged() -> None:
+    few = webp_of_many_codes(blocks=16)
+
+    assert decode(few, LIMITS).shape == (64, 64, 3)
+    with pytest.raises(DecodeFailed):
+        decode(few[:200], LIMITS)
 
 
 def test_the_bytes_of_a_file_count_towards_its_memory() -> None:
