@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from service.commands import database, demo, enrolment, exams, jobs, keys, models, people, serving
+from service.commands import backup, database, demo, enrolment, exams, jobs, keys, models, people, serving
 from training.cli import commands as training
 from training.cli.options import require_train_extra
 
@@ -56,6 +56,8 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(database.db, name="db")
 app.add_typer(database.audit, name="audit")
 app.add_typer(exams.app, name="exams")
+app.command("backup")(backup.back_up)
+app.command()(backup.restore)
 app.command()(serving.openapi)
 
 

@@ -82,7 +82,7 @@ class Anchor:
 
     def __init__(self, path: Path, cipher: TemplateCipher) -> None:
         self.path = path
-        self._cipher = cipher
+        self.cipher = cipher
 
     def lines(self) -> list[AnchorLine]:
         """Every line, oldest first; none where there is no file.
@@ -163,7 +163,7 @@ class Anchor:
         head: Head,
         subject_id: UUID | None = None,
     ) -> AnchorLine:
-        key = self._cipher.key
+        key = self.cipher.key
         draft = AnchorLine(
             kind, utc_now().isoformat(), *head, str(subject_id) if subject_id else None, key.id
         )
@@ -184,7 +184,7 @@ class Anchor:
                 line = AnchorLine(**json.loads(one))
             except (ValueError, TypeError) as error:
                 raise AnchorInvalid(self.path, number, "it is no line of an anchor") from error
-            key = self._cipher.key_named(line.key_id)
+            key = self.cipher.key_named(line.key_id)
             if key is not None:
                 previous = lines[-1].line_digest if lines else ""
                 if not hmac.compare_digest(line.mac, line.mac_under(key, previous)):

@@ -95,6 +95,12 @@ class Database:
         self._reader = (
             self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         )
+        # In SQLite each transaction sees one moment.
+        self._snapshots = (
+            self.engine
+            if self.is_sqlite
+            else self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        )
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -104,6 +110,18 @@ class Database:
             DatabaseError: If the database cannot be reached or no connection comes free.
         """
         with _pool_errors(), Session(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A session for reading that sees one moment throughout, however long it takes.
+
+        Raises:
+            DatabaseOutdated: If the tables are not this program's.
+            DatabaseError: As `read`.
+        """
+        with _pool_errors(), Session(self._snapshots, expire_on_commit=False) as session, session.begin():
+            _require_revision(session)
             yield session
 
     @contextmanager
@@ -248,6 +266,11 @@ def _is_sealed_at(revision: str) -> bool:
     """Whether rows are bound to their owner at this revision; unknown ones are newer than this program."""
     after = ScriptDirectory.from_config(_alembic()).iterate_revisions("head", _ROWS_SEALED)
     return revision == _ROWS_SEALED or revision in {script.revision for script in after}
+
+
+def is_known_revision(revision: str) -> bool:
+    """Whether this program can upgrade tables of a revision; one that it does not know is newer."""
+    return any(one.revision == revision for one in ScriptDirectory.from_config(_alembic()).walk_revisions())
 
 
 @functools.cache

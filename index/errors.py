@@ -24,6 +24,7 @@
     ├── JobTaken                   job_taken             another worker has taken the job over
     ├── ClockLeapt                 clock_leapt           the clock is in doubt; nothing is deleted
     ├── AddressInvalid             database_address_invalid  the address of the database cannot be used
+    ├── RowsRefused            rows_refused          another kind of database does not hold these rows
     ├── CipherError
     │   ├── KeyInvalid             key_invalid           the template key is not a key
     │   ├── TemplateUnreadable     template_unreadable   wrong or missing key, or changed bytes
@@ -255,6 +256,16 @@ class JobTaken(GalleryError):
         super().__init__(f"Job {job_id} is no longer this worker's, but {worker or 'nobody'}'s.")
         self.job_id = job_id
         self.worker = worker
+
+
+class RowsRefused(GalleryError):
+    """One kind of database does not hold what the other did: a text with NUL, a reference to nothing."""
+
+    code = "rows_refused"
+
+    def __init__(self, table: str) -> None:
+        super().__init__(f"The database does not take a row of the table {table}; nothing was copied.")
+        self.table = table
 
 
 class CipherError(GalleryError):

@@ -6,6 +6,7 @@ and processes that make one at the same time make the same.
 
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from embedding.bundle import Bundle
@@ -20,6 +21,19 @@ def copy_of(data_dir: Path, model_id: str, calibration_id: str | None) -> Path:
     """
     # Longer than any name a retraining may give to a bundle beside it.
     return data_dir / "models" / "-".join([model_id.replace(":", "-"), calibration_id or "uncalibrated"])
+
+
+def find_bundle(places: Iterable[Path], model_id: str, calibration_id: str | None) -> Bundle | None:
+    """The first of these folders that holds a model whole and with its calibration; None where none does."""
+    for place in places:
+        try:
+            bundle = Bundle.load(place)
+        except BundleError:
+            continue
+        calibration = bundle.manifest.calibration
+        if bundle.model_id == model_id and (calibration.id if calibration else None) == calibration_id:
+            return bundle
+    return None
 
 
 def keep(bundle: Bundle, data_dir: Path) -> Path:

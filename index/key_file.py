@@ -100,6 +100,16 @@ class KeyFile:
                 raise FileExistsError(f"{self.path} holds other keys; move it away first")
             self._replace(keys)
 
+    def put_first(self, keys: Sequence[bytes]) -> None:
+        """Put these keys before those that are there, which older copies of the database need.
+
+        Raises:
+            KeyInvalid: If what is there is no file of keys.
+            OSError: If it cannot be written.
+        """
+        with self._alone():
+            self._replace([*keys, *(key for key in self.read() if key not in keys)])
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One process at a time; the lock ends with the process, however that ends."""

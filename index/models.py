@@ -179,6 +179,15 @@ class Models:
         with self._database.read() as session:
             return _model(_row(session, model_id))
 
+    def in_use(self) -> list[Model]:
+        """The active model, the one that a rollback returns to, and those with somebody's template."""
+        with self._database.read() as session:
+            active = _active(session)
+            wanted = set(session.scalars(select(TemplateRow.model_id).distinct()))
+            wanted |= {one for one in (active and active.id, active and active.replaced_id) if one}
+            rows = session.scalars(select(ModelRow).where(ModelRow.id.in_(wanted)).order_by(ModelRow.id))
+            return [_model(row) for row in rows]
+
     def all(self) -> list[Model]:
         """Every registered model, oldest first; there are never so many that they need pages."""
         with self._database.read() as session:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import RowMapping, Table
 
+from index.copying import copy_table
 from index.database import Database
 from index.tables import Base, GalleryChangeRow, ModelRow, SubjectRow, TemplateRow
 
-_BLOCK_ROWS = 1000
 _TABLES: tuple[type[Base], ...] = (ModelRow, SubjectRow, TemplateRow, GalleryChangeRow)
 
 
@@ -21,16 +21,12 @@ def copy_gallery(source: Database, target: Database) -> None:
     Raises:
         DatabaseError: If one of them cannot do its part.
     """
-    with source.read() as old, target.write() as new:
+    with source.snapshot() as old, target.write() as new:
         for row in _TABLES:
             table = row.__table__
             assert isinstance(table, Table)
-            found = old.execute(
-                select(table).order_by(*table.primary_key).execution_options(yield_per=_BLOCK_ROWS)
-            )
-            for block in found.mappings().partitions():
-                new.execute(insert(table), [_without_crop(one) for one in block])
+            copy_table(old, new, table, _without_crop)
 
 
-def _without_crop(row: Any) -> dict[str, Any]:
+def _without_crop(row: RowMapping) -> dict[str, Any]:
     return {name: None if name == "crop_id" else value for name, value in row.items()}

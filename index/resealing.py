@@ -189,6 +189,19 @@ def key_ids_in_use(db: Session, tables: Sequence[SealedTable]) -> set[str | None
     return {key_id for table in tables for key_id in db.scalars(select(table.key_id).distinct())}
 
 
+def require_readable(db: Session, cipher: TemplateCipher, table: SealedTable) -> None:
+    """Open every row of a table.
+
+    Raises:
+        TemplateUnreadable: If one was sealed with an unknown key, or changed.
+    """
+    for block in db.scalars(select(table.row).execution_options(yield_per=BATCH_ROWS)).partitions():
+        for row in block:
+            row_id, sealed = getattr(row, table.row_id.key), getattr(row, table.sealed.key)
+            cipher.open(row_id, table.binding(db, row), sealed, getattr(row, table.key_id.key))
+        db.expunge_all()
+
+
 def _batch(table: SealedTable, key_id: str, after: Any) -> Select[Any]:
     query = select(table.row).where(table.of_other_keys(key_id)).order_by(table.order).limit(BATCH_ROWS)
     return query if after is None else query.where(table.order > after)

@@ -2,6 +2,7 @@
 
     ServiceError
     ├── StartRefused                                   the service cannot start as it is configured
+    ├── BackupRefused                                  a backup that cannot be made, or not be put back
     ├── SourceInvalid                                  a folder or list of photos that cannot be read as one
     ├── RequestRefused
     │   ├── InvalidRequest        validation_failed    a part, a field or a parameter is wrong
@@ -38,6 +39,10 @@ class ServiceError(Exception):
 
 class StartRefused(ServiceError):
     """The service cannot start; the message is one line for the operator."""
+
+
+class BackupRefused(ServiceError):
+    """A backup cannot be made there, or is not one that can be put back here; one line for the operator."""
 
 
 class SourceInvalid(ServiceError):

@@ -31,6 +31,13 @@ class TemplateKeys:
         """The keys that a start has made."""
         return KeyFile(self.settings.data_dir / KEY_FILE)
 
+    def all(self) -> list[bytes]:
+        """Every key, the sealing one first; raises as `cipher`."""
+        try:
+            return list(dict.fromkeys([*self._given(), *self.file.read()]))
+        except KeyInvalid as error:
+            raise StartRefused(f"{self.file.path}: {error}") from error
+
     def cipher(self) -> TemplateCipher | None:
         """The cipher of the keys that there are; None where there is none.
 

@@ -1,0 +1,126 @@
+"""Every row of one database in another, which may be of the other kind: for copies, and to put them back."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, RowMapping, Table, bindparam, insert, select, text, update
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import Session
+
+from index.errors import RowsRefused
+from index.tables import Base, PageSessionRow
+
+_BLOCK_ROWS = 500
+
+Change = Callable[[RowMapping], dict[str, Any]]
+
+
+def copy_rows(source: Session, target: Session) -> dict[str, int]:
+    """Copy every table, and how far its numbers were given out; returns the number of rows by table.
+
+    Who is signed in to a page is left out: a copy is nobody's browser. The tables are those of the packages
+    that are imported.
+
+    Args:
+        source: A `Database.snapshot` at this program's revision.
+        target: A `Database.write` in tables that hold nothing.
+
+    Raises:
+        RowsRefused: If the target's kind of database does not hold what the source's did.
+        DatabaseError: If one of them cannot do its part; then the target holds nothing.
+    """
+    if _is_sqlite(target):
+        # Until the end of this transaction: a row may come before the one that it refers to.
+        target.execute(text("PRAGMA defer_foreign_keys = ON"))
+    tables = [one for one in Base.metadata.sorted_tables if one is not PageSessionRow.__table__]
+    copied = {table.name: copy_table(source, target, table) for table in tables}
+    for table in tables:
+        if table.dialect_options["sqlite"]["autoincrement"]:
+            _give_out_after(target, table, _given_out(source, table))
+    if _is_sqlite(target) and (broken := target.execute(text("PRAGMA foreign_key_check")).first()):
+        raise RowsRefused(str(broken[0]))
+    return copied
+
+
+def copy_table(source: Session, target: Session, table: Table, change: Change = lambda row: {**row}) -> int:
+    """Copy the rows of one table; returns how many.
+
+    Args:
+        source: For reading.
+        target: For writing, with what the rows refer to.
+        table: At the same revision in both.
+        change: Makes of a row the one that is written.
+
+    Raises:
+        RowsRefused, DatabaseError: As `copy_rows`.
+    """
+    own = _own_references(table)
+    query = select(table).order_by(*table.primary_key).execution_options(yield_per=_BLOCK_ROWS)
+    count, later = 0, list[dict[str, Any]]()
+    try:
+        for block in source.execute(query).mappings().partitions():
+            rows = [change(row) for row in block]
+            later += [_reference(table, row, own) for row in rows if any(row[one.name] for one in own)]
+            target.execute(insert(table), [{**row, **{one.name: None for one in own}} for row in rows])
+            count += len(rows)
+        if later:
+            target.execute(_referring(table, own), later)
+    except (DataError, IntegrityError) as error:
+        raise RowsRefused(table.name) from error
+    return count
+
+
+def filled_table(db: Session, but: Collection[str] = ()) -> str | None:
+    """The name of a table that holds something; None where all are empty."""
+    for table in Base.metadata.sorted_tables:
+        if table.name not in but and db.execute(select(table).limit(1)).first() is not None:
+            return table.name
+    return None
+
+
+def _own_references(table: Table) -> Sequence[Column[Any]]:
+    """Columns that refer to other rows of the same table: they are filled in when all of them are there."""
+    return [
+        column for column in table.columns if any(key.column.table is table for key in column.foreign_keys)
+    ]
+
+
+def _reference(table: Table, row: Mapping[str, Any], own: Sequence[Column[Any]]) -> dict[str, Any]:
+    return {f"of_{one.name}": row[one.name] for one in (*table.primary_key, *own)}
+
+
+def _referring(table: Table, own: Sequence[Column[Any]]) -> Any:
+    which = [one == bindparam(f"of_{one.name}") for one in table.primary_key]
+    return update(table).where(*which).values({one.name: bindparam(f"of_{one.name}") for one in own})
+
+
+def _is_sqlite(db: Session) -> bool:
+    return db.get_bind().dialect.name == "sqlite"
+
+
+def _given_out(db: Session, table: Table) -> int:
+    """The highest number that this table has ever given to a row, also to one that is gone."""
+    if _is_sqlite(db):
+        query = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
+        return int(db.scalar(query, {"name": table.name}) or 0)
+    query = text(f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {_sequence(db, table)}")
+    return int(db.scalar(query) or 0)
+
+
+def _give_out_after(db: Session, table: Table, number: int) -> None:
+    """No number up to this one is given to a row again: some process may know it by another."""
+    if not number:
+        return
+    if _is_sqlite(db):
+        where = {"name": table.name, "number": number}
+        changed = text("UPDATE sqlite_sequence SET seq = :number WHERE name = :name RETURNING seq")
+        if db.execute(changed, where).first() is None:
+            db.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :number)"), where)
+    else:
+        db.execute(text("SELECT setval(:name, :number)"), {"name": _sequence(db, table), "number": number})
+
+
+def _sequence(db: Session, table: Table) -> str:
+    column = table.primary_key.columns[0].name
+    query = text("SELECT pg_get_serial_sequence(:name, :column)")
+    return str(db.scalar(query, {"name": table.name, "column": column}))
