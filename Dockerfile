@@ -6,7 +6,7 @@ ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PATH=/app/.venv/bin:$PATH HOME=
 WORKDIR /app
 
 FROM base AS build
-# uv, not pip: see docs/decisions.md. Hashes are checked; nothing is taken that was not resolved before.
+# uv, not pip: see docs/decisions/0003-dependencies.md. Hashes are checked; nothing is taken that was not resolved before.
 RUN python -m pip install --no-cache-dir uv==0.13.8 && python -m venv .venv
 COPY requirements/base.txt requirements/
 RUN uv pip install --no-cache --python .venv/bin/python --require-hashes -r requirements/base.txt

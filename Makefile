@@ -75,7 +75,7 @@ requirements:               ## resolve the pinned, hashed requirement files agai
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
 
-# uv, not pip: torch and torchvision then come as a pair that works together (docs/decisions.md).
+# uv, not pip: torch and torchvision then come as a pair that works together (docs/decisions/0003-dependencies.md).
 $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.8

@@ -25,9 +25,9 @@ from benchmarks.service import BOUNDARY, connect, cpu_seconds, embed_alone, phot
 from embedding.embedder import Embedder
 from embedding.quality import Purpose
 from embedding.template import Template
-from index.database import Database
-from index.gallery import Gallery
-from index.subjects import Subjects
+from index.database.database import Database
+from index.gallery.gallery import Gallery
+from index.subjects.subjects import Subjects
 from service.settings import Settings
 
 CANDIDATES = 300

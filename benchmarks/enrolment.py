@@ -20,7 +20,7 @@ from rich.table import Table
 from embedding.bundle import SHIPPED
 from embedding.embedder import Embedder
 from embedding.quality import Purpose
-from index.database import Database
+from index.database.database import Database
 from service.matching.bulk_enrolment import BATCH, BulkEnrolment, Fate
 from service.matching.photo_lists import Photo, list_photos
 from service.parts import Parts

@@ -21,8 +21,8 @@ from sqlalchemy import func, select
 from benchmarks.mutations import mutated
 from benchmarks.service import Server, family, photo_640x480, serving
 from index import audit
-from index.database import Database
-from index.gallery import Gallery
+from index.database.database import Database
+from index.gallery.gallery import Gallery
 from index.tables import TemplateRow
 from service.settings import Settings
 

@@ -21,13 +21,13 @@ from rich.table import Table
 from sqlalchemy import insert
 
 from embedding.template import Template
-from index.cipher import TemplateCipher, template_binding
-from index.codec import VectorCodec
-from index.database import Database
-from index.gallery import Gallery
+from index.database.database import Database
+from index.gallery.codec import VectorCodec
+from index.gallery.gallery import Gallery
 from index.ids import uuid7
-from index.models import Models
-from index.subjects import Subjects
+from index.models.models import Models
+from index.sealing.cipher import TemplateCipher, template_binding
+from index.subjects.subjects import Subjects
 from index.tables import GalleryChangeRow, SubjectRow, TemplateRow
 
 DIM = 128

@@ -32,7 +32,7 @@ from benchmarks.server import free_port, is_listening, start_server
 from embedding.cores import usable_cores
 from embedding.embedder import Embedder
 from embedding.quality import Purpose
-from index.database import Database
+from index.database.database import Database
 from service.access.keys import Keys
 from service.access.scopes import Scope
 from service.settings import Settings

@@ -22,10 +22,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.cipher import SealingKey, TemplateCipher
+from index.consent.withdrawal import WITHDRAWN, WithdrawalSeen
 from index.errors import AnchorInvalid
+from index.sealing.cipher import SealingKey, TemplateCipher
 from index.tables import utc_now
-from index.withdrawal import WITHDRAWN, WithdrawalSeen
 
 Kind = Literal["head", "erased", "withdrawn", "restored"]
 Head = tuple[int, str]

@@ -14,11 +14,11 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.cipher import TemplateCipher, bound_to
-from index.database import Database
+from index.consent.legal_basis import has_ended
+from index.database.database import Database
 from index.errors import TemplateUnreadable
 from index.ids import uuid7
-from index.legal_basis import has_ended
+from index.sealing.cipher import TemplateCipher, bound_to
 from index.tables import CropRow, SubjectRow, TemplateRow, utc_now
 
 _BLOCK_ROWS = 64

@@ -18,7 +18,7 @@
     ├── LinkInvalid                link_invalid          a withdrawal link that is used, over or unknown
     ├── WrongModel                 model_mismatch        a template of another model
     ├── NothingToRollBack          nothing_to_roll_back  no model was active before the present one
-    ├── PromotionError                               in `index/promotion_errors.py`
+    ├── PromotionError                               in `index/models/errors.py`
     ├── JobNotFound                job_not_found
     ├── JobEnded                   job_ended             it is done, failed or cancelled already
     ├── JobTaken                   job_taken             another worker has taken the job over

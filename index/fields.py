@@ -5,9 +5,9 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from index.consent.legal_basis import expiry_of
 from index.errors import SubjectInvalid
 from index.external_ids import forms_of, plain_external_id
-from index.legal_basis import expiry_of
 
 MAX_TEXT_CHARACTERS = 255
 MAX_JSON_BYTES = 16_384

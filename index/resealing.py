@@ -15,11 +15,11 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from index import audit
-from index.cipher import SealingKey, TemplateCipher, template_binding
-from index.codec import sealed_vector, unrotated
 from index.crops import crop_binding
-from index.database import Database
+from index.database.database import Database
 from index.errors import TemplateUnreadable
+from index.gallery.codec import sealed_vector, unrotated
+from index.sealing.cipher import SealingKey, TemplateCipher, template_binding
 from index.tables import CropRow, TemplateRow
 
 BATCH_ROWS = 200

@@ -7,11 +7,11 @@ from typing import Self
 
 from index import audit
 from index.anchor import Anchor, Head, erased_subjects, fork_of, heads_to_find, withdrawals
-from index.cipher import TemplateCipher
-from index.database import Database
-from index.erasure import erase_returned
+from index.consent.erasure import erase_returned
+from index.consent.withdrawal import withdraw_returned
+from index.database.database import Database
 from index.errors import AnchorInvalid, DatabaseError
-from index.withdrawal import withdraw_returned
+from index.sealing.cipher import TemplateCipher
 from service.errors import StartRefused
 from service.logs import log
 from service.settings import Settings

@@ -12,8 +12,8 @@ from fastapi.routing import APIRoute
 from starlette.types import Message, Receive, Scope, Send
 
 from index.clock import require_steady
+from index.consent.expiry import sweep_expired
 from index.errors import ClockLeapt, DatabaseError
-from index.expiry import sweep_expired
 from index.tables import utc_now
 from service.api import (
     audit_events,

@@ -6,14 +6,14 @@ from datetime import timedelta
 from typing import Self
 
 from embedding.embedder import Embedder
-from index.cipher import TemplateCipher
-from index.database import Database
-from index.gallery import Gallery
-from index.job_folders import remove_former_pages
-from index.models import Models
-from index.promotion_errors import BundleChanged
-from index.subjects import Subjects
-from index.write_trial import WriteTrial
+from index.database.database import Database
+from index.database.write_trial import WriteTrial
+from index.gallery.gallery import Gallery
+from index.jobs.folders import remove_former_pages
+from index.models.errors import BundleChanged
+from index.models.models import Models
+from index.sealing.cipher import TemplateCipher
+from index.subjects.subjects import Subjects
 from service.access.guesses import Guesses
 from service.access.idempotency import Idempotency
 from service.access.keys import Keys

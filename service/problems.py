@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 
 from embedding import errors as embedding
 from index import errors as index
-from index import promotion_errors as promotion
+from index.models import errors as promotion
 from service import errors as service
 from service.access.callers import Caller
 from service.access.scopes import Scope

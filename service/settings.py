@@ -13,8 +13,8 @@ from embedding.cores import usable_cores
 from embedding.faces import FacePolicy
 from embedding.image import ImageLimits
 from embedding.quality import Purpose
-from index.addresses import file_of
-from index.key_file import KEY_FILE
+from index.database.addresses import file_of
+from index.sealing.key_file import KEY_FILE
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Named by its chief user: prometheus_client looks there when it is imported."""

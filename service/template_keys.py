@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from index.cipher import SealingKey, TemplateCipher, key_of_text
-from index.database import Database
+from index.database.database import Database
 from index.errors import KeyInvalid
-from index.key_file import KEY_FILE, KeyFile
 from index.resealing import CROPS, TEMPLATES, SealedTable, key_ids_in_use, seal_former_rows
+from index.sealing.cipher import SealingKey, TemplateCipher, key_of_text
+from index.sealing.key_file import KEY_FILE, KeyFile
 from service.errors import StartRefused
 from service.exams.checkin.thumbnails import THUMBNAILS
 from service.settings import Settings

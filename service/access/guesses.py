@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
-from index.database import Database
+from index.database.database import Database
 from index.errors import DatabaseError
 from index.ids import uuid7
 from index.tables import FailedComparisonRow, utc_now

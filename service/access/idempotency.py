@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 
-from index.database import Database
+from index.database.database import Database
 from index.errors import SubjectNotFound
 from index.ids import uuid7
 from index.tables import IdempotencyRecordRow, SubjectRow, utc_now

@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.database import Database
+from index.database.database import Database
 from index.errors import DatabaseError
 from index.ids import uuid7
 from index.tables import ApiKeyRow

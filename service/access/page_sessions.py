@@ -21,7 +21,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import delete, select, update
 
-from index.database import Database
+from index.database.database import Database
 from index.errors import DatabaseError
 from index.tables import PageSessionRow, utc_now
 from service.access.callers import Caller

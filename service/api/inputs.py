@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from index.errors import SubjectNotFound
 from index.ids import uuid7
-from index.subjects import ExternalId
+from index.subjects.subjects import ExternalId
 from service.access.callers import Caller
 from service.access.idempotency import Answer, Attempt, digest_of
 from service.access.page_sessions import cookie_of

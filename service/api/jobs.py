@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from index.errors import JobNotFound
-from index.job_params import Kind
-from index.jobs import Job, Jobs, State
+from index.jobs.jobs import Job, Jobs, State
+from index.jobs.params import Kind
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope

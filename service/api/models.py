@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from embedding.calibration import Target
-from index.coverage import coverage_of, subjects_lacking
-from index.models import Model, active_id
-from index.promotion import Switched
+from index.gallery.coverage import coverage_of, subjects_lacking
+from index.models.models import Model, active_id
+from index.models.promotion import Switched
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import KIOSK_SCOPES, Scope

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from index.legal_basis import BasisState
-from index.subjects import Subject
+from index.consent.legal_basis import BasisState
+from index.subjects.subjects import Subject
 from index.tables import utc_now
 from service.access.callers import Caller
 from service.access.idempotency import Answer

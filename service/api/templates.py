@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from embedding.quality import Purpose
-from index.enrolment import EnrolledTemplate, EnrolmentWarning
-from index.subjects import ExternalId
+from index.gallery.enrolment import EnrolledTemplate, EnrolmentWarning
+from index.subjects.subjects import ExternalId
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from index.withdrawal import issue_link
+from index.consent.withdrawal import issue_link
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope

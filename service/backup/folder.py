@@ -23,7 +23,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ValidationError
 
-from index.cipher import SealingKey, TemplateCipher
+from index.sealing.cipher import SealingKey, TemplateCipher
 from service.errors import BackupRefused
 
 MANIFEST, DATABASE, ANCHOR, MODELS = "manifest.json", "database.db", "audit.anchor", "models"

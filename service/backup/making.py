@@ -10,13 +10,13 @@ import service.exams.tables  # noqa: F401
 from embedding.installation import copy_bundle
 from index import audit
 from index.anchor import Anchor
-from index.cipher import TemplateCipher
 from index.copying import copy_rows
-from index.database import Database
-from index.keeping import copy_of, find_bundle
-from index.key_file import KEY_FILE, KeyFile
-from index.models import Model, Models
+from index.database.database import Database
+from index.models.keeping import copy_of, find_bundle
+from index.models.models import Model, Models
 from index.resealing import TEMPLATES, key_ids_in_use
+from index.sealing.cipher import TemplateCipher
+from index.sealing.key_file import KEY_FILE, KeyFile
 from index.tables import utc_now
 from service.anchoring import Anchoring
 from service.backup.folder import (

@@ -17,13 +17,13 @@ import service.exams.tables  # noqa: F401
 from embedding.bundle import Bundle
 from index import audit
 from index.anchor import Anchor, AnchorLine, common_head, heads_to_find
-from index.cipher import TemplateCipher
 from index.copying import copy_rows, filled_table
-from index.database import Database, is_known_revision
+from index.database.database import Database, is_known_revision
 from index.errors import KeyInvalid
-from index.keeping import find_bundle, keep
-from index.key_file import KeyFile
+from index.models.keeping import find_bundle, keep
 from index.resealing import TEMPLATES, require_readable, seal_former_rows
+from index.sealing.cipher import TemplateCipher
+from index.sealing.key_file import KeyFile
 from service.anchoring import RETURNED, Anchoring
 from service.backup.folder import ANCHOR, DATABASE, MODELS, BackupManifest, read_manifest
 from service.backup.making import file_of_keys

@@ -66,7 +66,7 @@ def restore(
     from contextlib import closing
     from dataclasses import asdict
 
-    from index.database import Database
+    from index.database.database import Database
     from service.backup.restoring import Source
     from service.backup.restoring import restore as put_back
     from service.commands.opening import make_data_folder, read_settings

@@ -20,7 +20,7 @@ def upgrade(force: Force = False, reason: Reason = None, as_json: AsJson = False
     """Bring the tables to this program's revision. Safe to repeat, and from several processes at once."""
     from contextlib import closing
 
-    from index.database import Database
+    from index.database.database import Database
     from service.commands.opening import make_data_folder, read_settings, upgrade_database
     from service.commands.showing import show_json
 
@@ -47,7 +47,7 @@ def check(as_json: AsJson = False) -> None:
     from contextlib import closing
     from dataclasses import asdict
 
-    from index.database import Database, newest_revision
+    from index.database.database import Database, newest_revision
     from service.commands.opening import read_settings
     from service.commands.showing import show_json
     from service.exams.roster.clashes import find_clashes

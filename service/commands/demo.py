@@ -43,7 +43,7 @@ def demo(
 
 def make_database(own: "DemoFolder") -> None:
     """Bring the demonstration's tables up to date and make its template key, without a word about it."""
-    from index.database import Database
+    from index.database.database import Database
     from service.commands.opening import make_data_folder, upgrade_database
     from service.template_keys import TemplateKeys
 

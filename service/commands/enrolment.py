@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from index.enrolment import EnrolmentWarning
+    from index.gallery.enrolment import EnrolmentWarning
     from service.matching.bulk_enrolment import Refusal, Result
     from service.matching.photo_lists import Photo
     from service.matching.refusals import RefusalReport

@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from index.jobs import Job, Jobs
+    from index.jobs.jobs import Job, Jobs
 
 app = typer.Typer(no_args_is_help=True, help="Jobs: what waits, what runs, how far it is.")
 
@@ -29,7 +29,7 @@ JobId = Annotated[str, typer.Argument(help="The job's id, or its last characters
 @app.command("list")
 def list_jobs(as_json: AsJson = False) -> None:
     """List the newest jobs."""
-    from index.jobs import Jobs
+    from index.jobs.jobs import Jobs
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json, show_table
 
@@ -54,7 +54,7 @@ def show(
     watch: Annotated[bool, typer.Option("--watch", help="Follow it until it ends.")] = False,
 ) -> None:
     """Show one job; exit status 1 if it failed or was cancelled."""
-    from index.jobs import Jobs
+    from index.jobs.jobs import Jobs
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
 
@@ -74,7 +74,7 @@ def show(
 @app.command()
 def cancel(job: JobId, as_json: AsJson = False) -> None:
     """Ask for a job's end; a running one ends at its next step."""
-    from index.jobs import Jobs
+    from index.jobs.jobs import Jobs
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
 
@@ -97,8 +97,8 @@ def report(
 ) -> None:
     """Write a job's page with the faces of enrolments in it that may still be shown."""
     from index.crops import Crops
-    from index.job_folders import FOLDER, REPORT, REVIEW, fill_in, write_private
-    from index.jobs import Jobs
+    from index.jobs.folders import FOLDER, REPORT, REVIEW, fill_in, write_private
+    from index.jobs.jobs import Jobs
     from service.commands.opening import open_database, read_settings
     from service.errors import StartRefused
     from service.template_keys import TemplateKeys
@@ -131,7 +131,7 @@ def train_as_job(
         JobInvalid: If there are no faces.
         OSError: If the recipe cannot be read.
     """
-    from index.jobs import Jobs
+    from index.jobs.jobs import Jobs
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
     from service.exams.evidence.confusions import with_confusions

@@ -11,8 +11,8 @@ from service.commands.bundles import BUNDLE_COMMANDS, AsJson
 from service.commands.forcing import Force, Reason, forced_because
 
 if TYPE_CHECKING:
-    from index.models import Models
-    from index.promotion import Switched
+    from index.models.models import Models
+    from index.models.promotion import Switched
     from service.models.promotion import Switches
 
 ACTOR = "invigil models"
@@ -22,7 +22,7 @@ app = typer.Typer(no_args_is_help=True, help="Model bundles: which there are, wh
 @app.command("list")
 def list_models(as_json: AsJson = False) -> None:
     """List the models that this installation knows."""
-    from index.models import Models
+    from index.models.models import Models
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json, show_table
 
@@ -62,7 +62,7 @@ def register(
 ) -> None:
     """Make a bundle known as a candidate; a retraining does it by itself."""
     from embedding.embedder import Embedder
-    from index.models import Models
+    from index.models.models import Models
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
 
@@ -110,7 +110,7 @@ def switch(
     how: "Callable[[Switches, Models], Switched]", as_json: bool, what: str, forced: str | None
 ) -> None:
     """Switch to another model, with a progress bar while its templates are made, and say what was done."""
-    from index.models import Models
+    from index.models.models import Models
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import progress_bar, show_json
     from service.exams.context import Origin

@@ -8,7 +8,7 @@ from pathlib import Path
 from embedding.embedder import Embedder, Embedding
 from embedding.errors import EmbeddingError
 from embedding.quality import Purpose
-from index.rehearsal import copy_gallery
+from index.database.rehearsal import copy_gallery
 from service.commands.opening import open_database, read_settings
 from service.logs import configure_logs
 from service.parts import Parts

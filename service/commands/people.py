@@ -24,7 +24,7 @@ def verify(
 
     Exit status 1 without a match.
     """
-    from index.subjects import ExternalId
+    from index.subjects.subjects import ExternalId
     from service.commands.parts import embed_file, open_parts
     from service.matching.comparisons import verify_probe
 

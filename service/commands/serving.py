@@ -77,7 +77,7 @@ def prepare(settings: "Settings") -> str | None:
         StartRefused: If there is no template key and none may be made.
         DatabaseError: If the database cannot be reached or written.
     """
-    from index.database import Database
+    from index.database.database import Database
     from service.access.keys import Keys
     from service.commands.opening import make_data_folder, upgrade_database
     from service.template_keys import TemplateKeys

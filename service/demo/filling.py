@@ -7,7 +7,7 @@ from uuid import UUID
 from embedding.quality import Purpose
 from index.errors import SubjectNotFound
 from index.ids import uuid7
-from index.subjects import ExternalId
+from index.subjects.subjects import ExternalId
 from service.demo.cast import BY_AGREEMENT, EXTRA_TIME, TWINS, WITHOUT_TEMPLATE, Cast, Member
 from service.exams.checkin.document import DocumentType, IdentificationTerms, identify
 from service.exams.checkin.overrides import OverrideTerms, override

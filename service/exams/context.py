@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from embedding.errors import FmrNotSupported
-from index.cipher import TemplateCipher
-from index.database import Database
-from index.gallery import Gallery
-from index.legal_basis import WARNED_BEFORE
+from index.consent.legal_basis import WARNED_BEFORE
+from index.database.database import Database
+from index.gallery.gallery import Gallery
+from index.sealing.cipher import TemplateCipher
 from service.decision import Policy
 from service.exams.errors import ExamInvalid
 from service.models.loaded import Serving

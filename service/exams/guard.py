@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session as OrmSession
 
-from index.database import Database
+from index.database.database import Database
 from index.tables import utc_now
 from service.access.scopes import Scope
 from service.errors import Forbidden

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm import Session as OrmSession
 
-from index.legal_basis import ended_among
+from index.consent.legal_basis import ended_among
 from index.twins import twins_of
 from service.exams.schemas import Candidate, Counts, Flags
 from service.exams.tables import AdmissionRow, CheckinRow, OverrideRow, RosterEntryRow, SessionRow

@@ -16,7 +16,6 @@ from typing import TypeVar
 from embedding.embedder import Embedding
 from embedding.errors import EmbeddingError, ImageTooLarge, QualityRefused
 from embedding.quality import Purpose
-from index.enrolment import EnrolledTemplate, EnrolmentWarning
 from index.errors import (
     DatabaseBusy,
     DatabaseError,
@@ -27,8 +26,9 @@ from index.errors import (
     TemplateUnreadable,
 )
 from index.external_ids import external_key
-from index.sources import enrolled_sources, people_with_template
-from index.subjects import ExternalId, Subject
+from index.gallery.enrolment import EnrolledTemplate, EnrolmentWarning
+from index.subjects.sources import enrolled_sources, people_with_template
+from index.subjects.subjects import ExternalId, Subject
 from service.matching.enrolling import enrol_embedding
 from service.matching.photo_lists import Photo
 from service.parts import Parts

@@ -6,7 +6,7 @@ from uuid import UUID
 from embedding.embedder import Embedding
 from embedding.image import encode_png
 from index.crops import NewCrop
-from index.enrolment import EnrolledTemplate
+from index.gallery.enrolment import EnrolledTemplate
 from service.parts import Parts
 from service.settings import Settings
 

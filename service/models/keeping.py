@@ -3,9 +3,9 @@
 from embedding.bundle import Bundle
 from embedding.embedder import Embedder
 from embedding.errors import BundleError
-from index.keeping import keep
-from index.models import Model
-from index.promotion import open_registered
+from index.models.keeping import keep
+from index.models.models import Model
+from index.models.promotion import open_registered
 from service.logs import log
 from service.settings import Settings
 

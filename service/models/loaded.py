@@ -14,9 +14,9 @@ from embedding.embedder import Embedder, Embedding
 from embedding.errors import FmrNotSupported
 from embedding.image import Pixels
 from embedding.template import Template
-from index.cipher import TemplateCipher
-from index.database import Database
-from index.gallery import EnrolmentLimits, FormerProbe, Gallery, Nearest
+from index.database.database import Database
+from index.gallery.gallery import EnrolmentLimits, FormerProbe, Gallery, Nearest
+from index.sealing.cipher import TemplateCipher
 from service.decision import Policy
 from service.errors import StartRefused
 from service.logs import log

@@ -12,13 +12,13 @@ from typing import Any
 
 from embedding.embedder import Embedder
 from embedding.errors import BundleInvalid, FmrNotSupported
-from index.cipher import TemplateCipher
 from index.crops import count_without_template_of
-from index.database import Database
-from index.models import Model, Models, make_active, roll_back
-from index.promotion import Switched, gate_fault, switch_to
-from index.promotion_errors import BundleChanged, CalibrationUnfit, CropsLeft
-from index.reembedding import reembed
+from index.database.database import Database
+from index.models.errors import BundleChanged, CalibrationUnfit, CropsLeft
+from index.models.models import Model, Models, make_active, roll_back
+from index.models.promotion import Switched, gate_fault, switch_to
+from index.models.reembedding import reembed
+from index.sealing.cipher import TemplateCipher
 from service.decision import Policy
 from service.logs import log
 from service.models.keeping import keep_or_warn, open_kept

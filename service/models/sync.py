@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable
 
 from embedding.embedder import Embedder
-from index.cipher import TemplateCipher
-from index.coverage import added_since, knows_others
-from index.database import Database
+from index.database.database import Database
 from index.errors import DatabaseError, GalleryError
-from index.models import Model, Models
-from index.reembedding import reembed
+from index.gallery.coverage import added_since, knows_others
+from index.models.models import Model, Models
+from index.models.reembedding import reembed
+from index.sealing.cipher import TemplateCipher
 from service.logs import log
 from service.models.keeping import keep_or_warn, open_kept
 from service.models.loaded import LoadedModel, Serving

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 from starlette.templating import Jinja2Templates
 
+from index.consent.withdrawal import subject_of_link
 from index.errors import LinkInvalid
-from index.withdrawal import subject_of_link
 from service.api.inputs import PartsHere
 from service.web import desk
 from service.web.places import TEMPLATES

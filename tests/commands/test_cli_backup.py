@@ -21,11 +21,11 @@ from tampering import write_chain_anew
 
 from embedding.bundle import Bundle
 from embedding.installation import copy_bundle
-from index.cipher import SealingKey
-from index.database import Database
+from index.database.database import Database
 from index.errors import DatabaseError, RowsRefused
 from index.ids import uuid7
-from index.key_file import KeyFile
+from index.sealing.cipher import SealingKey
+from index.sealing.key_file import KeyFile
 from index.tables import SubjectRow
 from service.backup.folder import read_manifest, record_files, write_manifest
 from service.errors import BackupRefused

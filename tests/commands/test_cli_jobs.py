@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from fixtures_cli import CommandLine
 
-from index.database import Database
-from index.jobs import Jobs
+from index.database.database import Database
+from index.jobs.jobs import Jobs
 
 
 @pytest.fixture

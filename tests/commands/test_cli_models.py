@@ -10,8 +10,8 @@ from fixtures_cli import CommandLine
 
 from embedding.bundle import Bundle
 from index import audit
-from index.database import Database
-from index.models import Models
+from index.database.database import Database
+from index.models.models import Models
 
 KEEPING = {"INVIGIL_STORE_CROPS": "true", "INVIGIL_TEMPLATE_KEY": "ab" * 32}
 

@@ -15,10 +15,10 @@ from fixtures_cli import CommandLine, Running
 from fixtures_service import Service
 from sqlalchemy import select
 
-from index.cipher import TemplateCipher, template_binding
-from index.codec import unrotated
-from index.database import Database
-from index.key_file import KEY_FILE, KeyFile
+from index.database.database import Database
+from index.gallery.codec import unrotated
+from index.sealing.cipher import TemplateCipher, template_binding
+from index.sealing.key_file import KEY_FILE, KeyFile
 from index.tables import TemplateRow
 from service.commands.serving import prepare
 from service.errors import StartRefused

@@ -14,9 +14,9 @@ from sqlalchemy.exc import IntegrityError
 
 from embedding.errors import FaceNotFound, QualityRefused
 from index import audit
-from index.database import Database
+from index.database.database import Database
 from index.ids import uuid7
-from index.subjects import Subjects
+from index.subjects.subjects import Subjects
 from index.twins import note_twins
 from service.errors import SessionNotFound
 from service.exams.checkin import comparison as comparing

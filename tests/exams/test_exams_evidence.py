@@ -10,8 +10,8 @@ from PIL import Image
 from sqlalchemy import delete, event, func, select, text, update
 
 from index import audit
-from index.cipher import TemplateCipher
-from index.database import Database
+from index.database.database import Database
+from index.sealing.cipher import TemplateCipher
 from index.tables import utc_now
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.checkin.thumbnails import open_thumbnail, shrunk

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from index import audit
 from index.clock import confirm_clock
-from index.database import Database
+from index.database.database import Database
 from index.errors import ClockLeapt
 from index.ids import uuid7
 from index.tables import ApiKeyRow, AuditEventRow, utc_now

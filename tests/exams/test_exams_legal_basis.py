@@ -8,9 +8,9 @@ from fixtures_exams import ExamDay, ExamService, hours_from_now
 from sqlalchemy import func, select
 
 from embedding.errors import FaceNotFound
-from index.cipher import TemplateCipher
-from index.database import Database
-from index.subjects import Subjects
+from index.database.database import Database
+from index.sealing.cipher import TemplateCipher
+from index.subjects.subjects import Subjects
 from index.tables import utc_now
 from service.exams.checkin.comparison import session_people
 from service.exams.errors import ManualIdentificationAgreed, NothingToCompare

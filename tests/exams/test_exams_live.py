@@ -14,7 +14,7 @@ from restoring import keep_copy
 from sqlalchemy import event
 
 from index import audit
-from index.database import Database
+from index.database.database import Database
 from index.ids import uuid7
 from service.access.scopes import Scope
 from service.errors import SessionNotFound

@@ -13,11 +13,11 @@ from tampering import cut_tail, remove_all_events, write_chain_anew
 
 from index import audit
 from index.anchor import Anchor, erased_subjects, heads_to_find
-from index.cipher import TemplateCipher
-from index.database import Database
-from index.erasure import erase_returned
+from index.consent.erasure import erase_returned
+from index.database.database import Database
 from index.errors import AnchorInvalid
-from index.subjects import Subjects
+from index.sealing.cipher import TemplateCipher
+from index.subjects.subjects import Subjects
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
 

@@ -8,8 +8,8 @@ from made_templates import add_subject, enrol, made_template, open_gallery
 from sqlalchemy import delete, select, update
 
 from index import audit
-from index.database import Database
-from index.subjects import Subjects
+from index.database.database import Database
+from index.subjects.subjects import Subjects
 from index.tables import AuditEventRow
 
 EVENTS = 7

@@ -9,9 +9,9 @@ import pytest
 from made_templates import MODEL, OTHER_MODEL, add_subject, enrol, made_template, open_gallery
 from sqlalchemy import select, update
 
-from index.cipher import TemplateCipher, bound_to, template_binding
-from index.database import Database
+from index.database.database import Database
 from index.errors import KeyInvalid, TemplateUnreadable
+from index.sealing.cipher import TemplateCipher, bound_to, template_binding
 from index.tables import TemplateRow
 
 KEY = bytes(range(32))

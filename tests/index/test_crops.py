@@ -12,12 +12,12 @@ from sqlalchemy import func, select, update
 
 from embedding.image import ImageLimits, decode, encode_png
 from embedding.template import Template
-from index.cipher import TemplateCipher
 from index.crops import Crops, NewCrop, permits_training, purge_crops
-from index.database import Database
+from index.database.database import Database
 from index.errors import DuplicateIdentity
-from index.gallery import Gallery
-from index.subjects import Subjects
+from index.gallery.gallery import Gallery
+from index.sealing.cipher import TemplateCipher
+from index.subjects.subjects import Subjects
 from index.tables import CropRow, TemplateRow, utc_now
 from service.template_keys import TemplateKeys
 

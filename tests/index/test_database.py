@@ -17,7 +17,7 @@ from fixtures_database import OpenDatabase
 from made_templates import add_subject, enrol, made_template, open_gallery
 from sqlalchemy import event, func, make_url, select, text
 
-from index.database import Database
+from index.database.database import Database
 from index.errors import (
     AddressInvalid,
     DatabaseBusy,
@@ -26,9 +26,9 @@ from index.errors import (
     DatabaseOutdated,
     DatabaseUnavailable,
 )
-from index.gallery import Gallery
+from index.gallery.gallery import Gallery
 from index.ids import uuid7
-from index.subjects import Subjects
+from index.subjects.subjects import Subjects
 from index.tables import AuditEventRow, Base, GalleryChangeRow, SubjectRow, TemplateRow
 from service.exams import tables as exam_tables
 

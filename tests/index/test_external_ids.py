@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
-from index.database import Database
+from index.database.database import Database
 from index.errors import ExternalIdAmbiguous, ExternalIdExists
 from index.external_ids import external_key, forms_of, look_alike, plain_external_id, skeleton
-from index.id_clashes import subject_clashes
 from index.ids import uuid7
-from index.subjects import ExternalId, Subjects
+from index.subjects.id_clashes import subject_clashes
+from index.subjects.subjects import ExternalId, Subjects
 from index.tables import SubjectRow, utc_now
 
 SPELLINGS = [

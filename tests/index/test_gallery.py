@@ -19,7 +19,7 @@ from made_templates import (
 
 from embedding.template import distance
 from index import audit
-from index.database import Database
+from index.database.database import Database
 from index.errors import (
     DuplicateIdentity,
     ModelNotFound,
@@ -28,9 +28,9 @@ from index.errors import (
     TemplateNotFound,
     WrongModel,
 )
-from index.gallery import Gallery
+from index.gallery.gallery import Gallery
 from index.ids import uuid7
-from index.subjects import Subjects
+from index.subjects.subjects import Subjects
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from made_templates import DUPLICATE_D, MODEL, add_subject, enrol, made_template
 
 from embedding.template import Template, distance
 from index import audit
-from index.database import Database
+from index.database.database import Database
 from index.errors import DuplicateIdentity, NoTemplate
-from index.gallery import Gallery, Nearest
+from index.gallery.gallery import Gallery, Nearest
 
 PEOPLE = st.integers(0, 5)
 SAMPLES = st.integers(0, 3)

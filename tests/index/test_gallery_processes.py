@@ -11,8 +11,8 @@ from processes import quick_processes
 from sqlalchemy import func, select
 
 from index import audit
-from index.database import Database
-from index.gallery import Gallery
+from index.database.database import Database
+from index.gallery.gallery import Gallery
 from index.tables import AuditEventRow, GalleryChangeRow, TemplateRow
 
 KILLS = {"sqlite": 100, "postgresql": 30}

@@ -8,7 +8,7 @@ import pytest
 from made_templates import add_subject, enrol, made_template, open_gallery
 from sqlalchemy import event
 
-from index.database import Database
+from index.database.database import Database
 
 
 @pytest.fixture

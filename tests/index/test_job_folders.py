@@ -10,11 +10,11 @@ import pytest
 from made_templates import open_gallery
 from PIL import Image
 
-from index.cipher import TemplateCipher
 from index.crops import Crops, NewCrop, keep_crop
-from index.database import Database
-from index.job_folders import fill_in, make_private, remove_former_pages, remove_targets, write_private
-from index.subjects import Subjects
+from index.database.database import Database
+from index.jobs.folders import fill_in, make_private, remove_former_pages, remove_targets, write_private
+from index.sealing.cipher import TemplateCipher
+from index.subjects.subjects import Subjects
 from training.data.enrolled import crop_of, name_of_crop
 from training.mining.review import write_review
 

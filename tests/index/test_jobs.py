@@ -7,9 +7,9 @@ import pytest
 from fixtures_database import OpenDatabase
 
 from index.audit import events
-from index.database import Database
+from index.database.database import Database
 from index.errors import JobEnded, JobInvalid, JobNotFound, JobTaken
-from index.jobs import LOG_LINES, Job, Jobs
+from index.jobs.jobs import LOG_LINES, Job, Jobs
 
 FACES = {"data": ["/faces"]}
 

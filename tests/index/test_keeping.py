@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from embedding.bundle import Bundle
 from embedding.errors import BundleCorrupted
-from index.keeping import copy_of, is_whole, keep
+from index.models.keeping import copy_of, is_whole, keep
 
 pytestmark = pytest.mark.usefixtures("nobody_else")
 

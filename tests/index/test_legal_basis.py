@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 
 from index import audit
 from index.clock import CONFIRMED, confirm_clock
-from index.database import Database
+from index.consent.expiry import ANNOUNCED, Expired, sweep_expired
+from index.consent.legal_basis import BasisState
+from index.consent.withdrawal import issue_link
+from index.database.database import Database
 from index.errors import ClockLeapt, LegalBasisExpired, LinkInvalid, NoTemplate, SubjectNotFound
-from index.expiry import ANNOUNCED, Expired, sweep_expired
-from index.gallery import Gallery
-from index.legal_basis import BasisState
-from index.subjects import Subjects
+from index.gallery.gallery import Gallery
+from index.subjects.subjects import Subjects
 from index.tables import SubjectRow, WithdrawalLinkRow, utc_now
-from index.withdrawal import issue_link
 
 DAY = timedelta(days=1)
 TOMORROW = timedelta(hours=25)

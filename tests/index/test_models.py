@@ -9,9 +9,9 @@ from fixtures_database import OpenDatabase
 from sqlalchemy import delete
 
 from embedding.bundle import Bundle
-from index.database import Database
+from index.database.database import Database
 from index.errors import ModelNotFound, NothingToRollBack
-from index.models import Models
+from index.models.models import Models
 from index.tables import ModelRow
 
 

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from made_templates import MODEL, add_subject, enrol, made_template, open_gallery
 from sqlalchemy import func, select
 
-from index.cipher import SealingKey, TemplateCipher
 from index.crops import Crops, NewCrop, keep_crop
-from index.database import Database
+from index.database.database import Database
 from index.errors import TemplateUnreadable
 from index.resealing import BATCH_ROWS, CROPS, TEMPLATES, reseal, seal_former_rows
+from index.sealing.cipher import SealingKey, TemplateCipher
 from index.tables import AuditEventRow, CropRow, TemplateRow
 
 OLD, NEW = bytes(range(32)), bytes(range(1, 33))
@@ -110,8 +110,8 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(database: Database, people:
 
 WORKER = """
 import sys
-from index.cipher import TemplateCipher
-from index.database import Database
+from index.sealing.cipher import TemplateCipher
+from index.database.database import Database
 from index.resealing import CROPS, TEMPLATES, reseal
 from index import resealing
 resealing.BATCH_ROWS = 1
@@ -240,7 +240,7 @@ def set_revision(database: Database, revision: str) -> None:
     """Make the tables older ones."""
     from alembic import command
 
-    from index.database import _alembic
+    from index.database.database import _alembic
 
     with database.engine.connect() as connection, connection.begin():
         config = _alembic()

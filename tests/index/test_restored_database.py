@@ -8,9 +8,9 @@ from made_templates import add_subject, enrol, made_template, open_gallery
 from restoring import keep_copy
 from sqlalchemy import update
 
-from index.database import Database
+from index.database.database import Database
 from index.errors import DuplicateIdentity
-from index.gallery import Gallery
+from index.gallery.gallery import Gallery
 from index.ids import uuid7
 from index.tables import TemplateRow
 

@@ -11,16 +11,16 @@ from fixtures_database import started_postgresql
 from made_templates import DIM, OTHER_MODEL, made_template, open_gallery
 from sqlalchemy import make_url, text
 
-from index.cipher import TemplateCipher
+from index.consent.erasure import erase_returned
 from index.crops import Crops, NewCrop, purge_crops
-from index.database import Database
-from index.erasure import erase_returned
+from index.database.database import Database
 from index.errors import DatabaseUnavailable
-from index.jobs import Jobs
-from index.models import Models
-from index.reembedding import write
+from index.jobs.jobs import Jobs
+from index.models.models import Models
+from index.models.reembedding import write
 from index.roles import API, TRAINER, WORKER
-from index.subjects import Subjects
+from index.sealing.cipher import TemplateCipher
+from index.subjects.subjects import Subjects
 from index.tables import utc_now
 from training.jobs.worker import Worker
 from training.jobs.workshop import Workshop

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from made_templates import DIM, add_subject, enrol, made_template, open_gallery
 from sqlalchemy import select
 
-from index.cipher import SealingKey, TemplateCipher, template_binding
-from index.database import Database
-from index.gallery import Gallery
-from index.rotation import random_rotation
+from index.database.database import Database
+from index.gallery.gallery import Gallery
+from index.sealing.cipher import SealingKey, TemplateCipher, template_binding
+from index.sealing.rotation import random_rotation
 from index.tables import TemplateRow
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
@@ -43,7 +43,7 @@ def test_a_rotation_is_the_same_on_every_machine() -> None:
 
 
 def by_whole_matrices(seed: bytes, dim: int) -> np.ndarray:
-    from index.rotation import _normal_numbers
+    from index.sealing.rotation import _normal_numbers
 
     numbers = iter(_normal_numbers(seed, dim * (dim + 1) // 2).tolist())
     product, signs = np.eye(dim), []

@@ -8,10 +8,10 @@ import pytest
 from made_templates import enrol, made_template, open_gallery
 from sqlalchemy import select
 
-from index.database import Database
+from index.database.database import Database
 from index.errors import CursorInvalid, ExternalIdExists, SubjectInvalid, SubjectNotFound
 from index.ids import uuid7
-from index.subjects import ExternalId, Subject, Subjects
+from index.subjects.subjects import ExternalId, Subject, Subjects
 from index.tables import ApiKeyRow, IdempotencyRecordRow, TemplateRow
 
 

@@ -9,11 +9,11 @@ from made_templates import MODEL, OTHER_MODEL, add_subject, open_gallery, templa
 
 from embedding.template import Template
 from index.audit import events
-from index.database import Database
-from index.enrolment import EnrolledTemplate, EnrolmentLimits, EnrolmentWarning
+from index.database.database import Database
 from index.errors import DuplicateIdentity, NotTheSamePerson
-from index.gallery import FormerProbe, Gallery
-from index.subjects import Subjects
+from index.gallery.enrolment import EnrolledTemplate, EnrolmentLimits, EnrolmentWarning
+from index.gallery.gallery import FormerProbe, Gallery
+from index.subjects.subjects import Subjects
 from index.twins import Twin, twins_of
 
 # Between unit vectors θ apart, d = 2 − 2 cos θ: 20° is 0.12, 36° is 0.38, 52° is 0.77, 60° is exactly 1.

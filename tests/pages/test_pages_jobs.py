@@ -7,7 +7,7 @@ from fixtures_pages import Desk
 from playwright.sync_api import Page, expect
 
 from embedding.bundle import Bundle
-from index.jobs import Job, Jobs
+from index.jobs.jobs import Job, Jobs
 
 pytestmark = pytest.mark.usefixtures("nobody_else")
 

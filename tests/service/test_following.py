@@ -10,7 +10,7 @@ from fixtures_service import Service
 from sqlalchemy import text
 
 from embedding.bundle import Bundle
-from index.database import Database
+from index.database.database import Database
 from service.app import PURGES, purge
 from service.models import sync
 

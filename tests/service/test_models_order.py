@@ -8,7 +8,7 @@ from fixtures_exams import CALIBRATION
 from made_templates import MODEL, OTHER_MODEL, add_subject, enrol, open_gallery, template_at
 
 from embedding.embedder import Embedder, Embedding
-from index.database import Database
+from index.database.database import Database
 from service.decision import Policy
 from service.models.loaded import LoadedModel, Serving
 

@@ -26,12 +26,12 @@ from embedding.bundle import Bundle
 from embedding.embedder import Embedder
 from embedding.image import encode_png
 from embedding.quality import Purpose
-from index.cipher import TemplateCipher
 from index.crops import NewCrop
-from index.database import Database
-from index.models import Models, make_active
-from index.promotion import switch_to
-from index.reembedding import reembed
+from index.database.database import Database
+from index.models.models import Models, make_active
+from index.models.promotion import switch_to
+from index.models.reembedding import reembed
+from index.sealing.cipher import TemplateCipher
 from index.tables import AuditEventRow, TemplateRow
 from service.access.scopes import Scope
 from service.matching.enrolling import enrol_embedding
@@ -338,9 +338,9 @@ import sys
 from pathlib import Path
 from embedding.embedder import Embedder
 from embedding.quality import Purpose
-from index.cipher import TemplateCipher
-from index.database import Database
-from index.reembedding import reembed
+from index.sealing.cipher import TemplateCipher
+from index.database.database import Database
+from index.models.reembedding import reembed
 url, bundle, key = sys.argv[1:]
 embedder = Embedder.open(Path(bundle), threads=1)
 reembed(Database(url), embedder, TemplateCipher.from_text(key),

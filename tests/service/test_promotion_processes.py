@@ -15,8 +15,8 @@ from fixtures_service import await_ready
 from made_bundles import turned_bundle
 
 from benchmarks.server import free_port, start_server
-from index.database import Database
-from index.models import Models
+from index.database.database import Database
+from index.models.models import Models
 from service.access.keys import Keys
 from service.access.scopes import Scope
 

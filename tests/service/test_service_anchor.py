@@ -13,7 +13,7 @@ from restoring import keep_copy
 from tampering import cut_tail, remove_all_events, write_chain_anew
 
 from index.anchor import Anchor, erased_subjects
-from index.database import Database
+from index.database.database import Database
 from service.template_keys import TemplateKeys
 
 HEAD = re.compile(r"\b([0-9]+:[0-9a-f]{64})\b")

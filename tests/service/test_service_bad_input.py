@@ -15,7 +15,7 @@ from fixtures_pictures import encoded
 from fixtures_service import Service
 
 from embedding.template import Template
-from index.gallery import Gallery
+from index.gallery.gallery import Gallery
 from service.access.scopes import Scope
 
 VERIFY = "/v1/subjects/ext:s-1/verify"

@@ -12,9 +12,9 @@ from fixtures_service import Service
 from sqlalchemy import event, make_url, select, text
 from structlog.testing import capture_logs
 
-from index.database import Database
+from index.database.database import Database
+from index.database.write_trial import TRIAL_SECONDS
 from index.tables import TemplateRow
-from index.write_trial import TRIAL_SECONDS
 from service.openapi import document
 
 
@@ -33,7 +33,7 @@ def server(postgresql_url: str) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture(autouse=True)
 def _no_outcome_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("index.write_trial.TRIAL_SECONDS", 0.0)
+    monkeypatch.setattr("index.database.write_trial.TRIAL_SECONDS", 0.0)
 
 
 def add(service: Service, external_id: str | None = None, **headers: str) -> httpx.Response:
@@ -165,7 +165,7 @@ def test_a_process_of_another_revision_writes_nothing_and_is_not_ready(service_e
 def test_readiness_is_asked_often_and_writes_once_in_a_while(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("index.write_trial.TRIAL_SECONDS", 1000 * TRIAL_SECONDS)
+    monkeypatch.setattr("index.database.write_trial.TRIAL_SECONDS", 1000 * TRIAL_SECONDS)
     trials: list[str] = []
 
     def note(_: object, __: object, statement: str, *rest: object) -> None:

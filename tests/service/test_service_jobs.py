@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from fixtures_service import Service
 
-from index.jobs import Jobs
+from index.jobs.jobs import Jobs
 from service.access.scopes import Scope
 
 RETRAIN = {"kind": "retrain", "params": {"recipe": "finetune", "data": ["/faces"]}}

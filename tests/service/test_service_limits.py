@@ -19,8 +19,8 @@ from fixtures_service import ServedProcess, Service
 from sqlalchemy import event
 
 from embedding.template import Template
-from index.cipher import TemplateCipher
-from index.gallery import Gallery
+from index.gallery.gallery import Gallery
+from index.sealing.cipher import TemplateCipher
 from service.access.rates import Rates
 from service.errors import RateLimited
 

@@ -12,11 +12,11 @@ from sqlalchemy import text
 
 from embedding.embedder import Embedder
 from embedding.template import Template
-from index.database import Database
+from index.database.database import Database
 from index.errors import DatabaseOutdated
-from index.gallery import Gallery
-from index.models import Models
-from index.subjects import Subjects
+from index.gallery.gallery import Gallery
+from index.models.models import Models
+from index.subjects.subjects import Subjects
 from service.decision import Outcome, Policy, decide
 from service.errors import StartRefused
 from service.openapi import document

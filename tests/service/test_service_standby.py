@@ -18,7 +18,7 @@ def pair() -> Iterator[Pair]:
 
 @pytest.fixture(autouse=True)
 def _no_outcome_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("index.write_trial.TRIAL_SECONDS", 0.0)
+    monkeypatch.setattr("index.database.write_trial.TRIAL_SECONDS", 0.0)
 
 
 def add(service: Service, external_id: str) -> tuple[int, str, bool]:

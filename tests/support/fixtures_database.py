@@ -13,7 +13,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from index.database import Database
+from index.database.database import Database
 
 OpenDatabase = Callable[..., Database]
 

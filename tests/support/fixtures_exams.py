@@ -24,10 +24,10 @@ from embedding.embedder import Embedder, Embedding, Timings
 from embedding.errors import FaceNotFound, QualityRefused
 from embedding.quality import Assessment, Purpose
 from embedding.template import Template
-from index.cipher import TemplateCipher
-from index.database import Database
+from index.database.database import Database
 from index.ids import uuid7
-from index.subjects import Subjects
+from index.sealing.cipher import TemplateCipher
+from index.subjects.subjects import Subjects
 from service.decision import Policy
 from service.exams.checkin.photograph import Result, check_in
 from service.exams.checkin.rules import Arrival

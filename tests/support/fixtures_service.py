@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from benchmarks.server import free_port, start_server
 from embedding.embedder import Embedder
 from embedding.image import ImageLimits
-from index.database import Database
+from index.database.database import Database
 from service.access.keys import Keys
 from service.access.scopes import Scope
 from service.app import create_app

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from index.database import MIGRATIONS, Database
+from index.database.database import MIGRATIONS, Database
 
 
 def upgrade_to(database: Database, revision: str) -> None:

@@ -14,9 +14,9 @@ from uuid import UUID
 
 from made_templates import DIM, MODEL, add_subject, enrol, made_template, open_gallery
 
-from index.database import Database
+from index.database.database import Database
 from index.errors import DatabaseFull, DuplicateIdentity
-from index.gallery import Gallery
+from index.gallery.gallery import Gallery
 
 NEAR = 0.1
 PATIENCE_SECONDS = 120

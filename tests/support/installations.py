@@ -15,7 +15,7 @@ from fixtures_database import _own_database
 from fixtures_service import TEMPLATE_KEY, Service
 
 from embedding.template import Template
-from index.database import Database
+from index.database.database import Database
 from service.backup.folder import BackupManifest
 from service.backup.making import back_up
 from service.backup.restoring import Restored, Source, restore

@@ -5,11 +5,11 @@ from uuid import UUID
 import numpy as np
 
 from embedding.template import Template
-from index.cipher import TemplateCipher
-from index.database import Database
-from index.gallery import EnrolledTemplate, Gallery
-from index.models import Models
-from index.subjects import Subjects
+from index.database.database import Database
+from index.gallery.gallery import EnrolledTemplate, Gallery
+from index.models.models import Models
+from index.sealing.cipher import TemplateCipher
+from index.subjects.subjects import Subjects
 
 DIM = 32
 MODEL = "sha256:" + "a" * 64

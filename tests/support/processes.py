@@ -7,7 +7,7 @@ from multiprocessing.context import ForkServerContext
 # passes over in silence what it cannot import.
 PRELOADED = [
     "pytest",
-    "index.gallery",
+    "index.gallery.gallery",
     "invigil",
     "service.app",
     "service.matching.bulk_enrolment",

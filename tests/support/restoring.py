@@ -9,7 +9,7 @@ from uuid import uuid4
 import psycopg
 from sqlalchemy import make_url
 
-from index.database import Database
+from index.database.database import Database
 
 PutBack = Callable[[], None]
 

@@ -3,7 +3,7 @@
 from sqlalchemy import delete, select, text
 
 from index import audit
-from index.database import Database
+from index.database.database import Database
 from index.tables import AuditEventRow
 
 

@@ -7,8 +7,8 @@ import pytest
 from fixtures_database import OpenDatabase
 from sqlalchemy import delete, text
 
-from index.database import Database
-from index.jobs import Jobs
+from index.database.database import Database
+from index.jobs.jobs import Jobs
 from index.tables import JobRow
 from training.jobs.lease import Abandoned, Hold
 

@@ -13,7 +13,7 @@ import pytest
 from dbos import error as engine
 from sqlalchemy import make_url
 
-from index.database import Database
+from index.database.database import Database
 from training.jobs.lease import JobCancelled
 from training.jobs.remembered import AsJson, MayPass, StepFailed
 from training.jobs.worker import Worker

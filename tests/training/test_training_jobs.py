@@ -25,12 +25,12 @@ from made_training import TINY_NETWORK, people, write_folders
 
 import training.jobs.workflow
 from embedding.bundle import Bundle
-from index.cipher import TemplateCipher
 from index.crops import Crops, NewCrop, keep_crop
-from index.database import Database
-from index.job_places import RECIPE_PLACES
-from index.jobs import Job
-from index.subjects import Subjects
+from index.database.database import Database
+from index.jobs.jobs import Job
+from index.jobs.places import RECIPE_PLACES
+from index.sealing.cipher import TemplateCipher
+from index.subjects.subjects import Subjects
 from training.data.faces import Split, read_faces
 from training.data.groups import read_groups, write_groups
 from training.data.sources import Gathered, gather_again, gather_faces, hold_out
@@ -137,7 +137,7 @@ def watched(
 WORKER = """
 import sys, threading
 from pathlib import Path
-from index.database import Database
+from index.database.database import Database
 from training.jobs.worker import Worker
 from training.jobs.workshop import Workshop
 shop = Workshop(Database(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), None, (0.01, 0.05))

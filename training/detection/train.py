@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from index.job_places import beside_project
+from index.jobs.places import beside_project
 from training.detection.assign import cell_points
 from training.detection.augment import Composer
 from training.detection.bank import open_bank

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from index.job_folders import TARGETS
+from index.jobs.folders import TARGETS
 from training.data.confusions import Confusion, read_confusions
 from training.data.faces import SPLIT, FaceSet, Rows, Split, class_labels, read_faces, split_identities
 from training.data.seen import Seen

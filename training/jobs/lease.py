@@ -8,7 +8,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from index.errors import DatabaseError, JobNotFound, JobTaken
-from index.jobs import LEASE, Jobs
+from index.jobs.jobs import LEASE, Jobs
 
 BEAT_SECONDS = 3.0
 NOTE_SECONDS = 1.0

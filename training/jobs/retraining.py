@@ -18,9 +18,9 @@ from typing import Any
 from embedding.bundle import Bundle
 from embedding.embedder import Embedder
 from embedding.manifest import Provenance
-from index.job_params import RetrainParams
-from index.job_places import beside_project, is_shipped, places_of, recipe_places
-from index.jobs import Job
+from index.jobs.jobs import Job
+from index.jobs.params import RetrainParams
+from index.jobs.places import beside_project, is_shipped, places_of, recipe_places
 from training.data.confusions import Confusion, write_confusions
 from training.data.faces import SPLIT, FaceSet, Split, class_labels
 from training.data.groups import format_groups, groups_of, read_groups, write_groups

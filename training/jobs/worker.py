@@ -12,8 +12,8 @@ from uuid import UUID, uuid4
 from dbos import DBOS, SetWorkflowID, WorkflowStatus
 
 from index.errors import DatabaseError, GalleryError
-from index.job_folders import remove_former_pages
-from index.jobs import LEASE, Job
+from index.jobs.folders import remove_former_pages
+from index.jobs.jobs import LEASE, Job
 from index.tables import utc_now
 from training.jobs.remembered import AsJson, refuse_pickles
 from training.jobs.workflow import Workflow

@@ -17,10 +17,10 @@ from dbos import error as engine
 
 from embedding.errors import EmbeddingError
 from index.errors import DatabaseError, GalleryError, JobEnded, JobTaken
-from index.job_params import EvaluateParams, ReembedParams
-from index.job_places import places_of
-from index.jobs import DETAIL_CHARACTERS, Ended, Job
-from index.reembedding import reembed
+from index.jobs.jobs import DETAIL_CHARACTERS, Ended, Job
+from index.jobs.params import EvaluateParams, ReembedParams
+from index.jobs.places import places_of
+from index.models.reembedding import reembed
 from training.errors import CheckpointNotSaved, TrainingError
 from training.jobs.lease import Abandoned, Hold, JobCancelled
 from training.jobs.remembered import MayPass, StepFailed

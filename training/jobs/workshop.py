@@ -7,14 +7,14 @@ from uuid import UUID
 
 from embedding.bundle import Bundle
 from embedding.embedder import Embedder
-from index.cipher import TemplateCipher
 from index.crops import Crops
-from index.database import Database
-from index.job_folders import FOLDER, make_private, remove_targets
-from index.job_places import Place, refuse_places_outside
-from index.jobs import Job, Jobs
-from index.keeping import copy_of
-from index.models import Models
+from index.database.database import Database
+from index.jobs.folders import FOLDER, make_private, remove_targets
+from index.jobs.jobs import Job, Jobs
+from index.jobs.places import Place, refuse_places_outside
+from index.models.keeping import copy_of
+from index.models.models import Models
+from index.sealing.cipher import TemplateCipher
 from training.errors import WorkshopLacks
 
 

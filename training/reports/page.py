@@ -1,7 +1,7 @@
 """What the pages of this package share: one HTML file each, with pictures inside it.
 
 They hold pictures of people, so keep them where the pictures may be kept. Faces of enrolments are named and
-not held: `invigil jobs report` puts those in that may still be shown (`index/job_folders.py`).
+not held: `invigil jobs report` puts those in that may still be shown (`index/jobs/folders.py`).
 """
 
 import base64
@@ -16,7 +16,7 @@ import jinja2
 from PIL import Image
 
 from embedding.image import ImageLimits, decode
-from index.job_folders import write_private
+from index.jobs.folders import write_private
 from training.data.enrolled import crop_of
 from training.evaluation.evaluation import Rate
 

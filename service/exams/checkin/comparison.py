@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session as OrmSession
 
 from embedding.embedder import Embedding
-from index.database import Database
+from index.consent.legal_basis import has_ended
+from index.database.database import Database
 from index.errors import LegalBasisExpired, NoTemplate, SubjectNotFound, WrongModel
-from index.legal_basis import has_ended
-from index.neighbours import Nearest
+from index.gallery.neighbours import Nearest
 from index.tables import SubjectRow
 from service.decision import Outcome, Policy, decide
 from service.exams.checkin.rules import Expected

@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.consent.legal_basis import ended_among
 from index.external_ids import external_key
-from index.legal_basis import ended_among
-from index.subjects import meant_by
+from index.subjects.subjects import meant_by
 from index.tables import utc_now
 from service.errors import SessionNotFound
 from service.exams.audit import CHECKIN_DECLINED, CHECKIN_RECORDED, note, note_evidence

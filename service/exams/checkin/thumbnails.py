@@ -8,8 +8,8 @@ from uuid import UUID
 from PIL import Image
 
 from embedding.image import ImageLimits, decode
-from index.cipher import bound_to
 from index.resealing import SealedTable
+from index.sealing.cipher import bound_to
 from index.tables import utc_now
 from service.exams.audit import note
 from service.exams.context import Desk, Origin

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from index.database import Database
+from index.database.database import Database
 from service.exams.tables import CheckinRow, OverrideRow, RosterEntryRow
 
 MOST = 10_000

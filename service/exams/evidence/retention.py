@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.clock import require_steady
-from index.database import Database
+from index.database.database import Database
 from index.tables import utc_now
 from service.exams.audit import EXAM_PURGED, note
 from service.exams.context import Origin

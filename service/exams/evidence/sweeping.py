@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from index.clock import CONFIRMED, NOTICE, require_steady
 from index.crops import purge_crops
-from index.database import Database
+from index.database.database import Database
 from index.tables import AuditEventRow, utc_now
 from service.exams.audit import note
 from service.exams.context import Origin

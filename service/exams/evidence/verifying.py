@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index import audit
-from index.database import Database
+from index.database.database import Database
 from index.tables import AuditEventRow
 from service.exams.audit import (
     CHECKIN_RECORDED,

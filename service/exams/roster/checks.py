@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.consent.legal_basis import ended_among
 from index.external_ids import SKELETONS, forms_of
-from index.legal_basis import ended_among
 from index.tables import SubjectRow, TemplateRow
 from service.exams.roster.file import Row
 from service.exams.roster.report import Findings, RosterReport

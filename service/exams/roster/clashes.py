@@ -5,8 +5,8 @@ from itertools import groupby
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session as OrmSession
 
-from index.database import Database
-from index.id_clashes import Clash, subject_clashes
+from index.database.database import Database
+from index.subjects.id_clashes import Clash, subject_clashes
 from service.exams.tables import RosterEntryRow
 
 

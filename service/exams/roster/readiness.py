@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session as OrmSession
 
 from embedding.quality import LIMITS, Measures, Purpose, assess
-from index.legal_basis import BasisState, has_ended, is_in_state
+from index.consent.legal_basis import BasisState, has_ended, is_in_state
 from index.tables import SubjectRow, TemplateRow, utc_now
 from index.twins import Twin, twins_of
 from service.decision import Policy, Thresholds

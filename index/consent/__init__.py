@@ -1,0 +1,1 @@
+"""Until when a person may be compared, and how everything about them goes."""

@@ -1,0 +1,126 @@
+"""Erasure: everything that is known of a person goes, in one transaction (GDPR, article 17)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from index import audit
+from index.database.database import Database
+from index.tables import CropRow, GalleryChangeRow, IdempotencyRecordRow, SubjectRow, TemplateRow
+from index.twins import forget_twins
+
+# Both databases take far more parameters in one statement (SQLite 32,766).
+_IDS_IN_ONE_QUERY = 5000
+
+
+@dataclass(frozen=True)
+class ErasureReceipt:
+    """What was erased and when. It says nothing about who it was beyond the id."""
+
+    subject_id: UUID
+    erased_at: datetime
+    templates: int
+    crops: int
+    responses: int
+    audit_seq: int
+
+
+def erase_subject(
+    session: Session, subject_id: UUID, *, actor: str, request_id: str | None = None
+) -> ErasureReceipt:
+    """Remove a person's row, templates, crops and kept responses, and tell every process by the change log.
+
+    Args:
+        session: An ordered one of `Database.write`.
+        subject_id: A subject that exists.
+        actor: Who erases, for the audit chain.
+        request_id: The request it came with.
+    """
+    template_ids, crops = remove_biometrics(session, subject_id)
+    responses = empty_responses(session, subject_id, [subject_id, *template_ids])
+    session.execute(delete(SubjectRow).where(SubjectRow.id == subject_id))
+    event = audit.record(
+        session,
+        action="subject.erased",
+        actor=actor,
+        subject_id=subject_id,
+        request_id=request_id,
+        details={"templates": len(template_ids), "crops": crops, "responses": responses},
+    )
+    return ErasureReceipt(subject_id, event.at, len(template_ids), crops, responses, event.seq)
+
+
+def remove_biometrics(session: Session, subject_id: UUID) -> tuple[list[UUID], int]:
+    """Remove a person's templates and crops, and tell every process.
+
+    Returns:
+        The ids of the templates, and how many crops there were.
+    """
+    gone = delete(TemplateRow).where(TemplateRow.subject_id == subject_id)
+    removed = session.execute(gone.returning(TemplateRow.number, TemplateRow.model_id, TemplateRow.id)).all()
+    session.add_all(
+        GalleryChangeRow(kind="removed", template_number=row.number, model_id=row.model_id) for row in removed
+    )
+    crops = session.scalars(
+        delete(CropRow).where(CropRow.subject_id == subject_id).returning(CropRow.id)
+    ).all()
+    template_ids = [row.id for row in removed]
+    forget_twins(session, subject_id, template_ids)
+    return template_ids, len(crops)
+
+
+def remove_template(session: Session, row: TemplateRow) -> None:
+    """Remove a template with its crop and what other models made of it, and tell every process.
+
+    Whoever removes a template means the picture: another model's template of it would bring the face back.
+    """
+    made = TemplateRow.crop_id == row.crop_id if row.crop_id else TemplateRow.number == row.number
+    subject_id = row.subject_id
+    gone = delete(TemplateRow).where(made)
+    removed = session.execute(gone.returning(TemplateRow.number, TemplateRow.model_id, TemplateRow.id)).all()
+    session.add_all(
+        GalleryChangeRow(kind="removed", template_number=one.number, model_id=one.model_id) for one in removed
+    )
+    forget_twins(session, subject_id, [one.id for one in removed])
+    if row.crop_id:
+        session.execute(delete(CropRow).where(CropRow.id == row.crop_id))
+
+
+def empty_responses(session: Session, subject_id: UUID, made_ids: list[UUID]) -> int:
+    """Empty the kept responses; their claims stay: a repeated request must not bring the person back.
+
+    Returns:
+        How many spoke of the subject or of what was made under these ids.
+    """
+    about = IdempotencyRecordRow.subject_id == subject_id
+    made = IdempotencyRecordRow.resource_id.in_(made_ids)
+    emptied = session.scalars(
+        update(IdempotencyRecordRow)
+        .where(about | made)
+        .values(state="erased", subject_id=subject_id, status=None, headers=None, body=None)
+        .returning(IdempotencyRecordRow.key)
+    )
+    return len(emptied.all())
+
+
+def erase_returned(database: Database, subject_ids: Collection[UUID], *, actor: str) -> int:
+    """Erase those of the subjects that there are; returns how many."""
+    wanted, erased = sorted(subject_ids), 0
+    for start in range(0, len(wanted), _IDS_IN_ONE_QUERY):
+        block = wanted[start : start + _IDS_IN_ONE_QUERY]
+        query = select(SubjectRow.id).where(SubjectRow.id.in_(block))
+        with database.read() as db:
+            if not db.scalars(query.limit(1)).first():
+                continue
+        with database.write() as db:
+            returned = db.scalars(query).all()
+            for subject_id in returned:
+                erase_subject(db, subject_id, actor=actor)
+        erased += len(returned)
+    if erased:
+        database.settle()
+    return erased

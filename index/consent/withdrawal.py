@@ -1,0 +1,184 @@
+"""Withdrawn consent: templates and crops go at once, the person stays as a name (GDPR, article 7(3)).
+
+Somebody can withdraw by a link, without an account: the link is random, of its token a digest alone is kept,
+and it works once.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from index import audit
+from index.consent.erasure import empty_responses, remove_biometrics
+from index.database.database import Database
+from index.errors import LinkInvalid, SubjectNotFound
+from index.ids import uuid7
+from index.tables import AuditEventRow, SubjectRow, WithdrawalLinkRow, utc_now
+
+WITHDRAWN = "subject.withdrawn"
+BY_LINK = "the person's own link"
+_TOKEN_BYTES = 32
+
+
+@dataclass(frozen=True)
+class WithdrawalReceipt:
+    """What was removed and when. It says nothing about who it was beyond the id."""
+
+    subject_id: UUID
+    withdrawn_at: datetime
+    templates: int
+    crops: int
+    responses: int
+    audit_seq: int
+
+
+@dataclass(frozen=True)
+class WithdrawalLink:
+    """A link as it is given out, once: `token` cannot be read again."""
+
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class WithdrawalSeen:
+    """A withdrawal that an audit event of another history, or of this one, has written down."""
+
+    seq: int
+    digest: str
+    subject_id: UUID
+
+
+def withdraw_subject(
+    db: Session,
+    subject_id: UUID,
+    *,
+    actor: str,
+    withdrawn_at: datetime | None = None,
+    request_id: str | None = None,
+    **details: Any,
+) -> WithdrawalReceipt:
+    """Remove a person's templates, crops and kept responses, and tell every process by the change log.
+
+    Whoever has withdrawn before gets a receipt with the moment of then.
+
+    Args:
+        db: An ordered one of `Database.write`.
+        subject_id: Whose consent ends.
+        actor: Who withdraws, for the audit chain.
+        withdrawn_at: When the person said so; by default now.
+        request_id: The request it came with.
+        details: More for the audit chain.
+
+    Raises:
+        SubjectNotFound: If there is no such subject.
+    """
+    row = db.get(SubjectRow, subject_id)
+    if row is None:
+        raise SubjectNotFound(subject_id)
+    template_ids, crops = remove_biometrics(db, subject_id)
+    responses = empty_responses(db, subject_id, template_ids)
+    row.withdrawn_at = row.withdrawn_at or withdrawn_at or utc_now()
+    row.changed_at = utc_now()
+    event = audit.record(
+        db,
+        action=WITHDRAWN,
+        actor=actor,
+        subject_id=subject_id,
+        request_id=request_id,
+        details={"templates": len(template_ids), "crops": crops, "responses": responses, **details},
+    )
+    return WithdrawalReceipt(subject_id, row.withdrawn_at, len(template_ids), crops, responses, event.seq)
+
+
+def issue_link(
+    db: Session, subject_id: UUID, *, days: int, actor: str, request_id: str | None = None
+) -> WithdrawalLink:
+    """A link for one person, for so many days; what was issued to them before stays valid.
+
+    Raises:
+        SubjectNotFound: If there is no such subject.
+    """
+    if db.get(SubjectRow, subject_id) is None:
+        raise SubjectNotFound(subject_id)
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    expires_at = utc_now() + timedelta(days=days)
+    db.add(
+        WithdrawalLinkRow(
+            id=uuid7(), token_digest=_digest(token), subject_id=subject_id, expires_at=expires_at
+        )
+    )
+    audit.record(
+        db,
+        action="withdrawal_link.issued",
+        actor=actor,
+        subject_id=subject_id,
+        request_id=request_id,
+        details={"expires_at": expires_at.isoformat()},
+    )
+    return WithdrawalLink(token, expires_at)
+
+
+def subject_of_link(db: Session, token: str) -> UUID:
+    """Whose link it is.
+
+    Raises:
+        LinkInvalid: If it was used, is over, or nobody has issued it.
+    """
+    query = select(WithdrawalLinkRow).where(WithdrawalLinkRow.token_digest == _digest(token))
+    row = db.scalars(query).one_or_none()
+    if row is None or row.used_at is not None or row.expires_at <= utc_now():
+        raise LinkInvalid
+    return row.subject_id
+
+
+def withdraw_by_link(db: Session, token: str, *, request_id: str | None = None) -> WithdrawalReceipt:
+    """Withdraw the consent of the person whose link this is; none of their links works afterwards.
+
+    Raises:
+        LinkInvalid: As `subject_of_link`.
+    """
+    subject_id = subject_of_link(db, token)
+    mine = (WithdrawalLinkRow.subject_id == subject_id) & WithdrawalLinkRow.used_at.is_(None)
+    db.execute(update(WithdrawalLinkRow).where(mine).values(used_at=utc_now()))
+    return withdraw_subject(db, subject_id, actor=BY_LINK, request_id=request_id)
+
+
+def withdraw_returned(database: Database, seen: Iterable[WithdrawalSeen], *, actor: str) -> int:
+    """Withdraw again for whoever came back with an older database; returns how many.
+
+    A withdrawal that the database knows is left alone: the person may have agreed anew since.
+    """
+    again = 0
+    for one in seen:
+        with database.read() as db:
+            if not _is_lost(db, one):
+                continue
+        with database.write() as db:
+            if _is_lost(db, one):
+                withdraw_subject(db, one.subject_id, actor=actor, again=one.digest)
+                again += 1
+    if again:
+        database.settle()
+    return again
+
+
+def _is_lost(db: Session, seen: WithdrawalSeen) -> bool:
+    """Whether the subject is there, and the chain says nothing of the withdrawal, or of its repetition."""
+    if audit.digest_at(db, seen.seq) == seen.digest or db.get(SubjectRow, seen.subject_id) is None:
+        return False
+    theirs = select(AuditEventRow.details).where(
+        AuditEventRow.action == WITHDRAWN, AuditEventRow.subject_id == seen.subject_id
+    )
+    return all(details.get("again") != seen.digest for details in db.scalars(theirs))
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

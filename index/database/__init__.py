@@ -1,0 +1,1 @@
+"""The connection, transactions, and what to do when it is away."""

@@ -1,0 +1,1 @@
+"""Enrolled templates: rows, their vectors, and who is near."""

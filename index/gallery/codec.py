@@ -1,0 +1,101 @@
+"""Vectors as they lie in the rows, and as one process compares them."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.errors import TemplateUnreadable
+from index.sealing.cipher import SealingKey, TemplateCipher, template_binding
+from index.sealing.rotation import Rotation
+from index.vectors import Vectors
+
+
+class StoredVector(Protocol):
+    """What is read of a template's row."""
+
+    id: UUID
+    subject_id: UUID
+    model_id: str
+    vector: bytes
+    key_id: str | None
+
+
+class VectorCodec:
+    """Little-endian float32; with a cipher, rotated by the sealing key's rotation and then sealed.
+
+    Every vector in memory has the rotation of the key that sealed when the codec was made, whatever key its
+    row was sealed with: all of them, and every probe, can be compared while rows are sealed anew.
+    """
+
+    def __init__(self, cipher: TemplateCipher | None, dim: int) -> None:
+        self.dim = dim
+        self._cipher = cipher
+        self._home: SealingKey | None = cipher.key if cipher else None
+
+    def rotate(self, vector: Vectors) -> Vectors:
+        """A model's own vector (dim,) as this process compares it."""
+        return _applied(self._home.rotation(self.dim), vector) if self._home else vector
+
+    def encode(self, binding: bytes, vector: Vectors) -> tuple[bytes, str | None]:
+        """The bytes to store of a model's own vector, and the id of the key that opens them."""
+        if self._cipher is None:
+            return _as_bytes(vector), None
+        return sealed_vector(self._cipher.key, binding, vector)
+
+    def decode_many(self, rows: Sequence[Any]) -> Vectors:
+        """The vectors of some `StoredVector`s as this process compares them: (n, dim).
+
+        Raises:
+            TemplateUnreadable: If one cannot be opened or has another length.
+        """
+        plain = [self._open(row) for row in rows]
+        vectors = np.frombuffer(b"".join(plain), dtype="<f4").reshape(-1, self.dim)
+        return self._brought_home(vectors, [row.key_id for row in rows])
+
+    def _open(self, row: StoredVector) -> bytes:
+        if self._cipher is not None:
+            binding = template_binding(row.id, row.subject_id, row.model_id)
+            plain = self._cipher.open(row.id, binding, row.vector, row.key_id)
+        elif row.key_id is None:
+            plain = row.vector
+        else:
+            raise TemplateUnreadable(row.id, f"it is encrypted with key {row.key_id} and no key is set")
+        if len(plain) != 4 * self.dim:
+            raise TemplateUnreadable(row.id, f"it has {len(plain)} bytes instead of {4 * self.dim}")
+        return plain
+
+    def _brought_home(self, vectors: Vectors, key_ids: Sequence[str | None]) -> Vectors:
+        """Give those that another key has rotated the rotation of this process."""
+        home = self._home
+        if self._cipher is None or home is None or all(key_id == home.id for key_id in key_ids):
+            return vectors
+        vectors = vectors.copy()
+        for row, key_id in enumerate(key_ids):
+            key = self._cipher.key_named(key_id) if key_id and key_id != home.id else None
+            if key is not None:
+                own = key.rotation(self.dim).T @ vectors[row].astype(np.float64)
+                vectors[row] = _applied(home.rotation(self.dim), own)
+        return vectors
+
+
+def sealed_vector(key: SealingKey, binding: bytes, vector: Vectors) -> tuple[bytes, str]:
+    """A model's own vector, rotated and sealed, and the key's id."""
+    rotated = _applied(key.rotation(len(vector)), vector)
+    return key.seal(binding, _as_bytes(rotated)), key.id
+
+
+def unrotated(key: SealingKey, vector: Vectors) -> Vectors:
+    """A model's own vector again, of one that this key has rotated."""
+    return _applied(key.rotation(len(vector)).T, vector)
+
+
+def _applied(rotation: Rotation, vector: NDArray[np.floating[Any]]) -> Vectors:
+    # In float64, so that a vector that is rotated back is what it was to the last float32 digit or so.
+    return (rotation @ vector.astype(np.float64)).astype(np.float32)
+
+
+def _as_bytes(vector: Vectors) -> bytes:
+    return vector.astype("<f4").tobytes()

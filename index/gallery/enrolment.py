@@ -1,0 +1,208 @@
+"""The rows of enrolments, and what they are looked up for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, exists, select
+from sqlalchemy.orm import Session
+
+from index.consent.legal_basis import require_basis
+from index.errors import (
+    DuplicateIdentity,
+    ModelNotFound,
+    NoTemplate,
+    NotTheSamePerson,
+    WrongModel,
+)
+from index.gallery.neighbours import Nearest
+from index.tables import GalleryChangeRow, ModelRow, SubjectRow, TemplateRow
+
+_MODEL_KNOWN = select(exists().where(ModelRow.id == bindparam("model_id")))
+_TEMPLATES_OF = select(
+    TemplateRow.id, TemplateRow.subject_id, TemplateRow.model_id, TemplateRow.vector, TemplateRow.key_id
+).where(TemplateRow.subject_id == bindparam("subject_id"))
+
+
+@dataclass(frozen=True)
+class EnrolmentLimits:
+    """What the distance of a new template to others means, under one model.
+
+    Attributes:
+        duplicate: d up to which another subject's template is taken for the same face.
+        near: d up to which another subject is named in a warning; None names nobody.
+        own: d beyond which a template of the same subject is of another face; None looks at none.
+    """
+
+    duplicate: float
+    near: float | None = None
+    own: float | None = None
+
+    @property
+    def farthest(self) -> float:
+        """d up to which other subjects are looked for."""
+        return max(self.duplicate, self.near or 0.0)
+
+
+@dataclass(frozen=True)
+class EnrolmentWarning:
+    """What whoever enrols should know of a template that was not refused, and whom it is about.
+
+    `code` is `duplicate_not_refused`, `disagreement_not_refused` or `near_other_subject`.
+    """
+
+    code: str
+    subject_id: UUID | None = None
+    external_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a new template was found to be near to, or far from.
+
+    Attributes:
+        duplicates: Other subjects with this face, nearest first.
+        near: Other subjects who would match but are no duplicates, nearest first.
+        disagreeing: The subject's own templates, where every one of them is of another face.
+    """
+
+    duplicates: Sequence[Nearest]
+    near: Sequence[Nearest]
+    disagreeing: Sequence[UUID]
+
+
+@dataclass(frozen=True)
+class EnrolledTemplate:
+    """A template as callers see one; never its vector. `warnings` come with its enrolment alone."""
+
+    id: UUID
+    subject_id: UUID
+    model_id: str
+    quality: dict[str, Any]
+    created_at: datetime
+    warnings: tuple[EnrolmentWarning, ...] = ()
+
+
+def enrolled_template(row: TemplateRow) -> EnrolledTemplate:
+    """A row without its vector."""
+    return EnrolledTemplate(row.id, row.subject_id, row.model_id, row.quality, row.created_at)
+
+
+def comparable(session: Session, subject_id: UUID, model_id: str) -> Sequence[Any]:
+    """The stored vectors of a subject's templates of one model, at least one.
+
+    Raises:
+        SubjectNotFound: If there is no such subject.
+        LegalBasisExpired: If the subject's basis has ended.
+        NoTemplate: If the subject has none.
+        WrongModel: If all of them are of another model.
+    """
+    require_basis(session, subject_id)
+    rows = session.execute(_TEMPLATES_OF, {"subject_id": subject_id}).all()
+    own = [row for row in rows if row.model_id == model_id]
+    if own:
+        return own
+    if rows:
+        raise WrongModel(expected=model_id, actual=rows[0].model_id)
+    raise NoTemplate(subject_id)
+
+
+def require_known(session: Session, subject_id: UUID, model_id: str) -> None:
+    """Refuse an enrolment of nobody, without a basis, or under a model that was never registered.
+
+    Raises:
+        SubjectNotFound, LegalBasisExpired, ModelNotFound: Naming which.
+    """
+    require_basis(session, subject_id)
+    if not session.scalar(_MODEL_KNOWN, {"model_id": model_id}):
+        raise ModelNotFound(model_id)
+
+
+def insert(session: Session, row: TemplateRow) -> EnrolledTemplate:
+    """Write the row and its gallery change together: no process can hear of the one without the other."""
+    session.add(row)
+    session.flush()
+    session.add(GalleryChangeRow(kind="added", template_number=row.number, model_id=row.model_id))
+    return enrolled_template(row)
+
+
+def repeated(session: Session, template_id: UUID | None, subject_id: UUID) -> EnrolledTemplate | None:
+    """The template that an earlier attempt under this id has enrolled.
+
+    Raises:
+        ValueError: If the id is another subject's template.
+    """
+    if template_id is None:
+        return None
+    row = session.scalars(select(TemplateRow).where(TemplateRow.id == template_id)).first()
+    if row is not None and row.subject_id != subject_id:
+        raise ValueError(f"Template {template_id} is enrolled for another subject.")
+    return enrolled_template(row) if row else None
+
+
+def of_source(
+    session: Session, subject_id: UUID, model_id: str, source_digest: str | None
+) -> EnrolledTemplate | None:
+    """The subject's template of this model that was made of the same picture, by whomever."""
+    if source_digest is None:
+        return None
+    query = select(TemplateRow).where(
+        TemplateRow.subject_id == subject_id,
+        TemplateRow.model_id == model_id,
+        TemplateRow.source_digest == source_digest,
+    )
+    row = session.scalars(query).first()
+    return enrolled_template(row) if row else None
+
+
+def own_templates(db: Session, subject_id: UUID, model_id: str) -> Sequence[Any]:
+    """The stored vectors of a subject's templates of one model; none, where there are none."""
+    rows = db.execute(_TEMPLATES_OF, {"subject_id": subject_id}).all()
+    return [row for row in rows if row.model_id == model_id]
+
+
+def refuse(db: Session, subject_id: UUID, found: Findings) -> None:
+    """Refuse a face that is another subject's, or not this one's.
+
+    Raises:
+        DuplicateIdentity: Naming the nearest other subject.
+        NotTheSamePerson: Naming the templates that disagree.
+    """
+    if found.duplicates:
+        nearest = found.duplicates[0]
+        raise DuplicateIdentity(nearest.subject_id, external_id_of(db, nearest.subject_id), nearest.d)
+    if found.disagreeing:
+        raise NotTheSamePerson(subject_id, found.disagreeing)
+
+
+def warnings_of(db: Session, found: Findings) -> tuple[EnrolmentWarning, ...]:
+    """What is to be said of a template that was enrolled all the same."""
+    forced = [EnrolmentWarning("duplicate_not_refused")] if found.duplicates else []
+    forced += [EnrolmentWarning("disagreement_not_refused")] if found.disagreeing else []
+    near = [
+        EnrolmentWarning("near_other_subject", one.subject_id, external_id_of(db, one.subject_id))
+        for one in found.near
+    ]
+    return (*forced, *near)
+
+
+def external_id_of(db: Session, subject_id: UUID) -> str | None:
+    """The caller's own name for a subject."""
+    return db.scalar(select(SubjectRow.external_id).where(SubjectRow.id == subject_id))
+
+
+def audit_details(template_id: UUID, found: Findings, force_reason: str | None) -> dict[str, Any]:
+    """What the audit chain keeps of an enrolment: ids, and why it was not refused."""
+    details: dict[str, Any] = {"template_id": str(template_id)}
+    if found.duplicates or found.disagreeing:
+        details |= {"forced": True, "reason": force_reason}
+    if found.duplicates:
+        nearest = found.duplicates[0]
+        details |= {"duplicate_of": str(nearest.subject_id), "d": nearest.d}
+    if found.disagreeing:
+        details["disagrees_with"] = [str(one) for one in found.disagreeing]
+    if found.near:
+        details["near"] = [str(one.subject_id) for one in found.near]
+    return details

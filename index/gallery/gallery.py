@@ -1,0 +1,429 @@
+"""The gallery: enrolled templates, and who is near a probe.
+
+Rows first, vectors second: a template is a committed row before any search can see its vector, and a vector
+that a search brings up counts only while its row is there. A vector whose row was rolled back would match and
+could never be removed; a row whose vector was lost in a crash comes back by replay of the change log.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from embedding.template import Template
+from index import audit
+from index.consent.erasure import ErasureReceipt, erase_subject, remove_template
+from index.consent.legal_basis import ended_among, require_basis
+from index.consent.withdrawal import WithdrawalReceipt, withdraw_by_link, withdraw_subject
+from index.crops import NewCrop, keep_crop
+from index.database.database import Database
+from index.errors import DatabaseError, SubjectNotFound, TemplateNotFound, WrongModel
+from index.gallery.codec import VectorCodec
+from index.gallery.coverage import models_of
+from index.gallery.enrolment import (
+    EnrolledTemplate,
+    EnrolmentLimits,
+    Findings,
+    audit_details,
+    comparable,
+    enrolled_template,
+    insert,
+    of_source,
+    own_templates,
+    refuse,
+    repeated,
+    require_known,
+    warnings_of,
+)
+from index.gallery.neighbours import Nearest, best_of, in_force, nearest_people, pairs_among, without_known
+from index.gallery.replay import Replay
+from index.gallery.rosters import Rosters
+from index.ids import uuid7
+from index.sealing.cipher import TemplateCipher, template_binding
+from index.tables import SubjectRow, TemplateRow
+from index.twins import note_twins
+from index.vectors import distances
+
+__all__ = ["EnrolledTemplate", "EnrolmentLimits", "ErasureReceipt", "FormerProbe", "Gallery", "Nearest"]
+
+_MOST_NAMED = 8
+"""Other subjects near to a new template who are named, the nearest."""
+
+
+@dataclass(frozen=True)
+class FormerProbe:
+    """A face under a former model, to be looked for among those whom no newer model knows.
+
+    Attributes:
+        limits: What its distances mean.
+        newer: The models that come before this one.
+    """
+
+    gallery: "Gallery"
+    template: Template
+    limits: EnrolmentLimits
+    newer: tuple[str, ...]
+
+
+class Gallery:
+    """All templates of one model; safe to use from many threads, and from many processes on one database."""
+
+    def __init__(
+        self, database: Database, *, model_id: str, dim: int, cipher: TemplateCipher | None = None
+    ) -> None:
+        """Prepare an empty view; `catch_up` reads the rows.
+
+        Args:
+            database: With its tables at the present revision.
+            model_id: The model whose templates these are. It must be registered before the first enrolment.
+            dim: Length of its vectors.
+            cipher: Encrypts and rotates templates; rows that it has not sealed are then refused.
+        """
+        self.model_id = model_id
+        self._database = database
+        self._cipher = cipher
+        self._codec = VectorCodec(cipher, dim)
+        self._replay = Replay(self._codec, model_id)
+        self._rosters = Rosters()
+
+    def __len__(self) -> int:
+        return len(self._replay.vectors)
+
+    @property
+    def loads(self) -> int:
+        """How often every row was read: at the start, and again whenever the database went back in time."""
+        return self._replay.loads
+
+    def catch_up(self) -> int:
+        """Take up every change that is committed by now; returns the number of the newest.
+
+        Raises:
+            TemplateUnreadable: If rows are encrypted with another key than the gallery's.
+            DatabaseError: If the database cannot be reached.
+        """
+        with self._database.read() as session:
+            return self._replay.catch_up(session).seq
+
+    def enrol(
+        self,
+        subject_id: UUID,
+        template: Template,
+        *,
+        quality: Mapping[str, Any],
+        duplicate_threshold: float,
+        actor: str,
+        template_id: UUID | None = None,
+        force_reason: str | None = None,
+        source_digest: str | None = None,
+        crop: NewCrop | None = None,
+        near_threshold: float | None = None,
+        own_threshold: float | None = None,
+        former: Sequence[FormerProbe] = (),
+        request_id: str | None = None,
+    ) -> EnrolledTemplate:
+        """Add a template to a subject. Once this returns, every search in every process finds it.
+
+        Args:
+            subject_id: Whose template it is.
+            template: Of this gallery's model.
+            quality: Measures of the picture it was made of.
+            duplicate_threshold: d up to which another subject's template is taken for the same face.
+            actor: Who enrols, for the audit chain.
+            template_id: Given by a caller who may have to repeat the call: the same id is enrolled once.
+            force_reason: Why a face may be enrolled under two subjects (twins), or far from the subject's
+                other templates; goes into the audit chain.
+            source_digest: SHA-256 of the picture; a subject is given one template of each, whoever asks.
+            crop: What the template was made of, where it is to be kept; the gallery then needs a cipher.
+            near_threshold: As `EnrolmentLimits.near`.
+            own_threshold: As `EnrolmentLimits.own`.
+            former: The same face under former models that still know people whom this one does not.
+            request_id: The request it came with.
+
+        Raises:
+            WrongModel: If the template is of another model.
+            ModelNotFound: If the gallery's model was never registered.
+            SubjectNotFound: If there is no such subject.
+            LegalBasisExpired: If the subject's basis has ended.
+            DuplicateIdentity: If another subject has this face and no reason was given.
+            NotTheSamePerson: If every template of the subject is of another face and no reason was given.
+            DatabaseError: If it could not be written; then it is not enrolled.
+        """
+        self._require_own(template)
+        with self._database.write() as session:
+            enrolled = repeated(session, template_id, subject_id) or of_source(
+                session, subject_id, self.model_id, source_digest
+            )
+            if enrolled is None:
+                require_known(session, subject_id, self.model_id)
+                limits = EnrolmentLimits(duplicate_threshold, near_threshold, own_threshold)
+                probes = (FormerProbe(self, template, limits, newer=()), *former)
+                found = look_around(session, subject_id, probes)
+                if force_reason is None:
+                    refuse(session, subject_id, found)
+                row = self._row(subject_id, template, template_id or uuid7())
+                row.quality, row.source_digest = dict(quality), source_digest
+                row.crop_id = self._keep(session, subject_id, crop)
+                enrolled = replace(insert(session, row), warnings=warnings_of(session, found))
+                twins = [one.subject_id for one in found.duplicates]
+                note_twins(session, subject_id, twins, enrolled.id, force_reason or "")
+                audit.record(
+                    session,
+                    action="template.enrolled",
+                    actor=actor,
+                    subject_id=subject_id,
+                    request_id=request_id,
+                    details=audit_details(enrolled.id, found, force_reason),
+                )
+        self._show()
+        return enrolled
+
+    def remove(
+        self, subject_id: UUID, template_id: UUID, *, actor: str, request_id: str | None = None
+    ) -> None:
+        """Remove one template, its crop and what other models made of that crop.
+
+        Once this returns, no search in any process finds it again.
+
+        Raises:
+            TemplateNotFound: If the subject has no such template.
+            DatabaseError: If it could not be written; then it is not removed.
+        """
+        with self._database.write() as session:
+            row = session.scalars(
+                select(TemplateRow).where(TemplateRow.id == template_id, TemplateRow.subject_id == subject_id)
+            ).first()
+            if row is None:
+                raise TemplateNotFound(template_id)
+            remove_template(session, row)
+            audit.record(
+                session,
+                action="template.removed",
+                actor=actor,
+                subject_id=subject_id,
+                request_id=request_id,
+                details={"template_id": str(template_id)},
+            )
+        self._show()
+
+    def erase(self, subject_id: UUID, *, actor: str, request_id: str | None = None) -> ErasureReceipt:
+        """Remove everything that is known of a subject, its vectors in this process's memory included.
+
+        Raises:
+            SubjectNotFound: If there is no such subject.
+            DatabaseError: If it could not be written; then nothing is erased.
+        """
+        with self._database.write() as session:
+            if session.get(SubjectRow, subject_id) is None:
+                raise SubjectNotFound(subject_id)
+            receipt = erase_subject(session, subject_id, actor=actor, request_id=request_id)
+        self._database.settle()
+        self._show()
+        return receipt
+
+    def withdraw(
+        self,
+        subject_id: UUID,
+        *,
+        actor: str,
+        withdrawn_at: datetime | None = None,
+        request_id: str | None = None,
+    ) -> WithdrawalReceipt:
+        """End a subject's consent: templates and crops are gone when this returns; again changes nothing.
+
+        Args:
+            subject_id: Whose.
+            actor: Who withdraws, for the audit chain.
+            withdrawn_at: When the person said so; by default now.
+            request_id: The request it came with.
+
+        Raises:
+            SubjectNotFound: If there is no such subject.
+            DatabaseError: If it could not be written; then nothing is withdrawn.
+        """
+        with self._database.write() as session:
+            receipt = withdraw_subject(
+                session, subject_id, actor=actor, withdrawn_at=withdrawn_at, request_id=request_id
+            )
+        self._database.settle()
+        self._show()
+        return receipt
+
+    def withdraw_by_link(self, token: str, *, request_id: str | None = None) -> WithdrawalReceipt:
+        """As `withdraw`, for the person whose link this is.
+
+        Raises:
+            LinkInvalid: If the link was used, is over, or nobody has issued it.
+            DatabaseError: If it could not be written; then nothing is withdrawn.
+        """
+        with self._database.write() as session:
+            receipt = withdraw_by_link(session, token, request_id=request_id)
+        self._database.settle()
+        self._show()
+        return receipt
+
+    def require_basis(self, subject_id: UUID) -> None:
+        """Refuse before a photograph is looked at.
+
+        Raises:
+            SubjectNotFound: If there is no such subject.
+            LegalBasisExpired: If the subject's basis has ended.
+        """
+        with self._database.read() as session:
+            require_basis(session, subject_id)
+
+    def templates_of(self, subject_id: UUID) -> list[EnrolledTemplate]:
+        """A subject's templates of every model, oldest first; empty also where there is no such subject."""
+        query = select(TemplateRow).where(TemplateRow.subject_id == subject_id).order_by(TemplateRow.number)
+        with self._database.read() as session:
+            return [enrolled_template(row) for row in session.scalars(query)]
+
+    def models_of(self, subject_ids: Collection[UUID]) -> dict[UUID, set[str]]:
+        """The models of each subject's templates; who has none is left out."""
+        with self._database.read() as session:
+            return models_of(session, subject_ids)
+
+    def distance_to(self, subject_id: UUID, probe: Template) -> Nearest:
+        """The nearest of one subject's templates, read from the rows alone: exact and without any index.
+
+        Raises:
+            WrongModel: If the probe, or every template of the subject, is of another model.
+            SubjectNotFound: If there is no such subject.
+            LegalBasisExpired: If the subject's basis has ended.
+            NoTemplate: If the subject has none.
+        """
+        self._require_own(probe)
+        with self._database.read() as session:
+            own = comparable(session, subject_id, self.model_id)
+        d = distances(self._codec.rotate(probe.vector), self._codec.decode_many(own))
+        best = int(np.argmin(d))
+        return Nearest(subject_id, own[best].id, float(d[best]))
+
+    def nearest(
+        self,
+        probe: Template,
+        k: int,
+        *,
+        max_d: float,
+        within: Collection[UUID] | None = None,
+        unknown_to: Collection[str] = (),
+    ) -> list[Nearest]:
+        """The k nearest people with d <= max_d, nearest first; fewer, or none, when no more are near enough.
+
+        Whoever was enrolled before the call is found; whoever was removed before it, or whose legal basis has
+        ended, is not.
+
+        Args:
+            probe: Of this gallery's model.
+            k: How many people at most, however many templates each has.
+            max_d: Largest d.
+            within: Only these subjects, without touching the rest of the gallery.
+            unknown_to: Only subjects of whom none of these models has a template.
+
+        Raises:
+            WrongModel: If the probe is of another model.
+            DatabaseError: If the database cannot be reached.
+        """
+        self._require_own(probe)
+        rotated = self._codec.rotate(probe.vector)
+        with self._database.read() as session:
+            newest = self._replay.catch_up(session)
+            vectors = self._replay.vectors
+            if within is None:
+                return nearest_people(session, vectors, rotated, k, max_d, unknown_to=unknown_to)
+            owners = self._rosters.owners(session, newest, within)
+            people = best_of(vectors, rotated, owners, max_d)
+            return in_force(session, without_known(session, people, unknown_to), k)
+
+    def close_pairs(self, subject_ids: Collection[UUID], max_d: float) -> list[tuple[UUID, UUID, float]]:
+        """Pairs of the given subjects who look alike, with the smallest d between their templates.
+
+        Whose legal basis has ended is left out.
+
+        Args:
+            subject_ids: A roster.
+            max_d: Largest d of a pair.
+
+        Returns:
+            (a, b, d) with a < b, nearest first; each pair once.
+        """
+        with self._database.read() as session:
+            newest = self._replay.catch_up(session)
+            in_question = set(subject_ids) - ended_among(session, subject_ids)
+            owners = self._rosters.owners(session, newest, in_question)
+        return pairs_among(self._replay.vectors, owners, max_d)
+
+    def others_near(self, session: Session, subject_id: UUID, probe: FormerProbe) -> list[Nearest]:
+        """Other subjects with about this face. Under the writers' lock nobody can enrol one meanwhile."""
+        self._require_own(probe.template)
+        self._replay.catch_up(session)
+        vectors, max_d = self._replay.vectors, probe.limits.farthest
+        vector = self._codec.rotate(probe.template.vector)
+        return nearest_people(
+            session, vectors, vector, _MOST_NAMED, max_d, skip=subject_id, unknown_to=probe.newer
+        )
+
+    def distances_to_own(
+        self, session: Session, subject_id: UUID, template: Template
+    ) -> list[tuple[UUID, float]]:
+        """The subject's templates of this model with their d to another one; none, where there are none."""
+        own = own_templates(session, subject_id, self.model_id)
+        if not own:
+            return []
+        d = distances(self._codec.rotate(template.vector), self._codec.decode_many(own))
+        return [(row.id, float(each)) for row, each in zip(own, d, strict=True)]
+
+    def _require_own(self, template: Template) -> None:
+        if template.model_id != self.model_id:
+            raise WrongModel(expected=self.model_id, actual=template.model_id)
+
+    def _row(self, subject_id: UUID, template: Template, new_id: UUID) -> TemplateRow:
+        binding = template_binding(new_id, subject_id, self.model_id)
+        vector, key_id = self._codec.encode(binding, template.vector)
+        return TemplateRow(
+            id=new_id, subject_id=subject_id, model_id=self.model_id, vector=vector, key_id=key_id
+        )
+
+    def _keep(self, session: Session, subject_id: UUID, crop: NewCrop | None) -> UUID | None:
+        if crop is None:
+            return None
+        if self._cipher is None:
+            raise ValueError("A crop is kept only where there is a key to encrypt it with.")
+        return keep_crop(session, self._cipher, subject_id, crop)
+
+    def _show(self) -> None:
+        """Bring this process's memory up to what was just committed.
+
+        A lost connection must not make a committed change look failed: every search catches up in any case.
+        """
+        with suppress(DatabaseError):
+            self.catch_up()
+
+
+def look_around(db: Session, subject_id: UUID, probes: Sequence[FormerProbe]) -> Findings:
+    """Who else has this face or nearly, and whether the subject's own templates disagree with it."""
+    duplicates: list[Nearest] = []
+    near: list[Nearest] = []
+    for probe in probes:
+        for one in probe.gallery.others_near(db, subject_id, probe):
+            (duplicates if one.d <= probe.limits.duplicate else near).append(one)
+    return Findings(duplicates, near, disagreeing(db, subject_id, probes))
+
+
+def disagreeing(db: Session, subject_id: UUID, probes: Sequence[FormerProbe]) -> list[UUID]:
+    """The subject's own templates of any model, if every one of them is of another face; else none."""
+    far: list[UUID] = []
+    for probe in probes:
+        limit = probe.limits.own
+        if limit is None:
+            continue
+        own = probe.gallery.distances_to_own(db, subject_id, probe.template)
+        if any(d <= limit for _, d in own):
+            return []
+        far += [template_id for template_id, _ in own]
+    return far

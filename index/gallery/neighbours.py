@@ -1,0 +1,176 @@
+"""Who is near: from vectors to people, every answer checked against the rows.
+
+A vector counts only for the row whose template id it was read with. So it can have no wrong owner, even in a
+database that was put back and has given the vector's number to somebody else.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple, Self
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import Select, bindparam, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from index.consent.legal_basis import ended_among
+from index.gallery.coverage import models_of
+from index.tables import TemplateRow
+from index.vectors import Ids, Numbers, VectorIndex, Vectors, distances, pairs_within
+
+# How many vectors a search asks for first; several of them may be one person's.
+_FIRST_FETCH = 32
+
+# FAISS sums in 32 bits; what lies this little beyond the limit is decided by the exact d.
+_ROUNDING = 1e-4
+
+# Mostly the nearest alone is wanted; a large roster is not asked for as a whole.
+_PEOPLE_IN_ONE_LOOK = 64
+
+# Both databases take far more parameters in one statement (SQLite 32,766).
+_IDS_IN_ONE_QUERY = 5000
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """A subject and the nearest of their templates."""
+
+    subject_id: UUID
+    template_id: UUID
+    d: float
+
+
+class Owner(NamedTuple):
+    """Whose a template is."""
+
+    template_id: UUID
+    subject_id: UUID
+
+
+@dataclass(frozen=True)
+class Owners:
+    """Whose some templates are, with what their vectors are known by."""
+
+    numbers: Numbers  # (n,), ascending
+    ids: Ids  # (n, 16)
+    owners: tuple[Owner, ...]
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[int, UUID, UUID]]) -> Self:
+        """From (number, template id, subject id), in any order."""
+        ordered = sorted(rows)
+        ids = b"".join(template_id.bytes for _, template_id, _ in ordered)
+        return cls(
+            np.array([number for number, _, _ in ordered], np.int64),
+            np.frombuffer(ids, np.uint8).reshape(-1, 16),
+            tuple(Owner(template_id, subject_id) for _, template_id, subject_id in ordered),
+        )
+
+
+def nearest_people(
+    session: Session,
+    vectors: VectorIndex,
+    probe: Vectors,
+    k: int,
+    max_d: float,
+    skip: UUID | None = None,
+    unknown_to: Collection[str] = (),
+) -> list[Nearest]:
+    """The k nearest people with d <= max_d in the whole gallery.
+
+    More vectors are fetched until k different people are among them, or everybody within max_d is.
+
+    Args:
+        session: For reading.
+        vectors: Of one model.
+        probe: (dim,) of the same.
+        k: How many people at most.
+        max_d: Largest d.
+        skip: Somebody who is not looked for.
+        unknown_to: Only people of whom none of these models has a template.
+    """
+    fetch = max(_FIRST_FETCH, 2 * k)
+    while True:
+        found = vectors.search(probe, fetch)
+        near = found.numbers[found.d <= max_d + _ROUNDING]
+        owners = owners_where(session, TemplateRow.number, near.tolist())
+        others = (one for one in best_of(vectors, probe, owners, max_d) if one.subject_id != skip)
+        people = in_force(session, without_known(session, list(others), unknown_to), k)
+        if len(people) >= k or len(near) < fetch:
+            return people
+        fetch *= 4
+
+
+def in_force(session: Session, people: Sequence[Nearest], k: int) -> list[Nearest]:
+    """The first k of the people whose legal basis has not ended; it is read from the rows each time."""
+    found: list[Nearest] = []
+    for start in range(0, len(people), _PEOPLE_IN_ONE_LOOK):
+        block = people[start : start + _PEOPLE_IN_ONE_LOOK]
+        ended = ended_among(session, [one.subject_id for one in block])
+        found += [one for one in block if one.subject_id not in ended]
+        if len(found) >= k:
+            break
+    return found[:k]
+
+
+def without_known(session: Session, people: list[Nearest], model_ids: Collection[str]) -> list[Nearest]:
+    """The people of whom none of these models has a template."""
+    if not people or not model_ids:
+        return people
+    known = models_of(session, [one.subject_id for one in people])
+    return [one for one in people if known.get(one.subject_id, set()).isdisjoint(model_ids)]
+
+
+def best_of(vectors: VectorIndex, probe: Vectors, owners: Owners, max_d: float) -> list[Nearest]:
+    """The nearest template of each owner with d <= max_d, nearest owner first."""
+    known, theirs = vectors_of(vectors, owners)
+    d = distances(probe, theirs)
+    people: dict[UUID, Nearest] = {}
+    for row in np.argsort(d, kind="stable").tolist():
+        if d[row] > max_d:
+            break
+        owner = known[row]
+        if owner.subject_id not in people:
+            people[owner.subject_id] = Nearest(owner.subject_id, owner.template_id, float(d[row]))
+    return list(people.values())
+
+
+def pairs_among(vectors: VectorIndex, owners: Owners, max_d: float) -> list[tuple[UUID, UUID, float]]:
+    """Pairs of the owners with the smallest d between their templates, where it is at most max_d."""
+    known, theirs = vectors_of(vectors, owners)
+    people = [owner.subject_id for owner in known]
+    smallest: dict[tuple[UUID, UUID], float] = {}
+    for i, j, d in pairs_within(theirs, max_d):
+        a, b = sorted((people[i], people[j]))
+        if a != b:
+            smallest[a, b] = min(d, smallest.get((a, b), d))
+    return sorted(((a, b, d) for (a, b), d in smallest.items()), key=lambda pair: pair[2])
+
+
+def vectors_of(vectors: VectorIndex, owners: Owners) -> tuple[list[Owner], Vectors]:
+    """The owners whose vectors are here, one for each of the (m, dim) vectors."""
+    taken = vectors.take(owners.numbers)
+    rows = np.searchsorted(owners.numbers, taken.numbers)
+    same = (owners.ids[rows] == taken.ids).all(axis=1)
+    return [owners.owners[row] for row in rows[same].tolist()], taken.vectors[same]
+
+
+def owners_where(session: Session, column: InstrumentedAttribute[Any], values: Collection[Any]) -> Owners:
+    """The owners of the templates that the rows still hold and whose column has one of the values."""
+    wanted = list(values)
+    query = _owners_by(column)
+    return Owners.of(
+        (number, template_id, subject_id)
+        for start in range(0, len(wanted), _IDS_IN_ONE_QUERY)
+        for number, template_id, subject_id in session.execute(
+            query, {"wanted": wanted[start : start + _IDS_IN_ONE_QUERY]}
+        )
+    )
+
+
+@cache
+def _owners_by(column: InstrumentedAttribute[Any]) -> Select[int, UUID, UUID]:
+    """Built once for each column: building costs more than asking."""
+    query = select(TemplateRow.number, TemplateRow.id, TemplateRow.subject_id)
+    return query.where(column.in_(bindparam("wanted", expanding=True)))

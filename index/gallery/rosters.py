@@ -1,0 +1,48 @@
+"""Whose templates belong to a roster, remembered while the gallery stays as it is."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from index.gallery.changes import Change
+from index.gallery.neighbours import Owners, owners_where
+from index.tables import TemplateRow
+
+# Sessions that one process serves at a time; a forgotten roster is only read again.
+_KEPT = 64
+
+
+class Rosters:
+    """Owners by roster. No vector is kept here, so nothing remains of a person who is erased but an id."""
+
+    def __init__(self) -> None:
+        self._read: OrderedDict[frozenset[UUID], tuple[Change, Owners]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def owners(self, session: Session, newest: Change, subject_ids: Collection[UUID]) -> Owners:
+        """The templates of the given subjects.
+
+        Args:
+            session: For reading.
+            newest: The newest gallery change that the session sees. While it is the newest, no template can
+                have come or gone, and what was read before under it is still so.
+            subject_ids: The roster.
+        """
+        roster = frozenset(subject_ids)
+        with self._lock:
+            known = self._read.get(roster)
+        if known is not None and known[0] == newest:
+            return known[1]
+        owners = owners_where(session, TemplateRow.subject_id, roster)
+        self._keep(roster, newest, owners)
+        return owners
+
+    def _keep(self, roster: frozenset[UUID], newest: Change, owners: Owners) -> None:
+        with self._lock:
+            self._read[roster] = newest, owners
+            self._read.move_to_end(roster)
+            if len(self._read) > _KEPT:
+                self._read.popitem(last=False)

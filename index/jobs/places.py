@@ -1,0 +1,136 @@
+"""Which files a job may read that was asked for over HTTP: those below folders that the operator allows.
+
+The service checks before a job waits, and the worker again before it reads: what a symbolic link leads to,
+only the machine that follows it can tell. A job from the command line reads what its caller may read anyway.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from index.errors import JobInvalid
+
+PROJECT = Path(__file__).resolve().parents[2]
+SHIPPED = PROJECT / "training" / "checkpoints"
+"""What the project's own recipes start from; public, so that any job may."""
+RECIPES = PROJECT / "training" / "recipes"
+
+RECIPE_PLACES = ("start_from", "data.split_of", "teacher.path", "mining.confusions", "mining.pool")
+"""Every key of a recipe that names a file or a folder."""
+BESIDE_DATA = frozenset({"teacher.path", "mining.confusions", "mining.pool"})
+"""Those of them that are relative to the data."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file or folder that a job names.
+
+    Attributes:
+        key: Where it is named, as a refusal says it.
+        path: As it would be opened.
+    """
+
+    key: str
+    path: Path
+
+
+def refuse_places_outside(
+    folders: Sequence[Path], places: Iterator[Place], secrets: Sequence[Path] = ()
+) -> None:
+    """Refuse a job that names anything outside these folders, whether it exists or not, or a secret in them.
+
+    Args:
+        folders: What the job may read is below one of them.
+        places: What it names.
+        secrets: Files of the installation that are no job's to read, nor is a folder that holds one.
+
+    Raises:
+        JobInvalid: Naming the key.
+    """
+    roots = [*(folder.resolve() for folder in folders), SHIPPED]
+    for place in places:
+        if any(holds(place.path, secret) for secret in secrets):
+            raise JobInvalid(place.key, "it is, or it holds, a file of the installation that no job may read")
+        if not _is_below(place.path, roots):
+            raise JobInvalid(
+                place.key,
+                f"{str(place.path)[:200]!r} is not in a folder that jobs may read: the operator names those "
+                "in INVIGIL_JOB_FOLDERS",
+            )
+
+
+def holds(place: Path, secret: Path) -> bool:
+    """Whether a place is a secret file, under whatever name, or a folder above it."""
+    try:
+        if secret.resolve().is_relative_to(place.resolve()):
+            return True
+        return place.is_file() and secret.is_file() and place.samefile(secret)
+    except (OSError, RuntimeError, ValueError):
+        # Neither can be looked at, or nothing of the kind is there.
+        return False
+
+
+def places_of(params: Mapping[str, Any]) -> Iterator[Place]:
+    """Everything that the parameters of a job name, whatever its kind."""
+    data = params.get("data") or ()
+    data = [data] if isinstance(data, str) else [place for place in data if isinstance(place, str)]
+    yield from (Place("params/data", Path(place)) for place in data)
+    if isinstance(params.get("groups"), str):
+        yield Place("params/groups", Path(params["groups"]))
+    if isinstance(params.get("start_from"), str):
+        yield Place("params/start_from", beside_project(params["start_from"]))
+    recipe = params.get("recipe")
+    if isinstance(recipe, str) and not is_shipped(recipe):
+        yield Place("params/recipe", Path(recipe))
+    if isinstance(recipe, Mapping):
+        # Without a folder of faces, the training works beside the job's own.
+        yield from recipe_places(recipe, [Path(place) for place in data[:1]])
+
+
+def recipe_places(recipe: Mapping[str, Any], data: Sequence[Path]) -> Iterator[Place]:
+    """What a recipe names.
+
+    Args:
+        recipe: As a table.
+        data: The folder that some of its places are relative to, where it is known.
+    """
+    for key in RECIPE_PLACES:
+        named = _at(recipe, key)
+        if not isinstance(named, str) or not named:
+            continue
+        if key not in BESIDE_DATA:
+            yield Place(f"params/recipe/{key.replace('.', '/')}", beside_project(named))
+        elif data or Path(named).is_absolute() or ".." in Path(named).parts:
+            base = data[0] if data else Path("/")
+            yield Place(f"params/recipe/{key.replace('.', '/')}", base / named)
+
+
+def is_shipped(recipe: str) -> bool:
+    """Whether a recipe's name is that of one of the project's."""
+    return recipe in {path.stem for path in RECIPES.glob("*.toml")}
+
+
+def beside_project(named: str) -> Path:
+    """A checkpoint as it is named: from here, or from where the project lies."""
+    path, beside = Path(named), PROJECT / named
+    try:
+        return path if path.is_file() or not beside.is_file() else beside
+    except (OSError, ValueError):
+        return path
+
+
+def _is_below(path: Path, roots: Sequence[Path]) -> bool:
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        # A name too long, a loop of links, a NUL.
+        return False
+    return any(real.is_relative_to(root) for root in roots)
+
+
+def _at(table: Mapping[str, Any], key: str) -> Any:
+    found: Any = table
+    for step in key.split("."):
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found

@@ -1,0 +1,1 @@
+"""Which models exist, which one decides, and the switch to another."""

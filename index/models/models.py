@@ -1,0 +1,304 @@
+"""Which models this installation knows, and which one is active. Exactly one is, once there is any."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from index import audit
+from index.database.database import Database
+from index.errors import ModelNotFound, NothingToRollBack
+from index.tables import ModelRow, TemplateRow, utc_now
+
+if TYPE_CHECKING:
+    from embedding.bundle import Bundle
+
+State = Literal["candidate", "incoming", "active", "retired"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A registered model bundle.
+
+    Attributes:
+        state: `candidate` until it was active for the first time, `retired` after it was; `incoming` while
+            every process opens it, so that the switch to it costs nobody a request.
+        facts: The bundle's manifest, as it was when registered.
+        gate: How it compares with the model that was active when it was made; None where nobody compared.
+        location: The bundle's folder.
+        replaced_id: The model that was active before this one; what a rollback returns to.
+    """
+
+    id: str
+    name: str
+    dim: int
+    state: State
+    calibration_id: str | None
+    facts: dict[str, Any]
+    gate: dict[str, Any] | None
+    location: str | None
+    replaced_id: str | None
+    registered_at: datetime
+    activated_at: datetime | None
+
+
+class Models:
+    """The models of one installation."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin_with(
+        self, bundle: "Bundle", *, actor: str = "system", replace_unused: bool = False
+    ) -> tuple[Model, Model]:
+        """Register a bundle, and make it the active model where there is none yet; in one transaction.
+
+        Args:
+            bundle: What a process was started with.
+            actor: For the audit chain.
+            replace_unused: Make it the active model also where another is, and nobody is enrolled.
+
+        Returns:
+            The bundle's model, and the active one.
+        """
+        with self._database.write() as session:
+            row = _register(session, actor, bundle.model_id, bundle.dim, _fields_of(bundle))
+            present = _active(session)
+            if present is None or (replace_unused and not _is_anybody_enrolled(session)):
+                make_active(session, row.id, actor=actor)
+                present = row
+            return _model(row), _model(present)
+
+    def register_bundle(self, bundle: "Bundle", *, actor: str) -> Model:
+        """Make a bundle's model known, as `register`."""
+        with self._database.write() as session:
+            return _model(_register(session, actor, bundle.model_id, bundle.dim, _fields_of(bundle)))
+
+    def register(
+        self,
+        model_id: str,
+        *,
+        name: str,
+        dim: int,
+        calibration_id: str | None = None,
+        facts: dict[str, Any] | None = None,
+        gate: dict[str, Any] | None = None,
+        location: str | None = None,
+        actor: str,
+    ) -> Model:
+        """Make a model known as a candidate. One that is known keeps its state and takes the new facts.
+
+        A comparison that is known stays until another one is given.
+
+        Args:
+            model_id: Digest of the bundle's content; the same content is the same model wherever it lies.
+            name: What people call it.
+            dim: Length of its vectors.
+            calibration_id: The calibration that turns its distances into error rates.
+            facts: The bundle's manifest.
+            gate: How it compares with the active model: incumbent_id, candidate_id, verdict, worse_in, …
+            location: The bundle's folder.
+            actor: Who registers it, for the audit chain.
+        """
+        fields: dict[str, Any] = {
+            "name": name,
+            "calibration_id": calibration_id,
+            "facts": facts or {},
+            "location": location,
+        }
+        if gate is not None:
+            fields["gate"] = gate
+        with self._database.write() as session:
+            return _model(_register(session, actor, model_id, dim, fields))
+
+    def activate(self, model_id: str, *, actor: str, details: dict[str, Any] | None = None) -> Model:
+        """Make a model the active one; the present one retires in the same transaction.
+
+        Args:
+            model_id: A registered model.
+            actor: Who decides it.
+            details: Why, for the audit chain.
+
+        Raises:
+            ModelNotFound: If it is not registered.
+        """
+        with self._database.write() as session:
+            return make_active(session, model_id, actor=actor, details=details)
+
+    def announce(self, model_id: str) -> Model:
+        """Name the model that is about to become active; every process opens it beside the present one.
+
+        Raises:
+            ModelNotFound: If it is not registered.
+        """
+        with self._database.write() as session:
+            row = _row(session, model_id)
+            _withdraw(session, ModelRow.state == "incoming")
+            if row.state != "active":
+                row.state = "incoming"
+            session.flush()
+            return _model(row)
+
+    def rollback(self, *, actor: str, details: dict[str, Any] | None = None) -> Model:
+        """Make the model active that the present one replaced.
+
+        Raises:
+            NothingToRollBack: If the present one replaced none.
+        """
+        with self._database.write() as session:
+            return roll_back(session, actor=actor, details=details)
+
+    def active(self) -> Model | None:
+        """The model in use; None before the first is."""
+        with self._database.read() as session:
+            row = _active(session)
+            return _model(row) if row else None
+
+    def withdraw(self, model_id: str) -> None:
+        """Take an announcement back; a model that is not announced is left as it is."""
+        with self._database.write() as session:
+            _withdraw(session, ModelRow.id == model_id)
+
+    def former(self) -> Model:
+        """The model that a rollback returns to.
+
+        Raises:
+            NothingToRollBack: If the active one replaced none.
+        """
+        with self._database.read() as session:
+            return _model(_former(session))
+
+    def find(self, model_id: str) -> Model:
+        """The model of this id.
+
+        Raises:
+            ModelNotFound: If it is not registered.
+        """
+        with self._database.read() as session:
+            return _model(_row(session, model_id))
+
+    def in_use(self) -> list[Model]:
+        """The active model, the one that a rollback returns to, and those with somebody's template."""
+        with self._database.read() as session:
+            active = _active(session)
+            wanted = set(session.scalars(select(TemplateRow.model_id).distinct()))
+            wanted |= {one for one in (active and active.id, active and active.replaced_id) if one}
+            rows = session.scalars(select(ModelRow).where(ModelRow.id.in_(wanted)).order_by(ModelRow.id))
+            return [_model(row) for row in rows]
+
+    def all(self) -> list[Model]:
+        """Every registered model, oldest first; there are never so many that they need pages."""
+        with self._database.read() as session:
+            rows = session.scalars(select(ModelRow).order_by(ModelRow.registered_at, ModelRow.id))
+            return [_model(row) for row in rows]
+
+
+def make_active(
+    session: Session, model_id: str, *, actor: str, details: dict[str, Any] | None = None
+) -> Model:
+    """Make a model the active one within an ordered transaction; raises as `Models.activate`."""
+    row = _row(session, model_id)
+    if row.state != "active":
+        row.replaced_id = _switch(session, row)
+        _record(session, "model.activated", actor, row, details)
+    return _model(row)
+
+
+def roll_back(session: Session, *, actor: str, details: dict[str, Any] | None = None) -> Model:
+    """Make the former model active within an ordered transaction; raises as `Models.rollback`."""
+    row = _former(session)
+    left = _switch(session, row)
+    _record(session, "model.rolled_back", actor, row, {**(details or {}), "from": left})
+    return _model(row)
+
+
+def active_id(session: Session) -> str | None:
+    """The id of the active model, as this session sees it."""
+    row = _active(session)
+    return row.id if row else None
+
+
+def _register(session: Session, actor: str, model_id: str, dim: int, fields: dict[str, Any]) -> ModelRow:
+    row = session.get(ModelRow, model_id)
+    if row is None:
+        row = ModelRow(id=model_id, dim=dim, state="candidate", **fields)
+        session.add(row)
+        _record(session, "model.registered", actor, row)
+    else:
+        for name, value in fields.items():
+            setattr(row, name, value)
+    session.flush()
+    return row
+
+
+def _fields_of(bundle: "Bundle") -> dict[str, Any]:
+    calibration = bundle.manifest.calibration
+    return {
+        "name": bundle.manifest.name,
+        "calibration_id": calibration.id if calibration else None,
+        "facts": bundle.manifest.model_dump(mode="json", exclude={"calibration"}),
+        "location": str(bundle.path.resolve()),
+    }
+
+
+def _is_anybody_enrolled(session: Session) -> bool:
+    return session.scalar(select(TemplateRow.number).limit(1)) is not None
+
+
+def _withdraw(session: Session, which: ColumnElement[bool]) -> None:
+    for row in session.scalars(select(ModelRow).where(which, ModelRow.state == "incoming")):
+        row.state = "retired" if row.activated_at else "candidate"
+
+
+def _former(session: Session) -> ModelRow:
+    present = _active(session)
+    if present is None or present.replaced_id is None:
+        raise NothingToRollBack
+    return _row(session, present.replaced_id)
+
+
+def _active(session: Session) -> ModelRow | None:
+    return session.scalars(select(ModelRow).where(ModelRow.state == "active")).first()
+
+
+def _row(session: Session, model_id: str) -> ModelRow:
+    row = session.get(ModelRow, model_id)
+    if row is None:
+        raise ModelNotFound(model_id)
+    return row
+
+
+def _switch(session: Session, row: ModelRow) -> str | None:
+    """Retire the active model, activate this one; returns the id of the one that retired."""
+    present = _active(session)
+    if present is not None:
+        present.state = "retired"
+        # The database refuses two active rows even within a transaction: first the one, then the other.
+        session.flush()
+    row.state, row.activated_at = "active", utc_now()
+    session.flush()
+    return present.id if present else None
+
+
+def _record(
+    session: Session, action: str, actor: str, row: ModelRow, details: dict[str, Any] | None = None
+) -> None:
+    audit.record(session, action=action, actor=actor, details={**(details or {}), "model_id": row.id})
+
+
+def _model(row: ModelRow) -> Model:
+    return Model(
+        id=row.id,
+        name=row.name,
+        dim=row.dim,
+        state=row.state,  # type: ignore[arg-type]
+        calibration_id=row.calibration_id,
+        facts=row.facts,
+        gate=row.gate,
+        location=row.location,
+        replaced_id=row.replaced_id,
+        registered_at=row.registered_at,
+        activated_at=row.activated_at,
+    )

@@ -1,0 +1,141 @@
+"""Another model's templates of the faces that are enrolled already, made from their kept crops.
+
+What is done is known by crop and model, so a run that was killed goes on where it stopped, and two at once do
+the work once. Enrolments go on meanwhile: each batch is embedded first and then written in a moment.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from embedding.embedder import Embedder
+from embedding.image import ImageLimits, decode
+from embedding.template import Vector
+from index import audit
+from index.crops import Crops, StoredCrop, count_without_template_of
+from index.database.database import Database
+from index.gallery.codec import VectorCodec
+from index.gallery.coverage import subjects_lacking
+from index.gallery.enrolment import insert
+from index.ids import uuid7
+from index.sealing.cipher import TemplateCipher, template_binding
+from index.tables import TemplateRow
+
+ACTOR = "re-embedding"
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Reembedding:
+    """What one run did.
+
+    Attributes:
+        made: New templates.
+        left: Crops of which there is still no template: the run was stopped, or the key does not open them.
+        without_template: Subjects with templates of other models alone; no crop of them is kept.
+    """
+
+    made: int
+    left: int
+    without_template: list[UUID]
+
+
+def reembed(
+    database: Database,
+    embedder: Embedder,
+    cipher: TemplateCipher | None,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Reembedding:
+    """Make this model's template of every kept crop that has none.
+
+    Args:
+        database: With the model registered.
+        embedder: Of the model whose templates are made.
+        cipher: Opens the crops and seals the templates; without one there are no crops.
+        progress: Told after each batch how many crops are done, and of how many.
+        stop: Asked before each batch; what is done stays done.
+
+    Raises:
+        DatabaseError: If the database cannot do its part; the same call goes on from there later.
+    """
+    model_id = embedder.model_id
+    with database.read() as session:
+        total = count_without_template_of(session, model_id)
+    made = done = 0
+    for crops in batches_of(to_embed(database, cipher, model_id)):
+        if stop():
+            break
+        vectors = embed(embedder, crops)
+        with database.write() as session:
+            made += write(session, model_id, cipher, crops, vectors)
+        done += len(crops)
+        progress(done, max(total, done))
+    with database.read() as session:
+        left = count_without_template_of(session, model_id)
+        return Reembedding(made, left, subjects_lacking(session, model_id))
+
+
+def to_embed(database: Database, cipher: TemplateCipher | None, model_id: str) -> Iterator[StoredCrop]:
+    """The crops without a template of this model; none where there is no key."""
+    return Crops(database, cipher).to_embed(model_id) if cipher else iter(())
+
+
+def batches_of(crops: Iterator[StoredCrop]) -> Iterator[tuple[StoredCrop, ...]]:
+    """The crops in groups that enter the network and the database together."""
+    while batch := tuple(islice(crops, BATCH)):
+        yield batch
+
+
+def embed(embedder: Embedder, crops: Sequence[StoredCrop]) -> Vector:
+    """(n, dim) vectors of n crops."""
+    if not crops:
+        return np.empty((0, embedder.dim), np.float32)
+    return embedder.embed_crops(np.stack([decode(crop.picture, ImageLimits()) for crop in crops]))
+
+
+def write(
+    session: Session,
+    model_id: str,
+    cipher: TemplateCipher | None,
+    crops: Iterable[StoredCrop],
+    vectors: Vector,
+) -> int:
+    """Write the templates that are still missing; returns how many.
+
+    A crop may be gone by now: whoever was erased must not come back.
+    """
+    codec, made = VectorCodec(cipher, vectors.shape[1]), 0
+    for crop, vector in zip(crops, vectors, strict=True):
+        # Not their vectors: the worker's database role may not read any (index/roles.py).
+        columns = TemplateRow.model_id, TemplateRow.quality, TemplateRow.source_digest
+        siblings = session.execute(select(*columns).where(TemplateRow.crop_id == crop.id)).all()
+        if not siblings or any(sibling.model_id == model_id for sibling in siblings):
+            continue
+        template_id = uuid7()
+        binding = template_binding(template_id, crop.subject_id, model_id)
+        sealed, key_id = codec.encode(binding, vector)
+        insert(
+            session,
+            TemplateRow(
+                id=template_id,
+                subject_id=crop.subject_id,
+                model_id=model_id,
+                vector=sealed,
+                key_id=key_id,
+                quality=siblings[0].quality,
+                source_digest=siblings[0].source_digest,
+                crop_id=crop.id,
+            ),
+        )
+        made += 1
+    if made:
+        details = {"model_id": model_id, "templates": made}
+        audit.record(session, action="templates.reembedded", actor=ACTOR, details=details)
+    return made

@@ -1,0 +1,1 @@
+"""Subjects, their external ids, and where their pictures came from."""

@@ -1,0 +1,326 @@
+"""Subjects: the people, without their templates."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Select, bindparam, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from index import audit
+from index.consent.legal_basis import WARNED_BEFORE, BasisState, is_another, is_in_state, state_of
+from index.database.database import Database
+from index.errors import CursorInvalid, ExternalIdAmbiguous, ExternalIdExists, SubjectNotFound
+from index.external_ids import SKELETONS, external_key, forms_of
+from index.fields import columns_of
+from index.ids import uuid7
+from index.tables import SubjectRow, TemplateRow, utc_now
+
+# Built once: every verification asks one of them, and building takes longer than the answer.
+_ID_BY_ID = select(SubjectRow.id).where(SubjectRow.id == bindparam("key"))
+_IDS_BY_KEY = select(SubjectRow.id, SubjectRow.external_id).where(SubjectRow.external_key == bindparam("key"))
+
+
+class _Unset:
+    """Stands for a field that a change leaves alone; None would mean to empty it."""
+
+
+UNSET: Final = _Unset()
+
+
+@dataclass(frozen=True)
+class ExternalId:
+    """The caller's own id of a subject."""
+
+    value: str
+
+    def __str__(self) -> str:
+        return f"ext:{self.value}"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A person as callers see one."""
+
+    id: UUID
+    external_id: str | None
+    display_name: str | None
+    metadata: dict[str, Any] | None
+    legal_basis: dict[str, Any] | None
+    legal_basis_state: BasisState
+    withdrawn_at: datetime | None
+    templates: int
+    created_at: datetime
+    changed_at: datetime
+
+
+@dataclass(frozen=True)
+class SubjectPage:
+    """A part of the list and where to go on; no cursor behind the last part."""
+
+    items: list[Subject]
+    next_cursor: str | None
+
+
+class Subjects:
+    """The people of one installation."""
+
+    def __init__(self, database: Database, warned_before: timedelta = WARNED_BEFORE) -> None:
+        """Prepare access.
+
+        Args:
+            database: With its tables.
+            warned_before: How long before its end a legal basis counts as expiring.
+        """
+        self._database = database
+        self._warned_before = warned_before
+
+    def add(
+        self,
+        *,
+        external_id: str | None = None,
+        display_name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        legal_basis: Mapping[str, Any] | None = None,
+        actor: str,
+        subject_id: UUID | None = None,
+        request_id: str | None = None,
+    ) -> Subject:
+        """Add a person.
+
+        Args:
+            external_id: The caller's own id, 1 to 255 characters, unlike every other subject's
+                (`index.external_ids`).
+            display_name: What people call them, at most 255 characters.
+            metadata: A JSON object of at most 16 kB.
+            legal_basis: Why their templates may be kept: basis, reference, expires_at.
+            actor: Who adds them, for the audit chain.
+            subject_id: Given by a caller who may have to repeat the call: the same id adds nobody twice.
+            request_id: The request it came with.
+
+        Raises:
+            SubjectInvalid: If a field is not what it may be.
+            ExternalIdExists: If another subject has this external id, or one that looks like it.
+            DatabaseError: If it could not be written.
+        """
+        fields = columns_of(
+            {
+                "external_id": external_id,
+                "display_name": display_name,
+                "metadata": metadata,
+                "legal_basis": legal_basis,
+            }
+        )
+        subject_id = subject_id or uuid7()
+        with self._database.write() as session:
+            if session.get(SubjectRow, subject_id) is None:
+                _refuse_taken(session, fields["external_id"])
+                session.add(SubjectRow(id=subject_id, **fields))
+                session.flush()
+                audit.record(
+                    session, action="subject.added", actor=actor, subject_id=subject_id, request_id=request_id
+                )
+            return self._one(session, subject_id)
+
+    def id_of(self, reference: UUID | ExternalId) -> UUID:
+        """The subject's id alone: all that a verification needs, and cheaper than `find`.
+
+        Raises:
+            SubjectNotFound: If there is none.
+            ExternalIdAmbiguous: If several external ids equal this one.
+        """
+        with self._database.read() as session:
+            return _id_of(session, reference)
+
+    def find(self, reference: UUID | ExternalId) -> Subject:
+        """The subject of this id.
+
+        Raises:
+            SubjectNotFound: If there is none.
+            ExternalIdAmbiguous: If several external ids equal this one.
+        """
+        with self._database.read() as session:
+            return self._one(session, reference)
+
+    def page(
+        self,
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+        external_id: str | None = None,
+        contains: str | None = None,
+        has_template: bool | None = None,
+        basis: BasisState | None = None,
+    ) -> SubjectPage:
+        """Subjects in the order in which they were added.
+
+        Args:
+            limit: At most so many.
+            cursor: `next_cursor` of the part before.
+            external_id: Only the one with this external id.
+            contains: Only those with this text in their external id or name.
+            has_template: Only those with, or only those without a template.
+            basis: Only those whose legal basis stands so.
+
+        Raises:
+            CursorInvalid: If the cursor is not one of ours.
+        """
+        query = _listed().order_by(SubjectRow.id).limit(limit + 1)
+        if cursor is not None:
+            query = query.where(SubjectRow.id > _after(cursor))
+        if external_id is not None:
+            query = query.where(SubjectRow.external_key == external_key(external_id))
+        if contains is not None:
+            query = query.where(
+                or_(
+                    SubjectRow.external_key.contains(external_key(contains), autoescape=True),
+                    SubjectRow.display_name.icontains(contains, autoescape=True),
+                )
+            )
+        if has_template is not None:
+            any_template = select(TemplateRow.number).where(TemplateRow.subject_id == SubjectRow.id).exists()
+            query = query.where(any_template if has_template else ~any_template)
+        if basis is not None:
+            query = query.where(is_in_state(basis, utc_now(), self._warned_before))
+        with self._database.read() as session:
+            rows = session.execute(query).all()
+        items = [self._subject(row.SubjectRow, row.templates) for row in rows[:limit]]
+        return SubjectPage(items, _cursor(items[-1].id) if len(rows) > limit else None)
+
+    def change(
+        self,
+        reference: UUID | ExternalId,
+        *,
+        actor: str,
+        external_id: str | _Unset | None = UNSET,
+        display_name: str | _Unset | None = UNSET,
+        metadata: Mapping[str, Any] | _Unset | None = UNSET,
+        legal_basis: Mapping[str, Any] | _Unset | None = UNSET,
+        request_id: str | None = None,
+    ) -> Subject:
+        """Change the given fields; None empties one, a field that is not given stays.
+
+        Another legal basis ends a withdrawal: the person may be enrolled anew. The same one does not.
+
+        Raises:
+            SubjectNotFound: If there is no such subject.
+            SubjectInvalid, ExternalIdAmbiguous, ExternalIdExists, DatabaseError: As `add` and `find`.
+        """
+        asked = {
+            "external_id": external_id,
+            "display_name": display_name,
+            "metadata": metadata,
+            "legal_basis": legal_basis,
+        }
+        given = {name: value for name, value in asked.items() if value is not UNSET}
+        fields = columns_of(given)
+        with self._database.write() as session:
+            subject = self._one(session, reference)
+            if fields.get("external_id") != subject.external_id:
+                _refuse_taken(session, fields.get("external_id"), but_by=subject.id)
+            basis = fields.get("legal_basis")
+            if subject.withdrawn_at and basis and is_another(basis, subject.legal_basis):
+                fields["withdrawn_at"] = None
+            session.execute(
+                update(SubjectRow).where(SubjectRow.id == subject.id).values(**fields, changed_at=utc_now())
+            )
+            audit.record(
+                session,
+                action="subject.changed",
+                actor=actor,
+                subject_id=subject.id,
+                request_id=request_id,
+                # Which fields, never what they hold: the chain is not erased with the person.
+                details={"fields": sorted(given)},
+            )
+            session.expire_all()
+            return self._one(session, subject.id)
+
+    def _one(self, session: Session, reference: UUID | ExternalId) -> Subject:
+        row = session.execute(_listed().where(SubjectRow.id == _id_of(session, reference))).one_or_none()
+        if row is None:
+            # Erased between the two questions.
+            raise SubjectNotFound(reference if isinstance(reference, UUID) else str(reference))
+        return self._subject(row.SubjectRow, row.templates)
+
+    def _subject(self, row: SubjectRow, templates: int) -> Subject:
+        return Subject(
+            id=row.id,
+            external_id=row.external_id,
+            display_name=row.display_name,
+            metadata=row.details,
+            legal_basis=row.legal_basis,
+            legal_basis_state=state_of(row, utc_now(), self._warned_before),
+            withdrawn_at=row.withdrawn_at,
+            templates=templates,
+            created_at=row.created_at,
+            changed_at=row.changed_at,
+        )
+
+
+def _id_of(session: Session, reference: UUID | ExternalId) -> UUID:
+    if isinstance(reference, UUID):
+        subject_id = session.scalar(_ID_BY_ID, {"key": reference})
+    else:
+        found = session.execute(_IDS_BY_KEY, {"key": external_key(reference.value)}).all()
+        subject_id = meant_by(reference.value, found)
+    if subject_id is None:
+        raise SubjectNotFound(reference if isinstance(reference, UUID) else str(reference))
+    return subject_id
+
+
+def meant_by(external_id: str, found: Sequence[tuple[UUID, str | None]]) -> UUID | None:
+    """Which of the rows with an equal external id is meant: the only one, or the one that is spelled so.
+
+    Several can only be of before ids were compared.
+
+    Raises:
+        ExternalIdAmbiguous: If several are there and none is spelled so.
+    """
+    spelled = [row_id for row_id, spelling in found if spelling == external_id]
+    if len(found) > 1 and not spelled:
+        raise ExternalIdAmbiguous(external_id, [spelling or "" for _, spelling in found])
+    return next(iter(spelled or [row_id for row_id, _ in found]), None)
+
+
+def _listed() -> Select[tuple[SubjectRow, int]]:
+    templates = (
+        select(func.count())
+        .where(TemplateRow.subject_id == SubjectRow.id)
+        .correlate(SubjectRow)
+        .scalar_subquery()
+    )
+    return select(SubjectRow, templates.label("templates"))
+
+
+def _refuse_taken(session: Session, external_id: str | None, but_by: UUID | None = None) -> None:
+    """Refuse an id that equals another subject's or looks like it; its own subject may spell it anew.
+
+    Ordered writers see each other, so asking first is enough.
+    """
+    if external_id is None:
+        return
+    columns = [getattr(SubjectRow, name) for name in ("external_key", *SKELETONS)]
+    forms = forms_of(external_id)
+    alike = or_(*(column == forms[column.key] for column in columns))
+    query = select(SubjectRow.id, SubjectRow.external_id, columns[0]).where(alike, SubjectRow.id != but_by)
+    # Whom it equals rather than whom it looks like, and the first of them.
+    first = session.execute(query.order_by(columns[0] != forms["external_key"], SubjectRow.id)).first()
+    if first is not None:
+        raise ExternalIdExists(
+            first.id, first.external_id, is_equal=first.external_key == forms["external_key"]
+        )
+
+
+def _cursor(subject_id: UUID) -> str:
+    return base64.urlsafe_b64encode(subject_id.bytes).decode().rstrip("=")
+
+
+def _after(cursor: str) -> UUID:
+    try:
+        return UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True))
+    except ValueError as error:
+        raise CursorInvalid from error
