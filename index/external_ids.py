@@ -74,7 +74,7 @@ def external_key(text: str) -> str:
         return text.strip().lower() or text
     folded = unicodedata.normalize("NFD", text).casefold()
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", folded).casefold())
-    return unicodedata.normalize("NFKC", _visible(folded)).strip() or text
+    return unicodedata.normalize("NFKC", _visible(folded)).strip() or folded
 
 
 def skeleton(text: str) -> str:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from index.database.database import Database, newest_revision
 from service.errors import StartRefused
 from service.exams.context import Origin
-from service.exams.guard import By, note_override, refuse_while_open
+from service.exams.guard import By, note_override, open_windows, refuse_while_open
 from service.settings import Settings
 
 
@@ -50,7 +50,7 @@ def upgrade_database(settings: Settings, database: Database, forced_because: str
 
     what, sessions = "An upgrade of the database", list[UUID]()
     if database.revision() not in (None, newest_revision()):
-        sessions = refuse_while_open(database, what, forced_because)
+        sessions = refuse_while_open(database, what, forced_because, open_windows)
     TemplateKeys(settings).upgrade(database, announce=announce)
     note_override(database, what, By(Origin("invigil db"), forced_because), sessions)
 

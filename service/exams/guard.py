@@ -4,13 +4,13 @@ A rate, the time that evidence is kept and the window that an attempt lies in ar
 appealed with. Whoever plans exams may not take them away.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, inspect, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.database.database import Database
@@ -159,14 +159,31 @@ def open_sessions(db: OrmSession) -> list[UUID]:
     return list(db.scalars(query.order_by(SessionRow.id)))
 
 
-def refuse_while_open(database: Database, what: str, forced_because: str | None) -> list[UUID]:
+def open_windows(db: OrmSession) -> list[UUID]:
+    """The sessions whose window is open, an archived exam's among them, in tables of any revision.
+
+    An upgrade asks before it: the tables may lack every column that came after the first ones.
+    """
+    if not inspect(db.connection()).has_table(SessionRow.__tablename__):
+        return []
+    now = utc_now()
+    query = select(SessionRow.id).where(SessionRow.opens_at <= now, SessionRow.closes_at > now)
+    return list(db.scalars(query.order_by(SessionRow.id)))
+
+
+def refuse_while_open(
+    database: Database,
+    what: str,
+    forced_because: str | None,
+    find: Callable[[OrmSession], list[UUID]] = open_sessions,
+) -> list[UUID]:
     """Refuse what would change decisions while somebody is at a door; returns the open sessions where forced.
 
     Raises:
         SessionOpen: If a session is open and nothing is forced.
     """
     with database.read() as db:
-        found = open_sessions(db)
+        found = find(db)
     if found and forced_because is None:
         raise SessionOpen(what, found)
     return found

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from alembic.script import ScriptDirectory
 from fixtures_cli import CommandLine, Running
 from fixtures_service import Service
+from former_tables import copy_database, turn_back
 from sqlalchemy import select
 
-from index.database.database import Database
+from index.database.database import MIGRATIONS, Database
 from index.gallery.codec import unrotated
 from index.sealing.cipher import TemplateCipher, template_binding
 from index.sealing.key_file import KEY_FILE, KeyFile
@@ -245,9 +247,10 @@ def test_a_new_key_is_taken_up_by_a_service_at_work(
 def test_an_installation_of_before_is_sealed_by_the_next_start(cli: CommandLine, photo: Path) -> None:
     cli.run("enrol", "photos")
     vector = plain_vector(cli)
-    with closing(sqlite3.connect(cli.folder / "var" / "invigil.db")) as connection:
+    file = cli.folder / "var" / "invigil.db"
+    turn_back(file, "20261127_who_is_signed_in")
+    with closing(sqlite3.connect(file)) as connection:
         connection.execute("UPDATE template SET vector = ?, key_id = NULL", (vector,))
-        connection.execute("UPDATE alembic_version SET version_num = '20261127_who_is_signed_in'")
         connection.commit()
     key_file(cli).unlink()
 
@@ -258,6 +261,32 @@ def test_an_installation_of_before_is_sealed_by_the_next_start(cli: CommandLine,
     assert rows(cli)[0][0] != vector
     assert cli.run("verify", "s-1", photo).status == 0
     assert cli.run("audit", "verify").status == 0
+
+
+@pytest.mark.slow("starts two commands for every earlier revision")
+def test_an_installation_of_any_earlier_revision_is_upgraded_and_still_verifies(
+    cli: CommandLine, photo: Path, tmp_path: Path
+) -> None:
+    cli.run("enrol", "photos")
+    vector, file = plain_vector(cli), cli.folder / "var" / "invigil.db"
+    copy_database(file, tmp_path / "today.db")
+    revisions = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
+    owned = revisions.index("20261127_with_owners")
+
+    for age, revision in enumerate(revisions[1:], start=1):
+        copy_database(tmp_path / "today.db", file)
+        turn_back(file, revision)
+        if age > owned:
+            key_file(cli).unlink()
+            with closing(sqlite3.connect(file)) as connection:
+                connection.execute("UPDATE template SET vector = ?, key_id = NULL", (vector,))
+                connection.commit()
+
+        upgraded = cli.run("db", "upgrade", "--json")
+
+        assert upgraded.status == 0, (revision, upgraded.stderr)
+        assert upgraded.document["after"] == revisions[0]
+        assert cli.run("verify", "s-1", photo).status == 0, revision
 
 
 def plain_vector(cli: CommandLine) -> bytes:
