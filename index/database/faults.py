@@ -56,9 +56,20 @@ def translate(context: ExceptionContext) -> GalleryError | None:
     if context.is_pre_ping:
         return None
     error = _meaning(context.original_exception)
+    if error is None and isinstance(context.original_exception, psycopg.Error):
+        _forget_detail(context, context.original_exception)
     if isinstance(error, DatabaseUnavailable) and isinstance(context.original_exception, psycopg.Error):
         context.is_disconnect = True
     return error
+
+
+def _forget_detail(context: ExceptionContext, original: psycopg.Error) -> None:
+    """PostgreSQL quotes the whole row in the detail of a rule that it breaks; no log may hold that."""
+    reason, _, detail = str(original).partition("\n")
+    if detail:
+        original.args = (reason,)
+        if context.sqlalchemy_exception is not None:
+            context.sqlalchemy_exception.args = (f"({type(original).__qualname__}) {reason}",)
 
 
 def _meaning(original: BaseException) -> GalleryError | None:
