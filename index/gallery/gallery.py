@@ -5,8 +5,8 @@ that a search brings up counts only while its row is there. A vector whose row w
 could never be removed; a row whose vector was lost in a crash comes back by replay of the change log.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -218,13 +218,10 @@ class Gallery:
             SubjectNotFound: If there is no such subject.
             DatabaseError: If it could not be written; then nothing is erased.
         """
-        with self._database.write() as session:
+        with self._removing() as session:
             if session.get(SubjectRow, subject_id) is None:
                 raise SubjectNotFound(subject_id)
-            receipt = erase_subject(session, subject_id, actor=actor, request_id=request_id)
-        self._database.settle()
-        self._show()
-        return receipt
+            return erase_subject(session, subject_id, actor=actor, request_id=request_id)
 
     def withdraw(
         self,
@@ -246,13 +243,10 @@ class Gallery:
             SubjectNotFound: If there is no such subject.
             DatabaseError: If it could not be written; then nothing is withdrawn.
         """
-        with self._database.write() as session:
-            receipt = withdraw_subject(
+        with self._removing() as session:
+            return withdraw_subject(
                 session, subject_id, actor=actor, withdrawn_at=withdrawn_at, request_id=request_id
             )
-        self._database.settle()
-        self._show()
-        return receipt
 
     def withdraw_by_link(self, token: str, *, request_id: str | None = None) -> WithdrawalReceipt:
         """As `withdraw`, for the person whose link this is.
@@ -261,11 +255,8 @@ class Gallery:
             LinkInvalid: If the link was used, is over, or nobody has issued it.
             DatabaseError: If it could not be written; then nothing is withdrawn.
         """
-        with self._database.write() as session:
-            receipt = withdraw_by_link(session, token, request_id=request_id)
-        self._database.settle()
-        self._show()
-        return receipt
+        with self._removing() as session:
+            return withdraw_by_link(session, token, request_id=request_id)
 
     def require_basis(self, subject_id: UUID) -> None:
         """Refuse before a photograph is looked at.
@@ -395,6 +386,14 @@ class Gallery:
         if self._cipher is None:
             raise ValueError("A crop is kept only where there is a key to encrypt it with.")
         return keep_crop(session, self._cipher, subject_id, crop)
+
+    @contextmanager
+    def _removing(self) -> Iterator[Session]:
+        """A transaction after which what it removed is neither on the disk nor in this process's memory."""
+        with self._database.write() as session:
+            yield session
+        self._database.settle()
+        self._show()
 
     def _show(self) -> None:
         """Bring this process's memory up to what was just committed.

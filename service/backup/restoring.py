@@ -18,7 +18,8 @@ from embedding.bundle import Bundle
 from index import audit
 from index.anchor import Anchor, AnchorLine, common_head, heads_to_find
 from index.copying import copy_rows, filled_table
-from index.database.database import Database, is_known_revision
+from index.database.database import Database
+from index.database.revisions import is_known_revision
 from index.errors import KeyInvalid
 from index.models.keeping import find_bundle, keep
 from index.resealing import TEMPLATES, require_readable, seal_former_rows

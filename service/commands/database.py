@@ -47,7 +47,8 @@ def check(as_json: AsJson = False) -> None:
     from contextlib import closing
     from dataclasses import asdict
 
-    from index.database.database import Database, newest_revision
+    from index.database.database import Database
+    from index.database.revisions import newest_revision
     from service.commands.opening import read_settings
     from service.commands.showing import show_json
     from service.exams.roster.clashes import find_clashes

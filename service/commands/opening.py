@@ -7,7 +7,8 @@ from uuid import UUID
 import typer
 from pydantic import ValidationError
 
-from index.database.database import Database, newest_revision
+from index.database.database import Database
+from index.database.revisions import newest_revision
 from service.errors import StartRefused
 from service.exams.context import Origin
 from service.exams.guard import By, note_override, open_windows, refuse_while_open

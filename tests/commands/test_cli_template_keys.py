@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from alembic.script import ScriptDirectory
 from fixtures_cli import CommandLine, Running
 from fixtures_service import Service
 from former_tables import copy_database, turn_back
 from sqlalchemy import select
 
-from index.database.database import MIGRATIONS, Database
+from index.database.database import Database
+from index.database.revisions import scripts
 from index.gallery.codec import unrotated
 from index.sealing.cipher import TemplateCipher, template_binding
 from index.sealing.key_file import KEY_FILE, KeyFile
@@ -270,7 +270,7 @@ def test_an_installation_of_any_earlier_revision_is_upgraded_and_still_verifies(
     cli.run("enrol", "photos")
     vector, file = plain_vector(cli), cli.folder / "var" / "invigil.db"
     copy_database(file, tmp_path / "today.db")
-    revisions = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
+    revisions = [script.revision for script in scripts().walk_revisions()]
     owned = revisions.index("20261127_with_owners")
 
     for age, revision in enumerate(revisions[1:], start=1):

@@ -240,9 +240,9 @@ def set_revision(database: Database, revision: str) -> None:
     """Make the tables older ones."""
     from alembic import command
 
-    from index.database.database import _alembic
+    from index.database.revisions import alembic_config
 
     with database.engine.connect() as connection, connection.begin():
-        config = _alembic()
+        config = alembic_config()
         config.attributes["connection"] = connection
         command.downgrade(config, revision)

@@ -1,0 +1,59 @@
+"""Which revision the tables are at, which one this program needs, and what lies between."""
+
+import functools
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import column, select, table
+from sqlalchemy.orm import Session
+
+from index.errors import DatabaseOutdated
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+
+# Alembic's own table: one row that names the revision of all others.
+REVISION = table("alembic_version", column("version_num"))
+
+_ROWS_SEALED = "20261127_with_owners"
+"""From this revision on a row that is not sealed for its owner is refused."""
+
+
+def require_revision(session: Session) -> None:
+    """Refuse to work on tables of another revision.
+
+    Raises:
+        DatabaseOutdated: If they are older or newer than this program's.
+    """
+    revision = session.scalar(select(REVISION.c.version_num))
+    if revision != newest_revision():
+        raise DatabaseOutdated(actual=revision, expected=newest_revision())
+
+
+def is_sealed_at(revision: str) -> bool:
+    """Whether rows are bound to their owner at this revision; unknown ones are newer than this program."""
+    after = scripts().iterate_revisions("head", _ROWS_SEALED)
+    return revision == _ROWS_SEALED or revision in {script.revision for script in after}
+
+
+def is_known_revision(revision: str) -> bool:
+    """Whether this program can upgrade tables of a revision; one that it does not know is newer."""
+    return any(one.revision == revision for one in scripts().walk_revisions())
+
+
+@functools.cache
+def newest_revision() -> str | None:
+    """The revision that this program needs."""
+    return scripts().get_current_head()
+
+
+def scripts() -> ScriptDirectory:
+    """The migrations that this program has."""
+    return ScriptDirectory.from_config(alembic_config())
+
+
+def alembic_config() -> Config:
+    """Where the migrations are, for Alembic's commands."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
