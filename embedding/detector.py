@@ -1,13 +1,6 @@
-"""Faces in a picture: box, five landmarks, score.
+"""Faces in a picture: box, five landmarks, score."""
 
-The network has YuNet's outputs (Wu et al., 2023, doi:10.1007/s11633-023-1423-y; OpenCV zoo): for each stride
-8, 16 and 32 and each cell a class and an objectness score, a box and five landmarks. Our own network and the
-official file can take each other's place.
-"""
-
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -17,10 +10,7 @@ from embedding.align import REFERENCE_LANDMARKS, similarity, warp
 from embedding.image import Pixels
 from embedding.manifest import PixelInput
 from embedding.networks import Floats, Network, NetworkRefused, read_network, reason_of, take_rgb_bytes
-
-STRIDES = (8, 16, 32)
-
-DETECTOR_OUTPUTS = tuple(f"{part}_{stride}" for part in ("cls", "obj", "bbox", "kps") for stride in STRIDES)
+from embedding.yunet import DETECTOR_OUTPUTS, decode_outputs
 
 CLOSE_CANVAS = 160
 """Side of the canvas for the close look, which every face gets: the one that is compiled at once."""
@@ -238,47 +228,6 @@ def compile_detector(onnx: bytes, pixels: PixelInput, threads: int) -> Network:
         return Network(take_rgb_bytes(model, pixels), DETECTOR_OUTPUTS, threads, "f32", first)
     except RuntimeError as error:
         raise NetworkRefused(reason_of(error)) from error
-
-
-def decode_outputs(
-    outputs: Mapping[str, Floats], canvas: Sequence[int], score_threshold: float
-) -> tuple[Floats, Floats, Floats]:
-    """The network's outputs as boxes (n, 4), landmarks (n, 5, 2) and scores (n,), in canvas pixels.
-
-    As in OpenCV's `FaceDetectorYN`: score = √(class · objectness); the box centre is (cell + offset) · stride
-    and its size exp(size) · stride; a landmark is (cell + offset) · stride.
-
-    Args:
-        outputs: `cls_s`, `obj_s` (cells, 1), `bbox_s` (cells, 4), `kps_s` (cells, 10) for each stride s.
-        canvas: Height and width that the network saw.
-        score_threshold: Cells with a lower score are left out.
-    """
-    found = [_decode_stride(outputs, stride, canvas, score_threshold) for stride in STRIDES]
-    boxes, landmarks, scores = (np.concatenate(part) for part in zip(*found, strict=True))
-    return boxes, landmarks, scores
-
-
-def _decode_stride(
-    outputs: Mapping[str, Floats], stride: int, canvas: Sequence[int], score_threshold: float
-) -> tuple[Floats, Floats, Floats]:
-    product = outputs[f"cls_{stride}"][:, 0].clip(0, 1) * outputs[f"obj_{stride}"][:, 0].clip(0, 1)
-    # Compared before the root is taken: nearly all cells end here.
-    chosen = np.flatnonzero(product >= score_threshold**2)
-    scores = np.sqrt(product[chosen])
-    cells = _cells(canvas[0] // stride, canvas[1] // stride)[chosen]  # (n, 2)
-    box, points = outputs[f"bbox_{stride}"][chosen], outputs[f"kps_{stride}"][chosen]
-    centre = (cells + box[:, :2]) * stride
-    # A size beyond e^8 strides is no face, and would overflow.
-    size = np.exp(np.minimum(box[:, 2:], 8)) * stride
-    landmarks = (points.reshape(-1, 5, 2) + cells[:, None]) * stride
-    return np.hstack([centre - size / 2, size]), landmarks, scores
-
-
-@lru_cache(maxsize=32)
-def _cells(rows: int, columns: int) -> Floats:
-    """(rows · columns, 2) float32: column and row of each cell, row by row."""
-    row, column = np.divmod(np.arange(rows * columns), columns)
-    return np.column_stack([column, row]).astype(np.float32)
 
 
 def suppress(boxes: Floats, scores: Floats, overlap_threshold: float) -> list[int]:

@@ -17,19 +17,18 @@ from numpy.typing import NDArray
 from embedding.bundle import Bundle
 from embedding.detector import (
     QUICK,
-    STRIDES,
     THOROUGH,
     Detector,
     Face,
     Pass,
     compile_detector,
-    decode_outputs,
     letterbox,
     overlap,
     suppress,
 )
 from embedding.image import ImageLimits, decode
 from embedding.manifest import YUNET_INPUT
+from embedding.yunet import STRIDES, decode_outputs
 
 Floats = NDArray[np.float32]
 CANVAS = (64, 96)

@@ -11,7 +11,8 @@ import pytest
 import torch
 from made_detection import COLOURS, TINY, WHITE, drawn_photo, face_at, write_made_set
 
-from embedding.detector import DETECTOR_OUTPUTS, STRIDES, Face
+from embedding.detector import Face
+from embedding.yunet import DETECTOR_OUTPUTS, STRIDES
 from training.detection.assign import IGNORED, NEGATIVE, SIZES, assign, cell_points
 from training.detection.augment import Composer, View, mirror
 from training.detection.bank import Bank, thumbnails

@@ -8,7 +8,7 @@ cells is best, the class target (the overlap that its box reaches) decides durin
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.detector import STRIDES
+from embedding.yunet import STRIDES
 from training.detection.data import Floats
 
 NEGATIVE, IGNORED = -1, -2

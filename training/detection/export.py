@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from embedding.detector import DETECTOR_OUTPUTS
+from embedding.yunet import DETECTOR_OUTPUTS
 from training.networks.detector import FaceDetector, YuNetLayout
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from embedding.detector import DETECTOR_OUTPUTS, STRIDES, compile_detector, overlap
+from embedding.detector import compile_detector, overlap
 from embedding.manifest import YUNET_INPUT
 from embedding.networks import NetworkRefused
+from embedding.yunet import DETECTOR_OUTPUTS, STRIDES
 from training.detection.assign import IGNORED, NEGATIVE, Owners
 from training.detection.data import Floats, Pixels
 from training.detection.loss import decode_boxes, decode_landmarks

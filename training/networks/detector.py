@@ -13,7 +13,7 @@ until it holds a face that fills the frame.
 import torch
 from torch import Tensor, nn
 
-from embedding.detector import STRIDES
+from embedding.yunet import STRIDES
 
 CHANNELS_PER_CELL = (1, 1, 4, 10)  # class, objectness, box, five landmarks
 
