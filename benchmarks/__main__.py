@@ -11,18 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from embedding.cores import processor_name
+
 FOLDER = Path(__file__).resolve().parent
-
-
-def cpu_model() -> str:
-    """The processor's own name for itself, where the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
-    )
 
 
 def known_benchmarks() -> dict[str, Callable[..., None]]:
@@ -45,7 +36,7 @@ def main(arguments: list[str]) -> None:
     if unknown:
         sys.exit(f"There is no benchmark {unknown[0]!r}; there are: {', '.join(known)}")
     console = Console(width=None if sys.stdout.isatty() else 140)
-    console.print(f"{cpu_model()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    console.print(f"{processor_name()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     load = os.getloadavg()[0]
     if load > 0.5:
         console.print(f"[yellow]Other work is running (load {load:.1f}): the figures will be too low.[/]")

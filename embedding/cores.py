@@ -1,7 +1,8 @@
-"""How many cores this process may use: those it may run on, as far as its control groups let it use them."""
+"""The processor: its name, and how many cores this process may use, as far as its control groups let it."""
 
 import math
 import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,3 +57,11 @@ def _lines(file: Path) -> list[str]:
         return file.read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
+
+
+def processor_name() -> str:
+    """The processor's own name for itself, where the system tells."""
+    lines = _lines(Path("/proc/cpuinfo")) or [f"model name: {platform.processor() or 'unknown'}"]
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
+    )

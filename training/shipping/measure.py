@@ -1,6 +1,5 @@
 """Measures all that a bundle promises: thresholds, error rates, what its detector finds, speed."""
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,7 +9,7 @@ import numpy as np
 
 from embedding.bundle import Bundle, DetectorFile, with_calibration
 from embedding.calibration import Calibration
-from embedding.cores import usable_cores
+from embedding.cores import processor_name, usable_cores
 from embedding.detector import THOROUGH, Detector, compile_detector
 from embedding.embedder import Embedder
 from training.data.faces import SPLIT, Split
@@ -148,7 +147,7 @@ def measure_bundle(
     )
     figures = Figures(
         calibration_id=calibration.id,
-        processor=_processor(),
+        processor=processor_name(),
         cores=usable_cores(),
         bundles=[
             replace(row, speed=Speed(*speed)) for row, *speed in zip(rows, alone, by_eights, strict=True)
@@ -197,14 +196,3 @@ def _looked(name: str, file: DetectorFile, photos: Sequence[Photo]) -> DetectorF
     detector = Detector(network, file.score_threshold)
     report = evaluate_detector(photos, lambda image: detector.look(image, THOROUGH))
     return DetectorFigures(name, file.score_threshold, len(photos), report)
-
-
-def _processor() -> str:
-    """The processor's own name for itself, where the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
-    )
