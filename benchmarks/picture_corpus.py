@@ -12,6 +12,8 @@ from functools import partial
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin
 
+from benchmarks.odd_webp import webp_of_many_codes, webp_of_many_transforms
+
 MAX_BYTES = 12 * 1024 * 1024
 
 Make = Callable[[], bytes]
@@ -96,7 +98,13 @@ def webps() -> Iterator[tuple[str, Make]]:
         lambda: saved(noise(1900, 1900), "WEBP", lossless=True, method=0, quality=0),
     )
     yield "WebP of 65,536 groups of codes", webp_of_many_codes
-    yield "WebP whose transparency has 65,536 groups of codes", partial(webp_of_many_codes, wrapped=True)
+    yield (
+        "WebP whose transparency has 65,536 groups of codes",
+        lambda: webp_of_many_codes(lossy=saved(Image.new("RGB", (1024, 1024)), "WEBP")),
+    )
+    for transform in ("indexing", "predictor", "green"):
+        name = f"WebP of 100,000 transforms, {transform}"
+        yield name, partial(webp_of_many_transforms, transform, 100_000)
     yield "animated WebP of 60 frames", partial(animated, "WEBP", 60)
 
 
@@ -311,63 +319,3 @@ def runs_bmp(width: int, height: int) -> bytes:
 def profile_of(name: str) -> bytes:
     """An ICC profile that the colour library makes."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile(name)).tobytes()  # type: ignore[arg-type]
-
-
-def webp_of_many_codes(blocks: int = 256, wrapped: bool = False) -> bytes:
-    """A lossless WebP of (4 × blocks)² pixels in which every block has a group of prefix codes of its own.
-
-    Args:
-        blocks: In a row and in a column; 256 name all groups that there are.
-        wrapped: As the transparency of a lossy picture.
-    """
-    bits: list[int] = []
-
-    def put(value: int, count: int) -> None:
-        bits.extend(value >> place & 1 for place in range(count))
-
-    def put_single() -> None:
-        put(0b0001, 4)
-
-    def put_uniform(alphabet: int) -> None:
-        """The first 256 symbols with eight bits each."""
-        put(0, 1)
-        order = [17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8]
-        put(len(order) - 4, 4)
-        for length in order:
-            put(int(length in (0, 8)), 3)
-        put(0, 1)
-        for symbol in range(alphabet):
-            put(int(symbol < 256), 1)
-
-    side = 4 * blocks
-    if not wrapped:
-        for value, count in ((0x2F, 8), (side - 1, 14), (side - 1, 14), (0, 4)):
-            put(value, count)
-    put(0b00, 2)  # neither transforms nor a cache
-    put(0b00001, 5)  # groups for blocks of 4×4, and their image without a cache
-    put_uniform(256 + 24)
-    put_uniform(256)
-    for _ in range(3):
-        put_single()
-    for group in range(blocks * blocks):
-        for byte in (group & 255, group >> 8 & 255):
-            put(int(f"{byte:08b}"[::-1], 2), 8)
-    for _ in range(5 * blocks * blocks):
-        put_single()
-    put(0, 64)
-    coded = np.packbits(np.array(bits, np.uint8), bitorder="little").tobytes()
-    if not wrapped:
-        return riff(riff_chunk(b"VP8L", coded))
-    lossy = saved(Image.new("RGB", (side, side)), "WEBP")[12:]
-    head = struct.pack("<IHBHB", 0x10, side - 1 & 0xFFFF, 0, side - 1 & 0xFFFF, 0)
-    return riff(riff_chunk(b"VP8X", head) + riff_chunk(b"ALPH", b"\x01" + coded) + lossy)
-
-
-def riff_chunk(kind: bytes, body: bytes) -> bytes:
-    """A chunk of a WebP."""
-    return struct.pack("<4sI", kind, len(body)) + body + bytes(len(body) % 2)
-
-
-def riff(chunks: bytes) -> bytes:
-    """A WebP of these chunks."""
-    return struct.pack("<4sI4s", b"RIFF", 4 + len(chunks), b"WEBP") + chunks

@@ -16,6 +16,8 @@ MAX_PIXELS = 100_000
 MAX_GROUPS = 10_000
 """Of more nobody counts on: their tables alone are more than a picture may take. libwebp writes 2,600."""
 
+MAX_CACHE_BITS = 11
+
 PREDICTOR, CROSS_COLOUR, SUBTRACT_GREEN, COLOUR_INDEXING = range(4)
 LITERALS, LENGTHS, DISTANCES = 256, 24, 40
 # In this order the lengths of the code are written that all other lengths are written with.
@@ -28,13 +30,12 @@ class Bits:
     """A stream of bits, the lowest of each byte first."""
 
     def __init__(self, data: bytes) -> None:
-        # Zeros behind the end, so that a look ahead needs no question; what is taken of them is refused.
-        self._data = data + bytes(4)
+        self._data = data
         self._end = 8 * len(data)
         self._place = 0
 
     def look(self) -> int:
-        """The next 25 bits at least, as a number; they stay where they are."""
+        """The next 25 bits at least, as a number; they stay where they are. Zeros follow the end."""
         first = self._place >> 3
         return int.from_bytes(self._data[first : first + 4], "little") >> (self._place & 7)
 
@@ -97,8 +98,12 @@ def count_groups(data: bytes, width: int, height: int) -> int:
         DecodeFailed: If it is damaged, or what comes before the pixels is larger than any encoder makes it.
     """
     bits, pixels_left = Bits(data), MAX_PIXELS
+    transforms: set[int] = set()
     while bits.take(1):
         kind = bits.take(2)
+        if kind in transforms:
+            raise DecodeFailed("it has two transforms of one kind")
+        transforms.add(kind)
         if kind in (PREDICTOR, CROSS_COLOUR):
             pixels_left = read_blocks(bits, width, height, pixels_left)[0]
         elif kind == COLOUR_INDEXING:
@@ -106,8 +111,7 @@ def count_groups(data: bytes, width: int, height: int) -> int:
             read_image(bits, colours)
             packed = 3 if colours <= 2 else 2 if colours <= 4 else 1 if colours <= 16 else 0
             width = -(-width >> packed)
-    if bits.take(1):
-        bits.take(4)
+    read_cache_size(bits)
     if not bits.take(1):
         return 1
     return len(read_blocks(bits, width, height, pixels_left, MAX_GROUPS)[1])
@@ -133,7 +137,7 @@ def read_image(bits: Bits, pixels: int, most: int = LITERALS * LITERALS) -> set[
 
     What is copied within it brings no new one.
     """
-    cached = 1 << bits.take(4) if bits.take(1) else 0
+    cached = read_cache_size(bits)
     green, red, blue, alpha = (
         read_code(bits, alphabet) for alphabet in (LITERALS + LENGTHS + cached, LITERALS, LITERALS, LITERALS)
     )
@@ -152,6 +156,16 @@ def read_image(bits: Bits, pixels: int, most: int = LITERALS * LITERALS) -> set[
         else:
             done += 1
     return values
+
+
+def read_cache_size(bits: Bits) -> int:
+    """How many colours are remembered; 0 for none."""
+    if not bits.take(1):
+        return 0
+    size_bits = bits.take(4)
+    if not 1 <= size_bits <= MAX_CACHE_BITS:
+        raise DecodeFailed("it remembers a number of colours that may not be")
+    return 1 << size_bits
 
 
 def read_prefixed(bits: Bits, symbol: int) -> int:

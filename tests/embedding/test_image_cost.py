@@ -8,6 +8,7 @@ import pytest
 from made_heic import Coded, made_heic, portrait
 from PIL import Image
 
+from benchmarks.odd_webp import webp_of_many_codes, webp_of_many_transforms
 from benchmarks.picture_corpus import (
     corpus,
     flat_jpeg,
@@ -15,7 +16,6 @@ from benchmarks.picture_corpus import (
     many_scans,
     photo,
     saved,
-    webp_of_many_codes,
 )
 from embedding.errors import DecodeFailed, ImageError, ImageTooLarge, UnsupportedMedia
 from embedding.image import ImageLimits, decode
@@ -183,6 +183,16 @@ def test_a_webp_of_few_codes_is_taken_and_one_whose_codes_end_early_is_damaged()
     assert decode(few, LIMITS).shape == (64, 64, 3)
     with pytest.raises(DecodeFailed):
         decode(few[:200], LIMITS)
+
+
+@pytest.mark.parametrize("transform", ["indexing", "predictor", "green"])
+def test_a_webp_that_is_transformed_twice_in_one_way_is_damaged(transform: str) -> None:
+    complaint = "remembers" if transform == "predictor" else "two transforms of one kind"
+
+    with pytest.raises(DecodeFailed, match=complaint):
+        decode(webp_of_many_transforms(transform, 100_000), LIMITS)
+    if transform != "predictor":
+        assert decode(webp_of_many_transforms(transform, 1), LIMITS).shape == (4, 4, 3)
 
 
 def test_the_bytes_of_a_file_count_towards_its_memory() -> None:
