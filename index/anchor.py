@@ -115,8 +115,7 @@ class Anchor:
             if newest == (lines[-1].head if lines else (0, audit.FIRST_DIGEST)):
                 return None
             known = common_head(db, lines)
-            new = [one for name in _NOTED for one in audit.events_after(db, known[0], action=name)]
-            for event in sorted(new, key=lambda one: one.seq):
+            for event in audit.events_after(db, known[0], action=_NOTED):
                 kind, head = _NOTED[event.action], (event.seq, event.digest)
                 lines.append(self._append(file, lines, kind, head, event.subject_id))
             if not lines or lines[-1].head != newest:

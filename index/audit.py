@@ -108,16 +108,17 @@ def events(
     limit: int,
     after_seq: int = 0,
     subject_id: UUID | None = None,
-    action: str | None = None,
+    action: str | Collection[str] | None = None,
 ) -> list[AuditEventRow]:
-    """Events in their order, from the one behind `after_seq`."""
+    """Events in their order, from the one behind `after_seq`; of one action, or of any of several."""
     query = (
         select(AuditEventRow).where(AuditEventRow.seq > after_seq).order_by(AuditEventRow.seq).limit(limit)
     )
     if subject_id is not None:
         query = query.where(AuditEventRow.subject_id == subject_id)
     if action is not None:
-        query = query.where(AuditEventRow.action == action)
+        actions = [action] if isinstance(action, str) else action
+        query = query.where(AuditEventRow.action.in_(actions))
     return list(session.scalars(query))
 
 
@@ -134,8 +135,8 @@ def digest_at(session: Session, seq: int) -> str | None:
     return session.scalar(select(AuditEventRow.digest).where(AuditEventRow.seq == seq))
 
 
-def events_after(session: Session, seq: int, *, action: str) -> Iterator[AuditEventRow]:
-    """Every event of one action after this one, in their order."""
+def events_after(session: Session, seq: int, *, action: str | Collection[str]) -> Iterator[AuditEventRow]:
+    """Every event of one action, or of several, after this one, in their order."""
     while block := events(session, limit=_BLOCK_ROWS, after_seq=seq, action=action):
         yield from block
         seq = block[-1].seq

@@ -25,7 +25,6 @@ from service.exams.audit import (
 )
 from service.exams.tables import CheckinRow, OverrideRow, RosterEntryRow
 
-BLOCK_ROWS = 1_000
 RECORDED = (CHECKIN_RECORDED, OVERRIDE_RECORDED)
 Evidence = type[CheckinRow] | type[OverrideRow]
 Counts = defaultdict[str, Counter[str]]
@@ -70,15 +69,9 @@ def verify_evidence(database: Database) -> list[Tampering]:
 
 
 def evidence_events(db: OrmSession) -> Iterator[AuditEventRow]:
-    """The chain's events that hold the digest of a row, oldest first, read in blocks."""
-    after = 0
-    while True:
-        query = select(AuditEventRow).where(AuditEventRow.seq > after, AuditEventRow.action.in_(RECORDED))
-        block = db.scalars(query.order_by(AuditEventRow.seq).limit(BLOCK_ROWS)).all()
-        yield from (event for event in block if "evidence" in event.details)
-        if len(block) < BLOCK_ROWS:
-            return
-        after = block[-1].seq
+    """The chain's events that hold the digest of a row, oldest first."""
+    events = audit.events_after(db, 0, action=RECORDED)
+    return (event for event in events if "evidence" in event.details)
 
 
 def evidence_of(event: AuditEventRow) -> tuple[Evidence, UUID]:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as OrmSession
 
+from index import audit
 from index.tables import AuditEventRow, utc_now
 from service.errors import SessionNotFound
 from service.exams.audit import (
@@ -193,10 +194,7 @@ def missed(desk: Desk, session_id: UUID, after_seq: int, digest: str = "") -> li
 
 def rows_behind(session: OrmSession, after_seq: int, limit: int) -> Sequence[AuditEventRow]:
     """The chain's events that a board shows, oldest first."""
-    behind = AuditEventRow.seq > after_seq, AuditEventRow.action.in_(KINDS)
-    return session.scalars(
-        select(AuditEventRow).where(*behind).order_by(AuditEventRow.seq).limit(limit)
-    ).all()
+    return audit.events(session, limit=limit, after_seq=after_seq, action=KINDS)
 
 
 def build(
