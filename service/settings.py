@@ -13,7 +13,7 @@ from embedding.cores import usable_cores
 from embedding.faces import FacePolicy
 from embedding.image import ImageLimits
 from embedding.quality import Purpose
-from index.database.addresses import file_of
+from index.database.addresses import file_of, jobs_file
 from index.sealing.key_file import KEY_FILE
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -151,7 +151,7 @@ class Settings(BaseSettings):
         """Files of the installation that no job may be pointed at: keys, databases, the anchor, `.env`."""
         named = (self.template_key_file, self.template_keys_file, self.database_url_file, self.anchor)
         database = file_of(self.database) or self.data_dir / "invigil.db"
-        files = [database, database.with_name(f"{database.stem}-jobs{database.suffix}")]
+        files = [database.resolve(), jobs_file(database)]
         beside = [file.with_name(file.name + end) for file in files for end in ("-wal", "-shm", "-journal")]
         own = (self.data_dir / KEY_FILE, Path(".env"))
         return (*own, *files, *beside, *(path for path in named if path is not None))

@@ -57,6 +57,12 @@ def _checked(address: URL) -> URL:
     return address
 
 
+def jobs_file(database: Path) -> Path:
+    """Where the engine of jobs keeps its own tables, beside a SQLite database."""
+    path = database.resolve()
+    return path.with_name(f"{path.stem}-jobs{path.suffix}")
+
+
 def file_of(text: str) -> Path | None:
     """The file of a SQLite address; None of any other, and of what is no address."""
     try:

@@ -16,7 +16,7 @@ from sqlalchemy import event, func, select, update
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from index.database.addresses import parse_address
+from index.database.addresses import jobs_file, parse_address
 from index.database.engines import (
     create_private_file,
     driver_connection,
@@ -189,8 +189,7 @@ class Database:
         address = self.engine.url
         if not self.is_sqlite:
             return address.set(drivername="postgresql").render_as_string(hide_password=False)
-        path = Path(str(address.database)).resolve()
-        beside = path.with_name(f"{path.stem}-jobs{path.suffix}")
+        beside = jobs_file(Path(str(address.database)))
         create_private_file(beside)
         return f"sqlite:///{beside}"
 
