@@ -52,9 +52,10 @@ def remove_former_pages(data_dir: Path) -> list[Path]:
         if not names_crops(folder):
             continue
         for page in folder.rglob("*.html"):
-            if _PICTURES in page.read_bytes():
-                page.unlink()
-                removed.append(page)
+            with suppress(FileNotFoundError):  # another process, started at once, has removed it
+                if _PICTURES in page.read_bytes():
+                    page.unlink()
+                    removed.append(page)
     return removed
 
 
