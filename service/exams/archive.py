@@ -52,8 +52,7 @@ def remove_exam(desk: Desk, exam_id: UUID, origin: Origin, reason: str | None) -
 
 def refuse_while_open_without_reason(db: OrmSession, row: ExamRow, by: By) -> None:
     """Refuse to take an exam away from under a door."""
-    mine = set(db.scalars(select(SessionRow.id).where(SessionRow.exam_id == row.id)))
-    found = [session_id for session_id in open_sessions(db) if session_id in mine]
+    found = open_sessions(db, SessionRow.exam_id == row.id)
     if found and by.reason is None:
         raise SessionOpen("Taking the exam away", found)
     if found:

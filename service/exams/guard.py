@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, inspect, select
+from sqlalchemy import ColumnElement, Select, func, inspect, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.database.database import Database
@@ -151,12 +151,10 @@ def changed_values(before: dict[str, Any], after: dict[str, Any]) -> dict[str, A
     }
 
 
-def open_sessions(db: OrmSession) -> list[UUID]:
-    """The sessions that are open now."""
-    now = utc_now()
-    query = select(SessionRow.id).where(SessionRow.opens_at <= now, SessionRow.closes_at > now)
-    query = query.join(ExamRow, ExamRow.id == SessionRow.exam_id).where(ExamRow.archived_at.is_(None))
-    return list(db.scalars(query.order_by(SessionRow.id)))
+def open_sessions(db: OrmSession, *of: ColumnElement[bool]) -> list[UUID]:
+    """The sessions that are open now: all, or those of which something is true."""
+    query = _open_windows().join(ExamRow, ExamRow.id == SessionRow.exam_id)
+    return list(db.scalars(query.where(ExamRow.archived_at.is_(None), *of)))
 
 
 def open_windows(db: OrmSession) -> list[UUID]:
@@ -166,9 +164,13 @@ def open_windows(db: OrmSession) -> list[UUID]:
     """
     if not inspect(db.connection()).has_table(SessionRow.__tablename__):
         return []
+    return list(db.scalars(_open_windows()))
+
+
+def _open_windows() -> Select[UUID]:
     now = utc_now()
     query = select(SessionRow.id).where(SessionRow.opens_at <= now, SessionRow.closes_at > now)
-    return list(db.scalars(query.order_by(SessionRow.id)))
+    return query.order_by(SessionRow.id)
 
 
 def refuse_while_open(

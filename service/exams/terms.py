@@ -117,9 +117,7 @@ def merged(kind: type[T], row: object, changes: Terms) -> T:
     """
     now = {name: getattr(row, name) for name in kind.model_fields}
     try:
-        return kind.model_validate(
-            now | changes.model_dump(exclude_unset=True, exclude={"reason", "archived"})
-        )
+        return kind.model_validate(now | changes.model_dump(exclude_unset=True, include=set(now)))
     except ValidationError as error:
         first = error.errors()[0]
         raise ExamInvalid(str(first["loc"][0]), str(first["msg"])) from error

@@ -9,7 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.consent.legal_basis import ended_among
+from index.errors import ExternalIdAmbiguous
 from index.external_ids import SKELETONS, forms_of
+from index.subjects.subjects import meant_by
 from index.tables import SubjectRow, TemplateRow
 from service.exams.roster.file import Row
 from service.exams.roster.report import Findings, RosterReport
@@ -90,18 +92,20 @@ def subjects_by_key(
     session: OrmSession, spellings: dict[str, str]
 ) -> tuple[dict[str, UUID], dict[str, list[str]]]:
     """The subjects of these candidates, and of which candidates several subjects may be meant."""
-    found: dict[str, list[tuple[UUID, str]]] = {}
+    found: dict[str, list[tuple[UUID, str | None]]] = {}
     for batch in batches(list(spellings)):
         query = select(SubjectRow.external_key, SubjectRow.id, SubjectRow.external_id)
         for key, subject_id, external_id in session.execute(query.where(SubjectRow.external_key.in_(batch))):
-            found.setdefault(key or "", []).append((subject_id, external_id or ""))
+            found.setdefault(key or "", []).append((subject_id, external_id))
     subjects, ambiguous = {}, {}
     for key, people in found.items():
-        meant = [subject_id for subject_id, external_id in people if external_id == spellings[key]]
-        if len(people) > 1 and not meant:
-            ambiguous[key] = sorted(external_id for _, external_id in people)
-        else:
-            subjects[key] = (meant or [people[0][0]])[0]
+        try:
+            meant = meant_by(spellings[key], people)
+        except ExternalIdAmbiguous:
+            ambiguous[key] = sorted(external_id or "" for _, external_id in people)
+            continue
+        if meant is not None:
+            subjects[key] = meant
     return subjects, ambiguous
 
 
