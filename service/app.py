@@ -140,7 +140,7 @@ def keep_loaded() -> None:
 def create_app(parts: Parts) -> FastAPI:
     """The application on open parts, which it closes when it stops."""
     app = describe_app()
-    app.state.parts = parts.unpinned()
+    app.state.parts = parts
     app.add_middleware(BoundedBodies, seconds=parts.settings.upload_seconds)
     app.add_middleware(Tracing, metrics=parts.metrics)
     return app

@@ -104,7 +104,7 @@ class Parts:
             cipher=cipher,
             anchoring=anchoring,
             following=following,
-            pinned=following.serving,
+            pinned=None,
             subjects=subjects,
             models=models,
             keys=keys,
@@ -124,10 +124,6 @@ class Parts:
         """These parts with what is decided with at this moment; a request takes them once, at its start."""
         serving = self.following.serving
         return self if serving is self.pinned else replace(self, pinned=serving)
-
-    def unpinned(self) -> Self:
-        """These parts without a model of their own: whoever keeps them keeps no former model in memory."""
-        return replace(self, pinned=None)
 
     @property
     def serving(self) -> Serving:

@@ -82,16 +82,15 @@ class Cast:
 
     def __init__(self, people: MadeUpPeople) -> None:
         self._people = people
-        numbers = people.manifest.people or tuple(range(CANDIDATES))
-        self.members = [self._member(place, numbers[place % len(numbers)]) for place in range(CANDIDATES)]
+        self.members = [self._member(place) for place in range(CANDIDATES)]
 
-    def _member(self, place: int, number: int) -> Member:
+    def _member(self, place: int) -> Member:
+        number = self._number(place)
         if place == TWINS[1]:
-            first = self.members_number(TWINS[0])
-            return Member(place, number, self._people.relative(first, LIKENESS))
+            return Member(place, number, self._people.relative(self._number(TWINS[0]), LIKENESS))
         return Member(place, number, self._people.person(number))
 
-    def members_number(self, place: int) -> int:
+    def _number(self, place: int) -> int:
         """The made-up person in a place of the cast."""
         numbers = self._people.manifest.people or tuple(range(CANDIDATES))
         return numbers[place % len(numbers)]

@@ -20,7 +20,6 @@ router = APIRouter(include_in_schema=False)
 templates = Jinja2Templates(TEMPLATES)
 
 
-@router.head("/", response_class=HTMLResponse)
 @router.get("/", response_class=HTMLResponse)
 def first_page(request: Request, parts: PartsHere) -> HTMLResponse:
     """What this is, how to enrol and verify, and what the model can do."""

@@ -19,7 +19,6 @@ router = APIRouter(include_in_schema=False)
 templates = Jinja2Templates(TEMPLATES)
 
 
-@router.head("/withdraw/{token}", response_class=HTMLResponse)
 @router.get("/withdraw/{token}", response_class=HTMLResponse)
 def ask(request: Request, parts: PartsHere, token: str) -> HTMLResponse:
     """What a withdrawal means, and the button."""
