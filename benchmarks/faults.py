@@ -195,8 +195,8 @@ def what_is_left(url: str, answered: list[int]) -> tuple[int, int, bool]:
     database = Database(url)
     gallery = Gallery(database, model_id=MODEL, dim=DIM)
     found = sum(bool(gallery.nearest(made_template(person), 1, max_d=NEAR)) for person in answered)
-    with database.read() as session:
-        rows = session.scalar(select(func.count()).select_from(TemplateRow)) or 0
-        chain = audit.verify_chain(session).is_whole
+    with database.read() as db:
+        rows = db.scalar(select(func.count()).select_from(TemplateRow)) or 0
+        chain = audit.verify_chain(db).is_whole
     database.close()
     return found, rows, chain

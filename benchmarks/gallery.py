@@ -179,9 +179,9 @@ def fill(database: Database, people: list[UUID], codec: VectorCodec) -> None:
         for new_id, subject_id, vector in zip(ids, people, vectors, strict=True)
     ]
     numbers = range(1, len(people) + 1)
-    with database.write() as session:
-        session.execute(insert(SubjectRow), [{"id": subject_id} for subject_id in people])
-        session.execute(
+    with database.write() as db:
+        db.execute(insert(SubjectRow), [{"id": subject_id} for subject_id in people])
+        db.execute(
             insert(TemplateRow),
             [
                 {
@@ -196,7 +196,7 @@ def fill(database: Database, people: list[UUID], codec: VectorCodec) -> None:
                 for n, i, s, (v, k) in zip(numbers, ids, people, encoded, strict=True)
             ],
         )
-        session.execute(
+        db.execute(
             insert(GalleryChangeRow),
             [{"kind": "added", "template_number": n, "model_id": MODEL} for n in numbers],
         )

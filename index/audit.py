@@ -47,7 +47,7 @@ class ChainReport:
 
 
 def record(
-    session: Session,
+    db: Session,
     *,
     action: str,
     actor: str,
@@ -58,7 +58,7 @@ def record(
     """Add an event in the writer's own transaction: what is rolled back was never recorded.
 
     Args:
-        session: An ordered one of `Database.write`; two writers at once would both follow the same event.
+        db: An ordered one of `Database.write`; two writers at once would both follow the same event.
         action: What was done, `noun.verb` in the past: `template.enrolled`.
         actor: The key or operator by id and name.
         subject_id: Whom it concerns.
@@ -68,7 +68,7 @@ def record(
     Raises:
         ValueError: If the details hold what JSON cannot (NaN, infinity).
     """
-    last = session.execute(_LAST).first()
+    last = db.execute(_LAST).first()
     event = AuditEventRow(
         seq=last.seq + 1 if last else 1,
         at=utc_now(),
@@ -81,8 +81,8 @@ def record(
         previous_digest=last.digest if last else FIRST_DIGEST,
     )
     event.digest = digest_of(event)
-    session.add(event)
-    session.flush()
+    db.add(event)
+    db.flush()
     return event
 
 
@@ -103,7 +103,7 @@ def digest_of(event: AuditEventRow) -> str:
 
 
 def events(
-    session: Session,
+    db: Session,
     *,
     limit: int,
     after_seq: int = 0,
@@ -119,31 +119,31 @@ def events(
     if action is not None:
         actions = [action] if isinstance(action, str) else action
         query = query.where(AuditEventRow.action.in_(actions))
-    return list(session.scalars(query))
+    return list(db.scalars(query))
 
 
-def newest_head(session: Session) -> tuple[int, str]:
+def newest_head(db: Session) -> tuple[int, str]:
     """Number and digest of the newest event; 0 before the first."""
-    last = session.execute(_LAST).first()
+    last = db.execute(_LAST).first()
     return (last.seq, last.digest) if last else (0, FIRST_DIGEST)
 
 
-def digest_at(session: Session, seq: int) -> str | None:
+def digest_at(db: Session, seq: int) -> str | None:
     """The digest of an event; None where there is none of this number."""
     if seq == 0:
         return FIRST_DIGEST
-    return session.scalar(select(AuditEventRow.digest).where(AuditEventRow.seq == seq))
+    return db.scalar(select(AuditEventRow.digest).where(AuditEventRow.seq == seq))
 
 
-def events_after(session: Session, seq: int, *, action: str | Collection[str]) -> Iterator[AuditEventRow]:
+def events_after(db: Session, seq: int, *, action: str | Collection[str]) -> Iterator[AuditEventRow]:
     """Every event of one action, or of several, after this one, in their order."""
-    while block := events(session, limit=_BLOCK_ROWS, after_seq=seq, action=action):
+    while block := events(db, limit=_BLOCK_ROWS, after_seq=seq, action=action):
         yield from block
         seq = block[-1].seq
 
 
 def verify_chain(
-    session: Session,
+    db: Session,
     *,
     expected_head: tuple[int, str] | None = None,
     expected_heads: Collection[tuple[int, str]] = (),
@@ -160,14 +160,14 @@ def verify_chain(
     for seq, digest in [*expected_heads, *([expected_head] if expected_head else [])]:
         expected.setdefault(seq, set()).add(digest)
     count, head = 0, FIRST_DIGEST
-    while block := events(session, limit=_BLOCK_ROWS, after_seq=count):
+    while block := events(db, limit=_BLOCK_ROWS, after_seq=count):
         for event in block:
             if fault := _fault(event, count + 1, head):
                 return ChainReport(count, head, *fault)
             if expected.pop(event.seq, {event.digest}) != {event.digest}:
                 return ChainReport(count, head, event.seq, "changed")
             count, head = event.seq, event.digest
-        session.expunge_all()
+        db.expunge_all()
     if any(seq > count for seq in expected):
         return ChainReport(count, head, count + 1, "cut off")
     return ChainReport(count, head)

@@ -62,8 +62,8 @@ class Crops:
         after = UUID(int=0)
         query = _kept().add_columns(SubjectRow.legal_basis).join(SubjectRow).limit(_BLOCK_ROWS)
         while True:
-            with self._database.read() as session:
-                rows = session.execute(query.where(CropRow.id > after)).all()
+            with self._database.read() as db:
+                rows = db.execute(query.where(CropRow.id > after)).all()
             for row, basis in rows:
                 if permits_training(basis, utc_now()):
                     yield row.subject_id, row.id, open_crop(self._cipher, row)
@@ -77,16 +77,16 @@ class Crops:
         Raises:
             TemplateUnreadable: As `of_training`.
         """
-        with self._database.read() as session:
-            rows = session.scalars(_kept().where(CropRow.id.in_(crop_ids))).all()
+        with self._database.read() as db:
+            rows = db.scalars(_kept().where(CropRow.id.in_(crop_ids))).all()
         return {row.id: open_crop(self._cipher, row) for row in rows}
 
     def to_embed(self, model_id: str) -> Iterator[StoredCrop]:
         """The crops of which there is no template of this model; one that cannot be read is left out."""
         after = UUID(int=0)
         while True:
-            with self._database.read() as session:
-                rows = session.scalars(without_template_of(model_id).where(CropRow.id > after)).all()
+            with self._database.read() as db:
+                rows = db.scalars(without_template_of(model_id).where(CropRow.id > after)).all()
             yield from readable(self._cipher, rows)
             if len(rows) < _BLOCK_ROWS:
                 return
@@ -95,21 +95,21 @@ class Crops:
 
 def purge_crops(database: Database, *, until: datetime, actor: str) -> int:
     """Remove the crops whose time was over at `until`; their templates stay. Returns how many went."""
-    with database.write() as session:
+    with database.write() as db:
         over = delete(CropRow).where(CropRow.expires_at <= until).returning(CropRow.id)
-        gone = len(session.scalars(over).all())
+        gone = len(db.scalars(over).all())
         if gone:
-            audit.record(session, action="crops.purged", actor=actor, details={"crops": gone})
+            audit.record(db, action="crops.purged", actor=actor, details={"crops": gone})
     if gone:
         database.settle()
     return gone
 
 
-def keep_crop(session: Session, cipher: TemplateCipher, subject_id: UUID, new: NewCrop) -> UUID:
+def keep_crop(db: Session, cipher: TemplateCipher, subject_id: UUID, new: NewCrop) -> UUID:
     """Write a crop in the enrolment's own transaction; returns its id."""
     crop_id = uuid7()
     picture, key_id = cipher.seal(crop_binding(crop_id, subject_id), new.picture)
-    session.add(
+    db.add(
         CropRow(
             id=crop_id,
             subject_id=subject_id,
@@ -119,7 +119,7 @@ def keep_crop(session: Session, cipher: TemplateCipher, subject_id: UUID, new: N
         )
     )
     # Before the template that refers to it.
-    session.flush()
+    db.flush()
     return crop_id
 
 
@@ -131,10 +131,10 @@ def without_template_of(model_id: str) -> Select[CropRow]:
     return _kept().where(~made.exists()).limit(_BLOCK_ROWS)
 
 
-def count_without_template_of(session: Session, model_id: str) -> int:
+def count_without_template_of(db: Session, model_id: str) -> int:
     """How many crops there are of which this model has no template."""
     found = without_template_of(model_id).limit(None).subquery()
-    return session.scalar(select(func.count()).select_from(found)) or 0
+    return db.scalar(select(func.count()).select_from(found)) or 0
 
 
 def open_crop(cipher: TemplateCipher, row: CropRow) -> bytes:

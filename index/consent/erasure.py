@@ -30,21 +30,21 @@ class ErasureReceipt:
 
 
 def erase_subject(
-    session: Session, subject_id: UUID, *, actor: str, request_id: str | None = None
+    db: Session, subject_id: UUID, *, actor: str, request_id: str | None = None
 ) -> ErasureReceipt:
     """Remove a person's row, templates, crops and kept responses, and tell every process by the change log.
 
     Args:
-        session: An ordered one of `Database.write`.
+        db: An ordered one of `Database.write`.
         subject_id: A subject that exists.
         actor: Who erases, for the audit chain.
         request_id: The request it came with.
     """
-    template_ids, crops = remove_biometrics(session, subject_id)
-    responses = empty_responses(session, subject_id, [subject_id, *template_ids])
-    session.execute(delete(SubjectRow).where(SubjectRow.id == subject_id))
+    template_ids, crops = remove_biometrics(db, subject_id)
+    responses = empty_responses(db, subject_id, [subject_id, *template_ids])
+    db.execute(delete(SubjectRow).where(SubjectRow.id == subject_id))
     event = audit.record(
-        session,
+        db,
         action="subject.erased",
         actor=actor,
         subject_id=subject_id,
@@ -54,26 +54,24 @@ def erase_subject(
     return ErasureReceipt(subject_id, event.at, len(template_ids), crops, responses, event.seq)
 
 
-def remove_biometrics(session: Session, subject_id: UUID) -> tuple[list[UUID], int]:
+def remove_biometrics(db: Session, subject_id: UUID) -> tuple[list[UUID], int]:
     """Remove a person's templates and crops, and tell every process.
 
     Returns:
         The ids of the templates, and how many crops there were.
     """
     gone = delete(TemplateRow).where(TemplateRow.subject_id == subject_id)
-    removed = session.execute(gone.returning(TemplateRow.number, TemplateRow.model_id, TemplateRow.id)).all()
-    session.add_all(
+    removed = db.execute(gone.returning(TemplateRow.number, TemplateRow.model_id, TemplateRow.id)).all()
+    db.add_all(
         GalleryChangeRow(kind="removed", template_number=row.number, model_id=row.model_id) for row in removed
     )
-    crops = session.scalars(
-        delete(CropRow).where(CropRow.subject_id == subject_id).returning(CropRow.id)
-    ).all()
+    crops = db.scalars(delete(CropRow).where(CropRow.subject_id == subject_id).returning(CropRow.id)).all()
     template_ids = [row.id for row in removed]
-    forget_twins(session, subject_id, template_ids)
+    forget_twins(db, subject_id, template_ids)
     return template_ids, len(crops)
 
 
-def remove_template(session: Session, row: TemplateRow) -> None:
+def remove_template(db: Session, row: TemplateRow) -> None:
     """Remove a template with its crop and what other models made of it, and tell every process.
 
     Whoever removes a template means the picture: another model's template of it would bring the face back.
@@ -81,16 +79,16 @@ def remove_template(session: Session, row: TemplateRow) -> None:
     made = TemplateRow.crop_id == row.crop_id if row.crop_id else TemplateRow.number == row.number
     subject_id = row.subject_id
     gone = delete(TemplateRow).where(made)
-    removed = session.execute(gone.returning(TemplateRow.number, TemplateRow.model_id, TemplateRow.id)).all()
-    session.add_all(
+    removed = db.execute(gone.returning(TemplateRow.number, TemplateRow.model_id, TemplateRow.id)).all()
+    db.add_all(
         GalleryChangeRow(kind="removed", template_number=one.number, model_id=one.model_id) for one in removed
     )
-    forget_twins(session, subject_id, [one.id for one in removed])
+    forget_twins(db, subject_id, [one.id for one in removed])
     if row.crop_id:
-        session.execute(delete(CropRow).where(CropRow.id == row.crop_id))
+        db.execute(delete(CropRow).where(CropRow.id == row.crop_id))
 
 
-def empty_responses(session: Session, subject_id: UUID, made_ids: list[UUID]) -> int:
+def empty_responses(db: Session, subject_id: UUID, made_ids: list[UUID]) -> int:
     """Empty the kept responses; their claims stay: a repeated request must not bring the person back.
 
     Returns:
@@ -98,7 +96,7 @@ def empty_responses(session: Session, subject_id: UUID, made_ids: list[UUID]) ->
     """
     about = IdempotencyRecordRow.subject_id == subject_id
     made = IdempotencyRecordRow.resource_id.in_(made_ids)
-    emptied = session.scalars(
+    emptied = db.scalars(
         update(IdempotencyRecordRow)
         .where(about | made)
         .values(state="erased", subject_id=subject_id, status=None, headers=None, body=None)

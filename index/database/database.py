@@ -81,8 +81,8 @@ class Database:
         Raises:
             DatabaseError: If the database cannot be reached or no connection comes free.
         """
-        with _pool_errors(), Session(self._reader, expire_on_commit=False) as session:
-            yield session
+        with _pool_errors(), Session(self._reader, expire_on_commit=False) as db:
+            yield db
 
     @contextmanager
     def snapshot(self) -> Iterator[Session]:
@@ -92,9 +92,9 @@ class Database:
             DatabaseOutdated: If the tables are not this program's.
             DatabaseError: As `read`.
         """
-        with _pool_errors(), Session(self._snapshots, expire_on_commit=False) as session, session.begin():
-            require_revision(session)
-            yield session
+        with _pool_errors(), Session(self._snapshots, expire_on_commit=False) as db, db.begin():
+            require_revision(db)
+            yield db
 
     @contextmanager
     def write(self, *, ordered: bool = True) -> Iterator[Session]:
@@ -113,16 +113,16 @@ class Database:
         with (
             self._turn_of_this_process(),
             _pool_errors(),
-            Session(self._writer, expire_on_commit=False) as session,
-            session.begin(),
+            Session(self._writer, expire_on_commit=False) as db,
+            db.begin(),
         ):
             # Now and not at the first statement: what the block reads elsewhere must not be older.
-            session.connection()
+            db.connection()
             if ordered and not self.is_sqlite:
-                session.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
+                db.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
             # Within the turn, for an upgrade takes a turn as well.
-            require_revision(session)
-            yield session
+            require_revision(db)
+            yield db
 
     def require_writable(self) -> None:
         """Write something that changes nothing, and commit it.
@@ -130,8 +130,8 @@ class Database:
         Raises:
             DatabaseError: As `write`.
         """
-        with self.write(ordered=False) as session:
-            session.execute(update(REVISION).values(version_num=REVISION.c.version_num))
+        with self.write(ordered=False) as db:
+            db.execute(update(REVISION).values(version_num=REVISION.c.version_num))
 
     def upgrade(self, seal_former_rows: Callable[[Session], object] | None = None) -> None:
         """Bring the tables to this program's revision; two processes may try it at once.

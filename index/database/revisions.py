@@ -19,13 +19,13 @@ _ROWS_SEALED = "20261127_with_owners"
 """From this revision on a row that is not sealed for its owner is refused."""
 
 
-def require_revision(session: Session) -> None:
+def require_revision(db: Session) -> None:
     """Refuse to work on tables of another revision.
 
     Raises:
         DatabaseOutdated: If they are older or newer than this program's.
     """
-    revision = session.scalar(select(REVISION.c.version_num))
+    revision = db.scalar(select(REVISION.c.version_num))
     if revision != newest_revision():
         raise DatabaseOutdated(actual=revision, expected=newest_revision())
 

@@ -90,7 +90,7 @@ def enrolled_template(row: TemplateRow) -> EnrolledTemplate:
     return EnrolledTemplate(row.id, row.subject_id, row.model_id, row.quality, row.created_at)
 
 
-def comparable(session: Session, subject_id: UUID, model_id: str) -> Sequence[Any]:
+def comparable(db: Session, subject_id: UUID, model_id: str) -> Sequence[Any]:
     """The stored vectors of a subject's templates of one model, at least one.
 
     Raises:
@@ -99,8 +99,8 @@ def comparable(session: Session, subject_id: UUID, model_id: str) -> Sequence[An
         NoTemplate: If the subject has none.
         WrongModel: If all of them are of another model.
     """
-    require_basis(session, subject_id)
-    rows = session.execute(_TEMPLATES_OF, {"subject_id": subject_id}).all()
+    require_basis(db, subject_id)
+    rows = db.execute(_TEMPLATES_OF, {"subject_id": subject_id}).all()
     own = [row for row in rows if row.model_id == model_id]
     if own:
         return own
@@ -109,26 +109,26 @@ def comparable(session: Session, subject_id: UUID, model_id: str) -> Sequence[An
     raise NoTemplate(subject_id)
 
 
-def require_known(session: Session, subject_id: UUID, model_id: str) -> None:
+def require_known(db: Session, subject_id: UUID, model_id: str) -> None:
     """Refuse an enrolment of nobody, without a basis, or under a model that was never registered.
 
     Raises:
         SubjectNotFound, LegalBasisExpired, ModelNotFound: Naming which.
     """
-    require_basis(session, subject_id)
-    if not session.scalar(_MODEL_KNOWN, {"model_id": model_id}):
+    require_basis(db, subject_id)
+    if not db.scalar(_MODEL_KNOWN, {"model_id": model_id}):
         raise ModelNotFound(model_id)
 
 
-def insert(session: Session, row: TemplateRow) -> EnrolledTemplate:
+def insert(db: Session, row: TemplateRow) -> EnrolledTemplate:
     """Write the row and its gallery change together: no process can hear of the one without the other."""
-    session.add(row)
-    session.flush()
-    session.add(GalleryChangeRow(kind="added", template_number=row.number, model_id=row.model_id))
+    db.add(row)
+    db.flush()
+    db.add(GalleryChangeRow(kind="added", template_number=row.number, model_id=row.model_id))
     return enrolled_template(row)
 
 
-def repeated(session: Session, template_id: UUID | None, subject_id: UUID) -> EnrolledTemplate | None:
+def repeated(db: Session, template_id: UUID | None, subject_id: UUID) -> EnrolledTemplate | None:
     """The template that an earlier attempt under this id has enrolled.
 
     Raises:
@@ -136,14 +136,14 @@ def repeated(session: Session, template_id: UUID | None, subject_id: UUID) -> En
     """
     if template_id is None:
         return None
-    row = session.scalars(select(TemplateRow).where(TemplateRow.id == template_id)).first()
+    row = db.scalars(select(TemplateRow).where(TemplateRow.id == template_id)).first()
     if row is not None and row.subject_id != subject_id:
         raise ValueError(f"Template {template_id} is enrolled for another subject.")
     return enrolled_template(row) if row else None
 
 
 def of_source(
-    session: Session, subject_id: UUID, model_id: str, source_digest: str | None
+    db: Session, subject_id: UUID, model_id: str, source_digest: str | None
 ) -> EnrolledTemplate | None:
     """The subject's template of this model that was made of the same picture, by whomever."""
     if source_digest is None:
@@ -153,7 +153,7 @@ def of_source(
         TemplateRow.model_id == model_id,
         TemplateRow.source_digest == source_digest,
     )
-    row = session.scalars(query).first()
+    row = db.scalars(query).first()
     return enrolled_template(row) if row else None
 
 

@@ -107,8 +107,8 @@ class Gallery:
             TemplateUnreadable: If rows are encrypted with another key than the gallery's.
             DatabaseError: If the database cannot be reached.
         """
-        with self._database.read() as session:
-            return self._replay.catch_up(session).seq
+        with self._database.read() as db:
+            return self._replay.catch_up(db).seq
 
     def enrol(
         self,
@@ -155,25 +155,25 @@ class Gallery:
             DatabaseError: If it could not be written; then it is not enrolled.
         """
         self._require_own(template)
-        with self._database.write() as session:
-            enrolled = repeated(session, template_id, subject_id) or of_source(
-                session, subject_id, self.model_id, source_digest
+        with self._database.write() as db:
+            enrolled = repeated(db, template_id, subject_id) or of_source(
+                db, subject_id, self.model_id, source_digest
             )
             if enrolled is None:
-                require_known(session, subject_id, self.model_id)
+                require_known(db, subject_id, self.model_id)
                 limits = EnrolmentLimits(duplicate_threshold, near_threshold, own_threshold)
                 probes = (FormerProbe(self, template, limits, newer=()), *former)
-                found = look_around(session, subject_id, probes)
+                found = look_around(db, subject_id, probes)
                 if force_reason is None:
-                    refuse(session, subject_id, found)
+                    refuse(db, subject_id, found)
                 row = self._row(subject_id, template, template_id or uuid7())
                 row.quality, row.source_digest = dict(quality), source_digest
-                row.crop_id = self._keep(session, subject_id, crop)
-                enrolled = replace(insert(session, row), warnings=warnings_of(session, found))
+                row.crop_id = self._keep(db, subject_id, crop)
+                enrolled = replace(insert(db, row), warnings=warnings_of(db, found))
                 twins = [one.subject_id for one in found.duplicates]
-                note_twins(session, subject_id, twins, enrolled.id, force_reason or "")
+                note_twins(db, subject_id, twins, enrolled.id, force_reason or "")
                 audit.record(
-                    session,
+                    db,
                     action="template.enrolled",
                     actor=actor,
                     subject_id=subject_id,
@@ -194,15 +194,15 @@ class Gallery:
             TemplateNotFound: If the subject has no such template.
             DatabaseError: If it could not be written; then it is not removed.
         """
-        with self._database.write() as session:
-            row = session.scalars(
+        with self._database.write() as db:
+            row = db.scalars(
                 select(TemplateRow).where(TemplateRow.id == template_id, TemplateRow.subject_id == subject_id)
             ).first()
             if row is None:
                 raise TemplateNotFound(template_id)
-            remove_template(session, row)
+            remove_template(db, row)
             audit.record(
-                session,
+                db,
                 action="template.removed",
                 actor=actor,
                 subject_id=subject_id,
@@ -218,10 +218,10 @@ class Gallery:
             SubjectNotFound: If there is no such subject.
             DatabaseError: If it could not be written; then nothing is erased.
         """
-        with self._removing() as session:
-            if session.get(SubjectRow, subject_id) is None:
+        with self._removing() as db:
+            if db.get(SubjectRow, subject_id) is None:
                 raise SubjectNotFound(subject_id)
-            return erase_subject(session, subject_id, actor=actor, request_id=request_id)
+            return erase_subject(db, subject_id, actor=actor, request_id=request_id)
 
     def withdraw(
         self,
@@ -243,9 +243,9 @@ class Gallery:
             SubjectNotFound: If there is no such subject.
             DatabaseError: If it could not be written; then nothing is withdrawn.
         """
-        with self._removing() as session:
+        with self._removing() as db:
             return withdraw_subject(
-                session, subject_id, actor=actor, withdrawn_at=withdrawn_at, request_id=request_id
+                db, subject_id, actor=actor, withdrawn_at=withdrawn_at, request_id=request_id
             )
 
     def withdraw_by_link(self, token: str, *, request_id: str | None = None) -> WithdrawalReceipt:
@@ -255,8 +255,8 @@ class Gallery:
             LinkInvalid: If the link was used, is over, or nobody has issued it.
             DatabaseError: If it could not be written; then nothing is withdrawn.
         """
-        with self._removing() as session:
-            return withdraw_by_link(session, token, request_id=request_id)
+        with self._removing() as db:
+            return withdraw_by_link(db, token, request_id=request_id)
 
     def require_basis(self, subject_id: UUID) -> None:
         """Refuse before a photograph is looked at.
@@ -265,19 +265,19 @@ class Gallery:
             SubjectNotFound: If there is no such subject.
             LegalBasisExpired: If the subject's basis has ended.
         """
-        with self._database.read() as session:
-            require_basis(session, subject_id)
+        with self._database.read() as db:
+            require_basis(db, subject_id)
 
     def templates_of(self, subject_id: UUID) -> list[EnrolledTemplate]:
         """A subject's templates of every model, oldest first; empty also where there is no such subject."""
         query = select(TemplateRow).where(TemplateRow.subject_id == subject_id).order_by(TemplateRow.number)
-        with self._database.read() as session:
-            return [enrolled_template(row) for row in session.scalars(query)]
+        with self._database.read() as db:
+            return [enrolled_template(row) for row in db.scalars(query)]
 
     def models_of(self, subject_ids: Collection[UUID]) -> dict[UUID, set[str]]:
         """The models of each subject's templates; who has none is left out."""
-        with self._database.read() as session:
-            return models_of(session, subject_ids)
+        with self._database.read() as db:
+            return models_of(db, subject_ids)
 
     def distance_to(self, subject_id: UUID, probe: Template) -> Nearest:
         """The nearest of one subject's templates, read from the rows alone: exact and without any index.
@@ -289,8 +289,8 @@ class Gallery:
             NoTemplate: If the subject has none.
         """
         self._require_own(probe)
-        with self._database.read() as session:
-            own = comparable(session, subject_id, self.model_id)
+        with self._database.read() as db:
+            own = comparable(db, subject_id, self.model_id)
         d = distances(self._codec.rotate(probe.vector), self._codec.decode_many(own))
         best = int(np.argmin(d))
         return Nearest(subject_id, own[best].id, float(d[best]))
@@ -322,14 +322,14 @@ class Gallery:
         """
         self._require_own(probe)
         rotated = self._codec.rotate(probe.vector)
-        with self._database.read() as session:
-            newest = self._replay.catch_up(session)
+        with self._database.read() as db:
+            newest = self._replay.catch_up(db)
             vectors = self._replay.vectors
             if within is None:
-                return nearest_people(session, vectors, rotated, k, max_d, unknown_to=unknown_to)
-            owners = self._rosters.owners(session, newest, within)
+                return nearest_people(db, vectors, rotated, k, max_d, unknown_to=unknown_to)
+            owners = self._rosters.owners(db, newest, within)
             people = best_of(vectors, rotated, owners, max_d)
-            return in_force(session, without_known(session, people, unknown_to), k)
+            return in_force(db, without_known(db, people, unknown_to), k)
 
     def close_pairs(self, subject_ids: Collection[UUID], max_d: float) -> list[tuple[UUID, UUID, float]]:
         """Pairs of the given subjects who look alike, with the smallest d between their templates.
@@ -343,27 +343,25 @@ class Gallery:
         Returns:
             (a, b, d) with a < b, nearest first; each pair once.
         """
-        with self._database.read() as session:
-            newest = self._replay.catch_up(session)
-            in_question = set(subject_ids) - ended_among(session, subject_ids)
-            owners = self._rosters.owners(session, newest, in_question)
+        with self._database.read() as db:
+            newest = self._replay.catch_up(db)
+            in_question = set(subject_ids) - ended_among(db, subject_ids)
+            owners = self._rosters.owners(db, newest, in_question)
         return pairs_among(self._replay.vectors, owners, max_d)
 
-    def others_near(self, session: Session, subject_id: UUID, probe: FormerProbe) -> list[Nearest]:
+    def others_near(self, db: Session, subject_id: UUID, probe: FormerProbe) -> list[Nearest]:
         """Other subjects with about this face. Under the writers' lock nobody can enrol one meanwhile."""
         self._require_own(probe.template)
-        self._replay.catch_up(session)
+        self._replay.catch_up(db)
         vectors, max_d = self._replay.vectors, probe.limits.farthest
         vector = self._codec.rotate(probe.template.vector)
         return nearest_people(
-            session, vectors, vector, _MOST_NAMED, max_d, skip=subject_id, unknown_to=probe.newer
+            db, vectors, vector, _MOST_NAMED, max_d, skip=subject_id, unknown_to=probe.newer
         )
 
-    def distances_to_own(
-        self, session: Session, subject_id: UUID, template: Template
-    ) -> list[tuple[UUID, float]]:
+    def distances_to_own(self, db: Session, subject_id: UUID, template: Template) -> list[tuple[UUID, float]]:
         """The subject's templates of this model with their d to another one; none, where there are none."""
-        own = own_templates(session, subject_id, self.model_id)
+        own = own_templates(db, subject_id, self.model_id)
         if not own:
             return []
         d = distances(self._codec.rotate(template.vector), self._codec.decode_many(own))
@@ -380,18 +378,18 @@ class Gallery:
             id=new_id, subject_id=subject_id, model_id=self.model_id, vector=vector, key_id=key_id
         )
 
-    def _keep(self, session: Session, subject_id: UUID, crop: NewCrop | None) -> UUID | None:
+    def _keep(self, db: Session, subject_id: UUID, crop: NewCrop | None) -> UUID | None:
         if crop is None:
             return None
         if self._cipher is None:
             raise ValueError("A crop is kept only where there is a key to encrypt it with.")
-        return keep_crop(session, self._cipher, subject_id, crop)
+        return keep_crop(db, self._cipher, subject_id, crop)
 
     @contextmanager
     def _removing(self) -> Iterator[Session]:
         """A transaction after which what it removed is neither on the disk nor in this process's memory."""
-        with self._database.write() as session:
-            yield session
+        with self._database.write() as db:
+            yield db
         self._database.settle()
         self._show()
 

@@ -69,7 +69,7 @@ class Owners:
 
 
 def nearest_people(
-    session: Session,
+    db: Session,
     vectors: VectorIndex,
     probe: Vectors,
     k: int,
@@ -94,31 +94,31 @@ def nearest_people(
     while True:
         found = vectors.search(probe, fetch)
         near = found.numbers[found.d <= max_d + _ROUNDING]
-        owners = owners_where(session, TemplateRow.number, near.tolist())
+        owners = owners_where(db, TemplateRow.number, near.tolist())
         others = (one for one in best_of(vectors, probe, owners, max_d) if one.subject_id != skip)
-        people = in_force(session, without_known(session, list(others), unknown_to), k)
+        people = in_force(db, without_known(db, list(others), unknown_to), k)
         if len(people) >= k or len(near) < fetch:
             return people
         fetch *= 4
 
 
-def in_force(session: Session, people: Sequence[Nearest], k: int) -> list[Nearest]:
+def in_force(db: Session, people: Sequence[Nearest], k: int) -> list[Nearest]:
     """The first k of the people whose legal basis has not ended; it is read from the rows each time."""
     found: list[Nearest] = []
     for start in range(0, len(people), _PEOPLE_IN_ONE_LOOK):
         block = people[start : start + _PEOPLE_IN_ONE_LOOK]
-        ended = ended_among(session, [one.subject_id for one in block])
+        ended = ended_among(db, [one.subject_id for one in block])
         found += [one for one in block if one.subject_id not in ended]
         if len(found) >= k:
             break
     return found[:k]
 
 
-def without_known(session: Session, people: list[Nearest], model_ids: Collection[str]) -> list[Nearest]:
+def without_known(db: Session, people: list[Nearest], model_ids: Collection[str]) -> list[Nearest]:
     """The people of whom none of these models has a template."""
     if not people or not model_ids:
         return people
-    known = models_of(session, [one.subject_id for one in people])
+    known = models_of(db, [one.subject_id for one in people])
     return [one for one in people if known.get(one.subject_id, set()).isdisjoint(model_ids)]
 
 
@@ -156,14 +156,14 @@ def vectors_of(vectors: VectorIndex, owners: Owners) -> tuple[list[Owner], Vecto
     return [owners.owners[row] for row in rows[same].tolist()], taken.vectors[same]
 
 
-def owners_where(session: Session, column: InstrumentedAttribute[Any], values: Collection[Any]) -> Owners:
+def owners_where(db: Session, column: InstrumentedAttribute[Any], values: Collection[Any]) -> Owners:
     """The owners of the templates that the rows still hold and whose column has one of the values."""
     wanted = list(values)
     query = _owners_by(column)
     return Owners.of(
         (number, template_id, subject_id)
         for start in range(0, len(wanted), _IDS_IN_ONE_QUERY)
-        for number, template_id, subject_id in session.execute(
+        for number, template_id, subject_id in db.execute(
             query, {"wanted": wanted[start : start + _IDS_IN_ONE_QUERY]}
         )
     )

@@ -54,7 +54,7 @@ class Replay:
         self._taken: Change | None = None
         self._taking = threading.Lock()
 
-    def catch_up(self, session: Session) -> Change:
+    def catch_up(self, db: Session) -> Change:
         """Take up what this session can see; one small query when there is nothing new.
 
         Args:
@@ -68,17 +68,17 @@ class Replay:
             TemplateUnreadable: If a row cannot be opened.
         """
         before = self._taken
-        newest = newest_change(session)
+        newest = newest_change(db)
         # The session, and with it a connection, is held before the lock: whoever holds the lock can finish.
         if newest != before:
             with self._taking:
-                if self._taken is None or self._has_gone_back(session, before, newest):
-                    self._load(session, newest)
+                if self._taken is None or self._has_gone_back(db, before, newest):
+                    self._load(db, newest)
                 while self._taken is not None and self._taken.seq < newest.seq:
-                    self._taken = self._take_block(session, self._taken, newest)
+                    self._taken = self._take_block(db, self._taken, newest)
         return newest
 
-    def _has_gone_back(self, session: Session, before: Change | None, newest: Change) -> bool:
+    def _has_gone_back(self, db: Session, before: Change | None, newest: Change) -> bool:
         """Whether the change taken up last is not in the history that the session sees.
 
         What another thread took up meanwhile may be newer than what this session sees. What had been taken up
@@ -87,9 +87,9 @@ class Replay:
         taken = self._taken
         if taken is None or (taken.seq > newest.seq and taken != before):
             return False
-        return not is_in_history(session, taken)
+        return not is_in_history(db, taken)
 
-    def _load(self, session: Session, newest: Change) -> None:
+    def _load(self, db: Session, newest: Change) -> None:
         """Read all rows. Some may be newer than `newest`; the replay passes over what is already here."""
         vectors = VectorIndex(self._codec.dim)
         query = (
@@ -105,19 +105,19 @@ class Replay:
             .order_by(TemplateRow.number)
             .limit(_BLOCK_ROWS)
         )
-        while rows := session.execute(query.where(TemplateRow.number > vectors.last_number)).all():
+        while rows := db.execute(query.where(TemplateRow.number > vectors.last_number)).all():
             self._add(vectors, rows)
         self.vectors = vectors
         self._taken = newest
         self.loads += 1
 
-    def _take_block(self, session: Session, taken: Change, newest: Change) -> Change:
+    def _take_block(self, db: Session, taken: Change, newest: Change) -> Change:
         """Take up some changes; returns the last of them.
 
         What was added and is removed by now has no row any more and is left out.
         """
         span = {"after": taken.seq, "newest": newest.seq, "model_id": self._model_id}
-        changes = session.execute(_CHANGES, span).all()
+        changes = db.execute(_CHANGES, span).all()
         last = self.vectors.last_number
         self._add(
             self.vectors,

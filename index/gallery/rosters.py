@@ -22,7 +22,7 @@ class Rosters:
         self._read: OrderedDict[frozenset[UUID], tuple[Change, Owners]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def owners(self, session: Session, newest: Change, subject_ids: Collection[UUID]) -> Owners:
+    def owners(self, db: Session, newest: Change, subject_ids: Collection[UUID]) -> Owners:
         """The templates of the given subjects.
 
         Args:
@@ -36,7 +36,7 @@ class Rosters:
             known = self._read.get(roster)
         if known is not None and known[0] == newest:
             return known[1]
-        owners = owners_where(session, TemplateRow.subject_id, roster)
+        owners = owners_where(db, TemplateRow.subject_id, roster)
         self._keep(roster, newest, owners)
         return owners
 

@@ -104,13 +104,13 @@ class Jobs:
         if folders is not None:
             refuse_places_outside(folders, places_of(checked), secrets)
         job_id = job_id or uuid7()
-        with self._database.write() as session:
-            row = session.get(JobRow, job_id)
+        with self._database.write() as db:
+            row = db.get(JobRow, job_id)
             if row is None:
                 row = JobRow(id=job_id, kind=kind, params=checked, actor=actor, confined=folders is not None)
-                session.add(row)
-                _record(session, "job.submitted", actor, row, {"kind": kind})
-                session.flush()
+                db.add(row)
+                _record(db, "job.submitted", actor, row, {"kind": kind})
+                db.flush()
             return _job(row)
 
     def find(self, job_id: UUID) -> Job:
@@ -119,16 +119,16 @@ class Jobs:
         Raises:
             JobNotFound: If there is none.
         """
-        with self._database.read() as session:
-            return _job(_row(session, job_id))
+        with self._database.read() as db:
+            return _job(_row(db, job_id))
 
     def page(self, limit: int, before: UUID | None = None) -> list[Job]:
         """Jobs from the newest on, or from the one behind `before`."""
         query = select(JobRow).order_by(JobRow.id.desc()).limit(limit)
         if before is not None:
             query = query.where(JobRow.id < before)
-        with self._database.read() as session:
-            return [_job(row) for row in session.scalars(query)]
+        with self._database.read() as db:
+            return [_job(row) for row in db.scalars(query)]
 
     def request_cancel(self, job_id: UUID, *, actor: str) -> Job:
         """Ask for a job's end. One that waits ends at once, a running one at its next step; twice is once.
@@ -137,15 +137,15 @@ class Jobs:
             JobNotFound: If there is none.
             JobEnded: If it has ended.
         """
-        with self._database.write() as session:
-            row = _row(session, job_id, lock=True)
+        with self._database.write() as db:
+            row = _row(db, job_id, lock=True)
             if row.state in ENDED:
                 raise JobEnded(job_id, row.state)
             if row.cancel_requested_at is None:
                 row.cancel_requested_at = utc_now()
-                _record(session, "job.cancel_requested", actor, row)
+                _record(db, "job.cancel_requested", actor, row)
             if row.state == "queued":
-                _end(session, row, "cancelled", actor)
+                _end(db, row, "cancelled", actor)
             return _job(row)
 
     def waiting(self) -> list[UUID]:
@@ -154,8 +154,8 @@ class Jobs:
 
     def running(self) -> list[Job]:
         """Jobs that were begun and have not ended, whether their worker lives or not."""
-        with self._database.read() as session:
-            rows = session.scalars(select(JobRow).where(JobRow.state == "running").order_by(JobRow.id))
+        with self._database.read() as db:
+            rows = db.scalars(select(JobRow).where(JobRow.state == "running").order_by(JobRow.id))
             return [_job(row) for row in rows]
 
     def begin(self, job_id: UUID, worker: str) -> Job:
@@ -165,8 +165,8 @@ class Jobs:
             JobNotFound: If there is none.
             JobEnded: If it has ended: it was cancelled before it began.
         """
-        with self._database.write() as session:
-            row = _row(session, job_id, lock=True)
+        with self._database.write() as db:
+            row = _row(db, job_id, lock=True)
             if row.state in ENDED:
                 raise JobEnded(job_id, row.state)
             row.state, row.worker, row.changed_at = "running", worker, utc_now()
@@ -188,8 +188,8 @@ class Jobs:
         Raises:
             JobTaken: If another worker has taken it over.
         """
-        with self._database.write(ordered=False) as session:
-            row = _mine(session, job_id, worker)
+        with self._database.write(ordered=False) as db:
+            row = _mine(db, job_id, worker)
             row.changed_at = utc_now()
             row.step = step or row.step
             row.progress = row.progress if progress is None else min(1.0, max(0.0, progress))
@@ -212,37 +212,37 @@ class Jobs:
         Raises:
             JobTaken: If another worker has taken it over.
         """
-        with self._database.write() as session:
-            row = _row(session, job_id, lock=True)
+        with self._database.write() as db:
+            row = _row(db, job_id, lock=True)
             if row.state == state:
                 return _job(row)
-            row = _mine(session, job_id, worker)
+            row = _mine(db, job_id, worker)
             row.result, row.error = result, _cut(error)
             row.progress = 1.0 if state == "done" else row.progress
-            _end(session, row, state, row.actor)
+            _end(db, row, state, row.actor)
             return _job(row)
 
     def release(self, job_id: UUID, worker: str) -> None:
         """Leave a running job to the next worker: this one stops."""
-        with self._database.write(ordered=False) as session:
-            row = _row(session, job_id, lock=True)
+        with self._database.write(ordered=False) as db:
+            row = _row(db, job_id, lock=True)
             if row.worker == worker and row.state == "running":
                 row.worker = None
 
     def _ids(self, condition: Any) -> list[UUID]:
-        with self._database.read() as session:
-            return list(session.scalars(select(JobRow.id).where(condition).order_by(JobRow.id)))
+        with self._database.read() as db:
+            return list(db.scalars(select(JobRow.id).where(condition).order_by(JobRow.id)))
 
 
-def _row(session: Session, job_id: UUID, *, lock: bool = False) -> JobRow:
-    row = session.get(JobRow, job_id, with_for_update=True if lock else None)
+def _row(db: Session, job_id: UUID, *, lock: bool = False) -> JobRow:
+    row = db.get(JobRow, job_id, with_for_update=True if lock else None)
     if row is None:
         raise JobNotFound(job_id)
     return row
 
 
-def _mine(session: Session, job_id: UUID, worker: str) -> JobRow:
-    row = _row(session, job_id, lock=True)
+def _mine(db: Session, job_id: UUID, worker: str) -> JobRow:
+    row = _row(db, job_id, lock=True)
     if row.worker != worker or row.state != "running":
         raise JobTaken(job_id, row.worker)
     return row
@@ -254,16 +254,16 @@ def _cut(error: dict[str, Any] | None) -> dict[str, Any] | None:
     return {**error, "detail": str(error.get("detail", ""))[:DETAIL_CHARACTERS]}
 
 
-def _end(session: Session, row: JobRow, state: Ended, actor: str) -> None:
+def _end(db: Session, row: JobRow, state: Ended, actor: str) -> None:
     row.state, row.ended_at = state, utc_now()
     row.changed_at = row.ended_at
-    _record(session, f"job.{state}", actor, row)
+    _record(db, f"job.{state}", actor, row)
 
 
 def _record(
-    session: Session, action: str, actor: str, row: JobRow, details: Mapping[str, Any] | None = None
+    db: Session, action: str, actor: str, row: JobRow, details: Mapping[str, Any] | None = None
 ) -> None:
-    audit.record(session, action=action, actor=actor, details={**(details or {}), "job_id": str(row.id)})
+    audit.record(db, action=action, actor=actor, details={**(details or {}), "job_id": str(row.id)})
 
 
 def _job(row: JobRow) -> Job:

@@ -63,18 +63,18 @@ class Models:
         Returns:
             The bundle's model, and the active one.
         """
-        with self._database.write() as session:
-            row = _register(session, actor, bundle.model_id, bundle.dim, _fields_of(bundle))
-            present = _active(session)
-            if present is None or (replace_unused and not _is_anybody_enrolled(session)):
-                make_active(session, row.id, actor=actor)
+        with self._database.write() as db:
+            row = _register(db, actor, bundle.model_id, bundle.dim, _fields_of(bundle))
+            present = _active(db)
+            if present is None or (replace_unused and not _is_anybody_enrolled(db)):
+                make_active(db, row.id, actor=actor)
                 present = row
             return _model(row), _model(present)
 
     def register_bundle(self, bundle: "Bundle", *, actor: str) -> Model:
         """Make a bundle's model known, as `register`."""
-        with self._database.write() as session:
-            return _model(_register(session, actor, bundle.model_id, bundle.dim, _fields_of(bundle)))
+        with self._database.write() as db:
+            return _model(_register(db, actor, bundle.model_id, bundle.dim, _fields_of(bundle)))
 
     def register(
         self,
@@ -110,8 +110,8 @@ class Models:
         }
         if gate is not None:
             fields["gate"] = gate
-        with self._database.write() as session:
-            return _model(_register(session, actor, model_id, dim, fields))
+        with self._database.write() as db:
+            return _model(_register(db, actor, model_id, dim, fields))
 
     def activate(self, model_id: str, *, actor: str, details: dict[str, Any] | None = None) -> Model:
         """Make a model the active one; the present one retires in the same transaction.
@@ -124,8 +124,8 @@ class Models:
         Raises:
             ModelNotFound: If it is not registered.
         """
-        with self._database.write() as session:
-            return make_active(session, model_id, actor=actor, details=details)
+        with self._database.write() as db:
+            return make_active(db, model_id, actor=actor, details=details)
 
     def announce(self, model_id: str) -> Model:
         """Name the model that is about to become active; every process opens it beside the present one.
@@ -133,12 +133,12 @@ class Models:
         Raises:
             ModelNotFound: If it is not registered.
         """
-        with self._database.write() as session:
-            row = _row(session, model_id)
-            _withdraw(session, ModelRow.state == "incoming")
+        with self._database.write() as db:
+            row = _row(db, model_id)
+            _withdraw(db, ModelRow.state == "incoming")
             if row.state != "active":
                 row.state = "incoming"
-            session.flush()
+            db.flush()
             return _model(row)
 
     def rollback(self, *, actor: str, details: dict[str, Any] | None = None) -> Model:
@@ -147,19 +147,19 @@ class Models:
         Raises:
             NothingToRollBack: If the present one replaced none.
         """
-        with self._database.write() as session:
-            return roll_back(session, actor=actor, details=details)
+        with self._database.write() as db:
+            return roll_back(db, actor=actor, details=details)
 
     def active(self) -> Model | None:
         """The model in use; None before the first is."""
-        with self._database.read() as session:
-            row = _active(session)
+        with self._database.read() as db:
+            row = _active(db)
             return _model(row) if row else None
 
     def withdraw(self, model_id: str) -> None:
         """Take an announcement back; a model that is not announced is left as it is."""
-        with self._database.write() as session:
-            _withdraw(session, ModelRow.id == model_id)
+        with self._database.write() as db:
+            _withdraw(db, ModelRow.id == model_id)
 
     def former(self) -> Model:
         """The model that a rollback returns to.
@@ -167,8 +167,8 @@ class Models:
         Raises:
             NothingToRollBack: If the active one replaced none.
         """
-        with self._database.read() as session:
-            return _model(_former(session))
+        with self._database.read() as db:
+            return _model(_former(db))
 
     def find(self, model_id: str) -> Model:
         """The model of this id.
@@ -176,60 +176,58 @@ class Models:
         Raises:
             ModelNotFound: If it is not registered.
         """
-        with self._database.read() as session:
-            return _model(_row(session, model_id))
+        with self._database.read() as db:
+            return _model(_row(db, model_id))
 
     def in_use(self) -> list[Model]:
         """The active model, the one that a rollback returns to, and those with somebody's template."""
-        with self._database.read() as session:
-            active = _active(session)
-            wanted = set(session.scalars(select(TemplateRow.model_id).distinct()))
+        with self._database.read() as db:
+            active = _active(db)
+            wanted = set(db.scalars(select(TemplateRow.model_id).distinct()))
             wanted |= {one for one in (active and active.id, active and active.replaced_id) if one}
-            rows = session.scalars(select(ModelRow).where(ModelRow.id.in_(wanted)).order_by(ModelRow.id))
+            rows = db.scalars(select(ModelRow).where(ModelRow.id.in_(wanted)).order_by(ModelRow.id))
             return [_model(row) for row in rows]
 
     def all(self) -> list[Model]:
         """Every registered model, oldest first; there are never so many that they need pages."""
-        with self._database.read() as session:
-            rows = session.scalars(select(ModelRow).order_by(ModelRow.registered_at, ModelRow.id))
+        with self._database.read() as db:
+            rows = db.scalars(select(ModelRow).order_by(ModelRow.registered_at, ModelRow.id))
             return [_model(row) for row in rows]
 
 
-def make_active(
-    session: Session, model_id: str, *, actor: str, details: dict[str, Any] | None = None
-) -> Model:
+def make_active(db: Session, model_id: str, *, actor: str, details: dict[str, Any] | None = None) -> Model:
     """Make a model the active one within an ordered transaction; raises as `Models.activate`."""
-    row = _row(session, model_id)
+    row = _row(db, model_id)
     if row.state != "active":
-        row.replaced_id = _switch(session, row)
-        _record(session, "model.activated", actor, row, details)
+        row.replaced_id = _switch(db, row)
+        _record(db, "model.activated", actor, row, details)
     return _model(row)
 
 
-def roll_back(session: Session, *, actor: str, details: dict[str, Any] | None = None) -> Model:
+def roll_back(db: Session, *, actor: str, details: dict[str, Any] | None = None) -> Model:
     """Make the former model active within an ordered transaction; raises as `Models.rollback`."""
-    row = _former(session)
-    left = _switch(session, row)
-    _record(session, "model.rolled_back", actor, row, {**(details or {}), "from": left})
+    row = _former(db)
+    left = _switch(db, row)
+    _record(db, "model.rolled_back", actor, row, {**(details or {}), "from": left})
     return _model(row)
 
 
-def active_id(session: Session) -> str | None:
+def active_id(db: Session) -> str | None:
     """The id of the active model, as this session sees it."""
-    row = _active(session)
+    row = _active(db)
     return row.id if row else None
 
 
-def _register(session: Session, actor: str, model_id: str, dim: int, fields: dict[str, Any]) -> ModelRow:
-    row = session.get(ModelRow, model_id)
+def _register(db: Session, actor: str, model_id: str, dim: int, fields: dict[str, Any]) -> ModelRow:
+    row = db.get(ModelRow, model_id)
     if row is None:
         row = ModelRow(id=model_id, dim=dim, state="candidate", **fields)
-        session.add(row)
-        _record(session, "model.registered", actor, row)
+        db.add(row)
+        _record(db, "model.registered", actor, row)
     else:
         for name, value in fields.items():
             setattr(row, name, value)
-    session.flush()
+    db.flush()
     return row
 
 
@@ -243,49 +241,49 @@ def _fields_of(bundle: "Bundle") -> dict[str, Any]:
     }
 
 
-def _is_anybody_enrolled(session: Session) -> bool:
-    return session.scalar(select(TemplateRow.number).limit(1)) is not None
+def _is_anybody_enrolled(db: Session) -> bool:
+    return db.scalar(select(TemplateRow.number).limit(1)) is not None
 
 
-def _withdraw(session: Session, which: ColumnElement[bool]) -> None:
-    for row in session.scalars(select(ModelRow).where(which, ModelRow.state == "incoming")):
+def _withdraw(db: Session, which: ColumnElement[bool]) -> None:
+    for row in db.scalars(select(ModelRow).where(which, ModelRow.state == "incoming")):
         row.state = "retired" if row.activated_at else "candidate"
 
 
-def _former(session: Session) -> ModelRow:
-    present = _active(session)
+def _former(db: Session) -> ModelRow:
+    present = _active(db)
     if present is None or present.replaced_id is None:
         raise NothingToRollBack
-    return _row(session, present.replaced_id)
+    return _row(db, present.replaced_id)
 
 
-def _active(session: Session) -> ModelRow | None:
-    return session.scalars(select(ModelRow).where(ModelRow.state == "active")).first()
+def _active(db: Session) -> ModelRow | None:
+    return db.scalars(select(ModelRow).where(ModelRow.state == "active")).first()
 
 
-def _row(session: Session, model_id: str) -> ModelRow:
-    row = session.get(ModelRow, model_id)
+def _row(db: Session, model_id: str) -> ModelRow:
+    row = db.get(ModelRow, model_id)
     if row is None:
         raise ModelNotFound(model_id)
     return row
 
 
-def _switch(session: Session, row: ModelRow) -> str | None:
+def _switch(db: Session, row: ModelRow) -> str | None:
     """Retire the active model, activate this one; returns the id of the one that retired."""
-    present = _active(session)
+    present = _active(db)
     if present is not None:
         present.state = "retired"
         # The database refuses two active rows even within a transaction: first the one, then the other.
-        session.flush()
+        db.flush()
     row.state, row.activated_at = "active", utc_now()
-    session.flush()
+    db.flush()
     return present.id if present else None
 
 
 def _record(
-    session: Session, action: str, actor: str, row: ModelRow, details: dict[str, Any] | None = None
+    db: Session, action: str, actor: str, row: ModelRow, details: dict[str, Any] | None = None
 ) -> None:
-    audit.record(session, action=action, actor=actor, details={**(details or {}), "model_id": row.id})
+    audit.record(db, action=action, actor=actor, details={**(details or {}), "model_id": row.id})
 
 
 def _model(row: ModelRow) -> Model:

@@ -121,18 +121,18 @@ def switch_to(
     """
     made = 0
     for is_last in (*[False] * _ROUNDS, True):
-        with database.read() as session:
-            seen = newest_change(session).seq
+        with database.read() as db:
+            seen = newest_change(db).seq
         # No network runs and nothing long is read while every writer waits: both are done before.
         made += reembed(database, embedder, cipher).made
-        with database.write() as session:
-            actual = active_id(session)
+        with database.write() as db:
+            actual = active_id(db)
             if actual != expected_active:
                 raise ActiveModelChanged(expected_active, actual)
             # Enrolments go on meanwhile. Whoever comes with the last of them is verified with the former
             # model until a process that follows the switch has made the new template, within seconds.
-            if is_last or not others_added_since(session, embedder.model_id, seen):
-                model = switch(session)
+            if is_last or not others_added_since(db, embedder.model_id, seen):
+                model = switch(db)
                 break
-    with database.read() as session:
-        return Switched(model, made, subjects_lacking(session, model.id))
+    with database.read() as db:
+        return Switched(model, made, subjects_lacking(db, model.id))

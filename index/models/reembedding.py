@@ -66,20 +66,20 @@ def reembed(
         DatabaseError: If the database cannot do its part; the same call goes on from there later.
     """
     model_id = embedder.model_id
-    with database.read() as session:
-        total = count_without_template_of(session, model_id)
+    with database.read() as db:
+        total = count_without_template_of(db, model_id)
     made = done = 0
     for crops in batches_of(to_embed(database, cipher, model_id)):
         if stop():
             break
         vectors = embed(embedder, crops)
-        with database.write() as session:
-            made += write(session, model_id, cipher, crops, vectors)
+        with database.write() as db:
+            made += write(db, model_id, cipher, crops, vectors)
         done += len(crops)
         progress(done, max(total, done))
-    with database.read() as session:
-        left = count_without_template_of(session, model_id)
-        return Reembedding(made, left, subjects_lacking(session, model_id))
+    with database.read() as db:
+        left = count_without_template_of(db, model_id)
+        return Reembedding(made, left, subjects_lacking(db, model_id))
 
 
 def to_embed(database: Database, cipher: TemplateCipher | None, model_id: str) -> Iterator[StoredCrop]:
@@ -101,7 +101,7 @@ def embed(embedder: Embedder, crops: Sequence[StoredCrop]) -> Vector:
 
 
 def write(
-    session: Session,
+    db: Session,
     model_id: str,
     cipher: TemplateCipher | None,
     crops: Iterable[StoredCrop],
@@ -115,14 +115,14 @@ def write(
     for crop, vector in zip(crops, vectors, strict=True):
         # Not their vectors: the worker's database role may not read any (index/roles.py).
         columns = TemplateRow.model_id, TemplateRow.quality, TemplateRow.source_digest
-        siblings = session.execute(select(*columns).where(TemplateRow.crop_id == crop.id)).all()
+        siblings = db.execute(select(*columns).where(TemplateRow.crop_id == crop.id)).all()
         if not siblings or any(sibling.model_id == model_id for sibling in siblings):
             continue
         template_id = uuid7()
         binding = template_binding(template_id, crop.subject_id, model_id)
         sealed, key_id = codec.encode(binding, vector)
         insert(
-            session,
+            db,
             TemplateRow(
                 id=template_id,
                 subject_id=crop.subject_id,
@@ -137,5 +137,5 @@ def write(
         made += 1
     if made:
         details = {"model_id": model_id, "templates": made}
-        audit.record(session, action="templates.reembedded", actor=ACTOR, details=details)
+        audit.record(db, action="templates.reembedded", actor=ACTOR, details=details)
     return made

@@ -20,8 +20,8 @@ def enrolled_sources(database: Database, model_id: str) -> set[tuple[str, str]]:
         .join(TemplateRow, TemplateRow.subject_id == SubjectRow.id)
         .where(TemplateRow.model_id == model_id, TemplateRow.source_digest.is_not(None))
     )
-    with database.read() as session:
-        return {(key, digest) for key, digest in session.execute(query) if key and digest}
+    with database.read() as db:
+        return {(key, digest) for key, digest in db.execute(query) if key and digest}
 
 
 def people_with_template(database: Database, external_ids: Collection[str]) -> set[str]:

@@ -115,15 +115,15 @@ class Subjects:
             }
         )
         subject_id = subject_id or uuid7()
-        with self._database.write() as session:
-            if session.get(SubjectRow, subject_id) is None:
-                _refuse_taken(session, fields["external_id"])
-                session.add(SubjectRow(id=subject_id, **fields))
-                session.flush()
+        with self._database.write() as db:
+            if db.get(SubjectRow, subject_id) is None:
+                _refuse_taken(db, fields["external_id"])
+                db.add(SubjectRow(id=subject_id, **fields))
+                db.flush()
                 audit.record(
-                    session, action="subject.added", actor=actor, subject_id=subject_id, request_id=request_id
+                    db, action="subject.added", actor=actor, subject_id=subject_id, request_id=request_id
                 )
-            return self._one(session, subject_id)
+            return self._one(db, subject_id)
 
     def id_of(self, reference: UUID | ExternalId) -> UUID:
         """The subject's id alone: all that a verification needs, and cheaper than `find`.
@@ -132,8 +132,8 @@ class Subjects:
             SubjectNotFound: If there is none.
             ExternalIdAmbiguous: If several external ids equal this one.
         """
-        with self._database.read() as session:
-            return _id_of(session, reference)
+        with self._database.read() as db:
+            return _id_of(db, reference)
 
     def find(self, reference: UUID | ExternalId) -> Subject:
         """The subject of this id.
@@ -142,8 +142,8 @@ class Subjects:
             SubjectNotFound: If there is none.
             ExternalIdAmbiguous: If several external ids equal this one.
         """
-        with self._database.read() as session:
-            return self._one(session, reference)
+        with self._database.read() as db:
+            return self._one(db, reference)
 
     def page(
         self,
@@ -185,8 +185,8 @@ class Subjects:
             query = query.where(any_template if has_template else ~any_template)
         if basis is not None:
             query = query.where(is_in_state(basis, utc_now(), self._warned_before))
-        with self._database.read() as session:
-            rows = session.execute(query).all()
+        with self._database.read() as db:
+            rows = db.execute(query).all()
         items = [self._subject(row.SubjectRow, row.templates) for row in rows[:limit]]
         return SubjectPage(items, _cursor(items[-1].id) if len(rows) > limit else None)
 
@@ -217,18 +217,18 @@ class Subjects:
         }
         given = {name: value for name, value in asked.items() if value is not UNSET}
         fields = columns_of(given)
-        with self._database.write() as session:
-            subject = self._one(session, reference)
+        with self._database.write() as db:
+            subject = self._one(db, reference)
             if fields.get("external_id") != subject.external_id:
-                _refuse_taken(session, fields.get("external_id"), but_by=subject.id)
+                _refuse_taken(db, fields.get("external_id"), but_by=subject.id)
             basis = fields.get("legal_basis")
             if subject.withdrawn_at and basis and is_another(basis, subject.legal_basis):
                 fields["withdrawn_at"] = None
-            session.execute(
+            db.execute(
                 update(SubjectRow).where(SubjectRow.id == subject.id).values(**fields, changed_at=utc_now())
             )
             audit.record(
-                session,
+                db,
                 action="subject.changed",
                 actor=actor,
                 subject_id=subject.id,
@@ -236,11 +236,11 @@ class Subjects:
                 # Which fields, never what they hold: the chain is not erased with the person.
                 details={"fields": sorted(given)},
             )
-            session.expire_all()
-            return self._one(session, subject.id)
+            db.expire_all()
+            return self._one(db, subject.id)
 
-    def _one(self, session: Session, reference: UUID | ExternalId) -> Subject:
-        row = session.execute(_listed().where(SubjectRow.id == _id_of(session, reference))).one_or_none()
+    def _one(self, db: Session, reference: UUID | ExternalId) -> Subject:
+        row = db.execute(_listed().where(SubjectRow.id == _id_of(db, reference))).one_or_none()
         if row is None:
             # Erased between the two questions.
             raise SubjectNotFound(reference if isinstance(reference, UUID) else str(reference))
@@ -261,11 +261,11 @@ class Subjects:
         )
 
 
-def _id_of(session: Session, reference: UUID | ExternalId) -> UUID:
+def _id_of(db: Session, reference: UUID | ExternalId) -> UUID:
     if isinstance(reference, UUID):
-        subject_id = session.scalar(_ID_BY_ID, {"key": reference})
+        subject_id = db.scalar(_ID_BY_ID, {"key": reference})
     else:
-        found = session.execute(_IDS_BY_KEY, {"key": external_key(reference.value)}).all()
+        found = db.execute(_IDS_BY_KEY, {"key": external_key(reference.value)}).all()
         subject_id = meant_by(reference.value, found)
     if subject_id is None:
         raise SubjectNotFound(reference if isinstance(reference, UUID) else str(reference))
@@ -296,7 +296,7 @@ def _listed() -> Select[tuple[SubjectRow, int]]:
     return select(SubjectRow, templates.label("templates"))
 
 
-def _refuse_taken(session: Session, external_id: str | None, but_by: UUID | None = None) -> None:
+def _refuse_taken(db: Session, external_id: str | None, but_by: UUID | None = None) -> None:
     """Refuse an id that equals another subject's or looks like it; its own subject may spell it anew.
 
     Ordered writers see each other, so asking first is enough.
@@ -308,7 +308,7 @@ def _refuse_taken(session: Session, external_id: str | None, but_by: UUID | None
     alike = or_(*(column == forms[column.key] for column in columns))
     query = select(SubjectRow.id, SubjectRow.external_id, columns[0]).where(alike, SubjectRow.id != but_by)
     # Whom it equals rather than whom it looks like, and the first of them.
-    first = session.execute(query.order_by(columns[0] != forms["external_key"], SubjectRow.id)).first()
+    first = db.execute(query.order_by(columns[0] != forms["external_key"], SubjectRow.id)).first()
     if first is not None:
         raise ExternalIdExists(
             first.id, first.external_id, is_equal=first.external_key == forms["external_key"]

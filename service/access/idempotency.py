@@ -108,10 +108,8 @@ class Idempotency:
     def purge(self) -> int:
         """Forget the answers that are older than they are kept; returns how many."""
         old = IdempotencyRecordRow.created_at < utc_now() - self._keep
-        with self._database.write(ordered=False) as session:
-            gone = session.scalars(
-                delete(IdempotencyRecordRow).where(old).returning(IdempotencyRecordRow.key)
-            )
+        with self._database.write(ordered=False) as db:
+            gone = db.scalars(delete(IdempotencyRecordRow).where(old).returning(IdempotencyRecordRow.key))
             return len(gone.all())
 
     def _await_claim(self, attempt: Attempt) -> UUID | Answer:
@@ -127,16 +125,16 @@ class Idempotency:
 
     def _claim(self, attempt: Attempt) -> UUID | Answer:
         now = utc_now()
-        with self._database.write(ordered=False) as session:
+        with self._database.write(ordered=False) as db:
             # Locked, or two requests could both take over a claim whose lease has ended.
-            record = session.get(IdempotencyRecordRow, attempt.identity, with_for_update=True)
+            record = db.get(IdempotencyRecordRow, attempt.identity, with_for_update=True)
             if record is not None and record.created_at < now - self._keep:
-                session.delete(record)
-                session.flush()
+                db.delete(record)
+                db.flush()
                 record = None
             if record is None:
                 record = _record(attempt)
-                session.add(record)
+                db.add(record)
             elif (kept := _kept_answer(record, attempt, now)) is not None:
                 return kept
             record.leased_until = now + LEASE
@@ -144,11 +142,11 @@ class Idempotency:
 
     def _keep_answer(self, attempt: Attempt, answer: Answer) -> None:
         # In the line of writers, so that no erasure can come between the question and the answer below.
-        with self._database.write() as session:
-            record = session.get(IdempotencyRecordRow, attempt.identity)
+        with self._database.write() as db:
+            record = db.get(IdempotencyRecordRow, attempt.identity)
             if record is None or record.state == "erased":
                 return
-            if answer.subject_id and session.get(SubjectRow, answer.subject_id) is None:
+            if answer.subject_id and db.get(SubjectRow, answer.subject_id) is None:
                 # Erased while the answer was made: what speaks of a person goes with the person.
                 record.state, record.subject_id = "erased", answer.subject_id
                 return
@@ -191,8 +189,8 @@ class Idempotency:
         """End the lease of a claim whose work failed; it keeps its digest and its id."""
         key_id, key = attempt.identity
         mine = (IdempotencyRecordRow.api_key_id == key_id) & (IdempotencyRecordRow.key == key)
-        with self._database.write(ordered=False) as session:
-            session.execute(update(IdempotencyRecordRow).where(mine).values(leased_until=utc_now()))
+        with self._database.write(ordered=False) as db:
+            db.execute(update(IdempotencyRecordRow).where(mine).values(leased_until=utc_now()))
 
 
 def _record(attempt: Attempt) -> IdempotencyRecordRow:

@@ -87,8 +87,8 @@ class Keys:
         check_grant(granted, session_id, not_before, expires_at)
         row, text = new_row(name, granted, key_id or uuid7())
         row.session_id, row.not_before, row.expires_at = session_id, not_before, expires_at
-        with self._database.write() as session:
-            return add_once(session, row, actor, request_id), text
+        with self._database.write() as db:
+            return add_once(db, row, actor, request_id), text
 
     def create_first(self) -> str | None:
         """An admin key for a day where there has never been a key: its text, or None; of two processes one
@@ -96,10 +96,10 @@ class Keys:
         """
         row, text = new_row("first admin", (Scope.ADMIN,), uuid7())
         row.expires_at = row.created_at + FIRST_KEY_LIFETIME
-        with self._database.write() as session:
-            if session.scalar(select(ApiKeyRow.id).limit(1)) is not None:
+        with self._database.write() as db:
+            if db.scalar(select(ApiKeyRow.id).limit(1)) is not None:
                 return None
-            add_key(session, row, "invigil serve", None)
+            add_key(db, row, "invigil serve", None)
         return text
 
     def revoke(self, key_id: UUID, *, actor: str, request_id: str | None = None) -> KeyFacts:
@@ -108,16 +108,14 @@ class Keys:
         Raises:
             KeyNotFound: If there is no such key.
         """
-        with self._database.write() as session:
-            row = session.get(ApiKeyRow, key_id)
+        with self._database.write() as db:
+            row = db.get(ApiKeyRow, key_id)
             if row is None:
                 raise KeyNotFound(key_id)
             if row.revoked_at is None:
                 row.revoked_at = datetime.now(UTC)
                 details = {"key_id": str(key_id), "name": row.name}
-                audit.record(
-                    session, action="key.revoked", actor=actor, request_id=request_id, details=details
-                )
+                audit.record(db, action="key.revoked", actor=actor, request_id=request_id, details=details)
             return facts_of(row)
 
     def page(self, limit: int, after: UUID | None = None) -> list[KeyFacts]:
@@ -125,8 +123,8 @@ class Keys:
         query = select(ApiKeyRow).order_by(ApiKeyRow.id).limit(limit)
         if after is not None:
             query = query.where(ApiKeyRow.id > after)
-        with self._database.read() as session:
-            return [facts_of(row) for row in session.scalars(query)]
+        with self._database.read() as db:
+            return [facts_of(row) for row in db.scalars(query)]
 
     def authenticate(self, text: str) -> Caller:
         """The caller whose key this is, if it is valid now.
@@ -139,8 +137,8 @@ class Keys:
         if not PREFIX.fullmatch(prefix):
             raise Unauthenticated
         now = datetime.now(UTC)
-        with self._database.read() as session:
-            row = session.scalar(BY_PREFIX, {"prefix": prefix})
+        with self._database.read() as db:
+            row = db.scalar(BY_PREFIX, {"prefix": prefix})
             # The hash is compared in constant time, and for an unknown prefix too.
             known = hmac.compare_digest(row.secret_hash if row else "", hash_of(secret))
             if row is None or not known:
@@ -155,8 +153,8 @@ class Keys:
             RateLimited: As `authenticate`.
         """
         now = datetime.now(UTC)
-        with self._database.read() as session:
-            row = session.get(ApiKeyRow, key_id)
+        with self._database.read() as db:
+            row = db.get(ApiKeyRow, key_id)
             if row is None:
                 raise Unauthenticated
             return self._caller(row, now, seal)
@@ -164,8 +162,8 @@ class Keys:
     def valid(self, key_ids: Collection[UUID]) -> set[UUID]:
         """Which of these keys are valid now."""
         now = datetime.now(UTC)
-        with self._database.read() as session:
-            rows = session.scalars(select(ApiKeyRow).where(ApiKeyRow.id.in_(list(key_ids))))
+        with self._database.read() as db:
+            rows = db.scalars(select(ApiKeyRow).where(ApiKeyRow.id.in_(list(key_ids))))
             return {row.id for row in rows if is_valid(row, now)}
 
     def _caller(self, row: ApiKeyRow, now: datetime, seal: bytes) -> Caller:
@@ -188,8 +186,8 @@ class Keys:
 
     def _write_use(self, key_id: UUID, now: datetime) -> None:
         try:
-            with self._database.write(ordered=False) as session:
-                session.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(last_used_at=now))
+            with self._database.write(ordered=False) as db:
+                db.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(last_used_at=now))
         except DatabaseError as error:
             # Worth a line but no request: the key was valid, and its use is noted again in a minute.
             log.warning("key_use_not_noted", key_id=str(key_id), code=error.code)
@@ -225,18 +223,18 @@ def new_row(name: str, scopes: tuple[Scope, ...], key_id: UUID) -> tuple[ApiKeyR
     return row, f"{prefix}.{secret}"
 
 
-def add_key(session: Session, row: ApiKeyRow, actor: str, request_id: str | None) -> None:
+def add_key(db: Session, row: ApiKeyRow, actor: str, request_id: str | None) -> None:
     """Write a key with its audit event."""
-    session.add(row)
+    db.add(row)
     details = {"key_id": str(row.id), "name": row.name, "scopes": row.scopes}
-    audit.record(session, action="key.created", actor=actor, request_id=request_id, details=details)
+    audit.record(db, action="key.created", actor=actor, request_id=request_id, details=details)
 
 
-def add_once(session: Session, row: ApiKeyRow, actor: str, request_id: str | None) -> KeyFacts:
+def add_once(db: Session, row: ApiKeyRow, actor: str, request_id: str | None) -> KeyFacts:
     """Write a key; one that is there under the same id is given the new text."""
-    made = session.get(ApiKeyRow, row.id)
+    made = db.get(ApiKeyRow, row.id)
     if made is None:
-        add_key(session, row, actor, request_id)
+        add_key(db, row, actor, request_id)
         made = row
     made.prefix, made.secret_hash = row.prefix, row.secret_hash
     return facts_of(made)

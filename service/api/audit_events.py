@@ -37,9 +37,9 @@ def list_audit_events(
     action: Action = None,
 ) -> AuditEventList:
     """The events in their order; of one subject or one action where asked."""
-    with parts.database.read() as session:
+    with parts.database.read() as db:
         rows = audit.events(
-            session, limit=limit + 1, after_seq=read_seq(cursor), subject_id=subject_id, action=action
+            db, limit=limit + 1, after_seq=read_seq(cursor), subject_id=subject_id, action=action
         )
         items = [AuditEvent.model_validate(row, from_attributes=True) for row in rows]
     items, following = page_of(items, limit, lambda event: event.seq)

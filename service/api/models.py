@@ -148,8 +148,8 @@ def list_lacking(
 ) -> Lacking:
     """The subjects who have templates, but none of this model and no kept crop to make one of."""
     parts.models.find(model_id)
-    with parts.database.read() as session:
-        found = subjects_lacking(session, model_id, limit=limit + 1, after=read_id(cursor))
+    with parts.database.read() as db:
+        found = subjects_lacking(db, model_id, limit=limit + 1, after=read_id(cursor))
     items, following = page_of(found, limit, str)
     return Lacking(items=items, next_cursor=following)
 
@@ -242,8 +242,8 @@ def shown(parts: Parts, model: Model) -> ShownModel:
     in_use = in_use_of(parts, loaded) if loaded else None
     # The self-test's vector is a face's template, if a public one; no template leaves the service.
     manifest = {name: value for name, value in model.facts.items() if name != "self_test"}
-    with parts.database.read() as session:
-        covered = coverage_of(session, model.id, active_id(session))
+    with parts.database.read() as db:
+        covered = coverage_of(db, model.id, active_id(db))
     return ShownModel(
         **vars(model),
         manifest=manifest,

@@ -111,9 +111,9 @@ def show_roster(
 ) -> CandidateList:
     """The candidates with their flags and how each stands."""
     after = read_cursor(cursor) if cursor else ""
-    with parts.database.read() as session:
-        session_row(session, session_id)
-        found = candidates_page(session, session_id, limit + 1, after)
+    with parts.database.read() as db:
+        session_row(db, session_id)
+        found = candidates_page(db, session_id, limit + 1, after)
     items, following = page_of(found, limit, lambda candidate: candidate.external_id)
     return CandidateList(items=items, next_cursor=following)
 

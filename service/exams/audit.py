@@ -24,7 +24,7 @@ EXAM_DELETED = "exam.deleted"
 
 
 def note(
-    session: OrmSession, action: str, origin: Origin, *, subject_id: UUID | None = None, **details: Any
+    db: OrmSession, action: str, origin: Origin, *, subject_id: UUID | None = None, **details: Any
 ) -> AuditEventRow:
     """Add an event in the writer's transaction.
 
@@ -32,7 +32,7 @@ def note(
     """
     plain = {name: str(value) if isinstance(value, UUID) else value for name, value in details.items()}
     return audit.record(
-        session,
+        db,
         action=action,
         actor=origin.actor,
         subject_id=subject_id,
@@ -42,7 +42,7 @@ def note(
 
 
 def note_evidence(
-    session: OrmSession,
+    db: OrmSession,
     action: str,
     origin: Origin,
     checkin: CheckinRow,
@@ -51,7 +51,7 @@ def note_evidence(
 ) -> None:
     """Add the event of a row of evidence: the attempt itself or an override of it, with its digest."""
     note(
-        session,
+        db,
         action,
         origin,
         subject_id=checkin.subject_id,

@@ -26,12 +26,12 @@ def create_exam(desk: Desk, terms: ExamTerms, origin: Origin, exam_id: UUID | No
     check_exam(desk, terms)
     installed = (desk.policy.match_fmr, desk.policy.refer_fmr)
     refuse_higher_rates(installed, rates_in_force(desk, terms), origin)
-    with desk.database.write() as session:
-        row = session.get(ExamRow, exam_id) if exam_id else None
+    with desk.database.write() as db:
+        row = db.get(ExamRow, exam_id) if exam_id else None
         if row is None:
             row = ExamRow(id=exam_id or uuid7(), created_at=utc_now(), **columns_of(terms))
-            session.add(row)
-            note(session, "exam.created", origin, exam_id=row.id)
+            db.add(row)
+            note(db, "exam.created", origin, exam_id=row.id)
         return exam_document(desk, row)
 
 
@@ -45,24 +45,24 @@ def change_exam(desk: Desk, exam_id: UUID, changes: ExamChanges, origin: Origin)
         Forbidden, ReasonRequired: If it takes an administrator, or a reason.
     """
     by = By(origin=origin, reason=changes.reason)
-    with desk.database.write() as session:
-        row = exam_row(session, exam_id)
+    with desk.database.write() as db:
+        row = exam_row(db, exam_id)
         former = {"archived_at": row.archived_at}
         if row.archived_at is not None and changes.archived is False:
             by.require_admin(["taking an exam out of the archive"])
             row.archived_at = None
-        row = live_exam_row(session, exam_id)
+        row = live_exam_row(db, exam_id)
         terms = merged(ExamTerms, row, changes)
         check_exam(desk, terms)
         rates = (rates_in_force(desk, row), rates_in_force(desk, terms))
-        guard_exam(session, row, terms, rates, by)
+        guard_exam(db, row, terms, rates, by)
         values = columns_of(terms)
         changed = changed_values({name: getattr(row, name) for name in values}, values)
         changed |= changed_values(former, {"archived_at": row.archived_at})
         for name, value in values.items():
             setattr(row, name, value)
         note(
-            session,
+            db,
             "exam.changed",
             origin,
             exam_id=row.id,
@@ -79,8 +79,8 @@ def find_exam(desk: Desk, exam_id: UUID) -> Exam:
     Raises:
         ExamNotFound: If there is no such exam.
     """
-    with desk.database.read() as session:
-        return exam_document(desk, exam_row(session, exam_id))
+    with desk.database.read() as db:
+        return exam_document(desk, exam_row(db, exam_id))
 
 
 def exams_page(desk: Desk, limit: int, before: UUID | None = None, *, archived: bool = False) -> list[Exam]:
@@ -89,17 +89,17 @@ def exams_page(desk: Desk, limit: int, before: UUID | None = None, *, archived: 
     query = select(ExamRow).where(in_archive).order_by(ExamRow.id.desc()).limit(limit)
     if before is not None:
         query = query.where(ExamRow.id < before)
-    with desk.database.read() as session:
-        return [exam_document(desk, row) for row in session.scalars(query)]
+    with desk.database.read() as db:
+        return [exam_document(desk, row) for row in db.scalars(query)]
 
 
-def exam_row(session: OrmSession, exam_id: UUID) -> ExamRow:
+def exam_row(db: OrmSession, exam_id: UUID) -> ExamRow:
     """The exam's row.
 
     Raises:
         ExamNotFound: If there is none.
     """
-    row = session.get(ExamRow, exam_id)
+    row = db.get(ExamRow, exam_id)
     if row is None:
         raise ExamNotFound(exam_id)
     return row

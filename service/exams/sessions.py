@@ -34,18 +34,18 @@ def create_session(
         ExamNotFound, ExamArchived: If there is no such exam, or none that may change.
         ExamInvalid: If times or rates make no sense.
     """
-    with desk.database.write() as session:
-        exam = live_exam_row(session, exam_id)
+    with desk.database.write() as db:
+        exam = live_exam_row(db, exam_id)
         check_session(desk, exam, terms)
         # As changing one would: else a second session beside the first goes round the guard.
         refuse_higher_rates(exam_rates(desk, exam), rates_in_force(desk, terms, exam), origin)
-        row = session.get(SessionRow, session_id) if session_id else None
+        row = db.get(SessionRow, session_id) if session_id else None
         if row is None:
             values = columns_of(terms)
             row = SessionRow(id=session_id or uuid7(), exam_id=exam_id, created_at=utc_now(), **values)
-            session.add(row)
-            note(session, "session.created", origin, exam_id=exam_id, session_id=row.id)
-        return session_document(desk, session, row, exam)
+            db.add(row)
+            note(db, "session.created", origin, exam_id=exam_id, session_id=row.id)
+        return session_document(desk, db, row, exam)
 
 
 def change_session(desk: Desk, session_id: UUID, changes: SessionChanges, origin: Origin) -> Session:
@@ -57,22 +57,22 @@ def change_session(desk: Desk, session_id: UUID, changes: SessionChanges, origin
         SessionNotFound: If there is no such session.
         ExamArchived, ExamInvalid: As `create_session`.
     """
-    with desk.database.write() as session:
-        row = session_row(session, session_id)
-        exam = live_exam_row(session, row.exam_id)
+    with desk.database.write() as db:
+        row = session_row(db, session_id)
+        exam = live_exam_row(db, row.exam_id)
         terms = merged(SessionTerms, row, changes)
         check_session(desk, exam, terms)
         rates = (rates_in_force(desk, row, exam), rates_in_force(desk, terms, exam))
-        guard_session(session, row, terms, rates, By(origin=origin, reason=changes.reason))
+        guard_session(db, row, terms, rates, By(origin=origin, reason=changes.reason))
         values = columns_of(terms)
         changed = changed_values({name: getattr(row, name) for name in values}, values)
         for name, value in values.items():
             setattr(row, name, value)
         mine = (ApiKeyRow.session_id == session_id) & ApiKeyRow.revoked_at.is_(None)
         mine &= ApiKeyRow.expires_at > utc_now()
-        session.execute(update(ApiKeyRow).where(mine).values(expires_at=row.closes_at))
+        db.execute(update(ApiKeyRow).where(mine).values(expires_at=row.closes_at))
         note(
-            session,
+            db,
             SESSION_CHANGED,
             origin,
             exam_id=exam.id,
@@ -81,7 +81,7 @@ def change_session(desk: Desk, session_id: UUID, changes: SessionChanges, origin
             changes=changed,
             reason=changes.reason,
         )
-        return session_document(desk, session, row, exam)
+        return session_document(desk, db, row, exam)
 
 
 def create_kiosk_key(desk: Desk, session_id: UUID, name: str, origin: Origin, key_id: UUID) -> KioskKey:
@@ -94,13 +94,13 @@ def create_kiosk_key(desk: Desk, session_id: UUID, name: str, origin: Origin, ke
         SessionClosed, ExamArchived: If it is over.
     """
     key, text = new_row(name, (Scope.CHECKIN,), key_id)
-    with desk.database.write() as session:
-        row, now = session_row(session, session_id), utc_now()
-        live_exam_row(session, row.exam_id)
+    with desk.database.write() as db:
+        row, now = session_row(db, session_id), utc_now()
+        live_exam_row(db, row.exam_id)
         if state_of(row, now) == "closed":
             raise SessionClosed(row.opens_at, row.closes_at, now)
         key.session_id, key.expires_at = session_id, row.closes_at
-        facts = add_once(session, key, origin.actor, origin.request_id)
+        facts = add_once(db, key, origin.actor, origin.request_id)
         return KioskKey(
             id=facts.id, name=facts.name, session_id=session_id, expires_at=row.closes_at, key=text
         )
@@ -112,9 +112,9 @@ def find_session(desk: Desk, session_id: UUID) -> Session:
     Raises:
         SessionNotFound: If there is no such session.
     """
-    with desk.database.read() as session:
-        row = session_row(session, session_id)
-        return session_document(desk, session, row, exam_row(session, row.exam_id))
+    with desk.database.read() as db:
+        row = session_row(db, session_id)
+        return session_document(desk, db, row, exam_row(db, row.exam_id))
 
 
 def sessions_page(desk: Desk, exam_id: UUID, limit: int, after: UUID | None = None) -> list[Session]:
@@ -126,18 +126,18 @@ def sessions_page(desk: Desk, exam_id: UUID, limit: int, after: UUID | None = No
     query = select(SessionRow).where(SessionRow.exam_id == exam_id).order_by(SessionRow.id).limit(limit)
     if after is not None:
         query = query.where(SessionRow.id > after)
-    with desk.database.read() as session:
-        exam = exam_row(session, exam_id)
-        return [session_document(desk, session, row, exam) for row in session.scalars(query)]
+    with desk.database.read() as db:
+        exam = exam_row(db, exam_id)
+        return [session_document(desk, db, row, exam) for row in db.scalars(query)]
 
 
-def session_row(session: OrmSession, session_id: UUID) -> SessionRow:
+def session_row(db: OrmSession, session_id: UUID) -> SessionRow:
     """The session's row.
 
     Raises:
         SessionNotFound: If there is none.
     """
-    row = session.get(SessionRow, session_id)
+    row = db.get(SessionRow, session_id)
     if row is None:
         raise SessionNotFound(session_id)
     return row
@@ -201,7 +201,7 @@ def check_session(desk: Desk, exam: ExamRow, terms: SessionTerms) -> None:
     policy_at(desk, *rates_of(terms, exam))
 
 
-def session_document(desk: Desk, session: OrmSession, row: SessionRow, exam: ExamRow) -> Session:
+def session_document(desk: Desk, db: OrmSession, row: SessionRow, exam: ExamRow) -> Session:
     """The session with the rates in force."""
     now, policy = utc_now(), policy_of(desk, row, exam)
     mine = RosterEntryRow.session_id == row.id
@@ -217,7 +217,7 @@ def session_document(desk: Desk, session: OrmSession, row: SessionRow, exam: Exa
         refer_fmr=policy.refer_fmr,
         attempts_allowed=attempts_of(row, exam),
         identification=exam.identification,
-        candidates=session.scalar(select(func.count()).select_from(RosterEntryRow).where(mine)) or 0,
+        candidates=db.scalar(select(func.count()).select_from(RosterEntryRow).where(mine)) or 0,
         reason_codes=[ReasonCode(**one) for one in exam.reason_codes],
         server_time=now,
         created_at=row.created_at,

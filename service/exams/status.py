@@ -49,15 +49,13 @@ class Standing:
 NEVER_CAME = Standing()
 
 
-def standings(
-    session: OrmSession, session_id: UUID, only: Collection[UUID] | None = None
-) -> dict[UUID, Standing]:
+def standings(db: OrmSession, session_id: UUID, only: Collection[UUID] | None = None) -> dict[UUID, Standing]:
     """The standing of every candidate who was at the door, by roster entry.
 
     An admission counts while it stands. Without one, the newest word counts: an attempt's or an override's.
     """
     found: dict[UUID, Standing] = {}
-    for word in sorted(words(session, session_id, only), key=lambda word: (word.is_admission, word.at)):
+    for word in sorted(words(db, session_id, only), key=lambda word: (word.is_admission, word.at)):
         attempts = found.get(word.entry_id, NEVER_CAME).attempts + word.photographs
         found[word.entry_id] = Standing(word.status, word.at, word.checkin_id, attempts)
     return found
@@ -79,10 +77,10 @@ def superseded_by(row: CheckinRow, last: OverrideRow | None, standing: Standing)
     return standing.checkin_id if counts else None
 
 
-def words(session: OrmSession, session_id: UUID, only: Collection[UUID] | None) -> Sequence[Row[Any]]:
+def words(db: OrmSession, session_id: UUID, only: Collection[UUID] | None) -> Sequence[Row[Any]]:
     """What was said of the candidates, in one query: attempts, overrides, standing admissions."""
     named = {} if only is None else {"entry_ids": list(only)}
-    return session.execute(words_query(only is None), {"session_id": session_id, **named}).all()
+    return db.execute(words_query(only is None), {"session_id": session_id, **named}).all()
 
 
 @cache
@@ -172,24 +170,24 @@ def candidate_document(
 
 
 def candidates_page(
-    session: OrmSession, session_id: UUID, limit: int | None = None, after: str = ""
+    db: OrmSession, session_id: UUID, limit: int | None = None, after: str = ""
 ) -> list[Candidate]:
     """Candidates in the order of their external ids, from the one behind `after`."""
     mine = (RosterEntryRow.session_id == session_id) & (RosterEntryRow.external_id > after)
     query = select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id).limit(limit)
-    entries = session.scalars(query).all()
-    found = standings(session, session_id, [entry.id for entry in entries] if limit is not None else None)
-    return candidate_documents(session, entries, found)
+    entries = db.scalars(query).all()
+    found = standings(db, session_id, [entry.id for entry in entries] if limit is not None else None)
+    return candidate_documents(db, entries, found)
 
 
-def candidates_of(session: OrmSession, session_id: UUID, entry_ids: Sequence[UUID]) -> dict[UUID, Candidate]:
+def candidates_of(db: OrmSession, session_id: UUID, entry_ids: Sequence[UUID]) -> dict[UUID, Candidate]:
     """Some candidates of a session, by roster entry."""
-    entries = session.scalars(select(RosterEntryRow).where(RosterEntryRow.id.in_(entry_ids))).all()
-    found = standings(session, session_id, entry_ids)
-    return {one.entry_id: one for one in candidate_documents(session, entries, found)}
+    entries = db.scalars(select(RosterEntryRow).where(RosterEntryRow.id.in_(entry_ids))).all()
+    found = standings(db, session_id, entry_ids)
+    return {one.entry_id: one for one in candidate_documents(db, entries, found)}
 
 
-def counts_of(session: OrmSession, row: SessionRow) -> Counts:
+def counts_of(db: OrmSession, row: SessionRow) -> Counts:
     """How many stand where; of a purged session, the counts that were kept."""
     if row.tally is not None:
         return Counts(**row.tally)
@@ -199,8 +197,8 @@ def counts_of(session: OrmSession, row: SessionRow) -> Counts:
     overrides = select(func.count()).select_from(OverrideRow)
     overrides = overrides.join(CheckinRow, CheckinRow.id == OverrideRow.checkin_id)
     overrides = overrides.where(CheckinRow.session_id == row.id)
-    candidates = session.scalar(on_roster) or 0
-    by_status = Counter(standing.status for standing in standings(session, row.id).values())
+    candidates = db.scalar(on_roster) or 0
+    by_status = Counter(standing.status for standing in standings(db, row.id).values())
     return Counts(
         candidates=candidates,
         expected=candidates - by_status.total(),
@@ -208,6 +206,6 @@ def counts_of(session: OrmSession, row: SessionRow) -> Counts:
         identified_manually=by_status["identified_manually"],
         referred=by_status["referred"],
         refused=by_status["refused"],
-        attempts=session.scalar(photographs) or 0,
-        overrides=session.scalar(overrides) or 0,
+        attempts=db.scalar(photographs) or 0,
+        overrides=db.scalar(overrides) or 0,
     )

@@ -15,44 +15,43 @@ from service.exams.status import NEVER_CAME, standings, superseded_by
 from service.exams.tables import CheckinRow, OverrideRow, RosterEntryRow, SessionRow, ThumbnailRow
 
 
-def checkin_row(session: OrmSession, checkin_id: UUID) -> CheckinRow:
+def checkin_row(db: OrmSession, checkin_id: UUID) -> CheckinRow:
     """The attempt's row.
 
     Raises:
         CheckinNotFound: If there is none.
     """
-    row = session.get(CheckinRow, checkin_id)
+    row = db.get(CheckinRow, checkin_id)
     if row is None:
         raise CheckinNotFound(checkin_id)
     return row
 
 
-def overrides_of(session: OrmSession, checkin_ids: Iterable[UUID]) -> dict[UUID, list[OverrideRow]]:
+def overrides_of(db: OrmSession, checkin_ids: Iterable[UUID]) -> dict[UUID, list[OverrideRow]]:
     """The overrides of each attempt, oldest first."""
     found: dict[UUID, list[OverrideRow]] = defaultdict(list)
     query = (
         select(OverrideRow).where(OverrideRow.checkin_id.in_(list(checkin_ids))).order_by(OverrideRow.number)
     )
-    for row in session.scalars(query):
+    for row in db.scalars(query):
         found[row.checkin_id].append(row)
     return found
 
 
-def checkin_documents(session: OrmSession, rows: Sequence[CheckinRow]) -> list[Checkin]:
+def checkin_documents(db: OrmSession, rows: Sequence[CheckinRow]) -> list[Checkin]:
     """The attempts with everything that is known about them, in a few queries however many they are."""
     ids = [row.id for row in rows]
-    overrides = overrides_of(session, ids)
-    pictured = set(session.scalars(select(ThumbnailRow.checkin_id).where(ThumbnailRow.checkin_id.in_(ids))))
+    overrides = overrides_of(db, ids)
+    pictured = set(db.scalars(select(ThumbnailRow.checkin_id).where(ThumbnailRow.checkin_id.in_(ids))))
     named = {UUID(one["entry_id"]) for row in rows for one in row.conflicts}
     named |= {row.entry_id for row in rows if row.entry_id}
     entries = {
-        entry.id: entry
-        for entry in session.scalars(select(RosterEntryRow).where(RosterEntryRow.id.in_(named)))
+        entry.id: entry for entry in db.scalars(select(RosterEntryRow).where(RosterEntryRow.id.in_(named)))
     }
     sessions = {UUID(one["session_id"]) for row in rows for one in row.conflicts}
     named_rooms = select(SessionRow.id, SessionRow.room).where(SessionRow.id.in_(sessions))
-    rooms = {one.id: one.room for one in session.execute(named_rooms)} if sessions else {}
-    newer = newer_attempts(session, rows, overrides)
+    rooms = {one.id: one.room for one in db.execute(named_rooms)} if sessions else {}
+    newer = newer_attempts(db, rows, overrides)
     return [
         checkin_document(
             row,

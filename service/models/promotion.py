@@ -138,8 +138,8 @@ class Switches:
     def _require_few_crops(self, model_id: str) -> None:
         if self._most_crops is None:
             return
-        with self._database.read() as session:
-            crops = count_without_template_of(session, model_id)
+        with self._database.read() as db:
+            crops = count_without_template_of(db, model_id)
         if crops > self._most_crops:
             raise CropsLeft(crops)
 

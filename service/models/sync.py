@@ -126,8 +126,8 @@ class Following:
         newest = active.gallery.catch_up()
         # Numbers of a history that never was say nothing about this one.
         is_new = (active.id, active.gallery.loads) != (model_id, loads)
-        with self._database.read() as session:
-            is_due = is_new or added_since(session, once - {active.id}, seq)
+        with self._database.read() as db:
+            is_due = is_new or added_since(db, once - {active.id}, seq)
         if once and is_due and (is_new or newest > seq):
             made = reembed(
                 self._database,
@@ -183,11 +183,11 @@ class Following:
             # Enrolments that began under the model just left may still end: it stays for a while.
             left = self.serving.active.id if ask else None
             needed = [active.id]
-            with self._database.read() as session:
+            with self._database.read() as db:
                 for model in sorted(
                     once, key=lambda one: one.activated_at or one.registered_at, reverse=True
                 ):
-                    if model.id == left or knows_others(session, model.id, needed):
+                    if model.id == left or knows_others(db, model.id, needed):
                         needed.append(model.id)
             self._former_ids, self._former_asked = tuple(needed[1:]), now
         return [models[model_id] for model_id in self._former_ids if model_id != active.id]

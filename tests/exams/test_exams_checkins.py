@@ -100,9 +100,9 @@ def test_two_kiosks_in_the_same_moment_let_a_candidate_in_once(hall: ExamDay) ->
         outcomes = sorted(kiosks.map(attempt, range(2)))
 
     assert outcomes == ["admitted", "already_checked_in"]
-    with hall.desk.database.read() as session:
-        assert session.scalar(select(func.count()).select_from(AdmissionRow)) == 1
-        assert session.scalar(select(func.count()).select_from(CheckinRow)) == 1
+    with hall.desk.database.read() as db:
+        assert db.scalar(select(func.count()).select_from(AdmissionRow)) == 1
+        assert db.scalar(select(func.count()).select_from(CheckinRow)) == 1
 
 
 def test_two_doors_of_two_processes_let_a_candidate_in_once(
@@ -131,8 +131,8 @@ def test_the_table_itself_refuses_a_second_admission(hall: ExamDay) -> None:
     columns = "entry_id, session_id, checkin_id, seat, outcome, at"
     values = "entry_id, session_id, checkin_id, 'Z', outcome, at"
     again = text(f"INSERT INTO admission ({columns}) SELECT {values} FROM admission")
-    with pytest.raises(IntegrityError), hall.desk.database.write() as session:
-        session.execute(again)
+    with pytest.raises(IntegrityError), hall.desk.database.write() as db:
+        db.execute(again)
 
 
 @pytest.mark.parametrize("table", ["checkin", "checkin_override"])
@@ -141,11 +141,11 @@ def test_evidence_cannot_be_changed(hall: ExamDay, table: str) -> None:
     terms = OverrideTerms(outcome="refused", reason_code="impersonation_suspected")  # type: ignore[arg-type]
     override(hall.desk, checkin.id, terms, ORIGIN)
 
-    with hall.desk.database.write() as session:
+    with hall.desk.database.write() as db:
         change = text(f"UPDATE {table} SET outcome = 'admitted'")
         with pytest.raises(DriverError, match="is evidence and cannot be changed"):
-            session.execute(change)
-        session.rollback()
+            db.execute(change)
+        db.rollback()
 
 
 def test_an_attempt_that_is_sent_again_is_recorded_once(hall: ExamDay) -> None:
@@ -389,8 +389,8 @@ class TestOneFaceForTwoCandidates:
     ) -> None:
         hall.roster_of(hall.another_session().id, "c1,Ann,A", "c2,Ben,B")
 
-        with hall.desk.database.read() as session:
-            people, count = comparing.people_of(session, hall.exam.id)
+        with hall.desk.database.read() as db:
+            people, count = comparing.people_of(db, hall.exam.id)
 
         assert (people, count) == (set(hall.subjects.values()), 3)
 
@@ -646,8 +646,8 @@ def test_whoever_is_turned_away_is_noted_without_a_name(hall: ExamDay) -> None:
     with pytest.raises(AlreadyCheckedIn):
         hall.arrive("c1", "1", kiosk="door 1")
 
-    with hall.desk.database.read() as session:
-        events = audit.events(session, limit=100, action="checkin.declined")
+    with hall.desk.database.read() as db:
+        events = audit.events(db, limit=100, action="checkin.declined")
     assert [event.details["code"] for event in events] == ["already_checked_in"]
     assert "Ann" not in str(events[0].details)
     assert "'c1'" not in str(events[0].details)

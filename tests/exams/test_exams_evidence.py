@@ -62,10 +62,10 @@ def hall(exam_day: ExamDay) -> ExamDay:
 
 def remove_guards(database: Database) -> None:
     """What somebody with the rights of the database's owner could do."""
-    with database.write() as session:
+    with database.write() as db:
         for table in ("checkin", "checkin_override"):
             on_table = "" if database.is_sqlite else f" ON {table}"
-            session.execute(text(f"DROP TRIGGER {table}_is_written_once{on_table}"))
+            db.execute(text(f"DROP TRIGGER {table}_is_written_once{on_table}"))
 
 
 class TestTheEvidenceOfOneCandidate:
@@ -106,8 +106,8 @@ class TestTheEvidenceOfOneCandidate:
     def test_is_itself_an_event(self, hall: ExamDay) -> None:
         export_evidence(hall.desk, hall.session.id, "c1", ORIGIN)
 
-        with hall.desk.database.read() as session:
-            assert len(audit.events(session, limit=10, action="evidence.exported")) == 1
+        with hall.desk.database.read() as db:
+            assert len(audit.events(db, limit=10, action="evidence.exported")) == 1
 
     def test_needs_a_candidate_of_the_session(self, hall: ExamDay) -> None:
         with pytest.raises(NotOnRoster):
@@ -116,8 +116,8 @@ class TestTheEvidenceOfOneCandidate:
 
 class TestTheAuditChain:
     def test_is_whole_and_agrees_with_the_evidence(self, hall: ExamDay) -> None:
-        with hall.desk.database.read() as session:
-            assert audit.verify_chain(session).is_whole
+        with hall.desk.database.read() as db:
+            assert audit.verify_chain(db).is_whole
         assert verify_evidence(hall.desk.database) == []
 
     @pytest.mark.parametrize(
@@ -130,20 +130,20 @@ class TestTheAuditChain:
     )
     def test_finds_a_row_that_was_changed_past_the_triggers(self, hall: ExamDay, change: str) -> None:
         remove_guards(hall.desk.database)
-        with hall.desk.database.write() as session:
-            session.execute(text(change))
+        with hall.desk.database.write() as db:
+            db.execute(text(change))
 
         assert [one.reason for one in verify_evidence(hall.desk.database)] == ["changed"]
 
     def test_finds_a_row_of_evidence_that_is_gone(self, hall: ExamDay) -> None:
-        with hall.desk.database.write() as session:
-            session.execute(text("DELETE FROM checkin_override"))
+        with hall.desk.database.write() as db:
+            db.execute(text("DELETE FROM checkin_override"))
 
         assert [one.reason for one in verify_evidence(hall.desk.database)] == ["missing"]
 
     def test_holds_no_names(self, hall: ExamDay) -> None:
-        with hall.desk.database.read() as session:
-            details = str([one.details for one in audit.events(session, limit=1000)])
+        with hall.desk.database.read() as db:
+            details = str([one.details for one in audit.events(db, limit=1000)])
 
         assert "'Ann'" not in details
         assert "'c1'" not in details
@@ -162,8 +162,8 @@ class TestAnExport:
         assert not any("checkin" in one for one in statements[lock:])
 
     def test_of_somebody_who_was_taken_off_the_roster_past_the_program_is_missed(self, hall: ExamDay) -> None:
-        with hall.desk.database.write() as session:
-            session.execute(delete(RosterEntryRow).where(RosterEntryRow.external_id == "c3"))
+        with hall.desk.database.write() as db:
+            db.execute(delete(RosterEntryRow).where(RosterEntryRow.external_id == "c3"))
 
         (found,) = verify_evidence(hall.desk.database)
 
@@ -191,25 +191,25 @@ class TestRetention:
 
     def test_removes_the_rows_and_leaves_the_counts_and_the_chain(self, over: ExamDay) -> None:
         database = over.desk.database
-        with database.read() as session:
-            before = counts_of(session, session_row(session, over.session.id))
+        with database.read() as db:
+            before = counts_of(db, session_row(db, over.session.id))
 
         purge = purge_exam(database, over.exam.id, ORIGIN)
 
         assert (purge.roster_entries, purge.checkins, purge.overrides) == (3, 2, 1)
-        with database.read() as session:
-            assert session.scalar(select(func.count()).select_from(CheckinRow)) == 0
-            assert session.scalar(select(func.count()).select_from(RosterEntryRow)) == 0
-            after = counts_of(session, session_row(session, over.session.id))
-            assert audit.verify_chain(session).is_whole
+        with database.read() as db:
+            assert db.scalar(select(func.count()).select_from(CheckinRow)) == 0
+            assert db.scalar(select(func.count()).select_from(RosterEntryRow)) == 0
+            after = counts_of(db, session_row(db, over.session.id))
+            assert audit.verify_chain(db).is_whole
         assert after == before
         assert (after.admitted, after.refused, after.attempts, after.overrides) == (1, 1, 2, 1)
         assert verify_evidence(database) == []
 
     def test_counts_what_was_recorded_so_that_a_row_that_went_before_is_missed(self, over: ExamDay) -> None:
         database = over.desk.database
-        with database.write() as session:
-            session.execute(delete(OverrideRow))
+        with database.write() as db:
+            db.execute(delete(OverrideRow))
 
         purge_exam(database, over.exam.id, ORIGIN)
 
@@ -219,9 +219,9 @@ class TestRetention:
 
     def test_that_nobody_asked_for_is_told_though_the_tallies_look_like_one(self, over: ExamDay) -> None:
         database = over.desk.database
-        with database.write() as session:
-            keep_tallies(session, over.exam.id)
-            remove_rows(session, over.exam.id)
+        with database.write() as db:
+            keep_tallies(db, over.exam.id)
+            remove_rows(db, over.exam.id)
 
         reasons = [one.reason for one in verify_evidence(database)]
 
@@ -229,13 +229,13 @@ class TestRetention:
 
     def test_leaves_nothing_that_can_be_put_back_unseen(self, over: ExamDay) -> None:
         database = over.desk.database
-        with database.read() as session:
-            row = session.scalars(select(CheckinRow).order_by(CheckinRow.id)).first()
+        with database.read() as db:
+            row = db.scalars(select(CheckinRow).order_by(CheckinRow.id)).first()
             assert row is not None
             values = {column.key: getattr(row, column.key) for column in row.__table__.columns}
         purge_exam(database, over.exam.id, ORIGIN)
-        with database.write() as session:
-            session.add(CheckinRow(**(values | {"entry_id": None})))
+        with database.write() as db:
+            db.add(CheckinRow(**(values | {"entry_id": None})))
 
         assert [(one.row_id, one.reason) for one in verify_evidence(database)] == [
             (row.id, "not recorded, or purged")
@@ -251,9 +251,9 @@ class TestRetention:
         again = purge_exam(over.desk.database, over.exam.id, ORIGIN)
 
         assert again.checkins == 0
-        with over.desk.database.read() as session:
-            assert len(audit.events(session, limit=10, action="exam.purged")) == 1
-            assert counts_of(session, session_row(session, over.session.id)).attempts == 2
+        with over.desk.database.read() as db:
+            assert len(audit.events(db, limit=10, action="exam.purged")) == 1
+            assert counts_of(db, session_row(db, over.session.id)).attempts == 2
 
     def test_does_not_begin_before_its_time(self, hall: ExamDay) -> None:
         with pytest.raises(RetentionRunning):
@@ -307,8 +307,8 @@ class TestErasure:
     def test_takes_the_name_from_the_roster_and_leaves_the_evidence_by_number(self, hall: ExamDay) -> None:
         hall.desk.gallery.erase(hall.subjects["c1"], actor="test")
 
-        with hall.desk.database.read() as session:
-            candidate = candidates_page(session, hall.session.id)[0]
+        with hall.desk.database.read() as db:
+            candidate = candidates_page(db, hall.session.id)[0]
         assert (candidate.external_id, candidate.display_name, candidate.subject_id) == ("c1", None, None)
         assert candidate.status == "admitted"
         assert verify_evidence(hall.desk.database) == []
@@ -361,15 +361,15 @@ class TestKeptPictures:
 
         assert checkin.has_thumbnail
         assert open_thumbnail(album.desk, checkin.id, ORIGIN) == shrunk(astronaut_jpeg)
-        with album.desk.database.read() as session:
-            sealed = session.scalar(select(ThumbnailRow.sealed))
+        with album.desk.database.read() as db:
+            sealed = db.scalar(select(ThumbnailRow.sealed))
             assert b"JFIF" not in (sealed or b"JFIF")
-            assert len(audit.events(session, limit=10, action="thumbnail.viewed")) == 1
+            assert len(audit.events(db, limit=10, action="thumbnail.viewed")) == 1
 
     def test_go_when_their_days_are_over(self, album: ExamDay, astronaut_jpeg: bytes) -> None:
         checkin = album.arrive("c1", "1", photograph=astronaut_jpeg).checkin
-        with album.desk.database.write() as session:
-            session.execute(text("UPDATE probe_thumbnail SET expires_at = '2026-01-01 00:00:00'"))
+        with album.desk.database.write() as db:
+            db.execute(text("UPDATE probe_thumbnail SET expires_at = '2026-01-01 00:00:00'"))
 
         with pytest.raises(ThumbnailNotFound):
             open_thumbnail(album.desk, checkin.id, ORIGIN)

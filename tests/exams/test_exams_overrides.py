@@ -60,8 +60,8 @@ def shown(hall: ExamDay, external_id: str, document_type: str = "passport", **mo
 
 
 def status_of(hall: ExamDay, external_id: str) -> str:
-    with hall.desk.database.read() as session:
-        found = candidates_page(session, hall.session.id)
+    with hall.desk.database.read() as db:
+        found = candidates_page(db, hall.session.id)
     return next(one.status for one in found if one.external_id == external_id)
 
 
@@ -383,8 +383,8 @@ class TestADocument:
         hall.arrive("c1", "1@60")
         shown(hall, "c1")
 
-        with hall.desk.database.read() as session:
-            counts = counts_of(session, session_row(session, hall.session.id))
+        with hall.desk.database.read() as db:
+            counts = counts_of(db, session_row(db, hall.session.id))
 
         assert (counts.attempts, counts.identified_manually, counts.expected) == (1, 1, 2)
 

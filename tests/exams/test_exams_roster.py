@@ -31,8 +31,8 @@ def hall(exam_day: ExamDay) -> ExamDay:
 
 
 def roster_of(hall: ExamDay) -> list[Candidate]:
-    with hall.desk.database.read() as session:
-        return candidates_page(session, hall.session.id)
+    with hall.desk.database.read() as db:
+        return candidates_page(db, hall.session.id)
 
 
 def refused(hall: ExamDay, *rows: str, **options: Any) -> RosterReport:
@@ -118,8 +118,8 @@ def test_unknown_people_stop_an_import_unless_subjects_are_to_be_created(hall: E
     assert [(one.row, one.external_id) for one in report.unknown.items] == [(2, "x1")]
     made = hall.roster("c1,Ann,A", "x1,Xia,X", create_subjects=True)
     assert (made.created_subjects, made.added) == (1, 2)
-    with hall.desk.database.read() as session:
-        assert session.scalar(select(SubjectRow.display_name).where(SubjectRow.external_id == "x1")) == "Xia"
+    with hall.desk.database.read() as db:
+        assert db.scalar(select(SubjectRow.display_name).where(SubjectRow.external_id == "x1")) == "Xia"
 
 
 def test_a_row_that_is_there_twice_is_counted_and_one_that_contradicts_itself_stops_the_import(
@@ -206,8 +206,8 @@ def test_long_lists_are_counted_and_cut(hall: ExamDay) -> None:
 def test_an_import_is_an_event_with_the_digest_of_the_roster_and_no_candidate(hall: ExamDay) -> None:
     hall.roster("c1,Ann,A")
 
-    with hall.desk.database.read() as session:
-        details = audit.events(session, limit=10, action="roster.imported")[0].details
+    with hall.desk.database.read() as db:
+        details = audit.events(db, limit=10, action="roster.imported")[0].details
     assert (details["candidates"], details["added"], len(details["roster"])) == (1, 1, 64)
     assert "Ann" not in str(details)
 
@@ -240,11 +240,11 @@ class TestReadiness:
         hall.enrol("old", "4")
         hall.enrol("gone", "5")
         hall.roster("c1,", "c2,x", "c3,", "old,", "gone,", header="external_id,manual_identification")
-        with hall.desk.database.write() as session:
-            session.add(ModelRow(id=OTHER_MODEL, name="old", dim=32, state="retired", facts={}))
-            session.flush()
+        with hall.desk.database.write() as db:
+            db.add(ModelRow(id=OTHER_MODEL, name="old", dim=32, state="retired", facts={}))
+            db.flush()
             mine = TemplateRow.subject_id == hall.subjects["old"]
-            session.execute(update(TemplateRow).where(mine).values(model_id=OTHER_MODEL))
+            db.execute(update(TemplateRow).where(mine).values(model_id=OTHER_MODEL))
         hall.desk.gallery.erase(hall.subjects["gone"], actor="test")
 
         found = readiness(hall.desk, hall.session.id)
@@ -272,9 +272,9 @@ class TestReadiness:
             "feature_contrast": 0.7,
         }
         hall.roster("c1,Ann,A", "c2,Ben,B")
-        with hall.desk.database.write() as session:
+        with hall.desk.database.write() as db:
             mine = TemplateRow.subject_id == hall.subjects["c1"]
-            session.execute(update(TemplateRow).where(mine).values(quality=measures))
+            db.execute(update(TemplateRow).where(mine).values(quality=measures))
 
         found = readiness(hall.desk, hall.session.id).cannot_verify
 
@@ -386,8 +386,8 @@ def test_a_file_that_names_nobody_empties_no_roster_unless_that_is_asked_for(hal
 
 def test_a_roster_of_before_with_two_spellings_is_put_right_by_the_next(hall: ExamDay) -> None:
     hall.roster("c1,Ann,A", "c2,Ben,B")
-    with hall.desk.database.write() as session:
-        session.execute(
+    with hall.desk.database.write() as db:
+        db.execute(
             update(RosterEntryRow)
             .where(RosterEntryRow.external_id == "c2")
             .values(external_id="C1", external_key="c1")
@@ -395,8 +395,8 @@ def test_a_roster_of_before_with_two_spellings_is_put_right_by_the_next(hall: Ex
     with pytest.raises(ExternalIdAmbiguous):
         hall.arrive("ｃ1", "1")
     assert hall.arrive("c1", "1").checkin.outcome == "admitted"
-    with hall.desk.database.read() as session:
-        (clash,) = roster_clashes(session)
+    with hall.desk.database.read() as db:
+        (clash,) = roster_clashes(db)
     assert {clash.first, clash.second} == {"c1", "C1"}
 
     report = hall.roster("C1,Ann,A")

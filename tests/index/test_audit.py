@@ -19,20 +19,20 @@ EVENTS = 7
 def chain(database: Database) -> Database:
     """A database with a chain of `EVENTS` events."""
     for number in range(1, EVENTS + 1):
-        with database.write() as session:
+        with database.write() as db:
             details = {"number": number, "share": 0.1 * number, "tiny": 1e-7, "text": "ü ✓", "none": None}
-            audit.record(session, action="test.done", actor="key 1", request_id=f"r{number}", details=details)
+            audit.record(db, action="test.done", actor="key 1", request_id=f"r{number}", details=details)
     return database
 
 
 def report(database: Database, expected_head: tuple[int, str] | None = None) -> audit.ChainReport:
-    with database.read() as session:
-        return audit.verify_chain(session, expected_head=expected_head)
+    with database.read() as db:
+        return audit.verify_chain(db, expected_head=expected_head)
 
 
 def change(database: Database, number: int, **values: Any) -> None:
-    with database.write() as session:
-        session.execute(update(AuditEventRow).where(AuditEventRow.seq == number).values(**values))
+    with database.write() as db:
+        db.execute(update(AuditEventRow).where(AuditEventRow.seq == number).values(**values))
 
 
 def test_an_untouched_chain_is_whole(chain: Database) -> None:
@@ -66,8 +66,8 @@ def test_a_changed_event_is_named(chain: Database, values: dict[str, Any]) -> No
 
 
 def test_an_event_that_was_changed_together_with_its_digest_is_named(chain: Database) -> None:
-    with chain.write() as session:
-        event = session.get_one(AuditEventRow, 3)
+    with chain.write() as db:
+        event = db.get_one(AuditEventRow, 3)
         event.actor = "somebody else"
         event.digest = audit.digest_of(event)
 
@@ -77,8 +77,8 @@ def test_an_event_that_was_changed_together_with_its_digest_is_named(chain: Data
 
 
 def test_a_missing_event_is_named(chain: Database) -> None:
-    with chain.write() as session:
-        session.execute(delete(AuditEventRow).where(AuditEventRow.seq == 4))
+    with chain.write() as db:
+        db.execute(delete(AuditEventRow).where(AuditEventRow.seq == 4))
 
     found = report(chain)
 
@@ -96,8 +96,8 @@ def test_events_that_changed_places_are_named(chain: Database) -> None:
 
 def test_a_chain_whose_end_was_cut_off_shows_against_a_note_of_its_head(chain: Database) -> None:
     noted = (EVENTS, report(chain).head)
-    with chain.write() as session:
-        session.execute(delete(AuditEventRow).where(AuditEventRow.seq == EVENTS))
+    with chain.write() as db:
+        db.execute(delete(AuditEventRow).where(AuditEventRow.seq == EVENTS))
 
     assert report(chain).is_whole
     found = report(chain, expected_head=noted)
@@ -109,27 +109,27 @@ def test_a_chain_that_was_written_anew_shows_against_a_note_of_its_head(chain: D
 
 
 def test_what_is_rolled_back_was_never_recorded(chain: Database) -> None:
-    with suppress(RuntimeError), chain.write() as session:
-        audit.record(session, action="test.failed", actor="key 1")
+    with suppress(RuntimeError), chain.write() as db:
+        audit.record(db, action="test.failed", actor="key 1")
         raise RuntimeError("the writer fails")
 
-    with chain.write() as session:
-        event = audit.record(session, action="test.done", actor="key 1")
+    with chain.write() as db:
+        event = audit.record(db, action="test.done", actor="key 1")
 
     assert event.seq == EVENTS + 1
     assert report(chain).is_whole
 
 
 def test_what_json_cannot_hold_is_refused(chain: Database) -> None:
-    with pytest.raises(ValueError, match="JSON"), chain.write() as session:
-        audit.record(session, action="test.done", actor="key 1", details={"d": float("nan")})
+    with pytest.raises(ValueError, match="JSON"), chain.write() as db:
+        audit.record(db, action="test.done", actor="key 1", details={"d": float("nan")})
 
 
 def test_events_are_listed_in_order_by_subject_and_action(chain: Database) -> None:
-    with chain.read() as session:
-        first = audit.events(session, limit=3)
-        rest = audit.events(session, limit=100, after_seq=first[-1].seq)
-        none = audit.events(session, limit=100, action="test.undone")
+    with chain.read() as db:
+        first = audit.events(db, limit=3)
+        rest = audit.events(db, limit=100, after_seq=first[-1].seq)
+        none = audit.events(db, limit=100, action="test.undone")
 
     assert [event.seq for event in [*first, *rest]] == list(range(1, EVENTS + 1))
     assert none == []
@@ -146,7 +146,7 @@ def test_an_erasure_leaves_the_chain_whole_and_no_name_in_it(database: Database)
     gallery.erase(ana.id, actor="test")
 
     assert report(database).is_whole
-    with database.read() as session:
-        rows = session.scalars(select(AuditEventRow)).all()
+    with database.read() as db:
+        rows = db.scalars(select(AuditEventRow)).all()
     written = " ".join(f"{row.actor} {row.action} {row.details}" for row in rows)
     assert not [word for word in ("s-4711", "Ana", "Lovelace", "Byron") if word in written]

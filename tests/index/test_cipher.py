@@ -72,8 +72,8 @@ def test_an_encrypted_gallery_finds_and_verifies_and_its_rows_show_nothing(datab
     late = open_gallery(database, cipher=TemplateCipher(KEY))
     assert late.nearest(made_template(1), 1, max_d=0.1)[0].subject_id == ana
     assert late.distance_to(ana, made_template(1)).d == 0.0
-    with database.read() as session:
-        stored = session.scalars(select(TemplateRow.vector)).one()
+    with database.read() as db:
+        stored = db.scalars(select(TemplateRow.vector)).one()
     assert made_template(1).vector.tobytes()[:8] not in stored
 
 
@@ -96,9 +96,9 @@ def test_a_row_that_was_given_another_ones_bytes_is_unreadable(database: Databas
     enrol(gallery, ana, made_template(1))
     enrol(gallery, ben, made_template(2))
 
-    with database.write() as session:
-        stolen = session.scalars(select(TemplateRow.vector).where(TemplateRow.subject_id == ana)).one()
-        session.execute(update(TemplateRow).where(TemplateRow.subject_id == ben).values(vector=stolen))
+    with database.write() as db:
+        stolen = db.scalars(select(TemplateRow.vector).where(TemplateRow.subject_id == ana)).one()
+        db.execute(update(TemplateRow).where(TemplateRow.subject_id == ben).values(vector=stolen))
 
     with pytest.raises(TemplateUnreadable):
         gallery.distance_to(ben, made_template(1))

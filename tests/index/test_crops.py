@@ -49,10 +49,10 @@ def enrol(gallery: Gallery, subject: Any, person: int = 1, days: int = 30, pictu
 
 def rows(database: Database) -> tuple[int, int]:
     """How many templates and crops there are."""
-    with database.read() as session:
+    with database.read() as db:
         return (
-            session.scalar(select(func.count()).select_from(TemplateRow)) or 0,
-            session.scalar(select(func.count()).select_from(CropRow)) or 0,
+            db.scalar(select(func.count()).select_from(TemplateRow)) or 0,
+            db.scalar(select(func.count()).select_from(CropRow)) or 0,
         )
 
 
@@ -68,8 +68,8 @@ def test_a_crop_is_kept_encrypted_and_opens_again(
     subject = add_subject(database)
     enrol(gallery, subject)
 
-    with database.read() as session:
-        row = session.scalars(select(CropRow)).one()
+    with database.read() as db:
+        row = db.scalars(select(CropRow)).one()
 
     assert PICTURE[:50] not in row.picture
     found = list(Crops(database, cipher).to_embed(OTHER_MODEL))
@@ -101,13 +101,13 @@ def test_a_removed_template_takes_its_crop_and_what_another_model_made_of_it(
     subject = add_subject(database)
     template = enrol(gallery, subject)
     other = open_gallery(database, OTHER_MODEL, cipher)
-    with database.write() as session:
-        crop_id = session.scalars(select(CropRow.id)).one()
+    with database.write() as db:
+        crop_id = db.scalars(select(CropRow.id)).one()
     other.enrol(
         subject, made_template(1, model_id=OTHER_MODEL), quality={}, duplicate_threshold=0.2, actor="test"
     )
-    with database.write() as session:
-        session.execute(update(TemplateRow).values(crop_id=crop_id))
+    with database.write() as db:
+        db.execute(update(TemplateRow).values(crop_id=crop_id))
 
     gallery.remove(subject, template.id, actor="test")
 
@@ -132,8 +132,8 @@ def test_a_crop_whose_time_is_over_goes_and_its_template_stays(
     for person, days in ((1, 1), (2, 30)):
         enrol(gallery, add_subject(database), person, days)
     yesterday = datetime.now(UTC) - timedelta(days=1)
-    with database.write() as session:
-        first = session.scalars(select(CropRow).order_by(CropRow.id)).first()
+    with database.write() as db:
+        first = db.scalars(select(CropRow).order_by(CropRow.id)).first()
         assert first is not None
         first.expires_at = yesterday
 

@@ -78,26 +78,26 @@ def test_ids_ascend_in_the_order_they_were_made() -> None:
 def test_a_time_comes_back_as_the_moment_it_was_and_never_without_a_zone(database: Database) -> None:
     moment = datetime.fromisoformat("2026-11-21T23:30:00.123456-05:00")
 
-    with database.write() as session:
-        session.add(SubjectRow(display_name="Ana", created_at=moment))
-    with database.read() as session:
-        read = session.scalars(select(SubjectRow.created_at)).one()
+    with database.write() as db:
+        db.add(SubjectRow(display_name="Ana", created_at=moment))
+    with database.read() as db:
+        read = db.scalars(select(SubjectRow.created_at)).one()
 
     assert read == moment
     assert read.isoformat() == "2026-11-22T04:30:00.123456+00:00"
 
 
 def test_a_time_without_a_zone_is_not_stored(database: Database) -> None:
-    with suppress(Exception), database.write() as session:
-        session.add(SubjectRow(created_at=datetime(2026, 11, 21)))
+    with suppress(Exception), database.write() as db:
+        db.add(SubjectRow(created_at=datetime(2026, 11, 21)))
 
     assert count(database, SubjectRow) == 0
 
 
 def test_a_writer_that_fails_leaves_nothing(database: Database) -> None:
-    with suppress(RuntimeError), database.write() as session:
-        session.add(SubjectRow(display_name="Ana"))
-        session.flush()
+    with suppress(RuntimeError), database.write() as db:
+        db.add(SubjectRow(display_name="Ana"))
+        db.flush()
         raise RuntimeError("the writer fails")
 
     assert count(database, SubjectRow) == 0
@@ -140,9 +140,9 @@ def test_threads_of_one_process_wait_in_the_same_line(database_url: str, open_da
 
 
 def test_a_reader_does_not_see_what_is_not_committed_and_does_not_wait_for_it(database: Database) -> None:
-    with database.write() as session:
-        session.add(SubjectRow(display_name="Ana"))
-        session.flush()
+    with database.write() as db:
+        db.add(SubjectRow(display_name="Ana"))
+        db.flush()
         assert count(database, SubjectRow) == 0
 
     assert count(database, SubjectRow) == 1
@@ -181,8 +181,8 @@ def set_room_for_pages(database: Database, pages: int | None) -> int:
         event.listen(
             database.engine, "connect", lambda raw, _: raw.execute(f"PRAGMA max_page_count = {pages}")
         )
-    with database.read() as session:
-        return int(session.scalar(text("PRAGMA page_count")) or 0)
+    with database.read() as db:
+        return int(db.scalar(text("PRAGMA page_count")) or 0)
 
 
 def test_a_server_that_is_not_there_is_unavailable(open_database: OpenDatabase) -> None:
@@ -212,8 +212,8 @@ def test_a_server_is_found_among_several_hosts(
 
     add_subject(database)
     assert count(database, SubjectRow) == 1
-    with database.read() as session:
-        assert session.scalar(text("SHOW application_name")) == "door"
+    with database.read() as db:
+        assert db.scalar(text("SHOW application_name")) == "door"
     # What reads the address again, such as the engine of the jobs, gets the same hosts.
     assert count(open_database(database.engine_url()), SubjectRow) == 1
 
@@ -362,15 +362,15 @@ def wait_until(condition: object, seconds: float = 60.0) -> None:
 
 
 def count(database: Database, table: type[Base]) -> int:
-    with database.read() as session:
-        return session.scalar(select(func.count()).select_from(table)) or 0
+    with database.read() as db:
+        return db.scalar(select(func.count()).select_from(table)) or 0
 
 
 def whole_enrolments(database: Database) -> int:
     """How many templates there are; each must have its gallery change and its audit event."""
-    with database.read() as session:
+    with database.read() as db:
         enrolled = select(func.count()).where(AuditEventRow.action == "template.enrolled")
-        events = session.scalar(enrolled)
+        events = db.scalar(enrolled)
     templates = count(database, TemplateRow)
     assert templates == count(database, GalleryChangeRow) == events
     return templates

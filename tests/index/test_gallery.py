@@ -213,8 +213,8 @@ def test_a_twin_may_be_enrolled_for_a_reason_that_is_kept(database: Database, ga
 
     enrol(gallery, ben, made_template(1, sample=1), force_reason="identical twins, papers seen")
 
-    with database.read() as session:
-        last = audit.events(session, limit=100, subject_id=ben, action="template.enrolled")[-1]
+    with database.read() as db:
+        last = audit.events(db, limit=100, subject_id=ben, action="template.enrolled")[-1]
     assert last.details["reason"] == "identical twins, papers seen"
     assert last.details["duplicate_of"] == str(ana)
 
@@ -301,5 +301,5 @@ def test_an_erased_subject_is_gone_with_everything(
     assert other_process.nearest(made_template(1), 1, max_d=4.0) == []
     with pytest.raises(SubjectNotFound):
         Subjects(database).find(ana)
-    with database.read() as session:
-        assert audit.verify_chain(session).is_whole
+    with database.read() as db:
+        assert audit.verify_chain(db).is_whole

@@ -119,8 +119,8 @@ class GalleryBesideADictionary(RuleBasedStateMachine):
             assert one.d == pytest.approx(nearest[one.subject_id], abs=1e-12)
 
     def teardown(self) -> None:
-        with self.database.read() as session:
-            assert audit.verify_chain(session).is_whole
+        with self.database.read() as db:
+            assert audit.verify_chain(db).is_whole
         for subject_id in list(self.plain):
             self.galleries[0].erase(subject_id, actor="test")
 

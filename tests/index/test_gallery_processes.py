@@ -43,8 +43,8 @@ def test_what_was_answered_before_a_kill_is_found_and_nothing_is_half_written(
     # At most the enrolment that was under way at each kill may have been committed without an answer.
     assert len(answered) <= whole_enrolments(database) <= len(answered) + kills
     assert len(gallery) == whole_enrolments(database)
-    with database.read() as session:
-        assert audit.verify_chain(session).is_whole
+    with database.read() as db:
+        assert audit.verify_chain(db).is_whole
 
 
 def test_of_two_processes_that_enrol_one_face_at_once_exactly_one_wins(
@@ -118,9 +118,9 @@ def run(workers: list[Any], receivers: list[Any]) -> list[Any]:
 
 def whole_enrolments(database: Database) -> int:
     """How many templates are or were enrolled; each must have its gallery change and its audit event."""
-    with database.read() as session:
+    with database.read() as db:
         added, removed, enrolled, templates = (
-            session.scalars(select(func.count()).where(condition)).one()
+            db.scalars(select(func.count()).where(condition)).one()
             for condition in (
                 GalleryChangeRow.kind == "added",
                 GalleryChangeRow.kind == "removed",

@@ -31,8 +31,8 @@ def test_a_job_waits_with_its_parameters_filled_in(jobs: Jobs, database: Databas
 
     assert (job.state, job.progress, job.params["recipe"]) == ("queued", 0.0, "retrain")
     assert jobs.waiting() == [job.id]
-    with database.read() as session:
-        recorded = [event.action for event in events(session, limit=9)]
+    with database.read() as db:
+        recorded = [event.action for event in events(db, limit=9)]
     assert recorded == ["job.submitted"]
 
 

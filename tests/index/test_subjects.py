@@ -171,16 +171,16 @@ def test_after_an_erasure_nothing_of_the_person_is_left(database: Database, subj
     template = enrol(gallery, ana.id, made_template(1))
     enrol(gallery, ben.id, made_template(2))
     key = ApiKeyRow(prefix="p", secret_hash="h", name="n", scopes=[])
-    with database.write() as session:
-        session.add(key)
-        session.flush()
+    with database.write() as db:
+        db.add(key)
+        db.flush()
         for name, values in {
             "added": {"resource_id": ana.id},
             "enrolled": {"resource_id": template.id},
             "verified": {"subject_id": ana.id},
             "others": {"subject_id": ben.id},
         }.items():
-            session.add(
+            db.add(
                 IdempotencyRecordRow(
                     api_key_id=key.id,
                     key=name,
@@ -199,11 +199,10 @@ def test_after_an_erasure_nothing_of_the_person_is_left(database: Database, subj
     assert (receipt.subject_id, receipt.templates, receipt.responses) == (ana.id, 1, 3)
     with pytest.raises(SubjectNotFound):
         subjects.find(ana.id)
-    with database.read() as session:
-        assert session.scalars(select(TemplateRow.subject_id)).all() == [ben.id]
+    with database.read() as db:
+        assert db.scalars(select(TemplateRow.subject_id)).all() == [ben.id]
         kept = {
-            record.key: (record.state, record.body)
-            for record in session.scalars(select(IdempotencyRecordRow))
+            record.key: (record.state, record.body) for record in db.scalars(select(IdempotencyRecordRow))
         }
     assert kept == {
         "added": ("erased", None),

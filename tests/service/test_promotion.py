@@ -326,10 +326,10 @@ def kept(database: Database, cipher: TemplateCipher, people: int, first_person: 
 def made_of(database: Database, model_id: str) -> tuple[int, int]:
     """How many templates of a model there are, and of how many crops."""
     mine = TemplateRow.model_id == model_id
-    with database.read() as session:
+    with database.read() as db:
         return (
-            session.scalar(select(func.count()).where(mine)) or 0,
-            session.scalar(select(func.count(TemplateRow.crop_id.distinct())).where(mine)) or 0,
+            db.scalar(select(func.count()).where(mine)) or 0,
+            db.scalar(select(func.count(TemplateRow.crop_id.distinct())).where(mine)) or 0,
         )
 
 
@@ -449,10 +449,8 @@ def test_a_reembedding_that_is_stopped_or_repeated_makes_each_template_once(
     third = reembed(database, embedder, cipher)
 
     assert [(one.made, one.left) for one in (first, second, third)] == [(32, 8), (8, 0), (0, 0)]
-    with database.read() as session:
-        events = session.scalars(
-            select(AuditEventRow).where(AuditEventRow.action == "templates.reembedded")
-        ).all()
+    with database.read() as db:
+        events = db.scalars(select(AuditEventRow).where(AuditEventRow.action == "templates.reembedded")).all()
     assert [event.details["templates"] for event in events] == [32, 8]
 
 
@@ -463,8 +461,8 @@ def test_whoever_is_erased_while_templates_are_made_does_not_come_back(
     kept(database, cipher, 5)
     Models(database).register_bundle(turned, actor="test")
     gallery = open_gallery(database, MODEL, cipher)
-    with database.read() as session:
-        subject = session.scalars(select(TemplateRow.subject_id).limit(1)).one()
+    with database.read() as db:
+        subject = db.scalars(select(TemplateRow.subject_id).limit(1)).one()
     embedder = Embedder.open(turned.path)
 
     class Erasing:

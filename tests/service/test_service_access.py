@@ -119,8 +119,8 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(service: Service) -> None:
 
     listed = service.call("GET", "/v1/keys").text
     secret = made.json()["key"].split(".")[1]
-    with service.parts.database.read() as session:
-        stored = str(session.execute(text("SELECT * FROM api_key")).all())
+    with service.parts.database.read() as db:
+        stored = str(db.execute(text("SELECT * FROM api_key")).all())
     assert made.status_code == 201
     assert made.json()["prefix"] in listed
     assert secret not in listed
@@ -148,8 +148,8 @@ def test_the_use_of_a_key_is_noted(service: Service) -> None:
 
 
 def test_the_first_admin_key_is_made_once(service: Service) -> None:
-    with service.parts.database.write() as session:
-        session.execute(text("DELETE FROM api_key"))
+    with service.parts.database.write() as db:
+        db.execute(text("DELETE FROM api_key"))
 
     first, second = service.parts.keys.create_first(), service.parts.keys.create_first()
 

@@ -130,8 +130,8 @@ def test_a_kept_answer_cannot_be_read_in_the_database(service: Service) -> None:
 
     first, second = service.call("POST", "/v1/keys", **body), service.call("POST", "/v1/keys", **body)
 
-    with service.parts.database.read() as session:
-        kept = bytes(session.execute(text("SELECT body FROM idempotency_record")).scalar_one())
+    with service.parts.database.read() as db:
+        kept = bytes(db.execute(text("SELECT body FROM idempotency_record")).scalar_one())
     assert second.json()["key"] == first.json()["key"]
     assert b"door" not in kept
     assert first.json()["key"].encode() not in kept
@@ -149,8 +149,8 @@ def test_an_erased_subject_is_not_brought_back_by_a_replay(service: Service) -> 
 
 def test_old_answers_are_forgotten(service: Service) -> None:
     add(service, "s-1")
-    with service.parts.database.write() as session:
-        session.execute(text("UPDATE idempotency_record SET created_at = '2020-01-01 00:00:00'"))
+    with service.parts.database.write() as db:
+        db.execute(text("UPDATE idempotency_record SET created_at = '2020-01-01 00:00:00'"))
 
     assert service.parts.idempotency.purge() == 1
 

@@ -48,8 +48,8 @@ def test_a_wrong_method_is_told_every_right_one(service: Service) -> None:
 
 
 def test_a_fault_of_ours_is_told_without_its_traceback(service: Service) -> None:
-    with service.parts.database.write() as session:
-        session.execute(text("UPDATE audit_event SET details = 'this is not JSON'"))
+    with service.parts.database.write() as db:
+        db.execute(text("UPDATE audit_event SET details = 'this is not JSON'"))
 
     answer = service.call("GET", "/v1/audit-events", headers={"X-Request-Id": "door-7"})
 

@@ -601,10 +601,10 @@ def test_crops_of_enrolments_are_used_where_that_is_permitted_and_as_long(databa
         Subjects(database).add(legal_basis=basis, actor="test").id
         for basis in ({"basis": "consent", "reference": "form 7", "training": True}, None)
     )
-    with database.write() as session:
+    with database.write() as db:
         for subject, pictures in zip((permitted, other), made.values(), strict=True):
             for picture in pictures:
-                keep_crop(session, cipher, subject, NewCrop(picture, days=30))
+                keep_crop(db, cipher, subject, NewCrop(picture, days=30))
 
     faces, record = gather_faces([], Crops(database, cipher))
 

@@ -153,8 +153,8 @@ def searched(desk: Desk, expected: Expected, probe: Embedding) -> tuple[RosterEn
     query = select(RosterEntryRow).where(
         RosterEntryRow.session_id == expected.session.id, may_be_looked_for()
     )
-    with desk.database.read() as session:
-        people = {entry.subject_id: entry for entry in session.scalars(query) if entry.subject_id}
+    with desk.database.read() as db:
+        people = {entry.subject_id: entry for entry in db.scalars(query) if entry.subject_id}
     found = desk.serving.nearest(probe, 1, lambda model: LARGEST_D, within=people)
     if not found:
         raise NothingToCompare("Nobody on the roster")
@@ -173,9 +173,9 @@ def session_people(database: Database, session_id: UUID) -> set[UUID]:
     query = select(RosterEntryRow.subject_id).where(
         RosterEntryRow.session_id == session_id, may_be_looked_for()
     )
-    with database.read() as session:
-        session_row(session, session_id)
-        return {subject_id for subject_id in session.scalars(query) if subject_id is not None}
+    with database.read() as db:
+        session_row(db, session_id)
+        return {subject_id for subject_id in db.scalars(query) if subject_id is not None}
 
 
 def rivals_of(
@@ -183,8 +183,8 @@ def rivals_of(
 ) -> tuple[list[Near], int]:
     """Other people whose face is within the match threshold, and how many people the exam has."""
     own = entry.subject_id if entry else None
-    with desk.database.read() as session:
-        within, people = people_of(session, expected.exam.id)
+    with desk.database.read() as db:
+        within, people = people_of(db, expected.exam.id)
     k = RIVALS + 1 if within is not None else GALLERY_RIVALS
     found = desk.serving.nearest(
         probe, k, lambda one: policy_of(desk, expected.session, expected.exam, one).match, within
@@ -198,7 +198,7 @@ def near_of(found: Found, model: LoadedModel) -> Near:
     return Near(found.nearest.subject_id, d, same_rate_d(d, found.model.calibration, model.calibration))
 
 
-def people_of(session: OrmSession, exam_id: UUID) -> tuple[Collection[UUID] | None, int]:
+def people_of(db: OrmSession, exam_id: UUID) -> tuple[Collection[UUID] | None, int]:
     """Who is expected in any session of an exam and may be looked for by their face.
 
     Returns:
@@ -210,7 +210,7 @@ def people_of(session: OrmSession, exam_id: UUID) -> tuple[Collection[UUID] | No
         .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
         .where(SessionRow.exam_id == exam_id, may_be_looked_for())
     )
-    few = session.scalars(query.limit(SEARCHED_ALONE + 1)).all()
+    few = db.scalars(query.limit(SEARCHED_ALONE + 1)).all()
     if len(few) > SEARCHED_ALONE:
-        return None, session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        return None, db.scalar(select(func.count()).select_from(query.subquery())) or 0
     return {one for one in few if one is not None}, len(few)

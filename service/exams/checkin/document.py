@@ -76,21 +76,21 @@ def identify(
     with desk.database.read() as db:
         seen = newest_decision(db, session_id, terms.candidate)
     try:
-        with desk.database.write() as session:
-            row = session.get(CheckinRow, checkin_id)
+        with desk.database.write() as db:
+            row = db.get(CheckinRow, checkin_id)
             if row is None:
-                expected = expect(session, arrival)
-                require_undecided_since(session, session_id, terms.candidate, seen)
-                row = identified(session, expected, arrival, terms, origin, checkin_id)
-                record(session, row, origin)
-            return checkin_documents(session, [row])[0]
+                expected = expect(db, arrival)
+                require_undecided_since(db, session_id, terms.candidate, seen)
+                row = identified(db, expected, arrival, terms, origin, checkin_id)
+                record(db, row, origin)
+            return checkin_documents(db, [row])[0]
     except CheckinRefused as error:
         decline(desk, arrival, error.code, origin)
         raise
 
 
 def identified(
-    session: OrmSession,
+    db: OrmSession,
     expected: Expected,
     arrival: Arrival,
     terms: IdentificationTerms,
@@ -99,10 +99,10 @@ def identified(
 ) -> CheckinRow:
     """The row of evidence: who, by what, by whom; nothing was measured."""
     if expected.entry is not None:
-        require_not_in(session, expected.entry)
-        require_not_in_another_room(session, expected.session, expected.exam, expected.entry)
+        require_not_in(db, expected.entry)
+        require_not_in_another_room(db, expected.session, expected.exam, expected.entry)
     return begun(
-        session,
+        db,
         expected,
         expected.entry,
         arrival,

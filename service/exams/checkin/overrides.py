@@ -77,29 +77,29 @@ def override(
         # Whoever does not say what was seen has seen what was there when the request came.
         with desk.database.read() as db:
             seen = number_of(newest_override(db, checkin_row(db, checkin_id)))
-    with desk.database.write() as session:
-        row = checkin_row(session, checkin_id)
-        made = session.get(OverrideRow, override_id) if override_id else None
+    with desk.database.write() as db:
+        row = checkin_row(db, checkin_id)
+        made = db.get(OverrideRow, override_id) if override_id else None
         if made is None:
-            made = settle(session, row, terms, origin, override_id or uuid7(), seen)
-        return override_document(made), checkin_documents(session, [row])[0]
+            made = settle(db, row, terms, origin, override_id or uuid7(), seen)
+        return override_document(made), checkin_documents(db, [row])[0]
 
 
 def settle(
-    session: OrmSession, row: CheckinRow, terms: OverrideTerms, origin: Origin, override_id: UUID, seen: int
+    db: OrmSession, row: CheckinRow, terms: OverrideTerms, origin: Origin, override_id: UUID, seen: int
 ) -> OverrideRow:
     """Check the override against what counts now, and write it with what follows from it."""
-    live_exam_row(session, row.exam_id)
-    require_reason(session, row, terms.reason_code)
-    last = newest_override(session, row)
+    live_exam_row(db, row.exam_id)
+    require_reason(db, row, terms.reason_code)
+    last = newest_override(db, row)
     previous = last.outcome if last else row.outcome
     if previous == terms.outcome:
         raise AlreadyDecided(previous)
     if last is not None and last.number != seen:
         raise DecidedMeanwhile(last.outcome, last.created_at, last.operator)
-    entry = entry_meant(session, row, last, terms)
+    entry = entry_meant(db, row, last, terms)
     if entry is not None:
-        require_newest(session, row, last, entry)
+        require_newest(db, row, last, entry)
     made = OverrideRow(
         id=override_id,
         checkin_id=row.id,
@@ -114,28 +114,28 @@ def settle(
         created_at=utc_now(),
         request_id=origin.request_id,
     )
-    session.add(made)
-    session.flush()
-    follow(session, row, entry, terms.outcome)
+    db.add(made)
+    db.flush()
+    follow(db, row, entry, terms.outcome)
     about = {"override_id": made.id, "reason_code": made.reason_code}
-    note_evidence(session, OVERRIDE_RECORDED, origin, row, made, **about)
+    note_evidence(db, OVERRIDE_RECORDED, origin, row, made, **about)
     return made
 
 
-def require_reason(session: OrmSession, row: CheckinRow, reason_code: str) -> None:
+def require_reason(db: OrmSession, row: CheckinRow, reason_code: str) -> None:
     """Refuse a reason that the exam does not list.
 
     Raises:
         ReasonCodeUnknown: With those it does.
     """
-    allowed = [one["code"] for one in exam_row(session, row.exam_id).reason_codes]
+    allowed = [one["code"] for one in exam_row(db, row.exam_id).reason_codes]
     if reason_code not in allowed:
         raise ReasonCodeUnknown(reason_code, allowed)
 
 
-def newest_override(session: OrmSession, row: CheckinRow) -> OverrideRow | None:
+def newest_override(db: OrmSession, row: CheckinRow) -> OverrideRow | None:
     """The override that counts now; None where the attempt itself does."""
-    return session.scalar(
+    return db.scalar(
         select(OverrideRow)
         .where(OverrideRow.checkin_id == row.id)
         .order_by(OverrideRow.number.desc())
@@ -190,7 +190,7 @@ def require_newest(db: OrmSession, row: CheckinRow, last: OverrideRow | None, en
 
 
 def entry_meant(
-    session: OrmSession, row: CheckinRow, last: OverrideRow | None, terms: OverrideTerms
+    db: OrmSession, row: CheckinRow, last: OverrideRow | None, terms: OverrideTerms
 ) -> RosterEntryRow | None:
     """The candidate whom the override concerns: the attempt's, the one it names, or the last override's.
 
@@ -202,14 +202,14 @@ def entry_meant(
     decided = last.entry_id if last else None
     # Whoever was let in by the attempt is the one whom a correction puts out, whomever it names.
     if row.entry_id is None and terms.candidate is not None and (decided is None or is_admission):
-        return entry_named(session, row.session_id, terms.candidate)
+        return entry_named(db, row.session_id, terms.candidate)
     entry_id = row.entry_id or decided
     if entry_id is None and is_admission:
         raise CandidateNeeded
-    return session.get(RosterEntryRow, entry_id) if entry_id else None
+    return db.get(RosterEntryRow, entry_id) if entry_id else None
 
 
-def follow(session: OrmSession, row: CheckinRow, entry: RosterEntryRow | None, outcome: Verdict) -> None:
+def follow(db: OrmSession, row: CheckinRow, entry: RosterEntryRow | None, outcome: Verdict) -> None:
     """Give or take the admission that the override is about.
 
     Raises:
@@ -217,14 +217,14 @@ def follow(session: OrmSession, row: CheckinRow, entry: RosterEntryRow | None, o
     """
     if entry is None:
         return
-    admission = session.get(AdmissionRow, entry.id)
+    admission = db.get(AdmissionRow, entry.id)
     if admission is not None and outcome in LETS_IN:
         # Let in by a document, and now said to be who they claimed: the admission stays theirs.
         admission.outcome = str(outcome)
     elif outcome in LETS_IN:
-        room = session_row(session, row.session_id)
-        require_not_in_another_room(session, room, exam_row(session, row.exam_id), entry)
-        seat = seat_for(session, room, entry, row.seat)
-        admit(session, row, outcome, seat, entry.id)
+        room = session_row(db, row.session_id)
+        require_not_in_another_room(db, room, exam_row(db, row.exam_id), entry)
+        seat = seat_for(db, room, entry, row.seat)
+        admit(db, row, outcome, seat, entry.id)
     elif admission is not None:
-        session.execute(delete(AdmissionRow).where(AdmissionRow.entry_id == entry.id))
+        db.execute(delete(AdmissionRow).where(AdmissionRow.entry_id == entry.id))

@@ -87,13 +87,13 @@ def check_in(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, check
 
 def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checkin_id: UUID) -> Result:
     """Compare outside the transaction, decide inside: it is short, and sees what every other door did."""
-    with desk.database.read() as session:
-        if session.get(CheckinRow, checkin_id) is not None:
-            return result_of(session, checkin_id)
-        expected = expect(session, arrival)
+    with desk.database.read() as db:
+        if db.get(CheckinRow, checkin_id) is not None:
+            return result_of(db, checkin_id)
+        expected = expect(db, arrival)
         # Before the photograph is looked at: nobody is measured whose case is settled.
         if expected.entry is not None:
-            require_another_photograph(session, expected, expected.entry)
+            require_another_photograph(db, expected, expected.entry)
     try:
         probe = model_for(desk, expected.entry).embedder.embed(picture, Purpose.CHECKIN)
     except (ImageError, FaceError) as error:
@@ -104,20 +104,20 @@ def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checki
         look = Look(arrival, probe, compare(desk, expected, probe))
     # What could not be decoded cannot be kept either.
     kept = None if isinstance(look, ImageError) else thumbnail_row(desk, expected.exam, checkin_id, picture)
-    with desk.database.write() as session:
-        now = expect(session, arrival)
-        entry = still_expected(session, look.comparison.entry if isinstance(look, Look) else expected.entry)
+    with desk.database.write() as db:
+        now = expect(db, arrival)
+        entry = still_expected(db, look.comparison.entry if isinstance(look, Look) else expected.entry)
         if entry is not None:
-            require_another_photograph(session, now, entry)
+            require_another_photograph(db, now, entry)
         if isinstance(look, Look):
-            row = decided(session, now, entry, look, origin, checkin_id)
+            row = decided(db, now, entry, look, origin, checkin_id)
         else:
-            row = undecided(session, now, entry, arrival, look, origin, checkin_id)
-        record(session, row, origin, [kept] if kept else [])
-        return result_of(session, checkin_id)
+            row = undecided(db, now, entry, arrival, look, origin, checkin_id)
+        record(db, row, origin, [kept] if kept else [])
+        return result_of(db, checkin_id)
 
 
-def still_expected(session: OrmSession, entry: RosterEntryRow | None) -> RosterEntryRow | None:
+def still_expected(db: OrmSession, entry: RosterEntryRow | None) -> RosterEntryRow | None:
     """The entry as it is now; between the look and the decision the roster may have been replaced.
 
     Raises:
@@ -125,14 +125,14 @@ def still_expected(session: OrmSession, entry: RosterEntryRow | None) -> RosterE
     """
     if entry is None:
         return None
-    now = session.get(RosterEntryRow, entry.id)
+    now = db.get(RosterEntryRow, entry.id)
     if now is None:
         raise NotOnRoster(entry.external_id)
     return now
 
 
 def decided(
-    session: OrmSession,
+    db: OrmSession,
     expected: Expected,
     entry: RosterEntryRow | None,
     look: Look,
@@ -141,18 +141,18 @@ def decided(
 ) -> CheckinRow:
     """The row of evidence: the verdict and all that it rests on."""
     comparison, arrival = look.comparison, look.arrival
-    conflicts, rivals = conflicts_of(session, expected, comparison)
-    is_twin = entry is not None and entry.id in twin_entries(session, [entry])
+    conflicts, rivals = conflicts_of(db, expected, comparison)
+    is_twin = entry is not None and entry.id in twin_entries(db, [entry])
     d, same_face = comparison.nearest.d, comparison.same_face
     verdict, reasons = judge(comparison.decision, d, rivals, same_face, is_twin=is_twin)
     if arrival.external_id is None:
         verdict, reasons = judge_search(comparison, rivals, verdict, reasons)
-    elsewhere = admitted_elsewhere(session, expected.session, expected.exam, entry) if entry else None
+    elsewhere = admitted_elsewhere(db, expected.session, expected.exam, entry) if entry else None
     if elsewhere is not None:
         verdict, reasons = Verdict.REFERRED, [*reasons, ADMITTED_ELSEWHERE]
         conflicts = [conflict(elsewhere.entry, d, elsewhere.admission.at), *conflicts]
     row = begun(
-        session,
+        db,
         expected,
         entry,
         arrival,
@@ -220,7 +220,7 @@ def measured(look: Look) -> dict[str, Any]:
 
 
 def conflicts_of(
-    session: OrmSession, expected: Expected, comparison: Comparison
+    db: OrmSession, expected: Expected, comparison: Comparison
 ) -> tuple[list[dict[str, Any]], list[Rival]]:
     """The exam's other candidates with this face, as evidence and as rivals, nearest first."""
     near = {one.subject_id: one for one in comparison.rivals}
@@ -232,7 +232,7 @@ def conflicts_of(
             SessionRow.exam_id == expected.exam.id, RosterEntryRow.subject_id.in_(near), may_be_looked_for()
         )
     )
-    found = [(near[entry.subject_id], entry, at) for entry, at in session.execute(query) if entry.subject_id]
+    found = [(near[entry.subject_id], entry, at) for entry, at in db.execute(query) if entry.subject_id]
     found.sort(key=lambda one: (one[0].comparable_d, one[1].id))
     conflicts = [conflict(entry, one.d, at) for one, entry, at in found]
     return conflicts, [Rival(entry.id, one.comparable_d, at is not None) for one, entry, at in found]
@@ -267,14 +267,14 @@ def seat_reasons(seat: str | None, wanted: str | None) -> list[str]:
     return [SEAT_TAKEN if seat is None else SEAT_DIFFERS]
 
 
-def result_of(session: OrmSession, checkin_id: UUID) -> Result:
+def result_of(db: OrmSession, checkin_id: UUID) -> Result:
     """A recorded attempt as it is answered."""
-    row = checkin_row(session, checkin_id)
+    row = checkin_row(db, checkin_id)
     made = 0
     if row.entry_id is not None:
-        made = standings(session, row.session_id, [row.entry_id])[row.entry_id].attempts
-    allowed = attempts_of(session_row(session, row.session_id), exam_row(session, row.exam_id))
-    return Result(checkin_documents(session, [row])[0], made, allowed)
+        made = standings(db, row.session_id, [row.entry_id])[row.entry_id].attempts
+    allowed = attempts_of(session_row(db, row.session_id), exam_row(db, row.exam_id))
+    return Result(checkin_documents(db, [row])[0], made, allowed)
 
 
 def find_checkin(desk: Desk, checkin_id: UUID) -> Checkin:
@@ -283,8 +283,8 @@ def find_checkin(desk: Desk, checkin_id: UUID) -> Checkin:
     Raises:
         CheckinNotFound: If there is no such attempt.
     """
-    with desk.database.read() as session:
-        return checkin_documents(session, [checkin_row(session, checkin_id)])[0]
+    with desk.database.read() as db:
+        return checkin_documents(db, [checkin_row(db, checkin_id)])[0]
 
 
 def checkins_page(
@@ -308,9 +308,9 @@ def checkins_page(
         query = query.where(of_candidate(session_id, external_id))
     if before is not None:
         query = query.where(CheckinRow.id < before)
-    with desk.database.read() as session:
-        session_row(session, session_id)
-        return checkin_documents(session, session.scalars(query).all())
+    with desk.database.read() as db:
+        session_row(db, session_id)
+        return checkin_documents(db, db.scalars(query).all())
 
 
 def of_candidate(session_id: UUID, external_id: str) -> ColumnElement[bool]:

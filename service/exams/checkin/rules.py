@@ -72,7 +72,7 @@ class Expected:
     entry: RosterEntryRow | None
 
 
-def expect(session: OrmSession, arrival: Arrival) -> Expected:
+def expect(db: OrmSession, arrival: Arrival) -> Expected:
     """The session, which must be open by the server's clock, and the claimed candidate's entry.
 
     Raises:
@@ -85,7 +85,7 @@ def expect(session: OrmSession, arrival: Arrival) -> Expected:
     """
     claimed = arrival.external_id
     wanted = {"session_id": arrival.session_id, "external_key": claimed and external_key(claimed)}
-    found = session.execute(EXPECTED, wanted).all()
+    found = db.execute(EXPECTED, wanted).all()
     if not found:
         raise SessionNotFound(arrival.session_id)
     row, exam, _ = found[0]
@@ -111,14 +111,14 @@ def require_open(row: SessionRow) -> None:
         raise SessionClosed(row.opens_at, row.closes_at, now)
 
 
-def entry_named(session: OrmSession, session_id: UUID, external_id: str) -> RosterEntryRow:
+def entry_named(db: OrmSession, session_id: UUID, external_id: str) -> RosterEntryRow:
     """The candidate's roster entry.
 
     Raises:
         NotOnRoster: If there is none in this session.
         ExternalIdAmbiguous: If several candidates have an equal id.
     """
-    entry = find_entry(session, session_id, external_id)
+    entry = find_entry(db, session_id, external_id)
     if entry is None:
         raise NotOnRoster(external_id)
     return entry
@@ -149,13 +149,13 @@ def entry_meant_by(external_id: str | None, found: Sequence[RosterEntryRow]) -> 
     return next((entry for entry in found if entry.id == entry_id), None)
 
 
-def require_not_in(session: OrmSession, entry: RosterEntryRow) -> None:
+def require_not_in(db: OrmSession, entry: RosterEntryRow) -> None:
     """Refuse whoever has been let in.
 
     Raises:
         AlreadyCheckedIn: With time and seat of the first time.
     """
-    admission = session.get(AdmissionRow, entry.id)
+    admission = db.get(AdmissionRow, entry.id)
     if admission is not None:
         raise AlreadyCheckedIn(admission.checkin_id, admission.at, admission.seat)
 
@@ -218,7 +218,7 @@ def require_not_in_another_room(
         raise AlreadyCheckedIn(first.checkin_id, first.at, first.seat, where)
 
 
-def require_another_photograph(session: OrmSession, expected: Expected, entry: RosterEntryRow) -> None:
+def require_another_photograph(db: OrmSession, expected: Expected, entry: RosterEntryRow) -> None:
     """Refuse a photograph of a candidate whose case is settled, or of whom none is to be looked at.
 
     Raises:
@@ -228,11 +228,11 @@ def require_another_photograph(session: OrmSession, expected: Expected, entry: R
         CandidateRefused: If an invigilator has refused the candidate.
         AttemptsExhausted: If as many were taken as are allowed.
     """
-    if entry.manual_identification or has_no_basis(session, entry):
+    if entry.manual_identification or has_no_basis(db, entry):
         raise ManualIdentificationAgreed
-    standing = standings(session, entry.session_id, [entry.id]).get(entry.id, NEVER_CAME)
+    standing = standings(db, entry.session_id, [entry.id]).get(entry.id, NEVER_CAME)
     if standing.status in LETS_IN:
-        require_not_in(session, entry)
+        require_not_in(db, entry)
     if standing.status == Verdict.REFUSED and standing.checkin_id is not None:
         raise CandidateRefused(standing.checkin_id)
     allowed = attempts_of(expected.session, expected.exam)
@@ -245,9 +245,7 @@ def has_no_basis(db: OrmSession, entry: RosterEntryRow) -> bool:
     return entry.subject_id is not None and bool(ended_among(db, [entry.subject_id]))
 
 
-def seat_for(
-    session: OrmSession, row: SessionRow, entry: RosterEntryRow | None, asked: str | None
-) -> str | None:
+def seat_for(db: OrmSession, row: SessionRow, entry: RosterEntryRow | None, asked: str | None) -> str | None:
     """The roster's seat; where it gives none, the one asked for; None where somebody else has it.
 
     Even the roster's may be in use: a new roster can give away the seat of somebody who is in already.
@@ -258,21 +256,21 @@ def seat_for(
         return None
     of_others = RosterEntryRow.session_id == row.id, RosterEntryRow.seat == seat
     in_use = AdmissionRow.session_id == row.id, AdmissionRow.seat == seat
-    reserved = own is None and session.scalar(select(RosterEntryRow.id).where(*of_others))
-    taken = session.scalar(select(AdmissionRow.entry_id).where(*in_use))
+    reserved = own is None and db.scalar(select(RosterEntryRow.id).where(*of_others))
+    taken = db.scalar(select(AdmissionRow.entry_id).where(*in_use))
     return None if reserved or taken else seat
 
 
-def next_attempt(session: OrmSession, entry: RosterEntryRow | None) -> int | None:
+def next_attempt(db: OrmSession, entry: RosterEntryRow | None) -> int | None:
     """The number of the candidate's next attempt in this session, photographs and documents together."""
     if entry is None:
         return None
     count = select(func.count()).select_from(CheckinRow).where(CheckinRow.entry_id == entry.id)
-    return (session.scalar(count) or 0) + 1
+    return (db.scalar(count) or 0) + 1
 
 
 def begun(
-    session: OrmSession,
+    db: OrmSession,
     expected: Expected,
     entry: RosterEntryRow | None,
     arrival: Arrival,
@@ -286,8 +284,8 @@ def begun(
         entry_id=entry.id if entry else None,
         subject_id=entry.subject_id if entry else None,
         external_id=entry.external_id if entry else None,
-        seat=seat_for(session, expected.session, entry, arrival.seat),
-        attempt=next_attempt(session, entry),
+        seat=seat_for(db, expected.session, entry, arrival.seat),
+        attempt=next_attempt(db, entry),
         actor=origin.actor,
         kiosk=arrival.kiosk,
         client_time=arrival.client_time,
@@ -297,21 +295,21 @@ def begun(
     )
 
 
-def record(session: OrmSession, row: CheckinRow, origin: Origin, others: Sequence[Any] = ()) -> None:
+def record(db: OrmSession, row: CheckinRow, origin: Origin, others: Sequence[Any] = ()) -> None:
     """Write an attempt, the admission it may bring, and its event: together or not at all."""
-    session.add(row)
-    session.flush()
+    db.add(row)
+    db.flush()
     if row.outcome in LETS_IN:
-        admit(session, row, row.outcome, row.seat)
-    session.add_all(others)
-    note_evidence(session, CHECKIN_RECORDED, origin, row, row, mode=row.mode, decision=row.decision)
+        admit(db, row, row.outcome, row.seat)
+    db.add_all(others)
+    note_evidence(db, CHECKIN_RECORDED, origin, row, row, mode=row.mode, decision=row.decision)
 
 
 def admit(
-    session: OrmSession, row: CheckinRow, outcome: str, seat: str | None, entry_id: UUID | None = None
+    db: OrmSession, row: CheckinRow, outcome: str, seat: str | None, entry_id: UUID | None = None
 ) -> None:
     """Let the candidate in; the table's primary key lets it happen once."""
-    session.add(
+    db.add(
         AdmissionRow(
             entry_id=entry_id or row.entry_id,
             session_id=row.session_id,
@@ -321,16 +319,16 @@ def admit(
             at=utc_now(),
         )
     )
-    session.flush()
+    db.flush()
 
 
 def decline(desk: Desk, arrival: Arrival, code: str, origin: Origin) -> None:
     """Say in the audit chain, and so on the live board, that somebody was turned away without an attempt."""
-    with desk.database.write() as session:
-        row = session_row(session, arrival.session_id)
-        entry = find_entry(session, row.id, arrival.external_id)
+    with desk.database.write() as db:
+        row = session_row(db, arrival.session_id)
+        entry = find_entry(db, row.id, arrival.external_id)
         note(
-            session,
+            db,
             CHECKIN_DECLINED,
             origin,
             subject_id=entry.subject_id if entry else None,

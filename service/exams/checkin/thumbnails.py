@@ -68,12 +68,12 @@ def open_thumbnail(desk: Desk, checkin_id: UUID, origin: Origin) -> bytes:
         ThumbnailNotFound: If no picture is kept of it, or no longer.
         TemplateUnreadable: If it was sealed with another key or for another attempt.
     """
-    with desk.database.write() as session:
-        row = checkin_row(session, checkin_id)
-        kept = session.get(ThumbnailRow, checkin_id)
+    with desk.database.write() as db:
+        row = checkin_row(db, checkin_id)
+        kept = db.get(ThumbnailRow, checkin_id)
         if kept is None or kept.expires_at <= utc_now() or desk.cipher is None:
             raise ThumbnailNotFound(checkin_id)
         binding = thumbnail_binding(checkin_id, row.exam_id)
         picture = desk.cipher.open(checkin_id, binding, kept.sealed, kept.key_id)
-        note(session, "thumbnail.viewed", origin, subject_id=row.subject_id, checkin_id=checkin_id)
+        note(db, "thumbnail.viewed", origin, subject_id=row.subject_id, checkin_id=checkin_id)
     return picture

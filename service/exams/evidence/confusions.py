@@ -34,16 +34,16 @@ def confused_subjects(database: Database) -> list[list[str]]:
         .order_by(CheckinRow.id.desc(), OverrideRow.number.desc())
     )
     found: dict[tuple[str, str], str] = {}
-    with database.read() as session:
+    with database.read() as db:
         newest: set[UUID] = set()
-        for checkin, override in session.execute(decided):
+        for checkin, override in db.execute(decided):
             if checkin.id in newest:
                 continue
             newest.add(checkin.id)
             reason = reason_of(checkin, override)
             entries = [UUID(one["entry_id"]) for one in checkin.conflicts]
             others = select(RosterEntryRow.subject_id).where(RosterEntryRow.id.in_(entries))
-            for other in session.scalars(others) if reason else ():
+            for other in db.scalars(others) if reason else ():
                 if other is not None and other != checkin.subject_id:
                     first, second = sorted((str(checkin.subject_id), str(other)))
                     found.setdefault((first, second), reason)

@@ -65,8 +65,8 @@ def report_csv(desk: Desk, session_id: UUID, *, scores: bool) -> Iterator[str]:
     Raises:
         SessionNotFound: If there is no such session; at once, before the first portion.
     """
-    with desk.database.read() as session:
-        session_row(session, session_id)
+    with desk.database.read() as db:
+        session_row(db, session_id)
     return portions(desk, session_id, scores)
 
 
@@ -90,9 +90,9 @@ def blocks(desk: Desk, session_id: UUID) -> Iterator[list[Checkin]]:
     query = select(CheckinRow).where(mine).order_by(CheckinRow.created_at, CheckinRow.id)
     start = 0
     while True:
-        with desk.database.read() as session:
-            rows = session.scalars(query.limit(BLOCK_ROWS).offset(start)).all()
-            checkins = checkin_documents(session, rows)
+        with desk.database.read() as db:
+            rows = db.scalars(query.limit(BLOCK_ROWS).offset(start)).all()
+            checkins = checkin_documents(db, rows)
         yield checkins
         if len(rows) < BLOCK_ROWS:
             return

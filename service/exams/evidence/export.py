@@ -92,22 +92,22 @@ def read_evidence(desk: Desk, session_id: UUID, external_id: str) -> tuple[Evide
     Raises:
         SessionNotFound, NotOnRoster: As `export_evidence`.
     """
-    with desk.database.read() as session:
-        row = session_row(session, session_id)
-        exam = exam_row(session, row.exam_id)
-        entry = entry_named(session, session_id, external_id)
-        checkins = attempts_about(session, entry.id)
-        overrides = overrides_of(session, [one.id for one in checkins])
+    with desk.database.read() as db:
+        row = session_row(db, session_id)
+        exam = exam_row(db, row.exam_id)
+        entry = entry_named(db, session_id, external_id)
+        checkins = attempts_about(db, entry.id)
+        overrides = overrides_of(db, [one.id for one in checkins])
         rows = [sealed(one) for one in checkins] + [
             sealed(one) for found in overrides.values() for one in found
         ]
-        events = events_about(session, entry.id, {one.id for one in checkins})
+        events = events_about(db, entry.id, {one.id for one in checkins})
         evidence = Evidence(
             exported_at=utc_now(),
             exam=exam_document(desk, exam),
-            session=session_document(desk, session, row, exam),
-            candidate=candidates_of(session, session_id, [entry.id])[entry.id],
-            checkins=checkin_documents(session, checkins),
+            session=session_document(desk, db, row, exam),
+            candidate=candidates_of(db, session_id, [entry.id])[entry.id],
+            checkins=checkin_documents(db, checkins),
             rows=rows,
             events=events,
             intact={one.digest for one in rows} == {one.details.get("evidence") for one in events} - {None},
@@ -121,16 +121,14 @@ def sealed(row: CheckinRow | OverrideRow) -> SealedRow:
     return SealedRow(table=row.__tablename__, row=content, digest=evidence_digest(row))
 
 
-def attempts_about(session: OrmSession, entry_id: UUID) -> Sequence[CheckinRow]:
+def attempts_about(db: OrmSession, entry_id: UUID) -> Sequence[CheckinRow]:
     """The attempts of one roster entry, and those that a person has found to be its, oldest first."""
     named = select(OverrideRow.checkin_id).where(OverrideRow.entry_id == entry_id)
     about = (CheckinRow.entry_id == entry_id) | CheckinRow.id.in_(named)
-    return session.scalars(
-        select(CheckinRow).where(about).order_by(CheckinRow.created_at, CheckinRow.id)
-    ).all()
+    return db.scalars(select(CheckinRow).where(about).order_by(CheckinRow.created_at, CheckinRow.id)).all()
 
 
-def events_about(session: OrmSession, entry_id: UUID, checkin_ids: Collection[UUID]) -> list[AuditEvent]:
+def events_about(db: OrmSession, entry_id: UUID, checkin_ids: Collection[UUID]) -> list[AuditEvent]:
     """The chain's events about one roster entry and these attempts, oldest first."""
     details, attempts = AuditEventRow.details, [str(checkin_id) for checkin_id in checkin_ids]
     # The database picks them out: the chain may hold years.
@@ -139,5 +137,5 @@ def events_about(session: OrmSession, entry_id: UUID, checkin_ids: Collection[UU
     query = select(AuditEventRow).where(AuditEventRow.action.in_(ABOUT_CANDIDATES), about)
     return [
         AuditEvent.model_validate(event, from_attributes=True)
-        for event in session.scalars(query.order_by(AuditEventRow.seq))
+        for event in db.scalars(query.order_by(AuditEventRow.seq))
     ]

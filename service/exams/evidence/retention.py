@@ -60,31 +60,31 @@ def purge_exam(
     """
     now = now or utc_now()
     transaction = database.read() if dry_run else database.write()
-    with transaction as session:
-        exam = exam_row(session, exam_id)
-        due = due_at(session, exam, exam.id)
-        purge = Purge(exam_id=exam_id, due_at=due, purged=not dry_run, **sizes(session, exam_id))
+    with transaction as db:
+        exam = exam_row(db, exam_id)
+        due = due_at(db, exam, exam.id)
+        purge = Purge(exam_id=exam_id, due_at=due, purged=not dry_run, **sizes(db, exam_id))
         if dry_run or exam.purged_at is not None:
             return purge
         if due is None or due > now:
             raise RetentionRunning(due)
-        require_steady(session, now)
-        keep_tallies(session, exam_id)
-        remove_rows(session, exam_id)
+        require_steady(db, now)
+        keep_tallies(db, exam_id)
+        remove_rows(db, exam_id)
         exam.purged_at = now
         details = purge.model_dump(mode="json", exclude={"exam_id", "due_at", "purged"})
-        note(session, EXAM_PURGED, origin, exam_id=exam_id, **details)
+        note(db, EXAM_PURGED, origin, exam_id=exam_id, **details)
         return purge
 
 
-def keep_tallies(session: OrmSession, exam_id: UUID) -> None:
+def keep_tallies(db: OrmSession, exam_id: UUID) -> None:
     """Write down how each session stood."""
-    for row in session.scalars(select(SessionRow).where(SessionRow.exam_id == exam_id)):
-        row.tally = counts_of(session, row).model_dump()
-    session.flush()
+    for row in db.scalars(select(SessionRow).where(SessionRow.exam_id == exam_id)):
+        row.tally = counts_of(db, row).model_dump()
+    db.flush()
 
 
-def remove_rows(session: OrmSession, exam_id: UUID) -> None:
+def remove_rows(db: OrmSession, exam_id: UUID) -> None:
     """Remove what names or measures a person, the dependent rows first."""
     sessions = select(SessionRow.id).where(SessionRow.exam_id == exam_id)
     checkins = select(CheckinRow.id).where(CheckinRow.exam_id == exam_id)
@@ -95,10 +95,10 @@ def remove_rows(session: OrmSession, exam_id: UUID) -> None:
         delete(CheckinRow).where(CheckinRow.exam_id == exam_id),
         delete(RosterEntryRow).where(RosterEntryRow.session_id.in_(sessions)),
     ):
-        session.execute(statement.execution_options(synchronize_session=False))
+        db.execute(statement.execution_options(synchronize_session=False))
 
 
-def sizes(session: OrmSession, exam_id: UUID) -> dict[str, int]:
+def sizes(db: OrmSession, exam_id: UUID) -> dict[str, int]:
     """How many rows an exam has."""
     sessions = select(SessionRow.id).where(SessionRow.exam_id == exam_id)
     checkins = select(CheckinRow.id).where(CheckinRow.exam_id == exam_id)
@@ -109,4 +109,4 @@ def sizes(session: OrmSession, exam_id: UUID) -> dict[str, int]:
         "overrides": OverrideRow.checkin_id.in_(checkins),
         "thumbnails": ThumbnailRow.checkin_id.in_(checkins),
     }
-    return {name: session.scalar(select(func.count()).where(one)) or 0 for name, one in conditions.items()}
+    return {name: db.scalar(select(func.count()).where(one)) or 0 for name, one in conditions.items()}

@@ -133,8 +133,8 @@ class Live:
             await asyncio.sleep(POLL_SECONDS)
 
     def _newest(self) -> Link:
-        with self._desk().database.read() as session:
-            return newest_link(session)
+        with self._desk().database.read() as db:
+            return newest_link(db)
 
     async def _read_once(self, read: Link) -> Link:
         # First, so that nobody is told what happened after their key was revoked.

@@ -109,19 +109,19 @@ class Look(NamedTuple):
     gone: set[UUID]
 
 
-def newest_seq(session: OrmSession) -> int:
+def newest_seq(db: OrmSession) -> int:
     """The number of the chain's newest event; 0 for an empty chain."""
-    return session.scalar(select(func.max(AuditEventRow.seq))) or 0
+    return db.scalar(select(func.max(AuditEventRow.seq))) or 0
 
 
-def newest_link(session: OrmSession) -> Link:
+def newest_link(db: OrmSession) -> Link:
     """The chain's newest event."""
-    return link_at(session, newest_seq(session))
+    return link_at(db, newest_seq(db))
 
 
-def link_at(session: OrmSession, seq: int) -> Link:
+def link_at(db: OrmSession, seq: int) -> Link:
     """The event of this number; without a digest where there is none."""
-    return Link(seq, session.scalar(select(AuditEventRow.digest).where(AuditEventRow.seq == seq)) or "")
+    return Link(seq, db.scalar(select(AuditEventRow.digest).where(AuditEventRow.seq == seq)) or "")
 
 
 def look(desk: Desk, read: Link, watched: Collection[UUID]) -> Look:
@@ -131,15 +131,15 @@ def look(desk: Desk, read: Link, watched: Collection[UUID]) -> Look:
     for session_id in watched:
         with suppress(SessionNotFound):
             last[session_id] = closed_event(desk, session_id)
-    with desk.database.read() as session:
-        newest = newest_link(session)
-        if link_at(session, read.seq) != read:
+    with desk.database.read() as db:
+        newest = newest_link(db)
+        if link_at(db, read.seq) != read:
             return Look(newest, {}, set(watched))
-        rows = rows_behind(session, read.seq, MOST_REPLAYED)
+        rows = rows_behind(db, read.seq, MOST_REPLAYED)
         by_session: dict[UUID, list[AuditEventRow]] = defaultdict(list)
         for row in rows:
             by_session[UUID(row.details["session_id"])].append(row)
-        events = {one: build(desk, session, one, by_session[one]) for one in last}
+        events = {one: build(desk, db, one, by_session[one]) for one in last}
         for session_id, closed in last.items():
             events[session_id] += [closed] if closed else []
         behind = Link(rows[-1].seq, rows[-1].digest) if rows else read
@@ -152,13 +152,13 @@ def snapshot(desk: Desk, session_id: UUID) -> FeedEvent:
     Raises:
         SessionNotFound: If there is no such session.
     """
-    with desk.database.read() as session:
-        seq, digest = newest_link(session)
-        row = session_row(session, session_id)
+    with desk.database.read() as db:
+        seq, digest = newest_link(db)
+        row = session_row(db, session_id)
         board = Snapshot(
-            session=session_document(desk, session, row, exam_row(session, row.exam_id)),
-            counts=counts_of(session, row),
-            candidates=candidates_page(session, session_id),
+            session=session_document(desk, db, row, exam_row(db, row.exam_id)),
+            counts=counts_of(db, row),
+            candidates=candidates_page(db, session_id),
         )
     return FeedEvent.of(seq, "snapshot", board, digest)
 
@@ -169,47 +169,45 @@ def closed_event(desk: Desk, session_id: UUID) -> FeedEvent | None:
     Raises:
         SessionNotFound: If there is no such session.
     """
-    with desk.database.read() as session:
-        row = session_row(session, session_id)
+    with desk.database.read() as db:
+        row = session_row(db, session_id)
         if utc_now() < row.closes_at:
             return None
-        seq, digest = newest_link(session)
+        seq, digest = newest_link(db)
         data = f'{{"closed_at":"{row.closes_at.isoformat()}"}}'
         return FeedEvent(seq, "closed", data, data, digest)
 
 
 def missed(desk: Desk, session_id: UUID, after_seq: int, digest: str = "") -> list[FeedEvent] | None:
     """What happened in a session behind an event; None when it is too much, or the event is not ours."""
-    with desk.database.read() as session:
-        if not 0 < after_seq <= newest_seq(session):
+    with desk.database.read() as db:
+        if not 0 < after_seq <= newest_seq(db):
             return None
-        if not link_at(session, after_seq).digest.startswith(digest):
+        if not link_at(db, after_seq).digest.startswith(digest):
             return None
-        rows = rows_behind(session, after_seq, MOST_REPLAYED + 1)
+        rows = rows_behind(db, after_seq, MOST_REPLAYED + 1)
         if len(rows) > MOST_REPLAYED:
             return None
         mine = [row for row in rows if row.details.get("session_id") == str(session_id)]
-        return build(desk, session, session_id, mine)
+        return build(desk, db, session_id, mine)
 
 
-def rows_behind(session: OrmSession, after_seq: int, limit: int) -> Sequence[AuditEventRow]:
+def rows_behind(db: OrmSession, after_seq: int, limit: int) -> Sequence[AuditEventRow]:
     """The chain's events that a board shows, oldest first."""
-    return audit.events(session, limit=limit, after_seq=after_seq, action=KINDS)
+    return audit.events(db, limit=limit, after_seq=after_seq, action=KINDS)
 
 
-def build(
-    desk: Desk, session: OrmSession, session_id: UUID, rows: Sequence[AuditEventRow]
-) -> list[FeedEvent]:
+def build(desk: Desk, db: OrmSession, session_id: UUID, rows: Sequence[AuditEventRow]) -> list[FeedEvent]:
     """The messages of one session: what they have in common is read once, however many they are."""
     if not rows:
         return []
-    row = session_row(session, session_id)
-    counts = counts_of(session, row)
-    candidates = candidates_of(session, session_id, ids_in(rows, "entry_id"))
+    row = session_row(db, session_id)
+    counts = counts_of(db, row)
+    candidates = candidates_of(db, session_id, ids_in(rows, "entry_id"))
     checkin_ids = ids_in(rows, "checkin_id")
-    found = session.scalars(select(CheckinRow).where(CheckinRow.id.in_(checkin_ids))).all()
-    checkins = {one.id: one for one in checkin_documents(session, found)}
-    document = session_document(desk, session, row, exam_row(session, row.exam_id))
+    found = db.scalars(select(CheckinRow).where(CheckinRow.id.in_(checkin_ids))).all()
+    checkins = {one.id: one for one in checkin_documents(db, found)}
+    document = session_document(desk, db, row, exam_row(db, row.exam_id))
     messages = []
     for event in rows:
         change = Change(

@@ -65,12 +65,12 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[start : start + IDS_IN_ONE_QUERY]
 
 
-def known_to(session: OrmSession, session_id: UUID, rows: Sequence[Row], *, merge: bool) -> Known:
+def known_to(db: OrmSession, session_id: UUID, rows: Sequence[Row], *, merge: bool) -> Known:
     """What the database knows about the session's roster and about these candidates."""
     spellings = {row.key: row.external_id for row in rows}
     columns = [getattr(RosterEntryRow, name) for name in Entry._fields]
-    found = session.execute(select(*columns).where(RosterEntryRow.session_id == session_id))
-    at_the_door = came_to(session, session_id)
+    found = db.execute(select(*columns).where(RosterEntryRow.session_id == session_id))
+    at_the_door = came_to(db, session_id)
 
     def rank(entry: Entry) -> tuple[bool, bool]:
         """The last one stays: who was at the door where the others go, else who is spelled so."""
@@ -84,18 +84,18 @@ def known_to(session: OrmSession, session_id: UUID, rows: Sequence[Row], *, merg
         if former is not None and former.id not in at_the_door:
             surplus.append(former)
         entries[entry.external_key] = entry
-    subjects, ambiguous = subjects_by_key(session, spellings)
+    subjects, ambiguous = subjects_by_key(db, spellings)
     return Known(entries, surplus, subjects, ambiguous, at_the_door)
 
 
 def subjects_by_key(
-    session: OrmSession, spellings: dict[str, str]
+    db: OrmSession, spellings: dict[str, str]
 ) -> tuple[dict[str, UUID], dict[str, list[str]]]:
     """The subjects of these candidates, and of which candidates several subjects may be meant."""
     found: dict[str, list[tuple[UUID, str | None]]] = {}
     for batch in batches(list(spellings)):
         query = select(SubjectRow.external_key, SubjectRow.id, SubjectRow.external_id)
-        for key, subject_id, external_id in session.execute(query.where(SubjectRow.external_key.in_(batch))):
+        for key, subject_id, external_id in db.execute(query.where(SubjectRow.external_key.in_(batch))):
             found.setdefault(key or "", []).append((subject_id, external_id))
     subjects, ambiguous = {}, {}
     for key, people in found.items():
@@ -118,7 +118,7 @@ def ambiguous_ids(wanted: dict[str, Row], known: Known) -> Findings:
     )
 
 
-def mangled_ids(session: OrmSession, wanted: dict[str, Row], new: Sequence[Row]) -> Findings:
+def mangled_ids(db: OrmSession, wanted: dict[str, Row], new: Sequence[Row]) -> Findings:
     """Numbers that a spreadsheet has shortened, and new ones that somebody has with other leading zeros."""
     shortened = [row for row in wanted.values() if is_mangled(row.external_id)]
     found: list[dict[str, Any]] = [{"row": row.row, "external_id": row.external_id} for row in shortened]
@@ -130,7 +130,7 @@ def mangled_ids(session: OrmSession, wanted: dict[str, Row], new: Sequence[Row])
             of_zeros.setdefault(bare.zfill(length), []).append(row)
     for batch in batches(list(of_zeros)):
         query = select(SubjectRow.external_key, SubjectRow.external_id)
-        for other_key, external_id in session.execute(query.where(SubjectRow.external_key.in_(batch))):
+        for other_key, external_id in db.execute(query.where(SubjectRow.external_key.in_(batch))):
             found += [
                 {"row": row.row, "external_id": row.external_id, "other": external_id}
                 for row in of_zeros[other_key or ""]
@@ -138,7 +138,7 @@ def mangled_ids(session: OrmSession, wanted: dict[str, Row], new: Sequence[Row])
     return Findings.of(sorted(found, key=lambda one: one["row"]))
 
 
-def confusable_ids(session: OrmSession, new: Sequence[Row]) -> Findings:
+def confusable_ids(db: OrmSession, new: Sequence[Row]) -> Findings:
     """Ids that no subject has yet and that look like a subject's, or like one further up in the roster."""
     forms = [forms_of(row.external_id) for row in new]
     first: dict[str, tuple[str, int | None]] = {}
@@ -146,7 +146,7 @@ def confusable_ids(session: OrmSession, new: Sequence[Row]) -> Findings:
         column = getattr(SubjectRow, name)
         for batch in batches([one[name] for one in forms]):
             taken = select(column, SubjectRow.external_id).where(column.in_(batch))
-            first |= {f"{name} {look}": (external_id, None) for look, external_id in session.execute(taken)}
+            first |= {f"{name} {look}": (external_id, None) for look, external_id in db.execute(taken)}
     found = []
     for row, one in zip(new, forms, strict=True):
         looks = [f"{name} {one[name]}" for name in SKELETONS]
@@ -160,12 +160,12 @@ def confusable_ids(session: OrmSession, new: Sequence[Row]) -> Findings:
     return Findings.of(found)
 
 
-def came_to(session: OrmSession, session_id: UUID) -> frozenset[UUID]:
+def came_to(db: OrmSession, session_id: UUID) -> frozenset[UUID]:
     """The entries that evidence points to: an attempt's own, or the one that a person named for it."""
     mine = CheckinRow.session_id == session_id
     own = select(CheckinRow.entry_id).where(mine)
     named = select(OverrideRow.entry_id).join(CheckinRow, CheckinRow.id == OverrideRow.checkin_id).where(mine)
-    return frozenset(entry_id for entry_id in session.scalars(own.union(named)) if entry_id)
+    return frozenset(entry_id for entry_id in db.scalars(own.union(named)) if entry_id)
 
 
 def check_rows(
@@ -216,15 +216,15 @@ def from_elsewhere(rows: Sequence[Row], session: SessionRow, exam: ExamRow) -> I
 
 
 def without_template(
-    session: OrmSession, model_ids: Sequence[str], wanted: dict[str, Row], known: Known
+    db: OrmSession, model_ids: Sequence[str], wanted: dict[str, Row], known: Known
 ) -> Findings:
     """Candidates who cannot be verified yet. They never stop an import: there is time to enrol them."""
     subject_ids = [known.subjects[key] for key in wanted if key in known.subjects]
     enrolled: set[UUID] = set()
     for batch in batches(subject_ids):
         mine = TemplateRow.subject_id.in_(batch) & TemplateRow.model_id.in_(model_ids)
-        enrolled.update(session.scalars(select(TemplateRow.subject_id).where(mine).distinct()))
-        enrolled -= ended_among(session, batch)
+        enrolled.update(db.scalars(select(TemplateRow.subject_id).where(mine).distinct()))
+        enrolled -= ended_among(db, batch)
     return Findings.of(
         {"row": row.row, "external_id": row.external_id, "display_name": row.display_name}
         for key, row in wanted.items()
@@ -232,7 +232,7 @@ def without_template(
     )
 
 
-def overlapping(session: OrmSession, row: SessionRow, wanted: dict[str, Row]) -> Findings:
+def overlapping(db: OrmSession, row: SessionRow, wanted: dict[str, Row]) -> Findings:
     """Candidates who are expected in another room of the exam at the same time."""
     elsewhere = (
         select(RosterEntryRow.external_key, SessionRow.room)
@@ -243,6 +243,6 @@ def overlapping(session: OrmSession, row: SessionRow, wanted: dict[str, Row]) ->
     )
     return Findings.of(
         {"row": wanted[key].row, "external_id": wanted[key].external_id, "other": room}
-        for key, room in session.execute(elsewhere)
+        for key, room in db.execute(elsewhere)
         if key in wanted
     )

@@ -83,12 +83,12 @@ def import_roster(
         RosterRefused: If findings stop the import, and it is no dry run. Nothing was written.
     """
     transaction = desk.database.read() if dry_run else desk.database.write()
-    with transaction as session:
-        row = session_row(session, session_id)
-        exam = live_exam_row(session, row.exam_id)
+    with transaction as db:
+        row = session_row(db, session_id)
+        exam = live_exam_row(db, row.exam_id)
         if exam.purged_at is not None:
             raise ExamPurged(exam.purged_at)
-        plan = plan_import(desk, session, row, exam, rows, mode, create_subjects)
+        plan = plan_import(desk, db, row, exam, rows, mode, create_subjects)
         if not allow_empty and not rows:
             refuse_emptying(plan)
         plan.report.dry_run = dry_run
@@ -96,15 +96,15 @@ def import_roster(
             return plan.report
         if plan.report.problems:
             raise RosterRefused(plan.report.problems, plan.report)
-        apply(session, row, plan)
+        apply(db, row, plan)
         plan.report.applied = True
-        note_import(session, row, rows, plan, origin)
+        note_import(db, row, rows, plan, origin)
         return plan.report
 
 
 def plan_import(
     desk: Desk,
-    session: OrmSession,
+    db: OrmSession,
     row: SessionRow,
     exam: ExamRow,
     rows: Sequence[Row],
@@ -112,26 +112,26 @@ def plan_import(
     create_subjects: bool,
 ) -> Plan:
     """Compare the rows with the roster and the subjects that are there."""
-    known = known_to(session, row.id, rows, merge=mode == "merge")
+    known = known_to(db, row.id, rows, merge=mode == "merge")
     wanted, report = check_rows(rows, row, exam, known, merge=mode == "merge")
     plan = Plan(report, known)
     plan.new_subjects = [
         one for key, one in wanted.items() if key not in known.subjects and key not in known.ambiguous
     ]
     report.ambiguous = ambiguous_ids(wanted, known)
-    report.mangled = mangled_ids(session, wanted, plan.new_subjects)
+    report.mangled = mangled_ids(db, wanted, plan.new_subjects)
     compare(plan, wanted)
     if mode == "replace":
         leaving(plan, wanted)
     if create_subjects:
         report.created_subjects = len(plan.new_subjects)
-        report.confusable = confusable_ids(session, plan.new_subjects)
+        report.confusable = confusable_ids(db, plan.new_subjects)
     else:
         report.unknown = Findings.of(
             {"row": one.row, "external_id": one.external_id} for one in plan.new_subjects
         )
-    report.without_template = without_template(session, desk.serving.ids, wanted, known)
-    report.in_other_sessions = overlapping(session, row, wanted)
+    report.without_template = without_template(db, desk.serving.ids, wanted, known)
+    report.in_other_sessions = overlapping(db, row, wanted)
     kinds = (
         report.unknown,
         report.ambiguous,
@@ -197,21 +197,21 @@ def leaving(plan: Plan, wanted: dict[str, Row]) -> None:
     )
 
 
-def apply(session: OrmSession, row: SessionRow, plan: Plan) -> None:
+def apply(db: OrmSession, row: SessionRow, plan: Plan) -> None:
     """Write the plan."""
-    subjects = plan.known.subjects | insert_subjects(session, plan.new_subjects)
+    subjects = plan.known.subjects | insert_subjects(db, plan.new_subjects)
     for batch in batches([entry.id for entry in plan.removed]):
-        session.execute(delete(ENTRIES).where(ENTRIES.c.id.in_(batch)))
+        db.execute(delete(ENTRIES).where(ENTRIES.c.id.in_(batch)))
     # Seats are unique: all that change are emptied first, or two candidates could never change places.
     for batch in batches([entry.id for entry, _ in plan.changed]):
-        session.execute(update(ENTRIES).where(ENTRIES.c.id.in_(batch)).values(seat=None))
+        db.execute(update(ENTRIES).where(ENTRIES.c.id.in_(batch)).values(seat=None))
     if plan.changed:
         values = [{"entry_id": entry.id, **entry_values(one, subjects)} for entry, one in plan.changed]
-        session.execute(update(ENTRIES).where(ENTRIES.c.id == bindparam("entry_id")), values)
+        db.execute(update(ENTRIES).where(ENTRIES.c.id == bindparam("entry_id")), values)
     if plan.added:
         new = {"session_id": row.id, "created_at": utc_now()}
         values = [{"id": uuid7(), **new, **entry_values(one, subjects)} for one in plan.added]
-        session.execute(insert(ENTRIES), values)
+        db.execute(insert(ENTRIES), values)
 
 
 def entry_values(row: Row, subjects: dict[str, UUID]) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def entry_values(row: Row, subjects: dict[str, UUID]) -> dict[str, Any]:
     return values | {"external_key": row.key, "subject_id": subjects[row.key]}
 
 
-def insert_subjects(session: OrmSession, rows: Sequence[Row]) -> dict[str, UUID]:
+def insert_subjects(db: OrmSession, rows: Sequence[Row]) -> dict[str, UUID]:
     """Make subjects without templates, for candidates nobody has enrolled yet."""
     now = utc_now()
     ids = {row.key: uuid7() for row in rows}
@@ -236,19 +236,17 @@ def insert_subjects(session: OrmSession, rows: Sequence[Row]) -> dict[str, UUID]
         for row in rows
     ]
     if values:
-        session.execute(insert(SUBJECTS), values)
+        db.execute(insert(SUBJECTS), values)
     return ids
 
 
-def note_import(
-    session: OrmSession, row: SessionRow, rows: Sequence[Row], plan: Plan, origin: Origin
-) -> None:
+def note_import(db: OrmSession, row: SessionRow, rows: Sequence[Row], plan: Plan, origin: Origin) -> None:
     """Say in the audit chain what was imported: its digest and its counts, no candidate."""
     fields = [{name: value for name, value in vars(one).items() if name != "line"} for one in rows]
     content = json.dumps(fields, sort_keys=True, ensure_ascii=False)
     report = plan.report
     note(
-        session,
+        db,
         ROSTER_IMPORTED,
         origin,
         exam_id=row.exam_id,

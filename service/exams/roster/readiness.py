@@ -86,15 +86,13 @@ def readiness(desk: Desk, session_id: UUID) -> Readiness:
         SessionNotFound: If there is no such session.
     """
     started = time.perf_counter()
-    with desk.database.read() as session:
-        row = session_row(session, session_id)
-        policy = policy_of(desk, row, exam_row(session, row.exam_id))
+    with desk.database.read() as db:
+        row = session_row(db, session_id)
+        policy = policy_of(desk, row, exam_row(db, row.exam_id))
         mine = RosterEntryRow.session_id == session_id
-        entries = session.scalars(
-            select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id)
-        ).all()
-        obstacles = list(obstacles_of(session, entries, desk.serving.ids))
-        expiring = list(expiring_of(session, entries, row, desk.warned_before))
+        entries = db.scalars(select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id)).all()
+        obstacles = list(obstacles_of(db, entries, desk.serving.ids))
+        expiring = list(expiring_of(db, entries, row, desk.warned_before))
     return Readiness(
         session_id=session_id,
         candidates=len(entries),
@@ -109,12 +107,12 @@ def readiness(desk: Desk, session_id: UUID) -> Readiness:
 
 
 def obstacles_of(
-    session: OrmSession, entries: Sequence[RosterEntryRow], model_ids: Sequence[str]
+    db: OrmSession, entries: Sequence[RosterEntryRow], model_ids: Sequence[str]
 ) -> Iterator[CannotVerify]:
     """Who cannot be verified by a photograph; each for the first reason that applies."""
     subject_ids = [entry.subject_id for entry in entries if entry.subject_id]
-    templates, twins = templates_of(session, subject_ids), twins_of(session, subject_ids)
-    ended = bases_of(session, subject_ids, has_ended())
+    templates, twins = templates_of(db, subject_ids), twins_of(db, subject_ids)
+    ended = bases_of(db, subject_ids, has_ended())
     for entry in entries:
         key = entry.subject_id or entry.id
         reason, detail = obstacle(entry, templates.get(key, []), model_ids)
@@ -167,12 +165,12 @@ def twin_detail(twins: Sequence[Twin]) -> str | None:
     return "; ".join(f"{one.external_id or one.subject_id}: {one.reason}" for one in twins) or None
 
 
-def templates_of(session: OrmSession, subject_ids: Sequence[UUID]) -> dict[UUID, list[TemplateRow]]:
+def templates_of(db: OrmSession, subject_ids: Sequence[UUID]) -> dict[UUID, list[TemplateRow]]:
     """The subjects' templates of every model, without their vectors."""
     found: dict[UUID, list[TemplateRow]] = {}
     for batch in batches(subject_ids):
         query = select(TemplateRow.subject_id, TemplateRow.model_id, TemplateRow.quality)
-        for one in session.execute(query.where(TemplateRow.subject_id.in_(batch))):
+        for one in db.execute(query.where(TemplateRow.subject_id.in_(batch))):
             found.setdefault(one.subject_id, []).append(one)  # type: ignore[arg-type]
     return found
 
