@@ -129,7 +129,7 @@ def identify_candidate(
     terms: IdentificationTerms,
     once: OnceHere,
 ) -> Response:
-    """Let a candidate in by a document: no photograph, the same standing."""
+    """Let a candidate in by a document: no photograph, and no less than one."""
 
     def work(checkin_id: UUID) -> Answer:
         made = identify(parts.desk, session_id, terms, origin_of(request, caller), checkin_id)

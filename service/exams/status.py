@@ -34,7 +34,7 @@ LET_IN = frozenset({"admitted", "identified_manually"})
 
 
 @dataclass(frozen=True)
-class Standing:
+class CandidateStatus:
     """Where a candidate stands. `attempts` counts the photographs that were compared.
 
     Neither a document nor a picture that could not be used gives a stranger another chance.
@@ -46,45 +46,49 @@ class Standing:
     attempts: int = 0
 
 
-NEVER_CAME = Standing()
+NEVER_CAME = CandidateStatus()
 
 
-def standings(db: OrmSession, session_id: UUID, only: Collection[UUID] | None = None) -> dict[UUID, Standing]:
-    """The standing of every candidate who was at the door, by roster entry.
+def read_statuses(
+    db: OrmSession, session_id: UUID, only: Collection[UUID] | None = None
+) -> dict[UUID, CandidateStatus]:
+    """The status of every candidate who was at the door, by roster entry.
 
-    An admission counts while it stands. Without one, the newest word counts: an attempt's or an override's.
+    An admission counts while it stands. Without one, the newest event counts: an attempt's or an override's.
     """
-    found: dict[UUID, Standing] = {}
-    for word in sorted(words(db, session_id, only), key=lambda word: (word.is_admission, word.at)):
-        attempts = found.get(word.entry_id, NEVER_CAME).attempts + word.photographs
-        found[word.entry_id] = Standing(word.status, word.at, word.checkin_id, attempts)
+    found: dict[UUID, CandidateStatus] = {}
+    for event in sorted(
+        read_status_events(db, session_id, only), key=lambda event: (event.is_admission, event.at)
+    ):
+        attempts = found.get(event.entry_id, NEVER_CAME).attempts + event.photographs
+        found[event.entry_id] = CandidateStatus(event.status, event.at, event.checkin_id, attempts)
     return found
 
 
-def superseded_by(row: CheckinRow, last: OverrideRow | None, standing: Standing) -> UUID | None:
+def superseded_by(row: CheckinRow, last: OverrideRow | None, current: CandidateStatus) -> UUID | None:
     """The newer attempt that counts for the candidate instead; None where nothing was said since.
 
     Args:
         row: An attempt of the candidate's.
         last: Its newest override.
-        standing: The candidate's.
+        current: The candidate's.
     """
-    if standing.checkin_id == row.id or standing.at is None:
+    if current.checkin_id == row.id or current.at is None:
         return None
     said_at = last.created_at if last else row.created_at
     # An admission counts whatever was said when: a clock may have been wrong.
-    counts = standing.status in LET_IN or standing.at >= said_at
-    return standing.checkin_id if counts else None
+    counts = current.status in LET_IN or current.at >= said_at
+    return current.checkin_id if counts else None
 
 
-def words(db: OrmSession, session_id: UUID, only: Collection[UUID] | None) -> Sequence[Row[Any]]:
-    """What was said of the candidates, in one query: attempts, overrides, standing admissions."""
+def read_status_events(db: OrmSession, session_id: UUID, only: Collection[UUID] | None) -> Sequence[Row[Any]]:
+    """The attempts, overrides and counting admissions that decide a status, in one query."""
     named = {} if only is None else {"entry_ids": list(only)}
-    return db.execute(words_query(only is None), {"session_id": session_id, **named}).all()
+    return db.execute(status_events_query(only is None), {"session_id": session_id, **named}).all()
 
 
 @cache
-def words_query(of_all: bool) -> CompoundSelect[Any]:
+def status_events_query(of_all: bool) -> CompoundSelect[Any]:
     """Built once: that costs more than to carry it out, and it is asked three times at each check-in."""
     session_id = bindparam("session_id", type_=Uuid())
     mine = CheckinRow.session_id == session_id
@@ -131,7 +135,7 @@ def twin_entries(db: OrmSession, entries: Sequence[RosterEntryRow]) -> set[UUID]
 
 
 def candidate_documents(
-    db: OrmSession, entries: Sequence[RosterEntryRow], found: dict[UUID, Standing]
+    db: OrmSession, entries: Sequence[RosterEntryRow], found: dict[UUID, CandidateStatus]
 ) -> list[Candidate]:
     """Roster entries and how they stand."""
     twins = twin_entries(db, entries)
@@ -148,7 +152,7 @@ def candidate_documents(
 
 
 def candidate_document(
-    entry: RosterEntryRow, standing: Standing, *, is_twin: bool, by_document: bool
+    entry: RosterEntryRow, current: CandidateStatus, *, is_twin: bool, by_document: bool
 ) -> Candidate:
     """A roster entry and how it stands."""
     return Candidate(
@@ -162,10 +166,10 @@ def candidate_document(
             twin=is_twin,
             accommodation=entry.accommodation,
         ),
-        status=standing.status,  # type: ignore[arg-type]
-        status_at=standing.at,
-        checkin_id=standing.checkin_id,
-        attempts=standing.attempts,
+        status=current.status,  # type: ignore[arg-type]
+        status_at=current.at,
+        checkin_id=current.checkin_id,
+        attempts=current.attempts,
     )
 
 
@@ -176,14 +180,14 @@ def candidates_page(
     mine = (RosterEntryRow.session_id == session_id) & (RosterEntryRow.external_id > after)
     query = select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id).limit(limit)
     entries = db.scalars(query).all()
-    found = standings(db, session_id, [entry.id for entry in entries] if limit is not None else None)
+    found = read_statuses(db, session_id, [entry.id for entry in entries] if limit is not None else None)
     return candidate_documents(db, entries, found)
 
 
 def candidates_of(db: OrmSession, session_id: UUID, entry_ids: Sequence[UUID]) -> dict[UUID, Candidate]:
     """Some candidates of a session, by roster entry."""
     entries = db.scalars(select(RosterEntryRow).where(RosterEntryRow.id.in_(entry_ids))).all()
-    found = standings(db, session_id, entry_ids)
+    found = read_statuses(db, session_id, entry_ids)
     return {one.entry_id: one for one in candidate_documents(db, entries, found)}
 
 
@@ -198,7 +202,7 @@ def counts_of(db: OrmSession, row: SessionRow) -> Counts:
     overrides = overrides.join(CheckinRow, CheckinRow.id == OverrideRow.checkin_id)
     overrides = overrides.where(CheckinRow.session_id == row.id)
     candidates = db.scalar(on_roster) or 0
-    by_status = Counter(standing.status for standing in standings(db, row.id).values())
+    by_status = Counter(current.status for current in read_statuses(db, row.id).values())
     return Counts(
         candidates=candidates,
         expected=candidates - by_status.total(),

@@ -138,7 +138,7 @@ class CheckinRow(Base):
 
 
 class AdmissionRow(Base):
-    """The one standing admission of a candidate. A correction to `refused` takes it away again."""
+    """The one admission of a candidate that counts. A correction to `refused` takes it away again."""
 
     __tablename__ = "admission"
 

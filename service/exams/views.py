@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session as OrmSession
 from service.decision import CalibrationFacts, FalseMatchRates, Quality, Thresholds
 from service.exams.errors import CheckinNotFound
 from service.exams.schemas import Checkin, Conflict, Override, Verdict
-from service.exams.status import NEVER_CAME, standings, superseded_by
+from service.exams.status import NEVER_CAME, read_statuses, superseded_by
 from service.exams.tables import CheckinRow, OverrideRow, RosterEntryRow, SessionRow, ThumbnailRow
 
 
@@ -76,9 +76,9 @@ def newer_attempts(
         if (entry_id := about[row.id]) is not None:
             by_session[row.session_id].add(entry_id)
     found = {
-        entry_id: standing
+        entry_id: current
         for session_id, entry_ids in by_session.items()
-        for entry_id, standing in standings(db, session_id, entry_ids).items()
+        for entry_id, current in read_statuses(db, session_id, entry_ids).items()
     }
     newer = {
         row.id: superseded_by(row, last[row.id], found.get(about[row.id] or row.id, NEVER_CAME))

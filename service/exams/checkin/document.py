@@ -1,4 +1,4 @@
-"""Identification by a document: a way in of the same standing, without any biometrics."""
+"""Identification by a document: as good a way in as a photograph, without any biometrics."""
 
 from enum import StrEnum
 from typing import Self

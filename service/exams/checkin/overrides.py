@@ -34,7 +34,7 @@ from service.exams.errors import (
 from service.exams.exams import exam_row, live_exam_row
 from service.exams.schemas import Checkin, Override, Verdict
 from service.exams.sessions import session_row
-from service.exams.status import NEVER_CAME, standings, superseded_by
+from service.exams.status import NEVER_CAME, read_statuses, superseded_by
 from service.exams.tables import AdmissionRow, CheckinRow, OverrideRow, RosterEntryRow
 from service.exams.terms import Terms
 from service.exams.views import checkin_documents, checkin_row, override_document
@@ -183,8 +183,8 @@ def require_newest(db: OrmSession, row: CheckinRow, last: OverrideRow | None, en
     admission = db.get(AdmissionRow, entry.id)
     if admission is not None and admission.checkin_id != row.id:
         raise AlreadyCheckedIn(admission.checkin_id, admission.at, admission.seat)
-    standing = standings(db, row.session_id, [entry.id]).get(entry.id, NEVER_CAME)
-    newer = superseded_by(row, last, standing)
+    current = read_statuses(db, row.session_id, [entry.id]).get(entry.id, NEVER_CAME)
+    newer = superseded_by(row, last, current)
     if newer is not None:
         raise AttemptSuperseded(newer)
 

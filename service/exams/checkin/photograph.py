@@ -40,7 +40,7 @@ from service.exams.errors import CheckinRefused, NotOnRoster
 from service.exams.exams import exam_row
 from service.exams.schemas import Checkin, Verdict
 from service.exams.sessions import attempts_of, session_row
-from service.exams.status import standings, twin_entries
+from service.exams.status import read_statuses, twin_entries
 from service.exams.tables import AdmissionRow, CheckinRow, RosterEntryRow, SessionRow
 from service.exams.views import checkin_documents, checkin_row
 
@@ -272,7 +272,7 @@ def result_of(db: OrmSession, checkin_id: UUID) -> Result:
     row = checkin_row(db, checkin_id)
     made = 0
     if row.entry_id is not None:
-        made = standings(db, row.session_id, [row.entry_id])[row.entry_id].attempts
+        made = read_statuses(db, row.session_id, [row.entry_id])[row.entry_id].attempts
     allowed = attempts_of(session_row(db, row.session_id), exam_row(db, row.exam_id))
     return Result(checkin_documents(db, [row])[0], made, allowed)
 

@@ -28,7 +28,7 @@ from service.exams.errors import (
 )
 from service.exams.schemas import Verdict
 from service.exams.sessions import attempts_of, session_row
-from service.exams.status import NEVER_CAME, standings
+from service.exams.status import NEVER_CAME, read_statuses
 from service.exams.tables import AdmissionRow, CheckinRow, ExamRow, RosterEntryRow, SessionRow
 
 EXPECTED = (
@@ -230,14 +230,14 @@ def require_another_photograph(db: OrmSession, expected: Expected, entry: Roster
     """
     if entry.manual_identification or has_no_basis(db, entry):
         raise ManualIdentificationAgreed
-    standing = standings(db, entry.session_id, [entry.id]).get(entry.id, NEVER_CAME)
-    if standing.status in LETS_IN:
+    current = read_statuses(db, entry.session_id, [entry.id]).get(entry.id, NEVER_CAME)
+    if current.status in LETS_IN:
         require_not_in(db, entry)
-    if standing.status == Verdict.REFUSED and standing.checkin_id is not None:
-        raise CandidateRefused(standing.checkin_id)
+    if current.status == Verdict.REFUSED and current.checkin_id is not None:
+        raise CandidateRefused(current.checkin_id)
     allowed = attempts_of(expected.session, expected.exam)
-    if standing.attempts >= allowed:
-        raise AttemptsExhausted(standing.attempts, allowed)
+    if current.attempts >= allowed:
+        raise AttemptsExhausted(current.attempts, allowed)
 
 
 def has_no_basis(db: OrmSession, entry: RosterEntryRow) -> bool:
