@@ -22,6 +22,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from index import audit
+from index.canonical import canonical_json, digest_json
 from index.consent.withdrawal import WITHDRAWN, WithdrawalSeen
 from index.errors import AnchorInvalid
 from index.sealing.cipher import SealingKey, TemplateCipher
@@ -69,12 +70,12 @@ class AnchorLine:
     @property
     def line_digest(self) -> str:
         """SHA-256 of the whole line, which the next one's MAC covers."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        return digest_json(asdict(self))
 
     def mac_under(self, key: SealingKey, previous: str) -> str:
         """The MAC that this line has to have."""
-        content = json.dumps({**asdict(self), "mac": previous}, sort_keys=True)
-        return hmac.new(key.mac_key, content.encode(), hashlib.sha256).hexdigest()
+        content = canonical_json({**asdict(self), "mac": previous})
+        return hmac.new(key.mac_key, content, hashlib.sha256).hexdigest()
 
 
 class Anchor:

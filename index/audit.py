@@ -5,7 +5,6 @@ Each event holds the SHA-256 of its content and of the digest before it (a hash 
 chain whole.
 """
 
-import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from index.canonical import digest_json
 from index.tables import AuditEventRow, utc_now
 
 Fault = Literal["changed", "missing", "reordered", "cut off"]
@@ -87,7 +87,7 @@ def record(
 
 
 def digest_of(event: AuditEventRow) -> str:
-    """SHA-256 of the event in canonical JSON: keys sorted, no spaces, UTF-8, the time in UTC microseconds."""
+    """SHA-256 of the event in canonical JSON, the time in UTC microseconds."""
     content = {
         "seq": event.seq,
         "at": event.at.isoformat(timespec="microseconds"),
@@ -98,8 +98,7 @@ def digest_of(event: AuditEventRow) -> str:
         "details": event.details,
         "previous_digest": event.previous_digest,
     }
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_json(content)
 
 
 def events(

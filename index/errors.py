@@ -7,7 +7,6 @@
     ├── FieldInvalid               validation_failed
     │   ├── SubjectInvalid                               a field of a subject is not what it may be
     │   └── JobInvalid                                   a job that no worker could do as it is described
-    ├── CursorInvalid              validation_failed     a list cursor that no list has given out
     ├── TextInvalid                validation_failed     a text that the database cannot hold
     ├── ExternalIdExists           external_id_exists    another subject has this external id, or one like it
     ├── ExternalIdAmbiguous        external_id_ambiguous several subjects of before have an equal external id
@@ -107,15 +106,6 @@ class SubjectInvalid(FieldInvalid):
 
 class JobInvalid(FieldInvalid):
     """A job that no worker could do as it is described."""
-
-
-class CursorInvalid(GalleryError):
-    """A list cursor that no list has given out."""
-
-    code = "validation_failed"
-
-    def __init__(self) -> None:
-        super().__init__("The cursor is not one that a list has given out.")
 
 
 class TextInvalid(GalleryError):

@@ -31,7 +31,6 @@ STATUSES: dict[type[Exception], int] = {
     index.TemplateNotFound: 404,
     index.ModelNotFound: 404,
     index.FieldInvalid: 422,
-    index.CursorInvalid: 422,
     index.TextInvalid: 422,
     index.NoTemplate: 409,
     index.LegalBasisExpired: 409,
@@ -143,8 +142,6 @@ def members_of(error: Exception, caller: Caller | None) -> dict[str, Any]:
             return {"errors": [{"pointer": pointer, "code": reason, "detail": str(error)}]}
         case index.FieldInvalid(field=field):
             return {"errors": [{"pointer": f"/body/{field}", "code": "invalid", "detail": str(error)}]}
-        case index.CursorInvalid():
-            return {"errors": [{"pointer": "/query/cursor", "code": "invalid", "detail": str(error)}]}
         case service.WrongMediaType(pointer=pointer):
             return {"errors": [{"pointer": pointer, "code": error.code, "detail": str(error)}]}
         case service.BodyTooLarge():

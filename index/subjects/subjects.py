@@ -1,6 +1,5 @@
 """Subjects: the people, without their templates."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from sqlalchemy.orm import Session
 from index import audit
 from index.consent.legal_basis import WARNED_BEFORE, BasisState, is_another, is_in_state, state_of
 from index.database.database import Database
-from index.errors import CursorInvalid, ExternalIdAmbiguous, ExternalIdExists, SubjectNotFound
+from index.errors import ExternalIdAmbiguous, ExternalIdExists, SubjectNotFound
 from index.external_ids import SKELETONS, external_key, forms_of
 from index.fields import columns_of
 from index.ids import uuid7
@@ -55,14 +54,6 @@ class Subject:
     templates: int
     created_at: datetime
     changed_at: datetime
-
-
-@dataclass(frozen=True)
-class SubjectPage:
-    """A part of the list and where to go on; no cursor behind the last part."""
-
-    items: list[Subject]
-    next_cursor: str | None
 
 
 class Subjects:
@@ -149,28 +140,25 @@ class Subjects:
         self,
         *,
         limit: int = 50,
-        cursor: str | None = None,
+        after: UUID | None = None,
         external_id: str | None = None,
         contains: str | None = None,
         has_template: bool | None = None,
         basis: BasisState | None = None,
-    ) -> SubjectPage:
+    ) -> list[Subject]:
         """Subjects in the order in which they were added.
 
         Args:
             limit: At most so many.
-            cursor: `next_cursor` of the part before.
+            after: Only those added behind this one.
             external_id: Only the one with this external id.
             contains: Only those with this text in their external id or name.
             has_template: Only those with, or only those without a template.
             basis: Only those whose legal basis stands so.
-
-        Raises:
-            CursorInvalid: If the cursor is not one of ours.
         """
-        query = _listed().order_by(SubjectRow.id).limit(limit + 1)
-        if cursor is not None:
-            query = query.where(SubjectRow.id > _after(cursor))
+        query = _listed().order_by(SubjectRow.id).limit(limit)
+        if after is not None:
+            query = query.where(SubjectRow.id > after)
         if external_id is not None:
             query = query.where(SubjectRow.external_key == external_key(external_id))
         if contains is not None:
@@ -187,8 +175,7 @@ class Subjects:
             query = query.where(is_in_state(basis, utc_now(), self._warned_before))
         with self._database.read() as db:
             rows = db.execute(query).all()
-        items = [self._subject(row.SubjectRow, row.templates) for row in rows[:limit]]
-        return SubjectPage(items, _cursor(items[-1].id) if len(rows) > limit else None)
+        return [self._subject(row.SubjectRow, row.templates) for row in rows]
 
     def change(
         self,
@@ -313,14 +300,3 @@ def _refuse_taken(db: Session, external_id: str | None, but_by: UUID | None = No
         raise ExternalIdExists(
             first.id, first.external_id, is_equal=first.external_key == forms["external_key"]
         )
-
-
-def _cursor(subject_id: UUID) -> str:
-    return base64.urlsafe_b64encode(subject_id.bytes).decode().rstrip("=")
-
-
-def _after(cursor: str) -> UUID:
-    try:
-        return UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True))
-    except ValueError as error:
-        raise CursorInvalid from error

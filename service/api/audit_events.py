@@ -7,10 +7,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from index import audit
-from index.errors import CursorInvalid
 from service.access.callers import Caller
 from service.access.scopes import Scope
-from service.api.cursors import page_of, read_cursor
+from service.api.cursors import not_given_out, page_of, read_cursor
 from service.api.inputs import Cursor, Limit, PartsHere, needs
 from service.audit_event import AuditEvent
 
@@ -50,11 +49,11 @@ def read_seq(cursor: str | None) -> int:
     """The sequence number behind which a page begins.
 
     Raises:
-        CursorInvalid: If no list has given the cursor out.
+        InvalidRequest: If no list has given the cursor out.
     """
     if cursor is None:
         return 0
     text = read_cursor(cursor)
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):
-        raise CursorInvalid
+        raise not_given_out()
     return int(text)

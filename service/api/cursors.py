@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
-from index.errors import CursorInvalid
+from service.errors import InvalidRequest
 
 T = TypeVar("T")
 
@@ -31,23 +31,28 @@ def read_cursor(cursor: str) -> str:
     """The key that a cursor stands for.
 
     Raises:
-        CursorInvalid: If no list has given it out.
+        InvalidRequest: If no list has given it out.
     """
     try:
         return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except ValueError as error:
-        raise CursorInvalid from error
+        raise not_given_out() from error
 
 
 def read_id(cursor: str | None) -> UUID | None:
     """The id behind which a page begins; None for the first page.
 
     Raises:
-        CursorInvalid: If no list has given the cursor out.
+        InvalidRequest: If no list has given the cursor out.
     """
     if cursor is None:
         return None
     try:
         return UUID(read_cursor(cursor))
     except ValueError as error:
-        raise CursorInvalid from error
+        raise not_given_out() from error
+
+
+def not_given_out() -> InvalidRequest:
+    """What a cursor is refused with that no list has given out."""
+    return InvalidRequest("/query/cursor", "invalid", "The cursor is not one that a list has given out.")

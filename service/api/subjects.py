@@ -15,6 +15,7 @@ from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
+from service.api.cursors import page_of, read_id
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, SubjectHere, needs
 from service.fields import JsonObject
 from service.parts import Parts
@@ -156,16 +157,16 @@ def list_subjects(
     ] = None,
 ) -> SubjectList:
     """Subjects, all of them or those that were asked for."""
-    page = parts.subjects.page(
-        limit=limit,
-        cursor=cursor,
+    found = parts.subjects.page(
+        limit=limit + 1,
+        after=read_id(cursor),
         external_id=external_id,
         contains=contains,
         has_template=has_template,
         basis=legal_basis,
     )
-    items = [SubjectDocument.of(subject) for subject in page.items]
-    return SubjectList(items=items, next_cursor=page.next_cursor)
+    page, following = page_of(found, limit, lambda subject: subject.id)
+    return SubjectList(items=[SubjectDocument.of(subject) for subject in page], next_cursor=following)
 
 
 @router.get("/{subject}", response_model=SubjectDocument)

@@ -1,7 +1,5 @@
 """The exam domain's entries in the audit chain, and the digests of evidence that they hold."""
 
-import hashlib
-import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session as OrmSession
 
 from index import audit
+from index.canonical import digest_json
 from index.tables import AuditEventRow
 from service.exams.context import Origin
 from service.exams.tables import CheckinRow, OverrideRow
@@ -71,8 +70,7 @@ def evidence_digest(row: CheckinRow | OverrideRow) -> str:
     The chain holds it, so that `invigil audit verify` finds a row that was changed past the triggers.
     """
     content = {column.key: plain_value(getattr(row, column.key)) for column in row.__table__.columns}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_json(content)
 
 
 def plain_value(value: Any) -> Any:

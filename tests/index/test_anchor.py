@@ -113,7 +113,7 @@ def test_who_was_erased_after_a_copy_is_erased_again(database: Database, anchor:
     again = erase_returned(database, erased_subjects(anchor.lines()), actor="restore")
 
     assert (returned, again) == (2, 0)
-    assert [one.id for one in Subjects(database).page(limit=9).items] == [cem]
+    assert [one.id for one in Subjects(database).page(limit=9)] == [cem]
 
 
 def test_an_erasure_under_the_copy_is_noted_too(database: Database, anchor: Anchor) -> None:

@@ -61,8 +61,8 @@ def test_an_id_is_one_however_it_is_spelled(subjects: Subjects, first: str, agai
     assert refused.value.is_equal
     assert subjects.find(ExternalId(again)) == ana
     assert subjects.id_of(ExternalId(again)) == ana.id
-    assert [one.id for one in subjects.page(external_id=again).items] == [ana.id]
-    assert [one.id for one in subjects.page(contains=again).items] == [ana.id]
+    assert [one.id for one in subjects.page(external_id=again)] == [ana.id]
+    assert [one.id for one in subjects.page(contains=again)] == [ana.id]
 
 
 @pytest.mark.parametrize("turned", [False, True])

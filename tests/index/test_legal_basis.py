@@ -134,7 +134,7 @@ def test_subjects_are_listed_by_how_their_basis_stands(
         subjects.add(external_id=str(each), legal_basis=basis_until(each), actor="test")
     subjects.add(external_id="none", actor="test")
 
-    listed = subjects.page(basis=state).items
+    listed = subjects.page(basis=state)
 
     assert [(one.external_id, one.legal_basis_state) for one in listed] == [(str(days), state)]
 
@@ -243,7 +243,7 @@ class TestErasureOfTheExpired:
         later = utc_now() + TOMORROW
         assert sweep_expired(database, 7 * DAY, actor="retention", now=later) == Expired(erased=450)
 
-        assert [one.id for one in subjects.page().items] == [ben]
+        assert [one.id for one in subjects.page()] == [ben]
 
 
 def add_many(db: Session, count: int) -> None:

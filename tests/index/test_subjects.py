@@ -9,7 +9,7 @@ from made_templates import enrol, made_template, open_gallery
 from sqlalchemy import select
 
 from index.database.database import Database
-from index.errors import CursorInvalid, ExternalIdExists, SubjectInvalid, SubjectNotFound
+from index.errors import ExternalIdExists, SubjectInvalid, SubjectNotFound
 from index.ids import uuid7
 from index.subjects.subjects import ExternalId, Subject, Subjects
 from index.tables import ApiKeyRow, IdempotencyRecordRow, TemplateRow
@@ -75,7 +75,7 @@ def test_an_external_id_that_no_system_could_carry_is_refused(subjects: Subjects
         subjects.add(external_id=external_id, actor="test")
 
     assert refused.value.field == "external_id"
-    assert subjects.page().items == []
+    assert subjects.page() == []
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_repeated_call_under_the_same_id_adds_nobody_twice(subjects: Subjects)
     again = subjects.add(external_id="s-1", actor="test", subject_id=subject_id)
 
     assert first == again
-    assert len(subjects.page().items) == 1
+    assert len(subjects.page()) == 1
 
 
 def test_a_change_touches_only_what_is_given(subjects: Subjects) -> None:
@@ -131,12 +131,9 @@ def test_the_list_shows_everybody_once_in_the_order_they_came(subjects: Subjects
     added = [subjects.add(display_name=f"person {n}", actor="test").id for n in range(11)]
 
     seen: list[Subject] = []
-    cursor = None
-    while True:
-        page = subjects.page(limit=4, cursor=cursor)
-        seen += page.items
-        if (cursor := page.next_cursor) is None:
-            break
+    while page := subjects.page(limit=4, after=seen[-1].id if seen else None):
+        assert len(page) <= 4
+        seen += page
 
     assert [subject.id for subject in seen] == added
 
@@ -147,7 +144,7 @@ def test_the_list_is_narrowed_by_text_and_by_templates(database: Database, subje
     enrol(open_gallery(database), ana.id, made_template(1))
 
     def found(**filters: Any) -> list[Any]:
-        return [subject.id for subject in subjects.page(**filters).items]
+        return [subject.id for subject in subjects.page(**filters)]
 
     assert found(contains="aN") == [ana.id]
     assert found(contains="_100%") == [ana.id]
@@ -156,12 +153,6 @@ def test_the_list_is_narrowed_by_text_and_by_templates(database: Database, subje
     assert found(has_template=True) == [ana.id]
     assert found(has_template=False) == [ben.id]
     assert subjects.find(ana.id).templates == 1
-
-
-@pytest.mark.parametrize("cursor", ["", "x", "🧑", "AAAA", "A" * 500])
-def test_a_cursor_that_no_list_gave_out_is_refused(subjects: Subjects, cursor: str) -> None:
-    with pytest.raises(CursorInvalid):
-        subjects.page(cursor=cursor)
 
 
 def test_after_an_erasure_nothing_of_the_person_is_left(database: Database, subjects: Subjects) -> None:

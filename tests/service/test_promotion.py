@@ -97,13 +97,14 @@ def test_a_promoted_model_verifies_and_finds_everybody_of_whom_a_crop_is_kept(
     keeping: Service, turned: Bundle, astronaut_jpeg: bytes, astronaut_variants: Mapping[str, bytes]
 ) -> None:
     subject = keeping.enrolled(astronaut_jpeg)
+    incumbent_id = keeping.parts.embedder.model_id
     before = verify(keeping, subject, astronaut_variants["mirrored"])
 
     answer = promote(keeping, turned.model_id)
 
     after = verify(keeping, subject, astronaut_variants["mirrored"])
     assert (answer.status_code, answer.json()["reembedded"], answer.json()["subjects_lacking"]) == (200, 1, 0)
-    assert (before["model_id"], after["model_id"]) == (keeping.parts.embedder.model_id, turned.model_id)
+    assert (before["model_id"], after["model_id"]) == (incumbent_id, turned.model_id)
     # A rotation keeps every distance; what remains is the rounding of the network.
     assert after["d"] == pytest.approx(before["d"], abs=0.02)
     assert [one["subject_id"] for one in search(keeping, astronaut_jpeg)] == [subject]

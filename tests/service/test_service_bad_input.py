@@ -369,12 +369,20 @@ def test_a_text_that_postgresql_cannot_look_for_is_no_fault_of_ours(
     assert refusal(service.call("GET", f"/v1/{path}")) == (422, "validation_failed")
 
 
+@pytest.mark.parametrize("cursor", ["", "x", "!!", "%F0%9F%A7%91", "AAAA", "A" * 500])
+@pytest.mark.parametrize("path", ["subjects", "exams", "jobs", "keys", "audit-events"])
+def test_a_cursor_that_no_list_has_given_out_is_refused(service: Service, path: str, cursor: str) -> None:
+    answer = service.call("GET", f"/v1/{path}?cursor={cursor}")
+
+    assert refusal(answer) == (422, "validation_failed")
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/query/cursor"]
+
+
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [
         ("limit=0", "/query/limit"),
         ("limit=x", "/query/limit"),
-        ("cursor=!!", "/query/cursor"),
         ("q=", "/query/q"),
     ],
 )

@@ -1,7 +1,5 @@
 """Importing a roster: first a plan against what is there, then all of it in one transaction, or nothing."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
@@ -10,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Table, bindparam, delete, insert, update
 from sqlalchemy.orm import Session as OrmSession
 
+from index.canonical import digest_json
 from index.external_ids import forms_of
 from index.ids import uuid7
 from index.tables import SubjectRow, utc_now
@@ -243,7 +242,6 @@ def insert_subjects(db: OrmSession, rows: Sequence[Row]) -> dict[str, UUID]:
 def note_import(db: OrmSession, row: SessionRow, rows: Sequence[Row], plan: Plan, origin: Origin) -> None:
     """Say in the audit chain what was imported: its digest and its counts, no candidate."""
     fields = [{name: value for name, value in vars(one).items() if name != "line"} for one in rows]
-    content = json.dumps(fields, sort_keys=True, ensure_ascii=False)
     report = plan.report
     note(
         db,
@@ -251,7 +249,7 @@ def note_import(db: OrmSession, row: SessionRow, rows: Sequence[Row], plan: Plan
         origin,
         exam_id=row.exam_id,
         session_id=row.id,
-        roster=hashlib.sha256(content.encode()).hexdigest(),
+        roster=digest_json(fields),
         candidates=report.candidates,
         added=report.added,
         changed=report.changed,
