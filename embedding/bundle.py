@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from embedding.calibration import Calibration
 from embedding.detector import compile_detector
 from embedding.errors import BundleCorrupted, BundleInvalid, BundleNotFound
+from embedding.files import write_file
 from embedding.image import ImageLimits, decode
 from embedding.manifest import (
     YUNET_INPUT,
@@ -261,10 +262,7 @@ def _copied(source: Path, target: Path) -> Mapping[str, Any]:
 
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Atomic: a reader sees the old manifest or the new one."""
-    draft = folder / f".{MANIFEST}.draft"
-    draft.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    draft.replace(folder / MANIFEST)
+    write_file(folder / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode())
 
 
 def _pinned_vector(embedder: Path, record: EmbedderRecord) -> Vector:

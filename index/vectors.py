@@ -219,6 +219,19 @@ def pairs_within(vectors: Vectors, max_d: float, *, rows: int = 256) -> Iterator
                 yield start + int(i), start + int(j), d
 
 
+def k_means(vectors: Vectors, k: int, *, seed: int = 0) -> Numbers:
+    """(n, dim) → (n,) which of k ≤ n clusters each vector is in: the best of five beginnings."""
+    options = {
+        "niter": 20,
+        "seed": seed,
+        "min_points_per_centroid": 1,
+        "max_points_per_centroid": len(vectors),
+    }
+    clustering = faiss.Kmeans(vectors.shape[1], k, **options)
+    clustering.train(np.ascontiguousarray(vectors, np.float32))
+    return np.asarray(clustering.assign(vectors)[1], np.int64)
+
+
 def _empty_segment(rows: int, dim: int) -> _Segment:
     # Pages that are never written to cost no memory, so a segment may be made whole at once.
     return _Segment(

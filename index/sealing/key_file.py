@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from embedding.files import write_file
 from index.errors import KeyInvalid
 from index.sealing.cipher import KEY_BYTES, key_of_text
 
@@ -122,17 +123,6 @@ class KeyFile:
             os.close(lock)
 
     def _replace(self, keys: Sequence[bytes]) -> None:
-        draft = self.path.with_name(f".{self.path.name}.draft")
-        draft.unlink(missing_ok=True)
-        text = _HEADER + "".join(f"{base64.b64encode(key).decode()}\n" for key in keys)
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.rename(self.path)
         # The name must be on the disk before the first row that only this key opens.
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        text = _HEADER + "".join(f"{base64.b64encode(key).decode()}\n" for key in keys)
+        write_file(self.path, text.encode(), mode=0o600)

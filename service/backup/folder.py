@@ -23,6 +23,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ValidationError
 
+from embedding.files import sync_folder, write_file
 from index.sealing.cipher import SealingKey, TemplateCipher
 from service.errors import BackupRefused
 
@@ -161,10 +162,7 @@ def record_files(draft: Path) -> list[BackupFile]:
 
 def write_manifest(draft: Path, manifest: BackupManifest) -> None:
     """Write what the backup is, after everything else."""
-    with os.fdopen(os.open(draft / MANIFEST, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-        file.write(manifest.model_dump_json(indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    write_file(draft / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode(), mode=0o600)
 
 
 def _record_of(folder: Path, path: Path) -> BackupFile | None:
@@ -195,7 +193,7 @@ def _put_in_place(draft: Path, folder: Path) -> None:
         if folder.is_dir() and any(folder.iterdir()):
             raise BackupRefused(f"{folder} holds something by now: another backup was quicker.") from error
         raise
-    _sync(folder.parent)
+    sync_folder(folder.parent)
 
 
 def _draft_prefix(folder: Path) -> str:
@@ -223,12 +221,4 @@ def _locked(draft: Path) -> Iterator[None]:
 def _sync_folders(draft: Path) -> None:
     for path in (draft, *draft.rglob("*")):
         if path.is_dir():
-            _sync(path)
-
-
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+            sync_folder(path)

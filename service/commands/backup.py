@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.commands.forcing import Reason, forced_because
+from service.commands.options import AsJson
 
 if TYPE_CHECKING:
     from service.backup.restoring import Restored
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 def back_up(

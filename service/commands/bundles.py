@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from service.commands.options import AsJson
+
 if TYPE_CHECKING:
     from embedding.bundle import Bundle
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Place = Annotated[
     Path | None,
     typer.Argument(exists=True, file_okay=False, help="A bundle's folder; by default the one in use."),

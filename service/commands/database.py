@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.commands.forcing import Force, Reason, forced_because
+from service.commands.options import AsJson
 
 if TYPE_CHECKING:
     from index.resealing import Resealed
 
 db = typer.Typer(no_args_is_help=True, help="The database: bring it up to date, check it.")
 audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 @db.command()

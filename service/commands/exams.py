@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from service.commands.database import AsJson
+from service.commands.options import AsJson
 
 app = typer.Typer(no_args_is_help=True, help="Exams and what they leave.")
 

@@ -11,6 +11,8 @@ from uuid import UUID
 
 import typer
 
+from service.commands.options import AsJson
+
 if TYPE_CHECKING:
     from rich.console import Group
 
@@ -22,7 +24,6 @@ ACTOR = "invigil jobs"
 SHOWN = 50
 TAIL = 12
 LOOK_SECONDS = 0.5
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 JobId = Annotated[str, typer.Argument(help="The job's id, or its last characters.")]
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import typer
 
 from service.access.scopes import Scope
+from service.commands.options import AsJson
 
 if TYPE_CHECKING:
     from service.access.keys import KeyFacts, Keys
@@ -15,7 +16,6 @@ app = typer.Typer(no_args_is_help=True, help="API keys: make, list, revoke.")
 
 ACTOR = "invigil keys"
 PAGE = 200
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 @app.command()

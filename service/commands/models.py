@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.commands.bundles import BUNDLE_COMMANDS, AsJson
+from service.commands.bundles import BUNDLE_COMMANDS
 from service.commands.forcing import Force, Reason, forced_because
+from service.commands.options import AsJson
 
 if TYPE_CHECKING:
     from index.models.models import Models

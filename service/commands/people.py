@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.commands.options import AsJson
+
 if TYPE_CHECKING:
     from embedding.calibration import Calibration
     from service.decision import Decision
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
 Photo = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, help="A JPEG, PNG, WebP, BMP or HEIC picture.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 def verify(

@@ -12,6 +12,7 @@ from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from sklearn.metrics import normalized_mutual_info_score, roc_auc_score, roc_curve
 
 from embedding.errors import FmrNotSupported
+from index.vectors import k_means
 from training.evaluation.bootstrap import bootstrap
 from training.evaluation.comparisons import all_comparisons, listed_comparisons
 from training.evaluation.error_rates import (
@@ -23,7 +24,7 @@ from training.evaluation.error_rates import (
     fold_accuracy,
     operating_point,
 )
-from training.evaluation.retrieval import clustering_nmi, k_means, normalized_mutual_information, retrieval
+from training.evaluation.retrieval import clustering_nmi, normalized_mutual_information, retrieval
 
 DISTANCES = st.lists(st.integers(0, 40).map(lambda n: n / 10), min_size=1, max_size=30)
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding.align import ALIGNED_SIZE
+from embedding.files import write_file
 from training.data.pictures import Pictures, open_pictures
 from training.data.reading import reason_of
 from training.errors import PicturesInvalid, SplitInvalid
@@ -152,9 +153,7 @@ class Split:
 
     def write(self, path: Path) -> None:
         """As JSON; another process that trains with this one sees all of it or nothing."""
-        draft = path.with_name(f".{path.name}.draft")
-        draft.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        draft.replace(path)
+        write_file(path, (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode())
 
     @classmethod
     def read(cls, path: Path) -> "Split":

@@ -21,10 +21,10 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from index.vectors import k_means
 from training.data.faces import Rows
 from training.embedder.batches import ByIdentity, Order
 from training.embedder.validation import Labelled
-from training.evaluation.retrieval import k_means
 
 TOGETHER = -1
 
@@ -68,7 +68,7 @@ def cluster_identities(
     means = np.zeros((int(labels.max()) + 1, vectors.shape[1]), np.float32)
     np.add.at(means, labels, vectors)
     means /= np.bincount(labels)[:, None]
-    found = k_means(means, clusters, seed)
+    found = k_means(means, clusters, seed=seed)
     if former is None or (former == TOGETHER).any():
         return found
     kept = np.zeros((clusters, clusters), np.int64)

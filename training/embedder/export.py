@@ -16,6 +16,7 @@ from torch import nn
 
 from embedding.align import ALIGNED_SIZE
 from embedding.bundle import SELF_TEST_CROP, Bundle, DetectorFile, write_bundle
+from embedding.files import replace_file
 from embedding.image import ImageLimits, decode
 from embedding.manifest import EmbedderRecord, Provenance
 from embedding.networks import Precision, compile_embedder, reduced_precision
@@ -80,20 +81,17 @@ def export_onnx(
     """
     checkpoints = [checkpoint, *beside]
     network = _join_splits([load_network(each) for each in checkpoints], both_sides)
-    draft, crops = path.with_name(f".{path.name}.draft"), views_of_portrait()
+    crops = views_of_portrait()
     with torch.inference_mode():
         wanted = network(torch.from_numpy(crops)).numpy()
     dim = wanted.shape[1]
-    write_onnx(network, draft)
-    try:
+    with replace_file(path) as draft:
+        write_onnx(network, draft)
         export = replace(_compare(draft, dim, crops, wanted), path=path)
         if ranges is not None:
             quantise(draft, draft, ranges)
             int8 = _vectors(draft, dim, "f32", crops)
             export = replace(export, distance_int8=_distance(int8, wanted, LARGEST_DISTANCE_INT8))
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
     return export
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from embedding.files import replace_file
 from training.data.confusions import Confusion
 from training.data.faces import FaceSet, Rows
 from training.embedder.batches import Batch
@@ -97,9 +98,8 @@ class Rounds:
     def _make(self, renewal: Renewal, begun: int, file: Path) -> None:
         file.parent.mkdir(exist_ok=True)
         former = list(file.parent.glob(f"*-{Path(renewal.file).name}"))
-        draft = file.with_name(f".{file.name}.draft")
-        made = renewal.make(self.keeper.averaged_network(), begun, draft)
-        draft.replace(file)
+        with replace_file(file) as draft:
+            made = renewal.make(self.keeper.averaged_network(), begun, draft)
         for old in former:
             old.unlink()
         self.keeper.run.log(step=begun, **made)

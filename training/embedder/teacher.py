@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding.files import replace_file
 from embedding.manifest import EmbedderRecord, PixelInput
 from embedding.networks import NetworkRefused, Precision, compile_embedder, reduced_precision
 from training.data.faces import FaceSet
@@ -75,7 +76,6 @@ def cached_targets(teacher: Teacher, faces: FaceSet, folder: Path, progress: Pro
             rows = range(start, min(start + BATCH, len(faces)))
             targets.append(teacher.of_both_sides(faces.crops(rows)))
             progress(rows.stop, len(faces))
-        draft = stored.with_suffix(".draft.npy")
-        np.save(draft, np.concatenate(targets))
-        draft.replace(stored)
+        with replace_file(stored) as draft, draft.open("wb") as file:
+            np.save(file, np.concatenate(targets))
     return np.asarray(np.load(stored))

@@ -8,7 +8,6 @@ last.pt          where to go on from; best.pt: the best on held-out identities
 
 import io
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from embedding.files import write_file
 from training.errors import CheckpointInvalid, CheckpointNotSaved
 
 FORMAT = 1
@@ -84,15 +84,9 @@ def save_checkpoint(path: Path, checkpoint: Mapping[str, Any]) -> None:
     # Serialised in memory: torch reports a full disk as an internal error of its archive writer.
     content = io.BytesIO()
     torch.save(dict(checkpoint), content)
-    draft = path.with_name(f".{path.name}.draft")
     try:
-        with draft.open("wb") as file:
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        write_file(path, content.getbuffer())
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise CheckpointNotSaved(path, error.strerror or str(error)) from error
 
 

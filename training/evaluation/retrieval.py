@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from index.vectors import k_means
+
 BLOCK = 1024
 """Queries at a time: memory is BLOCK × n distances, never n²."""
 
@@ -91,31 +93,7 @@ def normalized_mutual_information(a: ArrayLike, b: ArrayLike) -> float:
     return information / entropy if entropy > 0 else 1.0
 
 
-def k_means(vectors: NDArray[np.float32], k: int, seed: int = 0, rounds: int = 20) -> NDArray[np.int64]:
-    """(n, dim) → (n,) cluster of each vector (Lloyd's rounds from k random vectors).
-
-    A cluster that loses all its vectors keeps its centre.
-    """
-    centres = vectors[np.random.default_rng(seed).choice(len(vectors), k, replace=False)].copy()
-    for _ in range(rounds):
-        cluster = _nearest(vectors, centres)
-        order = np.argsort(cluster, kind="stable")
-        filled, first = np.unique(cluster[order], return_index=True)
-        sums = np.add.reduceat(vectors[order], first, axis=0)
-        centres[filled] = sums / np.diff(np.append(first, len(vectors)))[:, None]
-    return _nearest(vectors, centres)
-
-
-def _nearest(vectors: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.int64]:
-    """(n,) index of the nearest centre of each vector."""
-    length = np.square(centres).sum(axis=1)
-    blocks = range(0, len(vectors), BLOCK)
-    return np.concatenate(
-        [np.argmin(length - 2 * vectors[start : start + BLOCK] @ centres.T, axis=1) for start in blocks]
-    )
-
-
 def clustering_nmi(vectors: NDArray[np.float32], labels: ArrayLike, seed: int = 0) -> float:
     """NMI between identities and a k-means clustering into as many clusters; moves a little with `seed`."""
     label = np.asarray(labels)
-    return normalized_mutual_information(label, k_means(vectors, len(np.unique(label)), seed))
+    return normalized_mutual_information(label, k_means(vectors, len(np.unique(label)), seed=seed))
