@@ -134,9 +134,11 @@ def digest_at(db: Session, seq: int) -> str | None:
     return db.scalar(select(AuditEventRow.digest).where(AuditEventRow.seq == seq))
 
 
-def events_after(db: Session, seq: int, *, action: str | Collection[str]) -> Iterator[AuditEventRow]:
+def events_after(
+    db: Session, seq: int, *, action: str | Collection[str], subject_id: UUID | None = None
+) -> Iterator[AuditEventRow]:
     """Every event of one action, or of several, after this one, in their order."""
-    while block := events(db, limit=_BLOCK_ROWS, after_seq=seq, action=action):
+    while block := events(db, limit=_BLOCK_ROWS, after_seq=seq, action=action, subject_id=subject_id):
         yield from block
         seq = block[-1].seq
 

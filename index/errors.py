@@ -27,6 +27,7 @@
     ├── CipherError
     │   ├── KeyInvalid             key_invalid           the template key is not a key
     │   ├── TemplateUnreadable     template_unreadable   wrong or missing key, or changed bytes
+    │   │   └── KeyUnknown                               sealed with a key that is not set, or not at all
     │   └── AnchorInvalid          anchor_invalid        what is known of the audit chain was changed
     └── DatabaseError                                    nothing was written; the call may be repeated
         ├── DatabaseBusy           database_busy         somebody else held the lock for too long
@@ -282,6 +283,10 @@ class TemplateUnreadable(CipherError):
         super().__init__(f"Template {template_id} cannot be read: {reason}.")
         self.template_id = template_id
         self.reason = reason
+
+
+class KeyUnknown(TemplateUnreadable):
+    """The row names a key that is not set, or none."""
 
 
 class ClockLeapt(GalleryError):

@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from index import audit
 from index.crops import crop_binding
 from index.database.database import Database
-from index.errors import TemplateUnreadable
+from index.errors import KeyUnknown, TemplateUnreadable
 from index.gallery.codec import sealed_vector, unrotated
 from index.sealing.cipher import SealingKey, TemplateCipher, template_binding
 from index.tables import CropRow, TemplateRow
@@ -189,17 +189,35 @@ def key_ids_in_use(db: Session, tables: Sequence[SealedTable]) -> set[str | None
     return {key_id for table in tables for key_id in db.scalars(select(table.key_id).distinct())}
 
 
-def require_readable(db: Session, cipher: TemplateCipher, table: SealedTable) -> None:
-    """Open every row of a table.
+@dataclass(frozen=True)
+class UnreadableRow:
+    """A sealed row that does not open: somebody has changed it, or its key is not set."""
+
+    table: str
+    row_id: UUID
+    reason: str
+
+
+def unreadable_rows(db: Session, cipher: TemplateCipher, table: SealedTable) -> list[UnreadableRow]:
+    """Open every row of a table, and return those that do not open.
 
     Raises:
-        TemplateUnreadable: If one was sealed with an unknown key, or changed.
+        TemplateUnreadable: If no row opens for want of its key: the keys are not this database's.
     """
+    opened, faulty = 0, list[tuple[UnreadableRow, TemplateUnreadable]]()
     for block in db.scalars(select(table.row).execution_options(yield_per=BATCH_ROWS)).partitions():
         for row in block:
             row_id, sealed = getattr(row, table.row_id.key), getattr(row, table.sealed.key)
-            cipher.open(row_id, table.binding(db, row), sealed, getattr(row, table.key_id.key))
+            try:
+                cipher.open(row_id, table.binding(db, row), sealed, getattr(row, table.key_id.key))
+            except TemplateUnreadable as error:
+                faulty.append((UnreadableRow(table.name, row_id, error.reason), error))
+            else:
+                opened += 1
         db.expunge_all()
+    if not opened and faulty and all(isinstance(error, KeyUnknown) for _, error in faulty):
+        raise faulty[0][1]
+    return [row for row, _ in faulty]
 
 
 def _batch(table: SealedTable, key_id: str, after: Any) -> Select[Any]:

@@ -167,6 +167,9 @@ class Parts:
         )
         watch("invigil_pictures_waiting", "Pictures waiting for a worker.", waiting, "livesum")
         watch("invigil_templates", "Templates of the model in use, by index.", self._templates, "livemin")
+        watch(
+            "invigil_templates_left_out", "Templates that do not open: an alarm.", self._left_out, "livemax"
+        )
         self.following.start()
 
     def note_anchor(self) -> None:
@@ -183,6 +186,9 @@ class Parts:
 
     def _templates(self) -> int:
         return len(self.following.serving.active.gallery)
+
+    def _left_out(self) -> int:
+        return len(self.following.serving.left_out)
 
     def close(self) -> None:
         """Finish what is running, then let go of everything."""

@@ -6,7 +6,15 @@ from functools import partial
 
 from index.database.database import Database
 from index.errors import KeyInvalid
-from index.resealing import CROPS, TEMPLATES, SealedTable, key_ids_in_use, seal_former_rows
+from index.resealing import (
+    CROPS,
+    TEMPLATES,
+    SealedTable,
+    UnreadableRow,
+    key_ids_in_use,
+    seal_former_rows,
+    unreadable_rows,
+)
 from index.sealing.cipher import SealingKey, TemplateCipher, key_of_text
 from index.sealing.key_file import KEY_FILE, KeyFile
 from service.errors import StartRefused
@@ -165,3 +173,20 @@ class TemplateKeys:
             except KeyInvalid as error:
                 raise StartRefused(f"{variable}: {error}") from error
         return list(dict.fromkeys(keys))
+
+
+def find_unreadable(settings: Settings, database: Database) -> list[UnreadableRow]:
+    """Every sealed row that does not open: a search leaves such templates out, and says so.
+
+    Raises:
+        StartRefused: If rows are sealed and no key is set.
+        TemplateUnreadable: If no row of a table opens, for their keys are not set.
+        DatabaseError: If the database cannot be reached.
+    """
+    cipher = TemplateKeys(settings).cipher()
+    with database.read() as db:
+        if cipher is None:
+            if key_ids_in_use(db, SEALED_TABLES):
+                raise StartRefused("There are sealed rows and no template key: set INVIGIL_TEMPLATE_KEY.")
+            return []
+        return [row for table in SEALED_TABLES for row in unreadable_rows(db, cipher, table)]

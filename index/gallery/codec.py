@@ -1,13 +1,13 @@
 """Vectors as they lie in the rows, and as one process compares them."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.errors import TemplateUnreadable
+from index.errors import KeyUnknown, TemplateUnreadable
 from index.sealing.cipher import SealingKey, TemplateCipher, template_binding
 from index.sealing.rotation import Rotation
 from index.vectors import Vectors
@@ -23,6 +23,14 @@ class StoredVector(Protocol):
     key_id: str | None
 
 
+class Decoded(NamedTuple):
+    """What could be read of some rows, and why the others could not."""
+
+    rows: Sequence[Any]
+    vectors: Vectors  # (n, dim), of these rows
+    unreadable: Sequence[tuple[Any, TemplateUnreadable]]
+
+
 class VectorCodec:
     """Little-endian float32; with a cipher, rotated by the sealing key's rotation and then sealed.
 
@@ -34,6 +42,11 @@ class VectorCodec:
         self.dim = dim
         self._cipher = cipher
         self._home: SealingKey | None = cipher.key if cipher else None
+
+    @property
+    def key_ids(self) -> list[str]:
+        """The ids of the keys that open rows."""
+        return [key.id for key in self._cipher.keys] if self._cipher else []
 
     def rotate(self, vector: Vectors) -> Vectors:
         """A model's own vector (dim,) as this process compares it."""
@@ -51,9 +64,23 @@ class VectorCodec:
         Raises:
             TemplateUnreadable: If one cannot be opened or has another length.
         """
-        plain = [self._open(row) for row in rows]
+        decoded = self.decode_readable(rows)
+        for _, error in decoded.unreadable:
+            raise error
+        return decoded.vectors
+
+    def decode_readable(self, rows: Sequence[Any]) -> Decoded:
+        """As `decode_many`, for those of the rows that can be opened."""
+        opened, plain, unreadable = [], [], []
+        for row in rows:
+            try:
+                plain.append(self._open(row))
+            except TemplateUnreadable as error:
+                unreadable.append((row, error))
+            else:
+                opened.append(row)
         vectors = np.frombuffer(b"".join(plain), dtype="<f4").reshape(-1, self.dim)
-        return self._brought_home(vectors, [row.key_id for row in rows])
+        return Decoded(opened, self._brought_home(vectors, [row.key_id for row in opened]), unreadable)
 
     def _open(self, row: StoredVector) -> bytes:
         if self._cipher is not None:
@@ -62,7 +89,7 @@ class VectorCodec:
         elif row.key_id is None:
             plain = row.vector
         else:
-            raise TemplateUnreadable(row.id, f"it is encrypted with key {row.key_id} and no key is set")
+            raise KeyUnknown(row.id, f"it is encrypted with key {row.key_id} and no key is set")
         if len(plain) != 4 * self.dim:
             raise TemplateUnreadable(row.id, f"it has {len(plain)} bytes instead of {4 * self.dim}")
         return plain

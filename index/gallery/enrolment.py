@@ -1,6 +1,6 @@
 """The rows of enrolments, and what they are looked up for."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,9 +21,18 @@ from index.gallery.neighbours import Nearest
 from index.tables import GalleryChangeRow, ModelRow, SubjectRow, TemplateRow
 
 _MODEL_KNOWN = select(exists().where(ModelRow.id == bindparam("model_id")))
-_TEMPLATES_OF = select(
-    TemplateRow.id, TemplateRow.subject_id, TemplateRow.model_id, TemplateRow.vector, TemplateRow.key_id
-).where(TemplateRow.subject_id == bindparam("subject_id"))
+_STORED = select(
+    TemplateRow.number,
+    TemplateRow.id,
+    TemplateRow.subject_id,
+    TemplateRow.model_id,
+    TemplateRow.vector,
+    TemplateRow.key_id,
+)
+_TEMPLATES_OF = _STORED.where(TemplateRow.subject_id == bindparam("subject_id"))
+
+# Both databases take far more parameters in one statement (SQLite 32,766).
+_IDS_IN_ONE_QUERY = 5000
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,8 @@ class EnrolmentLimits:
 class EnrolmentWarning:
     """What whoever enrols should know of a template that was not refused, and whom it is about.
 
-    `code` is `duplicate_not_refused`, `disagreement_not_refused` or `near_other_subject`.
+    `code` is `duplicate_not_refused`, `disagreement_not_refused`, `near_other_subject` or
+    `templates_not_searched`.
     """
 
     code: str
@@ -66,11 +76,13 @@ class Findings:
         duplicates: Other subjects with this face, nearest first.
         near: Other subjects who would match but are no duplicates, nearest first.
         disagreeing: The subject's own templates, where every one of them is of another face.
+        not_searched: How many templates of others do not open: one of them may be of this face.
     """
 
     duplicates: Sequence[Nearest]
     near: Sequence[Nearest]
     disagreeing: Sequence[UUID]
+    not_searched: int = 0
 
 
 @dataclass(frozen=True)
@@ -163,6 +175,14 @@ def own_templates(db: Session, subject_id: UUID, model_id: str) -> Sequence[Any]
     return [row for row in rows if row.model_id == model_id]
 
 
+def rows_of(db: Session, subject_ids: Collection[UUID], model_id: str) -> Iterator[Any]:
+    """The stored vectors of several subjects' templates of one model."""
+    wanted = list(subject_ids)
+    for start in range(0, len(wanted), _IDS_IN_ONE_QUERY):
+        some = TemplateRow.subject_id.in_(wanted[start : start + _IDS_IN_ONE_QUERY])
+        yield from db.execute(_STORED.where(some, TemplateRow.model_id == model_id))
+
+
 def refuse(db: Session, subject_id: UUID, found: Findings) -> None:
     """Refuse a face that is another subject's, or not this one's.
 
@@ -179,13 +199,14 @@ def refuse(db: Session, subject_id: UUID, found: Findings) -> None:
 
 def warnings_of(db: Session, found: Findings) -> tuple[EnrolmentWarning, ...]:
     """What is to be said of a template that was enrolled all the same."""
-    forced = [EnrolmentWarning("duplicate_not_refused")] if found.duplicates else []
-    forced += [EnrolmentWarning("disagreement_not_refused")] if found.disagreeing else []
+    general = [EnrolmentWarning("duplicate_not_refused")] if found.duplicates else []
+    general += [EnrolmentWarning("disagreement_not_refused")] if found.disagreeing else []
+    general += [EnrolmentWarning("templates_not_searched")] if found.not_searched else []
     near = [
         EnrolmentWarning("near_other_subject", one.subject_id, external_id_of(db, one.subject_id))
         for one in found.near
     ]
-    return (*forced, *near)
+    return (*general, *near)
 
 
 def external_id_of(db: Session, subject_id: UUID) -> str | None:
@@ -205,4 +226,6 @@ def audit_details(template_id: UUID, found: Findings, force_reason: str | None) 
         details["disagrees_with"] = [str(one) for one in found.disagreeing]
     if found.near:
         details["near"] = [str(one.subject_id) for one in found.near]
+    if found.not_searched:
+        details["not_searched"] = found.not_searched
     return details

@@ -23,7 +23,7 @@ from index.consent.legal_basis import ended_among, require_basis
 from index.consent.withdrawal import WithdrawalReceipt, withdraw_by_link, withdraw_subject
 from index.crops import NewCrop, keep_crop
 from index.database.database import Database
-from index.errors import DatabaseError, SubjectNotFound, TemplateNotFound, WrongModel
+from index.errors import DatabaseError, SubjectNotFound, TemplateNotFound, TemplateUnreadable, WrongModel
 from index.gallery.codec import VectorCodec
 from index.gallery.coverage import models_of
 from index.gallery.enrolment import (
@@ -39,16 +39,17 @@ from index.gallery.enrolment import (
     refuse,
     repeated,
     require_known,
+    rows_of,
     warnings_of,
 )
 from index.gallery.neighbours import Nearest, best_of, in_force, nearest_people, pairs_among, without_known
-from index.gallery.replay import Replay
+from index.gallery.replay import LeftOut, Replay
 from index.gallery.rosters import Rosters
 from index.ids import uuid7
 from index.sealing.cipher import TemplateCipher, template_binding
 from index.tables import SubjectRow, TemplateRow
 from index.twins import note_twins
-from index.vectors import distances
+from index.vectors import Vectors, distances
 
 __all__ = ["EnrolledTemplate", "EnrolmentLimits", "ErasureReceipt", "FormerProbe", "Gallery", "Nearest"]
 
@@ -100,11 +101,29 @@ class Gallery:
         """How often every row was read: at the start, and again whenever the database went back in time."""
         return self._replay.loads
 
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """Templates that no search sees, because their rows do not open: an alarm."""
+        return list(self._replay.left_out.values())
+
+    def not_searched(self, within: Collection[UUID] | None = None) -> int:
+        """How many templates a search among these subjects, or among all, does not see."""
+        return sum(within is None or one.subject_id in within for one in self._replay.left_out.values())
+
+    def look_again(self) -> None:
+        """Take up again what was left out and can be opened by now.
+
+        Raises:
+            DatabaseError: If the database cannot be reached.
+        """
+        with self._database.read() as db:
+            self._replay.look_again(db)
+
     def catch_up(self) -> int:
         """Take up every change that is committed by now; returns the number of the newest.
 
         Raises:
-            TemplateUnreadable: If rows are encrypted with another key than the gallery's.
+            TemplateUnreadable: If rows are there, and no key that is set is one of theirs.
             DatabaseError: If the database cannot be reached.
         """
         with self._database.read() as db:
@@ -287,11 +306,12 @@ class Gallery:
             SubjectNotFound: If there is no such subject.
             LegalBasisExpired: If the subject's basis has ended.
             NoTemplate: If the subject has none.
+            TemplateUnreadable: If one of the subject's rows does not open; no search sees it from now on.
         """
         self._require_own(probe)
         with self._database.read() as db:
             own = comparable(db, subject_id, self.model_id)
-        d = distances(self._codec.rotate(probe.vector), self._codec.decode_many(own))
+        d = distances(self._codec.rotate(probe.vector), self._opened(own))
         best = int(np.argmin(d))
         return Nearest(subject_id, own[best].id, float(d[best]))
 
@@ -364,8 +384,29 @@ class Gallery:
         own = own_templates(db, subject_id, self.model_id)
         if not own:
             return []
-        d = distances(self._codec.rotate(template.vector), self._codec.decode_many(own))
+        d = distances(self._codec.rotate(template.vector), self._opened(own))
         return [(row.id, float(each)) for row, each in zip(own, d, strict=True)]
+
+    def unreadable_among(self, subject_ids: Collection[UUID]) -> set[UUID]:
+        """Those of the subjects of whom a row does not open; no search sees such rows from now on."""
+        with self._database.read() as db:
+            rows = list(rows_of(db, subject_ids, self.model_id))
+        unreadable = self._codec.decode_readable(rows).unreadable
+        if unreadable:
+            self._replay.leave_out(unreadable)
+        return {row.subject_id for row, _ in unreadable}
+
+    def _opened(self, rows: Sequence[Any]) -> Vectors:
+        """The vectors of a subject's rows.
+
+        Raises:
+            TemplateUnreadable: If one does not open.
+        """
+        decoded = self._codec.decode_readable(rows)
+        if decoded.unreadable:
+            self._replay.leave_out(decoded.unreadable)
+            raise decoded.unreadable[0][1]
+        return decoded.vectors
 
     def _require_own(self, template: Template) -> None:
         if template.model_id != self.model_id:
@@ -398,7 +439,7 @@ class Gallery:
 
         A lost connection must not make a committed change look failed: every search catches up in any case.
         """
-        with suppress(DatabaseError):
+        with suppress(DatabaseError, TemplateUnreadable):
             self.catch_up()
 
 
@@ -409,7 +450,8 @@ def look_around(db: Session, subject_id: UUID, probes: Sequence[FormerProbe]) ->
     for probe in probes:
         for one in probe.gallery.others_near(db, subject_id, probe):
             (duplicates if one.d <= probe.limits.duplicate else near).append(one)
-    return Findings(duplicates, near, disagreeing(db, subject_id, probes))
+    not_searched = sum(probe.gallery.not_searched() for probe in probes)
+    return Findings(duplicates, near, disagreeing(db, subject_id, probes), not_searched)
 
 
 def disagreeing(db: Session, subject_id: UUID, probes: Sequence[FormerProbe]) -> list[UUID]:

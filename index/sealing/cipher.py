@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from index.errors import KeyInvalid, TemplateUnreadable
+from index.errors import KeyInvalid, KeyUnknown, TemplateUnreadable
 from index.sealing.rotation import Rotation, random_rotation
 
 KEY_BYTES = 32
@@ -172,7 +172,7 @@ class TemplateCipher:
         """
         key = self.key_named(key_id) if key_id else None
         if key is None:
-            raise TemplateUnreadable(row_id, self._why_unknown(key_id))
+            raise KeyUnknown(row_id, self._why_unknown(key_id))
         try:
             return key.open(binding, sealed)
         except (InvalidTag, ValueError) as error:

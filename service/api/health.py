@@ -3,7 +3,7 @@
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from index.errors import DatabaseError, TemplateUnreadable
 from service.api.inputs import PartsHere
@@ -25,6 +25,11 @@ class Ready(Alive):
     """Every part by name."""
 
     parts: dict[str, State]
+    templates_left_out: int = Field(
+        default=0,
+        description="templates that no search sees, for somebody has changed their stored rows or their key "
+        "is not set: an alarm. Everybody else is served",
+    )
 
 
 @router.head("/live", include_in_schema=False)
@@ -41,7 +46,7 @@ def ready(parts: PartsHere) -> Ready:
     states = states_of(parts)
     if set(states.values()) != {"up"}:
         raise NotReady(states)
-    return Ready(parts=states)
+    return Ready(parts=states, templates_left_out=len(parts.serving.left_out))
 
 
 def states_of(parts: Parts) -> dict[str, State]:

@@ -1,6 +1,7 @@
 """A backup, made while the service runs: one moment of the database, with all that its rows need."""
 
 import shutil
+from collections.abc import Sequence
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ from index.copying import copy_rows
 from index.database.database import Database
 from index.models.keeping import copy_of, find_bundle
 from index.models.models import Model, Models
-from index.resealing import TEMPLATES, key_ids_in_use
+from index.resealing import TEMPLATES, UnreadableRow, key_ids_in_use, unreadable_rows
 from index.sealing.cipher import TemplateCipher
 from index.sealing.key_file import KEY_FILE, KeyFile
 from index.tables import utc_now
@@ -30,6 +31,7 @@ from service.backup.folder import (
     write_manifest,
 )
 from service.errors import BackupRefused
+from service.logs import log
 from service.settings import Settings
 from service.template_keys import TemplateKeys
 
@@ -45,6 +47,7 @@ def back_up(settings: Settings, database: Database, folder: Path, keys_place: Pa
 
     Raises:
         BackupRefused: If it cannot be made there, or a part of it is missing.
+        TemplateUnreadable: If no template opens with the keys that there are.
         AnchorInvalid: If the anchor was changed.
         DatabaseError, OSError: If something cannot be read or written; then there is no backup.
     """
@@ -65,10 +68,12 @@ def back_up(settings: Settings, database: Database, folder: Path, keys_place: Pa
         copy_anchor(Anchor(settings.anchor, cipher), draft / ANCHOR)
         with copy.read() as db:
             audit_seq, audit_digest = audit.newest_head(db)
-            key_ids = sorted(one for one in key_ids_in_use(db, [TEMPLATES]) if one)
+            # What else a row may name, somebody has written into it.
+            in_use = key_ids_in_use(db, [TEMPLATES])
+            key_ids = sorted(one for one in in_use if one and cipher.key_named(one))
+            warn_of(unreadable_rows(db, cipher, TEMPLATES))
             revision = copy.revision()
         copy.close()
-        require_known(key_ids, cipher)
         KeyFile(keys_file).put_first(known)
         manifest = BackupManifest(
             made_at=made_at,
@@ -137,12 +142,7 @@ def copy_anchor(anchor: Anchor, target: Path) -> None:
         Anchor(target, anchor.cipher).lines()
 
 
-def require_known(key_ids: list[str], cipher: TemplateCipher) -> None:
-    """Refuse a copy that nobody could open.
-
-    Raises:
-        BackupRefused: If rows are sealed with a key that is not there.
-    """
-    for key_id in key_ids:
-        if cipher.key_named(key_id) is None:
-            raise BackupRefused(f"Templates are sealed with the key {key_id}, which is not there.")
+def warn_of(rows: Sequence[UnreadableRow]) -> None:
+    """Say which rows do not open: one that was changed must not keep everybody else from a backup."""
+    for row in rows:
+        log.error("row_unreadable", table=row.table, row_id=str(row.row_id), reason=row.reason)

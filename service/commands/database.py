@@ -39,9 +39,10 @@ def upgrade(force: Force = False, reason: Reason = None, as_json: AsJson = False
 
 @db.command()
 def check(as_json: AsJson = False) -> None:
-    """Can the database be reached, are its tables this program's, and which external ids clash?
+    """Can the database be reached, are its tables this program's, which ids clash, which rows do not open?
 
-    Exit status 1 if the tables are not this program's, or if ids clash: nothing is merged by itself.
+    Exit status 1 if the tables are not this program's, if external ids clash (nothing is merged by itself),
+    or if sealed rows do not open: somebody has changed them, or their key is not set.
     """
     from contextlib import closing
     from dataclasses import asdict
@@ -51,15 +52,18 @@ def check(as_json: AsJson = False) -> None:
     from service.commands.opening import read_settings
     from service.commands.showing import show_json
     from service.exams.roster.clashes import find_clashes
+    from service.template_keys import find_unreadable
 
     settings = read_settings()
     needed = newest_revision()
     with closing(Database(settings.database)) as database:
         actual = database.revision()
         clashes = find_clashes(database) if actual == needed else []
+        unreadable = find_unreadable(settings, database) if actual == needed else []
     if as_json:
+        facts = {"current": actual == needed, "revision": actual, "needed": needed}
         rows = [asdict(one) for one in clashes]
-        show_json({"current": actual == needed, "revision": actual, "needed": needed, "clashes": rows})
+        show_json(facts | {"clashes": rows, "unreadable": [vars(one) for one in unreadable]})
     elif actual == needed:
         typer.echo(f"The database is at revision {actual}, as this program needs.")
     else:
@@ -67,7 +71,9 @@ def check(as_json: AsJson = False) -> None:
     if not as_json:
         for one in clashes:
             typer.echo(str(one))
-    if actual != needed or clashes:
+        for row in unreadable:
+            typer.echo(f"The row {row.row_id} of {row.table} does not open: {row.reason}.")
+    if actual != needed or clashes or unreadable:
         raise typer.Exit(1)
 
 

@@ -75,6 +75,11 @@ def search(
         if as_json:
             show_json(found)
             return
+        if found.not_searched:
+            typer.echo(
+                f"{found.not_searched} templates cannot be opened and were not searched: invigil db check",
+                err=True,
+            )
         if not found.matches:
             typer.echo(
                 f"Nobody in the gallery is within d = {found.threshold.refer:.3f} (FMR {found.fmr.refer:g})."

@@ -21,6 +21,7 @@
     │   ├── CandidateRefused             candidate_refused           a person refused, a person corrects
     │   ├── AttemptsExhausted            attempts_exhausted
     │   ├── NothingToCompare             no_template                 nobody to compare the photograph with
+    │   ├── TemplateDamaged              template_unreadable         the candidate's row does not open
     │   └── ManualIdentificationAgreed   manual_identification_agreed  no face of this candidate is looked at
     └── OverrideError
         ├── CandidateNeeded              candidate_needed            nobody is named
@@ -269,6 +270,15 @@ class NothingToCompare(CheckinRefused):
 
     def __init__(self, whose: str) -> None:
         super().__init__(f"{whose} has no template to compare with; identify by a document.")
+
+
+class TemplateDamaged(CheckinRefused):
+    """A stored template of the candidate does not open: somebody may have changed it."""
+
+    code = "template_unreadable"
+
+    def __init__(self) -> None:
+        super().__init__("The candidate's stored template cannot be opened; identify by a document.")
 
 
 class ManualIdentificationAgreed(CheckinRefused):

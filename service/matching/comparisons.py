@@ -44,6 +44,12 @@ class SearchResult(Scored):
     """
 
     matches: list[Match]
+    not_searched: int = Field(
+        default=0,
+        ge=0,
+        description="enrolled templates that were not looked at, because their stored rows do not open: "
+        "whoever was not found may be one of them",
+    )
     k: int
     threshold: Thresholds = Field(json_schema_extra=SCORE)
     fmr: ConfiguredRates
@@ -152,6 +158,7 @@ def search_probe(
     _count(parts, "search", matches[0].decision if matches else Outcome.NO_MATCH, probe)
     return SearchResult(
         matches=matches,
+        not_searched=parts.serving.not_searched(within),
         k=k,
         threshold=Thresholds(match=policy.match, refer=policy.refer),
         fmr=ConfiguredRates(match=policy.match_fmr, refer=policy.refer_fmr),

@@ -16,6 +16,7 @@ from embedding.image import Pixels
 from embedding.template import Template
 from index.database.database import Database
 from index.gallery.gallery import EnrolmentLimits, FormerProbe, Gallery, Nearest
+from index.gallery.replay import LeftOut
 from index.sealing.cipher import TemplateCipher
 from service.decision import Policy
 from service.errors import StartRefused
@@ -163,6 +164,24 @@ class Serving:
             )
         ]
         return sorted(found, key=lambda one: one.rarity)[:k]
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """Templates of every model that no search sees, because their rows do not open."""
+        return [one for model in self.models for one in model.gallery.left_out]
+
+    def not_searched(self, within: Collection[UUID] | None = None) -> int:
+        """How many templates a search among these subjects, or among all, does not see."""
+        return sum(model.gallery.not_searched(within) for model in self.models)
+
+    def unreadable_among(self, subject_ids: Collection[UUID]) -> set[UUID]:
+        """Those of the subjects of whom a row of the model that knows them does not open."""
+        known = self.models_of(subject_ids)
+        return {
+            one
+            for model in self.models
+            for one in model.gallery.unreadable_among([each for each in known if known[each] is model])
+        }
 
     def former_probes(self, probe: Embedding) -> list[FormerProbe]:
         """The same face under each former model, to look for duplicates."""

@@ -16,6 +16,7 @@ from index.models.models import Model, Models
 from index.models.reembedding import reembed
 from index.sealing.cipher import TemplateCipher
 from service.logs import log
+from service.models.alarm import Alarm
 from service.models.keeping import keep_or_warn, open_kept
 from service.models.loaded import LoadedModel, Serving
 from service.settings import Settings
@@ -27,6 +28,9 @@ FORMER_SECONDS = 10.0
 BEHIND_SECONDS = 10.0
 """How long a process may decide with a model that is no longer the active one, or may be no longer, before it
 is not ready."""
+
+LOOK_AGAIN_SECONDS = 10.0
+"""How often it is tried whether templates open that did not."""
 
 OPENING_SECONDS = 120.0
 """How long the opening of a model may take: its templates are read, too."""
@@ -54,6 +58,8 @@ class Following:
         self._former_asked: float | None = None
         self._once_active: set[str] = set()
         self._unreadable: set[str] = set()
+        self._alarm = Alarm(database)
+        self._looked_again = time.monotonic()
         self._stopping = threading.Event()
         self._looking = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -146,6 +152,7 @@ class Following:
                 self.look()
                 self._notice_return()
                 self.embed_latecomers()
+                self._watch_left_out()
                 self._complaint = None
             except Exception as error:
                 # The database may be restarting, a row be sealed with another key, a fault be ours: none ends
@@ -168,6 +175,15 @@ class Following:
         if loaded[0] == self._loaded[0] and loaded[1] > self._loaded[1]:
             self.when_gone_back()
         self._loaded = loaded
+
+    def _watch_left_out(self) -> None:
+        """Raise the alarm where templates do not open, and take up those that were put right."""
+        now = time.monotonic()
+        if now - self._looked_again >= LOOK_AGAIN_SECONDS:
+            self._looked_again = now
+            for model in self.serving.models:
+                model.gallery.look_again()
+        self._alarm.tell(self.serving.left_out)
 
     def _note_step(self, behind: bool) -> None:
         if not behind:

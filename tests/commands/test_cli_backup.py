@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fixtures_cli import CommandLine
@@ -176,6 +177,34 @@ def test_a_backup_of_one_kind_of_database_is_put_back_into_the_other(
     assert restored.status == 0, restored
     assert all(len(found(service, person)) == 1 for person in range(3))
     assert other.run("audit", "verify").status == 0
+
+
+@pytest.mark.parametrize("change", ["vector = zeroblob(540)", "key_id = '0123456789abcdef'"])
+def test_one_changed_row_stops_neither_a_check_nor_a_backup_nor_a_restore_and_each_names_it(
+    sqlite_machines: list[Machine], tmp_path: Path, change: str
+) -> None:
+    lost, new = sqlite_machines[:2]
+    service = lost.start()
+    made = enrol_made(service, range(3))
+    stop(service)
+    with closing(sqlite3.connect(lost.data_dir / "invigil.db")) as db, db:
+        db.execute(f"UPDATE template SET {change} WHERE number = 2")
+        (row,) = db.execute("SELECT id FROM template WHERE number = 2").fetchone()
+
+    checked = lost.run("db", "check", "--json")
+    backed_up = lost.run("backup", tmp_path / "backup", "--keys", tmp_path / "keys.txt")
+    restored = new.run("restore", tmp_path / "backup", "--keys", tmp_path / "keys.txt")
+
+    row_id = str(UUID(hex=row))
+    assert (checked.status, backed_up.status, restored.status) == (1, 0, 0)
+    assert [(one["table"], one["row_id"]) for one in checked.document["unreadable"]] == [
+        ("templates", row_id)
+    ]
+    assert row_id in backed_up.stderr
+    assert row_id in restored.stderr
+    assert row_id in new.run("db", "check").stdout
+    service = new.start()
+    assert [found(service, person) for person in made] == [[made[0]], [], [made[2]]]
 
 
 def test_without_an_anchor_that_outlived_the_machine_it_says_what_nobody_knows(

@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session as OrmSession
 from embedding.embedder import Embedding
 from index.consent.legal_basis import has_ended
 from index.database.database import Database
-from index.errors import LegalBasisExpired, NoTemplate, SubjectNotFound, WrongModel
+from index.errors import LegalBasisExpired, NoTemplate, SubjectNotFound, TemplateUnreadable, WrongModel
 from index.gallery.neighbours import Nearest
 from index.tables import SubjectRow
 from service.decision import Outcome, Policy, decide
 from service.exams.checkin.rules import Expected
 from service.exams.checkin.verdict import same_face_d
 from service.exams.context import Desk, policy_among
-from service.exams.errors import ManualIdentificationAgreed, NothingToCompare
+from service.exams.errors import ManualIdentificationAgreed, NothingToCompare, TemplateDamaged
 from service.exams.sessions import policy_of, session_row
 from service.exams.tables import RosterEntryRow, SessionRow
 from service.models.loaded import Found, LoadedModel, same_rate_d
@@ -127,6 +127,7 @@ def claimed(model: LoadedModel, entry: RosterEntryRow, probe: Embedding) -> Near
 
     Raises:
         NothingToCompare: If there is none of a present model.
+        TemplateDamaged: If one does not open.
         ManualIdentificationAgreed: If the legal basis has ended meanwhile.
     """
     if entry.subject_id is None:
@@ -135,6 +136,8 @@ def claimed(model: LoadedModel, entry: RosterEntryRow, probe: Embedding) -> Near
         return model.gallery.distance_to(entry.subject_id, model.template_of(probe))
     except LegalBasisExpired as error:
         raise ManualIdentificationAgreed from error
+    except TemplateUnreadable as error:
+        raise TemplateDamaged from error
     except (NoTemplate, SubjectNotFound, WrongModel) as error:
         raise NothingToCompare("The candidate") from error
 

@@ -22,6 +22,7 @@ from service.exams.roster.checks import batches
 from service.exams.schemas import Person
 from service.exams.sessions import policy_of, session_row
 from service.exams.tables import RosterEntryRow, SessionRow
+from service.models.loaded import Serving
 from service.scores import SCORE, Scored
 
 MEASURES = {one.name for one in fields(Measures)}
@@ -29,6 +30,7 @@ ALWAYS_MEASURED = {one.name for one in fields(Measures) if one.default is MISSIN
 
 Obstacle = Literal[
     "no_template",
+    "template_unreadable",
     "old_model",
     "poor_quality",
     "subject_erased",
@@ -91,7 +93,7 @@ def readiness(desk: Desk, session_id: UUID) -> Readiness:
         policy = policy_of(desk, row, exam_row(db, row.exam_id))
         mine = RosterEntryRow.session_id == session_id
         entries = db.scalars(select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id)).all()
-        obstacles = list(obstacles_of(db, entries, desk.serving.ids))
+        obstacles = list(obstacles_of(db, entries, desk.serving))
         expiring = list(expiring_of(db, entries, row, desk.warned_before))
     return Readiness(
         session_id=session_id,
@@ -107,15 +109,18 @@ def readiness(desk: Desk, session_id: UUID) -> Readiness:
 
 
 def obstacles_of(
-    db: OrmSession, entries: Sequence[RosterEntryRow], model_ids: Sequence[str]
+    db: OrmSession, entries: Sequence[RosterEntryRow], serving: Serving
 ) -> Iterator[CannotVerify]:
     """Who cannot be verified by a photograph; each for the first reason that applies."""
     subject_ids = [entry.subject_id for entry in entries if entry.subject_id]
+    damaged = serving.unreadable_among(subject_ids)
     templates, twins = templates_of(db, subject_ids), twins_of(db, subject_ids)
     ended = bases_of(db, subject_ids, has_ended())
     for entry in entries:
         key = entry.subject_id or entry.id
-        reason, detail = obstacle(entry, templates.get(key, []), model_ids)
+        reason, detail = obstacle(entry, templates.get(key, []), serving.ids)
+        if key in damaged and reason in (None, "poor_quality"):
+            reason, detail = "template_unreadable", "remove it and enrol again"
         if key in ended and reason != "manual_identification":
             reason, detail = basis_obstacle(ended[key])
         if reason is None and (entry.twin or key in twins):
