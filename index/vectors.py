@@ -221,13 +221,8 @@ def pairs_within(vectors: Vectors, max_d: float, *, rows: int = 256) -> Iterator
 
 def k_means(vectors: Vectors, k: int, *, seed: int = 0) -> Numbers:
     """(n, dim) → (n,) which of k ≤ n clusters each vector is in: the best of five beginnings."""
-    options = {
-        "niter": 20,
-        "seed": seed,
-        "min_points_per_centroid": 1,
-        "max_points_per_centroid": len(vectors),
-    }
-    clustering = faiss.Kmeans(vectors.shape[1], k, **options)
+    few_or_many = {"min_points_per_centroid": 1, "max_points_per_centroid": len(vectors)}
+    clustering = faiss.Kmeans(vectors.shape[1], k, niter=20, nredo=5, seed=seed, **few_or_many)
     clustering.train(np.ascontiguousarray(vectors, np.float32))
     return np.asarray(clustering.assign(vectors)[1], np.int64)
 
