@@ -22,9 +22,13 @@ def test_a_writer_that_fails_leaves_the_former_file_and_no_draft(tmp_path: Path)
     path = tmp_path / "network.onnx"
     path.write_bytes(b"former")
 
-    with pytest.raises(RuntimeError), replace_file(path) as draft:
-        draft.write_bytes(b"half of")
-        raise RuntimeError
+    def fail() -> None:
+        with replace_file(path) as draft:
+            draft.write_bytes(b"half of")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
 
     assert path.read_bytes() == b"former"
     assert list(tmp_path.iterdir()) == [path]
