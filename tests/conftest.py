@@ -16,7 +16,8 @@ NOT_QUICK = {"postgresql_server", "chromium", "cli", "enrolled_cli", "served"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs neither another process nor much time as `quick`."""
     for item in items:
-        if not item.get_closest_marker("slow") and not needs_another_process(item):
+        marked = item.get_closest_marker("slow") or item.get_closest_marker("not_quick")
+        if not marked and not needs_another_process(item):
             item.add_marker(pytest.mark.quick)
 
 

@@ -15,6 +15,8 @@ from index.database.database import Database
 from index.gallery.gallery import Gallery
 from index.tables import AuditEventRow, GalleryChangeRow, TemplateRow
 
+pytestmark = pytest.mark.not_quick("processes of their own that are killed")
+
 KILLS = {"sqlite": 100, "postgresql": 30}
 PATIENCE_SECONDS = 120
 

@@ -15,7 +15,7 @@ from embedding.bundle import Bundle
 from embedding.errors import BundleCorrupted
 from index.models.keeping import copy_of, is_whole, keep
 
-pytestmark = pytest.mark.usefixtures("nobody_else")
+pytestmark = [pytest.mark.usefixtures("nobody_else"), pytest.mark.not_quick("copies and opens bundles")]
 
 OVERRIDE = {"override_reason": "a test has no comparison"}
 

@@ -14,6 +14,8 @@ from index.database.database import Database
 from service.app import PURGES, purge
 from service.models import sync
 
+pytestmark = pytest.mark.not_quick("waits for a process that follows")
+
 PATIENCE_SECONDS = 60.0
 
 

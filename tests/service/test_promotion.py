@@ -36,7 +36,10 @@ from index.tables import AuditEventRow, TemplateRow
 from service.access.scopes import Scope
 from service.matching.enrolling import enrol_embedding
 
-pytestmark = pytest.mark.usefixtures("nobody_else")
+pytestmark = [
+    pytest.mark.usefixtures("nobody_else"),
+    pytest.mark.not_quick("two models are opened for every test"),
+]
 
 KEY = "ab" * 32
 CROPS = {"store_crops": True, "template_key": KEY}

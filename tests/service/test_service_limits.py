@@ -24,6 +24,8 @@ from index.sealing.cipher import TemplateCipher
 from service.access.rates import Rates
 from service.errors import RateLimited
 
+pytestmark = pytest.mark.not_quick("waits for limits to pass")
+
 VERIFY = "/v1/subjects/ext:s-1/verify"
 
 

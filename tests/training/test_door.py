@@ -17,6 +17,8 @@ from training.errors import NothingToCompare
 from training.evaluation.door import AS_IT_IS, measure_door
 from training.shipping.figures import figures_of
 
+pytestmark = pytest.mark.not_quick("looks at hundreds of pictures")
+
 
 def pixels_of(content: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))

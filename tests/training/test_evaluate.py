@@ -25,6 +25,8 @@ from training.evaluation.evaluate import evaluate_all, evaluate_pairs
 from training.evaluation.retrieval import retrieval
 from training.reports.evaluation import write_report
 
+pytestmark = pytest.mark.not_quick("looks at hundreds of pictures")
+
 PEOPLE, SAMPLES = 40, 3
 
 

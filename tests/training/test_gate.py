@@ -21,6 +21,8 @@ from training.evaluation.comparisons import all_comparisons
 from training.evaluation.error_rates import error_rates
 from training.evaluation.gate import acquisition_of, compare
 
+pytestmark = pytest.mark.not_quick("compares models on hundreds of faces")
+
 PEOPLE, SAMPLES = 40, 3
 
 Opened = Callable[..., Embedder]

@@ -25,6 +25,8 @@ from index.tables import utc_now
 from training.jobs.worker import Worker
 from training.jobs.workshop import Workshop
 
+pytestmark = pytest.mark.not_quick("a PostgreSQL of its own")
+
 ROLES = Path(__file__).parents[2] / "postgres" / "roles.sql"
 CIPHER = TemplateCipher(bytes(range(32)))
 

@@ -18,6 +18,8 @@ from training.embedder.report import toml_like, training_charts, write_run_repor
 from training.engine.run import RunFolder
 from training.evaluation.gate import Comparison, compare
 
+pytestmark = pytest.mark.not_quick("trains, and draws a page")
+
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:

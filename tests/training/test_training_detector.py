@@ -28,6 +28,8 @@ from training.engine.run import RunFolder, save_checkpoint
 from training.errors import CheckpointInvalid, LossNotFinite, RecipeInvalid
 from training.networks.detector import FaceDetector, YuNetLayout
 
+pytestmark = pytest.mark.not_quick("trains and exports")
+
 
 @pytest.fixture
 def made_set(tmp_path: Path) -> Path:

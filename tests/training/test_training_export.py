@@ -18,6 +18,8 @@ from training.errors import CheckpointInvalid, ExportDiffers, SplitInvalid
 from training.networks.backbones import NetworkConfig, build_network
 from training.networks.embedder import FaceEmbedder
 
+pytestmark = pytest.mark.not_quick("exports")
+
 TINY = tiny_recipe().network
 
 

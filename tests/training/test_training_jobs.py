@@ -50,6 +50,8 @@ from training.jobs.worker import Worker, is_dead
 from training.jobs.workflow import failure
 from training.jobs.workshop import Workshop
 
+pytestmark = pytest.mark.not_quick("every job opens an engine and a worker")
+
 PATIENCE_SECONDS = 300.0
 FMRS = (0.01, 0.05)
 

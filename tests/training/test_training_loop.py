@@ -38,6 +38,8 @@ from training.errors import (
 )
 from training.networks.backbones import build_network
 
+pytestmark = pytest.mark.not_quick("trains")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 RECIPE_FILE = """

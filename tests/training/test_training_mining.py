@@ -26,6 +26,8 @@ from training.errors import PicturesInvalid, PoolInvalid, RecipeInvalid, SplitIn
 from training.mining.pool import Triplets
 from training.mining.triplets import Mining
 
+pytestmark = pytest.mark.not_quick("trains")
+
 
 class Stopped(Exception):
     """In the middle of a training."""

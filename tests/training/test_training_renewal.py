@@ -22,6 +22,8 @@ from training.embedder.weights import load_network
 from training.engine.run import RunFolder, load_checkpoint
 from training.errors import RecipeInvalid, TrainingStopped
 
+pytestmark = pytest.mark.not_quick("trains")
+
 FILES = {"mining": "mined/*-pool.csv", "tree": "tree/*-tree.npz", "divide": "clusters/*-clusters.npy"}
 LOGGED = {"mining": "mined", "tree": "tree", "divide": "clusters"}
 

@@ -15,6 +15,8 @@ from training.evaluation.evaluate import evaluate_all
 from training.evaluation.evaluation import Evaluation, told_in_words
 from training.evaluation.transactions import Gallery, Probes, split_in_order, transactions
 
+pytestmark = pytest.mark.not_quick("looks at hundreds of pictures")
+
 DIM = 6
 
 Floats = NDArray[np.float32]
