@@ -34,6 +34,7 @@ from service.api import (
     subjects,
     templates,
     verify,
+    waiting,
     withdrawals,
 )
 from service.exams.context import Origin
@@ -69,6 +70,7 @@ RESOURCES = (
     roster,
     checkins,
     live,
+    waiting,
     reports,
     health,
     metrics,

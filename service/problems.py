@@ -75,6 +75,9 @@ STATUSES: dict[type[Exception], int] = {
     exams.AlreadyDecided: 409,
     exams.DecidedMeanwhile: 409,
     exams.AttemptSuperseded: 409,
+    exams.NotWaiting: 409,
+    exams.DecisionNeeded: 409,
+    exams.SeatTaken: 409,
     exams.OverrideError: 422,
 }
 """The nearest class in an error's ancestry counts; an error that is not here is a fault of ours: 500."""

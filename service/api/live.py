@@ -23,6 +23,9 @@ HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 """A proxy that collects an answer before it passes it on would keep the board dark."""
 
 RETRY_MS = 2_000
+HEARTBEAT = ": heartbeat\n\nevent: heartbeat\ndata: {}\n\n"
+"""The comment keeps proxies awake; the event tells a page, which sees no comment, that the line is alive."""
+
 DIGEST_CHARACTERS = 12
 """Enough to tell one history's event from another's of the same number."""
 
@@ -82,7 +85,7 @@ async def stream(events: AsyncIterator[FeedEvent | None], scores: bool) -> Async
     """The messages in the form of the HTML standard, section 9.2."""
     yield f"retry: {RETRY_MS}\n\n"
     async for event in events:
-        yield ": heartbeat\n\n" if event is None else message_of(event, scores)
+        yield HEARTBEAT if event is None else message_of(event, scores)
 
 
 def message_of(event: FeedEvent, scores: bool) -> str:

@@ -15,6 +15,8 @@ from service.exams.tables import CheckinRow, OverrideRow
 CHECKIN_RECORDED = "checkin.recorded"
 CHECKIN_DECLINED = "checkin.declined"
 OVERRIDE_RECORDED = "override.recorded"
+ATTENDED = "checkin.attended"
+CANDIDATE_CHANGED = "candidate.changed"
 EVIDENCE_EXPORTED = "evidence.exported"
 ROSTER_IMPORTED = "roster.imported"
 SESSION_CHANGED = "session.changed"

@@ -23,6 +23,9 @@
     │   ├── NothingToCompare             no_template                 nobody to compare the photograph with
     │   ├── TemplateDamaged              template_unreadable         the candidate's row does not open
     │   └── ManualIdentificationAgreed   manual_identification_agreed  no face of this candidate is looked at
+    ├── NotWaiting                       not_waiting                 nobody waits under this id
+    ├── DecisionNeeded                   decision_needed             a candidate's attempt is open
+    ├── SeatTaken                        seat_taken                  somebody else has the seat
     └── OverrideError
         ├── CandidateNeeded              candidate_needed            nobody is named
         ├── ReasonCodeUnknown            reason_code_unknown
@@ -288,6 +291,33 @@ class ManualIdentificationAgreed(CheckinRefused):
 
     def __init__(self) -> None:
         super().__init__("It was agreed to identify this candidate by a document. No photograph is used.")
+
+
+class NotWaiting(ExamError):
+    """Nobody waits under this id: somebody else has seen to them, or never did."""
+
+    code = "not_waiting"
+
+    def __init__(self, waiting_id: str) -> None:
+        super().__init__(f"Nobody waits under {waiting_id[:64]} any more.")
+
+
+class DecisionNeeded(ExamError):
+    """A candidate's attempt is open: that takes a decision with a reason."""
+
+    code = "decision_needed"
+
+    def __init__(self) -> None:
+        super().__init__("An attempt of this candidate is open: decide on it.")
+
+
+class SeatTaken(ExamError):
+    """Somebody else of the session has the seat."""
+
+    code = "seat_taken"
+
+    def __init__(self, seat: str) -> None:
+        super().__init__(f"Seat {seat} is taken.")
 
 
 class OverrideError(ExamError):

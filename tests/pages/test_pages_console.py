@@ -111,10 +111,10 @@ def test_the_board_shows_who_is_turned_away_and_takes_up_a_changed_session(
     expect(console.locator(".seat")).to_have_count(1)
 
     assert claim(desk, black_jpeg).status_code == 422
-    expect(console.locator("#trying")).to_contain_text("Grace Hopper")
+    expect(console.locator("#waiting .queue")).to_contain_text("Grace Hopper")
     assert claim(desk, stranger_jpeg).status_code == 201
     expect(console.locator('.seat.good[data-candidate="1002"]')).to_be_visible()
-    expect(console.locator("#trying .card")).to_have_count(0)
+    expect(console.locator("#waiting .card")).to_have_count(0)
     before = console.locator("#session-window").inner_text()
     desk.reopen(timedelta(minutes=-5), timedelta(hours=5))
     expect(console.locator("#session-window")).not_to_have_text(before)

@@ -19,6 +19,8 @@ from index import audit
 from index.tables import AuditEventRow, utc_now
 from service.errors import SessionNotFound
 from service.exams.audit import (
+    ATTENDED,
+    CANDIDATE_CHANGED,
     CHECKIN_DECLINED,
     CHECKIN_RECORDED,
     OVERRIDE_RECORDED,
@@ -27,6 +29,7 @@ from service.exams.audit import (
 )
 from service.exams.context import Desk
 from service.exams.exams import exam_row
+from service.exams.live.waiting import Waiting, waiting_of
 from service.exams.schemas import Candidate, Checkin, Counts, Override, Session
 from service.exams.sessions import session_document, session_row
 from service.exams.status import candidates_of, candidates_page, counts_of
@@ -40,6 +43,8 @@ KINDS = {
     OVERRIDE_RECORDED: "override",
     ROSTER_IMPORTED: "roster",
     SESSION_CHANGED: "session",
+    ATTENDED: "attended",
+    CANDIDATE_CHANGED: "candidate",
 }
 MOST_REPLAYED = 500
 """Whoever missed more is better served with the whole board."""
@@ -72,13 +77,15 @@ class Snapshot(BaseModel):
     session: Session
     counts: Counts
     candidates: list[Candidate]
+    waiting: list[Waiting]
 
 
 class Change(BaseModel):
-    """What one event changed. What does not apply is null."""
+    """What one event changed, and all who wait after it. What does not apply is null."""
 
     at: str
     counts: Counts
+    waiting: list[Waiting]
     candidate: Candidate | None = None
     checkin: Checkin | None = None
     override: Override | None = None
@@ -159,6 +166,7 @@ def snapshot(desk: Desk, session_id: UUID) -> FeedEvent:
             session=session_document(desk, db, row, exam_row(db, row.exam_id)),
             counts=counts_of(db, row),
             candidates=candidates_page(db, session_id),
+            waiting=waiting_of(db, row),
         )
     return FeedEvent.of(seq, "snapshot", board, digest)
 
@@ -202,7 +210,7 @@ def build(desk: Desk, db: OrmSession, session_id: UUID, rows: Sequence[AuditEven
     if not rows:
         return []
     row = session_row(db, session_id)
-    counts = counts_of(db, row)
+    counts, waiting = counts_of(db, row), waiting_of(db, row)
     candidates = candidates_of(db, session_id, ids_in(rows, "entry_id"))
     checkin_ids = ids_in(rows, "checkin_id")
     found = db.scalars(select(CheckinRow).where(CheckinRow.id.in_(checkin_ids))).all()
@@ -213,6 +221,7 @@ def build(desk: Desk, db: OrmSession, session_id: UUID, rows: Sequence[AuditEven
         change = Change(
             at=event.at.isoformat(),
             counts=counts,
+            waiting=waiting,
             candidate=named(event, "entry_id", candidates.get),
             checkin=named(event, "checkin_id", checkins.get),
             code=event.details.get("code"),

@@ -1,6 +1,6 @@
 // The console: which view belongs to the address, and who is signed in.
 
-import { facts, h, signIn, signOut, t } from "./page.js";
+import { facts, h, setTitle, signIn, signOut, t } from "./page.js";
 import { notice, refresh as refreshOn } from "./ui.js";
 import { home } from "./views/home.js";
 import { exam, exams } from "./views/exams.js";
@@ -36,14 +36,17 @@ async function render() {
   showNavigation(path);
   const fresh = h("div.stack");
   view.replaceChildren(fresh);
+  setTitle(t("console.name"));
   for (const [pattern, draw] of routes) {
     const found = pattern.exec(path);
     if (!found) continue;
     try {
       const end = (await draw(fresh, ...found.slice(1))) ?? (() => {});
       // Whoever clicked on meanwhile is elsewhere: what this view started must not go on behind that one.
-      if (mine === drawing) leave = end;
-      else end();
+      if (mine === drawing) {
+        leave = end;
+        if (document.title.startsWith(t("console.name"))) setTitle(fresh.querySelector("h1")?.textContent ?? t("console.name"));
+      } else end();
     } catch (error) {
       if (mine !== drawing) return;
       fresh.replaceChildren(notice("bad", error.message));

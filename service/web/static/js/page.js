@@ -118,14 +118,23 @@ export function newKey() {
 
 export const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-const language = document.documentElement.lang;
+// Words are of the page's language; how a date, a time or a number is written is the browser's.
+const locale = navigator.languages ?? [document.documentElement.lang];
 export const clock = (moment) =>
-  new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(new Date(moment));
+  new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(new Date(moment));
 export const date = (moment) =>
-  new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
+  new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
+/** The time zone that all times are shown in, in short: "CET". */
+export const zone = () =>
+  new Intl.DateTimeFormat(locale, { timeZoneName: "short" }).formatToParts(new Date()).find(({ type }) => type === "timeZoneName")?.value ?? "";
+
+/** The name of what is shown, in front of the product's: tabs, history and screen readers tell pages apart by it. */
+export function setTitle(...parts) {
+  document.title = [...parts, "Invigil"].join(" – ");
+}
 
 /** A false match rate in words: "1 in 10,000". */
-export const oneIn = (rate) => new Intl.NumberFormat(language, { maximumSignificantDigits: 2 }).format(Math.round(1 / rate));
+export const oneIn = (rate) => new Intl.NumberFormat(locale, { maximumSignificantDigits: 2 }).format(Math.round(1 / rate));
 
 /** Trade a key for this page's cookie. The key itself is never stored by the page. */
 export async function signIn(key) {

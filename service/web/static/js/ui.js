@@ -39,6 +39,13 @@ export function choice(name, label, options, attributes = {}) {
     h("select", { name, ...attributes }, options.map(([value, text]) => h("option", { value }, text))));
 }
 
+/** A tag for a moment's answer, at the foot of the page; it leaves by itself. */
+export function toast(...children) {
+  const shown = h("div.toast", { role: "status" }, ...children);
+  document.getElementById("toasts").append(shown);
+  setTimeout(() => shown.remove(), 12000);
+}
+
 /** A form that shows why it was refused; `send` gets its values. */
 export function form(children, label, send, tone = "primary") {
   const problem = h("div.wide");
@@ -82,6 +89,9 @@ export function distanceScale(d, threshold, fmr) {
       h("p", {}, fmr.at_d === null ? t("case.fmr_beyond") : t("case.fmr_at_d", { n: oneIn(fmr.at_d) })),
       h("p.muted", {}, t("case.limits_mean", { match: oneIn(fmr.match), refer: oneIn(fmr.refer) }))));
 }
+
+/** Why somebody needs a person, to whoever helps: an unknown code shows itself. */
+export const needText = (code) => textOf(`need.${code}`) ?? reasonText(code);
 
 /** Codes as sentences; an unknown code shows itself. */
 export const reasonText = (code) => textOf(`reason.${code}`) ?? textOf(`guide.${code}`) ?? code;

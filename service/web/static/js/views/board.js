@@ -1,119 +1,336 @@
-// The live board: every seat of the session as it stands now, and who is waiting for a decision.
+// The live board: who needs a person, oldest first, and every seat of the session as it stands now.
 
-import { clock, date, h, t, textOf } from "../page.js";
-import { TONES, announce, notice, reasonText } from "../ui.js";
-
-const COUNTS = ["expected", "admitted", "identified_manually", "referred", "refused"];
+import { call, clock, date, h, setTitle, t, zone } from "../page.js";
+import { TONES, again, announce, needText, notice, toast } from "../ui.js";
+import { isOn, ring, turn } from "../alerts.js";
+import { may } from "../decisions.js";
+import { follow } from "../live.js";
+import { openDrawer } from "./drawer.js";
 
 /** @typedef {import("api").components["schemas"]["Candidate"]} Candidate */
+/** @typedef {import("api").components["schemas"]["Waiting"]} Waiting */
 /** @typedef {import("api").components["schemas"]["Session"]} Session */
+
+const FILTERS = ["all", "waiting", "expected", "admitted", "identified_manually", "refused"];
+const SWITCHES = ["sound", "badge"];
 
 /**
  * @param {HTMLElement} view
  * @param {Session} one
+ * @param {string} [detail] "big": for a screen that everybody sees.
  */
-export function board(view, one) {
-  const counts = h("div.counts", { "aria-label": t("board.counts") });
-  const waiting = h("section.stack");
-  const attention = h("section.stack", { id: "trying" });
-  const seats = h("div.seats");
-  const state = h("p.muted.small", { role: "status" }, t("board.connecting"));
-  /** @type {Map<string, Candidate>} */
-  const people = new Map();
-  // Who was turned away without an attempt, newest last; gone once something is recorded of them.
-  const trying = new Map();
-  view.append(counts, waiting, attention, h("section.stack", {}, h("div.row.between", {}, h("h2", {}, t("board.seats")), state), seats));
-
-  const draw = () => {
-    const everyone = [...people.values()].sort(bySeat);
-    seats.replaceChildren(...everyone.map(seatOf));
-    const referred = everyone.filter((person) => person.status === "referred");
-    waiting.replaceChildren(...(referred.length ? [h("h2", {}, t("board.waiting", { n: referred.length })),
-      h("div.grid", {}, referred.map((person) => waitingCard(person, one)))] : []));
-    attention.replaceChildren(...(trying.size ? [h("h2", {}, t("board.trying", { n: trying.size })),
-      h("div.grid", {}, [...trying.values()].map(tryingCard))] : []));
-  };
-  const showCounts = (numbers) => counts.replaceChildren(
-    ...COUNTS.map((name) => h("div", {}, h("b", {}, String(numbers[name] ?? 0)), t(`status.${name}`))));
-  const moved = (data) => {
-    if (data.candidate) {
-      trying.delete(data.candidate.entry_id);
-      people.set(data.candidate.entry_id, data.candidate);
-      announce(t("board.moved", { name: nameOf(data.candidate), status: t(`status.${data.candidate.status}`) }));
-    }
-    if (data.counts) showCounts(data.counts);
-    draw();
-  };
-
-  const declined = (data) => {
-    const who = data.candidate?.entry_id ?? `kiosk ${data.kiosk}`;
-    trying.delete(who);
-    trying.set(who, data);
-    if (data.candidate) people.set(data.candidate.entry_id, data.candidate);
-    if (data.counts) showCounts(data.counts);
-    draw();
-  };
-  const changed = (data) => {
-    if (!data.session) return;
-    Object.assign(one, data.session);
-    document.getElementById("session-window")?.replaceChildren(sessionWindow(one));
-    announce(t("board.changed", { time: clock(one.closes_at) }));
-  };
-
-  const source = new EventSource(`/v1/sessions/${one.id}/live`);
-  const on = (name, act) => source.addEventListener(name, (event) => act(JSON.parse(event.data)));
-  source.onopen = () => (state.textContent = t("board.live"));
-  source.onerror = () => (state.textContent = t("board.reconnecting"));
-  on("snapshot", (data) => {
-    people.clear();
-    trying.clear();
-    for (const person of data.candidates) people.set(person.entry_id, person);
-    showCounts(data.counts);
-    draw();
-  });
-  on("checkin", moved);
-  on("override", moved);
-  on("declined", declined);
-  on("session", changed);
-  on("roster", () => location.reload());
-  on("closed", (data) => {
-    source.close();
-    state.textContent = t("board.closed", { time: clock(data.closed_at) });
-  });
-  if (!one.candidates) view.prepend(notice("wait", t("board.no_roster"), " ", h("a", { href: `#/sessions/${one.id}/roster` }, t("session.tab_roster"))));
-  return () => source.close();
+export function board(view, one, detail) {
+  return detail === "big" ? bigScreen(view, one) : new Board(view, one).start();
 }
 
 /** When a session opens and closes, and how it stands.
  * @param {Session} one */
-export const sessionWindow = (one) => `${date(one.opens_at)} – ${clock(one.closes_at)} · ${t(`session.${one.state}`)}`;
+export function sessionWindow(one) {
+  const state = Date.parse(one.server_time) >= Date.parse(one.closes_at) ? "closed" : one.state;
+  return `${date(one.opens_at)} – ${clock(one.closes_at)} ${zone()} · ${t(`session.${state}`)}`;
+}
 
-const nameOf = (person) => person.display_name ?? person.external_id;
+export const nameOf = (person) => person.display_name ?? person.external_id;
 const bySeat = (a, b) => String(a.seat ?? "~").localeCompare(String(b.seat ?? "~"), undefined, { numeric: true });
+/** Text as it is compared in a search: without accents, in small letters. */
+const plain = (text) => (text ?? "").normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
-/** @param {Candidate} person */
-function seatOf(person) {
-  return h(`div.seat.${TONES[person.status] ?? ""}`, { "data-candidate": person.external_id },
-    h("div.row.between", { style: "gap:6px" }, h("strong", {}, person.seat ?? "–"),
-      h("span.small", {}, person.status === "expected" ? "" : t(`status.${person.status}`))),
-    h("div.name", { title: nameOf(person) }, nameOf(person)),
-    h("div.muted.small", {}, person.external_id));
+class Board {
+  /**
+   * @param {HTMLElement} view
+   * @param {Session} one
+   */
+  constructor(view, one) {
+    this.one = one;
+    this.offset = Date.parse(one.server_time) - Date.now();
+    /** @type {Map<string, Candidate>} */
+    this.people = new Map();
+    /** @type {Map<string, {node: HTMLElement, drawn: string}>} */
+    this.tiles = new Map();
+    /** @type {Waiting[]} */
+    this.waiting = [];
+    /** Who was called for already; null before the first board. */
+    this.called = /** @type {Set<string> | null} */ (null);
+    this.filter = "all";
+    this.sought = "";
+    this.drawer = null;
+    this.line = h("div", { id: "line", role: "status" });
+    this.filters = h("div.filters", { role: "group", "aria-label": t("board.filter") });
+    this.queue = h("section.stack", { id: "waiting", "aria-labelledby": "waiting-title" });
+    this.seats = h("ul.seats", { id: "seats", "aria-labelledby": "seats-title" });
+    this.nobody = h("p.muted", { hidden: true }, t("board.nobody_found"));
+    this.roster = one.candidates ? null : notice("wait", t("board.no_roster"), " ", h("a", { href: `#/sessions/${one.id}/roster` }, t("session.tab_roster")));
+    view.append(...[this.roster, this.line, this.tools(), this.queue,
+      h("section.stack", {}, h("h2", { id: "seats-title" }, t("board.seats")), this.nobody, this.seats)].filter(Boolean));
+    this.view = view;
+    this.state("connecting");
+  }
+
+  start() {
+    this.feed = follow(this.one.id, { message: (kind, data) => this.message(kind, data), state: (name, at) => this.state(name, at) });
+    const ticking = setInterval(() => this.tick(), 15000);
+    return () => {
+      this.feed.stop();
+      clearInterval(ticking);
+      this.drawer?.close();
+    };
+  }
+
+  tools() {
+    const search = h("input", { type: "search", id: "board-search", placeholder: t("board.search_hint"), autocomplete: "off" });
+    search.addEventListener("input", () => {
+      this.sought = plain(search.value.trim());
+      this.show();
+    });
+    const switches = SWITCHES.map((name) => {
+      const box = h("input", { type: "checkbox", id: `switch-${name}`, checked: isOn(name) });
+      box.addEventListener("change", () => {
+        turn(name, box.checked);
+        this.title();
+      });
+      return h("label.check", { for: `switch-${name}` }, box, t(`board.switch_${name}`));
+    });
+    return h("div.board-tools", {},
+      h("label.search", {}, h("span.sr-only", {}, t("board.search")), search),
+      this.filters,
+      h("div.row.end", {}, ...switches, h("a.button", { href: `#/sessions/${this.one.id}/board/big` }, t("board.big"))));
+  }
+
+  message(kind, data) {
+    if (kind === "roster") return this.feed.again();
+    if (kind === "snapshot") {
+      Object.assign(this.one, data.session);
+      this.people = new Map(data.candidates.map((person) => [person.entry_id, person]));
+      this.roster?.remove();
+    } else if (data.candidate) {
+      this.people.set(data.candidate.entry_id, data.candidate);
+      announce(t("board.moved", { name: nameOf(data.candidate), status: t(`status.${data.candidate.status}`) }));
+      this.drawer?.changed(data.candidate);
+    }
+    if (data.session) this.changed(data.session, kind === "session");
+    this.waiting = data.waiting;
+    this.callFor();
+    this.show();
+  }
+
+  changed(session, tell) {
+    Object.assign(this.one, session);
+    document.getElementById("session-window")?.replaceChildren(sessionWindow(this.one));
+    if (tell) announce(t("board.changed", { time: clock(this.one.closes_at) }));
+  }
+
+  /** Ring for whoever was not waiting before. */
+  callFor() {
+    const called = this.called;
+    const fresh = called === null ? [] : this.waiting.filter(({ id }) => !called.has(id));
+    this.called = new Set(this.waiting.map(({ id }) => id));
+    if (!fresh.length) return;
+    ring();
+    announce(t("board.called", { n: this.waiting.length }));
+  }
+
+  state(name, at = undefined) {
+    if (name === this.shown && name !== "closed") return;
+    const was = this.shown;
+    this.shown = name;
+    this.view.classList.toggle("stale", name === "lost");
+    const text = {
+      connecting: () => h("p.muted.small", {}, t("board.connecting")),
+      live: () => h("p.muted.small", {}, h("span.dot", {}), t("board.live")),
+      lost: () => notice("bad", h("strong", {}, t("board.lost", { time: clock(Date.now()) })), " ", t("board.lost_help")),
+      closed: () => notice("", t("board.closed", { time: clock(at) })),
+      gone: () => notice("bad", t("board.gone")),
+    }[name];
+    this.line.replaceChildren(text());
+    if (name === "closed") {
+      this.one.state = "closed";
+      document.getElementById("session-window")?.replaceChildren(sessionWindow(/** @type {any} */ ({ ...this.one, server_time: this.one.closes_at })));
+    }
+    if (was === "lost" && name === "live") announce(t("board.live_again"));
+  }
+
+  title() {
+    const n = this.waiting.length;
+    const place = [this.one.room, this.one.exam_name];
+    setTitle(...(n && isOn("badge") ? [t("board.title_waiting", { n })] : []), ...place);
+  }
+
+  /** Whether somebody is in what is looked for. */
+  matches(person, waits) {
+    if (this.sought && ![person?.display_name, person?.external_id, person?.seat].some((text) => plain(text).includes(this.sought))) return false;
+    return this.filter === "all" || (this.filter === "waiting" ? waits : person?.status === this.filter && !waits);
+  }
+
+  show() {
+    const waits = new Set(this.waiting.map((need) => need.candidate?.entry_id).filter(Boolean));
+    this.title();
+    this.showFilters(waits);
+    this.showQueue();
+    this.showSeats(waits);
+  }
+
+  showFilters(waits) {
+    const counts = { all: this.people.size, waiting: this.waiting.length };
+    for (const person of this.people.values()) {
+      if (!waits.has(person.entry_id)) counts[person.status] = (counts[person.status] ?? 0) + 1;
+    }
+    const focused = this.filters.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.filter : null;
+    this.filters.replaceChildren(...FILTERS.map((name) =>
+      h(`button.count.${name === "waiting" && counts.waiting ? "wait" : ""}`, {
+        type: "button", "data-filter": name, "aria-pressed": String(this.filter === name),
+        onclick: () => {
+          this.filter = this.filter === name ? "all" : name;
+          this.show();
+        },
+      }, h("b", {}, String(counts[name] ?? 0)), " ", t(`board.filter_${name}`))));
+    if (focused) /** @type {HTMLElement} */ (this.filters.querySelector(`[data-filter=${focused}]`)).focus();
+  }
+
+  showQueue() {
+    const found = this.waiting.filter((need) => !this.sought || this.matches(need.candidate, true));
+    const focused = this.queue.contains(document.activeElement) ? document.activeElement.closest("[data-need]")?.getAttribute("data-need") : null;
+    this.queue.replaceChildren(
+      h("h2", { id: "waiting-title" }, t("board.waiting", { n: this.waiting.length })),
+      this.waiting.length ? h("ol.queue", {}, found.map((need) => h("li", { "data-need": need.id }, this.card(need))))
+        : h("p.muted", {}, t("board.nobody_waits")));
+    if (focused) /** @type {HTMLElement | null} */ (this.queue.querySelector(`[data-need="${focused}"] :is(a, button)`))?.focus();
+  }
+
+  /** @param {Waiting} need */
+  card(need) {
+    const { candidate } = need;
+    const inside = [
+      h("div.row.between", {}, h("h3", {}, candidate ? nameOf(candidate) : t(need.checkin_id ? "case.nobody" : "board.nobody_known")),
+        h("span.since", { "data-since": need.since }, this.since(need.since))),
+      h("div.muted.small", {}, [candidate && candidate.display_name ? candidate.external_id : null, candidate?.seat && t("board.seat", { seat: candidate.seat }), need.kiosk].filter(Boolean).join(" · ")),
+      h("ul.needs", {}, need.reasons.map((code) => h("li", {}, needText(code)))),
+      ...(candidate ? flagTags(candidate) : []),
+    ];
+    if (need.checkin_id) return h("a.card.wait", { href: `#/sessions/${this.one.id}/case/${need.checkin_id}` }, ...inside);
+    if (candidate) return h("button.card.wait", { type: "button", onclick: () => this.open(candidate.entry_id) }, ...inside);
+    return h("div.card.wait", {}, ...inside, may("override") ? h("button", { type: "button", onclick: (event) => this.attend(need, event) }, t("board.seen_to")) : "");
+  }
+
+  async attend(need, event) {
+    event.target.disabled = true;
+    try {
+      const rest = await call("POST", `/v1/sessions/${this.one.id}/waiting/attended`, { json: { id: need.id } });
+      this.waiting = rest.items;
+    } catch (error) {
+      toast(error.message);
+      this.feed.again();
+    }
+    this.show();
+  }
+
+  since(moment) {
+    const minutes = Math.max(0, Math.floor((Date.now() + this.offset - Date.parse(moment)) / 60000));
+    return minutes ? t("board.since", { minutes, time: clock(moment) }) : t("board.since_now");
+  }
+
+  tick() {
+    for (const node of this.queue.querySelectorAll("[data-since]")) node.textContent = this.since(node.getAttribute("data-since"));
+  }
+
+  /** Only what has changed is drawn: a room has hundreds of seats. */
+  showSeats(waits) {
+    const order = [...this.people.values()].sort(bySeat);
+    for (const [id, tile] of this.tiles) {
+      if (this.people.has(id)) continue;
+      tile.node.remove();
+      this.tiles.delete(id);
+    }
+    let shown = 0;
+    order.forEach((person, place) => {
+      const isWaiting = waits.has(person.entry_id);
+      const drawn = JSON.stringify([person.seat, person.status, person.display_name, person.external_id, person.flags, isWaiting]);
+      let tile = this.tiles.get(person.entry_id);
+      if (tile?.drawn !== drawn) {
+        const node = this.seat(person, isWaiting);
+        const hadFocus = tile?.node.contains(document.activeElement);
+        if (tile) tile.node.replaceWith(node);
+        tile = { node, drawn };
+        this.tiles.set(person.entry_id, tile);
+        if (hadFocus) /** @type {HTMLElement} */ (node.firstElementChild).focus();
+      }
+      if (this.seats.children[place] !== tile.node) this.seats.insertBefore(tile.node, this.seats.children[place] ?? null);
+      tile.node.hidden = !this.matches(person, isWaiting);
+      shown += Number(!tile.node.hidden);
+    });
+    this.nobody.hidden = shown > 0 || !order.length;
+  }
+
+  seat(person, isWaiting) {
+    const tone = isWaiting ? "wait" : TONES[person.status] ?? "";
+    const status = isWaiting ? t("board.needs_person") : t(`status.${person.status}`);
+    return h("li", {}, h(`button.seat.${tone}`, { type: "button", "data-candidate": person.external_id, onclick: () => this.open(person.entry_id) },
+      h("span.row.between", {}, h("strong", {}, person.seat ?? "–"), h("span.small", {}, status)),
+      h("span.name", {}, nameOf(person)),
+      h("span.row.between.small", {}, person.display_name ? h("span.muted", {}, person.external_id) : h("span", {}), h("span.marks", {}, marksOf(person)))));
+  }
+
+  open(entryId) {
+    const person = this.people.get(entryId);
+    if (!person) return;
+    this.drawer?.close();
+    this.drawer = openDrawer(this.one, person, {
+      needs: () => this.waiting.filter((need) => need.candidate?.entry_id === entryId).flatMap((need) => need.reasons),
+      closed: () => {
+        this.drawer = null;
+      },
+      decided: () => this.shown === "closed" && again(),
+    });
+  }
 }
 
-/**
- * @param {Candidate} person
- * @param {Session} one
- */
-function waitingCard(person, one) {
-  return h("a.card", { href: `#/sessions/${one.id}/case/${person.checkin_id}` },
-    h("h3", {}, nameOf(person)),
-    h("div.muted.small", {}, `${person.external_id} · ${t("person.seat")} ${person.seat ?? "–"} · ${clock(person.status_at)}`),
-    h("span.tag.wait", {}, t("board.decide")));
+/** The flags of a candidate in a word each. */
+function marksOf({ flags }) {
+  return [flags.twin && t("flag.twin"), flags.manual_identification && t("flag.document"), flags.accommodation && t("flag.accommodation")].filter(Boolean).join(" · ");
 }
 
-function tryingCard({ candidate, code, kiosk, at }) {
-  return h("div.card", {},
-    h("h3", {}, candidate ? nameOf(candidate) : t("board.nobody_known")),
-    h("div.muted.small", {}, [candidate?.external_id, kiosk, clock(at)].filter(Boolean).join(" · ")),
-    h("p", {}, textOf(`problem.${code}`) ?? reasonText(code)));
+export function flagTags({ flags }) {
+  const texts = [flags.twin && t("roster.twin"), flags.manual_identification && t("roster.by_document"), flags.accommodation].filter(Boolean);
+  return texts.length ? [h("div.row.tight", {}, texts.map((text) => h("span.tag", {}, text)))] : [];
+}
+
+/** For a screen in the hall: how many are in, and which seats are called; no name and no reason. */
+function bigScreen(view, one) {
+  document.body.classList.add("big");
+  const figures = h("p.big-figures", { role: "status" });
+  const state = h("p.big-state", {});
+  const seats = h("ul.big-seats");
+  const people = new Map();
+  let waiting = [];
+  const draw = () => {
+    const isIn = [...people.values()].filter(({ status }) => status === "admitted" || status === "identified_manually").length;
+    figures.replaceChildren(t("board.big_in", { n: isIn, all: people.size }), h("br"), h("span.wait", {}, t("board.title_waiting", { n: waiting.length })));
+    const called = new Set(waiting.map((need) => need.candidate?.entry_id));
+    seats.replaceChildren(...[...people.values()].sort(bySeat).map((person) =>
+      h(`li.${called.has(person.entry_id) ? "wait" : TONES[person.status] ?? ""}`, {}, person.seat ?? "–",
+        h("span.small", {}, called.has(person.entry_id) ? t("board.big_called") : t(`board.big_${person.status}`)))));
+    setTitle(t("board.big_in", { n: isIn, all: people.size }), one.room);
+  };
+  const feed = follow(one.id, {
+    message: (kind, data) => {
+      if (kind === "roster") return feed.again();
+      if (kind === "snapshot") {
+        people.clear();
+        for (const person of data.candidates) people.set(person.entry_id, person);
+      } else if (data.candidate) people.set(data.candidate.entry_id, data.candidate);
+      waiting = data.waiting;
+      draw();
+    },
+    state: (name, at) => {
+      view.classList.toggle("stale", name === "lost");
+      state.textContent = name === "live" ? "" : t(`board.${name}`, { time: clock(at ?? Date.now()) });
+    },
+  });
+  const leave = (event) => event.key === "Escape" && (location.hash = `#/sessions/${one.id}/board`);
+  addEventListener("keydown", leave);
+  view.append(figures, state, seats, h("p", {}, h("a.button", { href: `#/sessions/${one.id}/board` }, t("board.big_leave"))));
+  return () => {
+    removeEventListener("keydown", leave);
+    document.body.classList.remove("big");
+    feed.stop();
+  };
 }

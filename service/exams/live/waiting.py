@@ -1,0 +1,257 @@
+"""Who of a session needs a person now, and why: read from the evidence and from the audit chain.
+
+A referral waits until somebody decides on it. Who was turned away without an attempt waits until something is
+recorded of them, or until somebody says that they were seen to.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session as OrmSession
+
+from index.tables import AuditEventRow
+from service.exams.audit import ATTENDED, CHECKIN_DECLINED, note
+from service.exams.checkin.verdict import NO_CANDIDATE_FOUND
+from service.exams.context import Desk, Origin
+from service.exams.errors import DecisionNeeded, NotWaiting
+from service.exams.schemas import Candidate, Verdict
+from service.exams.sessions import session_row
+from service.exams.status import LET_IN, candidates_of, read_statuses
+from service.exams.tables import CheckinRow, OverrideRow, SessionRow
+from service.exams.terms import Terms
+
+SETTLED_BY_ITSELF = frozenset({"already_checked_in", "session_closed", "exam_archived", "rate_limited"})
+"""Refusals that no person can do anything about, or need to."""
+
+BANDS = {"refer": "below_match", "no_match": "above_refer"}
+"""In which band a distance lies, in words for everybody."""
+
+
+class Waiting(BaseModel):
+    """Somebody who needs a person."""
+
+    id: str = Field(description="stays the same for as long as this need does")
+    kind: Literal["referred", "declined"] = Field(
+        description="`referred`: an attempt to decide on; `declined`: turned away without one"
+    )
+    since: datetime = Field(description="since when; whoever tries again keeps the place in the queue")
+    reasons: list[str] = Field(description="codes, newest first; never empty")
+    candidate: Candidate | None = Field(description="null where nobody on the roster is known to be meant")
+    checkin_id: UUID | None
+    kiosk: str | None = Field(description="where: the kiosk's own name, or its key's")
+    session_id: UUID
+    room: str
+
+
+class WaitingList(BaseModel):
+    """All who need a person, oldest first."""
+
+    items: list[Waiting]
+
+
+class AttendedTerms(Terms):
+    """Who was seen to."""
+
+    id: str = Field(min_length=1, max_length=64, description="of somebody on the waiting list")
+
+
+def reasons_of(row: CheckinRow) -> list[str]:
+    """Why an attempt was referred: what spoke against it, or else the band that its distance lies in."""
+    band = BANDS.get(row.decision or "")
+    told = NO_CANDIDATE_FOUND in row.reasons or band is None
+    return list(row.reasons) if told or band is None else [band, *row.reasons]
+
+
+def waiting_of(db: OrmSession, session: SessionRow) -> list[Waiting]:
+    """All of a session who need a person, oldest first."""
+    referrals, attended = open_referrals(db, session), attended_until(db, session)
+    referrals = [one for one in referrals if str(one[-1].id) not in attended]
+    declined = open_declines(db, session, attended)
+    named = {one[-1].entry_id for one in referrals} | {one[-1].details.get("entry_id") for one in declined}
+    ids = [UUID(str(one)) for one in named if one]
+    candidates = candidates_of(db, session.id, ids)
+    found: dict[Any, Waiting] = {}
+    for attempts in referrals:
+        found[attempts[-1].entry_id or attempts[-1].id] = referral(session, attempts, candidates)
+    for events in declined:
+        merge_decline(found, session, events, candidates)
+    return sorted(found.values(), key=lambda one: (one.since, one.id))
+
+
+def referral(
+    session: SessionRow, attempts: Sequence[CheckinRow], candidates: dict[UUID, Candidate]
+) -> Waiting:
+    """An open case with all attempts that led to it."""
+    newest = attempts[-1]
+    return Waiting(
+        id=str(newest.id),
+        kind="referred",
+        since=attempts[0].created_at,
+        reasons=reasons_of(newest) or [str(Verdict.REFERRED)],
+        candidate=candidates.get(newest.entry_id) if newest.entry_id else None,
+        checkin_id=newest.id,
+        kiosk=newest.kiosk or name_in(newest.actor),
+        session_id=session.id,
+        room=session.room,
+    )
+
+
+def merge_decline(
+    found: dict[Any, Waiting],
+    session: SessionRow,
+    events: Sequence[AuditEventRow],
+    candidates: dict[UUID, Candidate],
+) -> None:
+    """Add whoever was turned away; a candidate who has an open case already waits once, with both reasons."""
+    newest = events[-1]
+    entry_id = UUID(newest.details["entry_id"]) if newest.details.get("entry_id") else None
+    codes = list(dict.fromkeys(event.details["code"] for event in reversed(events)))
+    known = found.get(entry_id)
+    if known is not None:
+        known.since = min(known.since, events[0].at)
+        known.reasons = [*codes, *known.reasons]
+        return
+    found[entry_id or newest.seq] = Waiting(
+        id=f"declined-{newest.seq}",
+        kind="declined",
+        since=events[0].at,
+        reasons=codes,
+        candidate=candidates.get(entry_id) if entry_id else None,
+        checkin_id=None,
+        kiosk=newest.details.get("kiosk") or name_in(newest.actor),
+        session_id=session.id,
+        room=session.room,
+    )
+
+
+def open_referrals(db: OrmSession, session: SessionRow) -> list[list[CheckinRow]]:
+    """The referred attempts that nobody has settled: each candidate's together, and each nobody's alone."""
+    decided = select(OverrideRow.id).where(OverrideRow.checkin_id == CheckinRow.id).exists()
+    query = select(CheckinRow).where(
+        CheckinRow.session_id == session.id, CheckinRow.outcome == str(Verdict.REFERRED), ~decided
+    )
+    rows = db.scalars(query.order_by(CheckinRow.created_at, CheckinRow.id)).all()
+    current = read_statuses(db, session.id, [row.entry_id for row in rows if row.entry_id])
+    last = last_decisions(db, [row.entry_id for row in rows if row.entry_id])
+    together: dict[UUID, list[CheckinRow]] = defaultdict(list)
+    for row in rows:
+        if row.entry_id is None:
+            together[row.id].append(row)
+        elif current[row.entry_id].status == Verdict.REFERRED and row.created_at > last.get(
+            row.entry_id, session.created_at
+        ):
+            together[row.entry_id].append(row)
+    return list(together.values())
+
+
+def last_decisions(db: OrmSession, entry_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """When somebody last decided on each of these candidates."""
+    query = select(OverrideRow.entry_id, func.max(OverrideRow.created_at))
+    query = query.where(OverrideRow.entry_id.in_(entry_ids)).group_by(OverrideRow.entry_id)
+    return {entry_id: at for entry_id, at in db.execute(query) if entry_id is not None}
+
+
+def open_declines(db: OrmSession, session: SessionRow, attended: dict[str, int]) -> list[list[AuditEventRow]]:
+    """Who was turned away and has not been helped: each candidate's events together; else each kiosk's."""
+    together: dict[str, list[AuditEventRow]] = defaultdict(list)
+    for event in chain_events(db, session, CHECKIN_DECLINED):
+        if event.details.get("code") not in SETTLED_BY_ITSELF:
+            together[place_of(event)].append(event)
+    entry_ids = [UUID(place) for place, events in together.items() if events[0].details.get("entry_id")]
+    current = read_statuses(db, session.id, entry_ids)
+    still = []
+    for place, events in together.items():
+        status = current.get(UUID(place)) if events[0].details.get("entry_id") else None
+        if status is not None and status.status in LET_IN:
+            continue
+        later = [
+            event
+            for event in events
+            if event.seq > attended.get(place, 0)
+            and (status is None or status.at is None or event.at > status.at)
+        ]
+        still += [later] if later else []
+    return still
+
+
+def place_of(event: AuditEventRow) -> str:
+    """Whose event it is: the candidate's, or else the kiosk's."""
+    entry_id: str | None = event.details.get("entry_id")
+    return entry_id or f"at {event.details.get('kiosk') or event.actor}"
+
+
+def attended_until(db: OrmSession, session: SessionRow) -> dict[str, int]:
+    """Up to which event whoever was turned away was seen to; and the attempts of nobody that were."""
+    return {
+        event.details["place"]: event.details["until_seq"] for event in chain_events(db, session, ATTENDED)
+    }
+
+
+def chain_events(db: OrmSession, session: SessionRow, action: str) -> Iterable[AuditEventRow]:
+    """The chain's events of one action in a session, oldest first."""
+    query = select(AuditEventRow).where(
+        AuditEventRow.action == action,
+        # The index knows the action; years of other sessions are left out by their time.
+        AuditEventRow.at >= min(session.opens_at, session.created_at),
+        AuditEventRow.details["session_id"].as_string() == str(session.id),
+    )
+    return db.scalars(query.order_by(AuditEventRow.seq)).all()
+
+
+def name_in(actor: str) -> str:
+    """The name of a key, as an actor holds it with the key's id."""
+    return actor.rpartition(" (")[0] or actor
+
+
+def waiting_list(desk: Desk, session_id: UUID) -> WaitingList:
+    """All of a session who need a person.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+    """
+    with desk.database.read() as db:
+        return WaitingList(items=waiting_of(db, session_row(db, session_id)))
+
+
+def attend(desk: Desk, session_id: UUID, terms: AttendedTerms, origin: Origin) -> WaitingList:
+    """Take somebody off the list who was seen to and whom no decision concerns; that is recorded.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+        NotWaiting: If nobody waits under this id, or somebody else was quicker.
+        DecisionNeeded: If a candidate's attempt is open: that takes a decision.
+    """
+    with desk.database.write() as db:
+        session = session_row(db, session_id)
+        items = waiting_of(db, session)
+        one = next((found for found in items if found.id == terms.id), None)
+        if one is None:
+            raise NotWaiting(terms.id)
+        if one.kind == "referred" and one.candidate is not None:
+            raise DecisionNeeded
+        place, until = place_and_seq(db, one)
+        note(
+            db,
+            ATTENDED,
+            origin,
+            exam_id=session.exam_id,
+            session_id=session.id,
+            place=place,
+            until_seq=until,
+            entry_id=one.candidate.entry_id if one.candidate else None,
+        )
+        return WaitingList(items=[found for found in items if found is not one])
+
+
+def place_and_seq(db: OrmSession, one: Waiting) -> tuple[str, int]:
+    """What a need is known by in the chain."""
+    if one.checkin_id is not None:
+        return str(one.checkin_id), 0
+    seq = int(one.id.removeprefix("declined-"))
+    event = db.get_one(AuditEventRow, seq)
+    return place_of(event), seq

@@ -1,0 +1,87 @@
+"""What an invigilator changes about one candidate: the seat, and whether a machine may admit."""
+
+from uuid import UUID
+
+from pydantic import Field
+from sqlalchemy import select
+from sqlalchemy.orm import Session as OrmSession
+
+from service.exams.audit import CANDIDATE_CHANGED, note
+from service.exams.checkin.rules import entry_named
+from service.exams.context import Desk, Origin
+from service.exams.errors import SeatTaken
+from service.exams.exams import live_exam_row
+from service.exams.guard import By, changed_values
+from service.exams.schemas import Candidate
+from service.exams.sessions import session_row
+from service.exams.status import candidates_of
+from service.exams.tables import AdmissionRow, RosterEntryRow
+from service.exams.terms import Reason, Terms
+from service.fields import ShortLabel
+
+
+class CandidateChanges(Terms):
+    """What is to change about one candidate of a session."""
+
+    seat: ShortLabel | None = Field(default=None, description="a free seat of the room")
+    twin: bool | None = Field(
+        default=None, description="a look-alike is expected: from now on only a person admits; with a reason"
+    )
+    reason: Reason = None
+
+
+def change_candidate(
+    desk: Desk, session_id: UUID, external_id: str, changes: CandidateChanges, origin: Origin
+) -> Candidate:
+    """Move a candidate to another seat, or mark one whom a machine must not admit; what was decided stays.
+
+    Raises:
+        SessionNotFound, NotOnRoster: If there is no such session or candidate.
+        ExamArchived: If the exam takes no change.
+        SeatTaken: If somebody else has the seat.
+        ReasonRequired: If the mark is to change without a reason.
+    """
+    with desk.database.write() as db:
+        session = session_row(db, session_id)
+        live_exam_row(db, session.exam_id)
+        entry = entry_named(db, session_id, external_id)
+        values = changes.model_dump(include={"seat", "twin"}, exclude_none=True)
+        changed = changed_values({name: getattr(entry, name) for name in values}, values)
+        By(origin=origin, reason=changes.reason).require_reason(sorted({"twin"} & changed.keys()))
+        if "seat" in changed:
+            move(db, entry, values["seat"])
+        if "twin" in changed:
+            entry.twin = values["twin"]
+        if changed:
+            db.flush()
+            about = {"exam_id": session.exam_id, "session_id": session_id, "entry_id": entry.id}
+            note(
+                db,
+                CANDIDATE_CHANGED,
+                origin,
+                subject_id=entry.subject_id,
+                **about,
+                changes=changed,
+                reason=changes.reason,
+            )
+        return candidates_of(db, session_id, [entry.id])[entry.id]
+
+
+def move(db: OrmSession, entry: RosterEntryRow, seat: str) -> None:
+    """Give a candidate another seat; whoever is in already sits there from now on.
+
+    Raises:
+        SeatTaken: If somebody else is expected there, or sits there.
+    """
+    of_others = RosterEntryRow.id != entry.id, RosterEntryRow.seat == seat
+    reserved = db.scalar(
+        select(RosterEntryRow.id).where(RosterEntryRow.session_id == entry.session_id, *of_others)
+    )
+    in_use = AdmissionRow.session_id == entry.session_id, AdmissionRow.seat == seat
+    taken = db.scalar(select(AdmissionRow.entry_id).where(*in_use, AdmissionRow.entry_id != entry.id))
+    if reserved or taken:
+        raise SeatTaken(seat)
+    entry.seat = seat
+    admission = db.get(AdmissionRow, entry.id)
+    if admission is not None:
+        admission.seat = seat

@@ -1,0 +1,104 @@
+// One session's messages as they come, over every kind of lost connection.
+//
+// An EventSource comes back by itself from a closed connection, and never from an answer that is not 200; nor does
+// it notice a line that is dead without having been closed. Both are seen to here.
+
+import { call, Problem } from "./page.js";
+
+const KINDS = ["snapshot", "checkin", "override", "declined", "roster", "session", "attended", "candidate"];
+/** The server says something every 15 seconds at the latest. */
+const LONGEST_SILENCE_MS = 35000;
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 15000;
+
+/**
+ * Follow a session until `stop` is called.
+ *
+ * @param {string} id
+ * @param {{message: (kind: string, data: any) => void, state: (name: "live" | "lost" | "closed" | "gone", at?: string) => void}} listener
+ */
+export function follow(id, { message, state }) {
+  let source = /** @type {EventSource | null} */ (null);
+  let heard = Date.now();
+  let wait = FIRST_WAIT_MS;
+  let later = 0;
+  let stopped = false;
+
+  const alive = () => {
+    heard = Date.now();
+    wait = FIRST_WAIT_MS;
+    if (!stopped) state("live");
+  };
+  const end = (name, at = undefined) => {
+    stop();
+    state(name, at);
+  };
+  const open = () => {
+    clearTimeout(later);
+    source?.close();
+    if (stopped) return;
+    heard = Date.now();
+    const mine = new EventSource(`/v1/sessions/${id}/live`);
+    source = mine;
+    mine.onopen = alive;
+    mine.addEventListener("heartbeat", alive);
+    for (const kind of KINDS) {
+      mine.addEventListener(kind, (event) => {
+        if (mine !== source) return;
+        alive();
+        message(kind, JSON.parse(event.data));
+      });
+    }
+    mine.addEventListener("closed", (event) => end("closed", JSON.parse(event.data).closed_at));
+    mine.onerror = () => {
+      if (mine !== source || stopped) return;
+      state("lost");
+      if (mine.readyState === EventSource.CLOSED) askLater();
+    };
+  };
+  // Why there is no stream, and whether there will be one.
+  const ask = async () => {
+    try {
+      const session = await call("GET", `/v1/sessions/${id}`, { timeout: 8000 });
+      if (stopped) return;
+      if (session.state === "closed") end("closed", session.closes_at);
+      else open();
+    } catch (error) {
+      if (stopped) return;
+      if (error instanceof Problem && error.status === 401) location.reload();
+      else if (error instanceof Problem && (error.status === 403 || error.status === 404)) end("gone");
+      else askLater();
+    }
+  };
+  const askLater = () => {
+    clearTimeout(later);
+    later = setTimeout(ask, wait);
+    wait = Math.min(LONGEST_WAIT_MS, wait * 2);
+  };
+  const watch = () => {
+    if (stopped || Date.now() - heard < LONGEST_SILENCE_MS) return;
+    state("lost");
+    open();
+  };
+  // A computer that slept, or changed its network, has a stream that nobody writes to any more.
+  const wake = () => {
+    if (document.visibilityState === "visible" && Date.now() - heard > LONGEST_SILENCE_MS / 2) open();
+  };
+  const away = () => state("lost");
+  const ticking = setInterval(watch, 5000);
+  document.addEventListener("visibilitychange", wake);
+  addEventListener("online", open);
+  addEventListener("offline", away);
+  open();
+
+  function stop() {
+    stopped = true;
+    source?.close();
+    clearTimeout(later);
+    clearInterval(ticking);
+    document.removeEventListener("visibilitychange", wake);
+    removeEventListener("online", open);
+    removeEventListener("offline", away);
+  }
+  return { stop, again: open };
+}

@@ -1,0 +1,113 @@
+// A seat's drawer: who sits there, what was tried, and everything that a person can do about it.
+
+import { all, call, clock, h, t } from "../page.js";
+import { choice, field, form, needText, notice, tag, toast } from "../ui.js";
+import { decisionForm, documentForm, may } from "../decisions.js";
+
+const LET_IN = ["admitted", "identified_manually"];
+
+/**
+ * @param {any} session
+ * @param {any} person
+ * @param {{needs: () => string[], closed: () => void, decided: () => void}} board
+ */
+export function openDrawer(session, person, board) {
+  const body = h("div.stack");
+  const dialog = h("dialog.drawer", { "aria-labelledby": "drawer-title" }, body);
+  const draw = (...above) => fill(body, session, person, board.needs(), { done, again: draw, close: () => dialog.close() }, above);
+  const done = (text) => {
+    toast(text);
+    dialog.close();
+    board.decided();
+  };
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    board.closed();
+  });
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  document.body.append(dialog);
+  dialog.showModal();
+  draw();
+  return {
+    close: () => dialog.close(),
+    /** Somebody else has done something: who is typing keeps what is typed and is told. */
+    changed: (other) => {
+      if (other.entry_id !== person.entry_id) return;
+      person = other;
+      const typed = [...dialog.querySelectorAll("input, select[name=reason_code]")].some((one) => /** @type {any} */ (one).value);
+      if (!typed) draw();
+      else if (!dialog.querySelector("#drawer-changed")) {
+        body.prepend(h("div", { id: "drawer-changed" }, notice("wait", t("drawer.changed", { status: t(`status.${other.status}`) }), " ",
+          h("button.plain", { type: "button", onclick: () => draw() }, t("drawer.look_again")))));
+      }
+    },
+  };
+}
+
+async function fill(body, session, person, needs, after, above) {
+  const name = person.display_name ?? person.external_id;
+  const head = [
+    h("div.row.between.top", {}, h("div", {}, h("h2", { id: "drawer-title" }, name),
+      h("div.muted", {}, `${person.external_id} · ${t("person.seat")} ${person.seat ?? "–"}`)),
+      h("button.plain", { type: "button", onclick: after.close }, t("drawer.close"))),
+    ...above,
+    h("div.row.tight", {}, tag(person.status), person.status_at ? h("span.muted.small", {}, clock(person.status_at)) : ""),
+    needs.length ? notice("wait", h("ul.needs", {}, needs.map((code) => h("li", {}, needText(code))))) : null,
+    ...flags(person.flags),
+  ].filter(Boolean);
+  const place = h("div.stack", {}, h("p.muted", {}, t("drawer.reading")));
+  body.replaceChildren(...head, place);
+  try {
+    const tried = await all(`/v1/sessions/${session.id}/checkins?external_id=${encodeURIComponent(person.external_id)}`);
+    // An attempt that named nobody may have been found to be this candidate's.
+    const counts = person.checkin_id && (tried.find(({ id }) => id === person.checkin_id) ?? (await call("GET", `/v1/checkins/${person.checkin_id}`)));
+    place.replaceChildren(...attempts(session, tried), ...actions(session, person, counts, after));
+  } catch (error) {
+    place.replaceChildren(notice("bad", error.message));
+  }
+}
+
+function flags({ twin, manual_identification, accommodation }) {
+  return [
+    twin && notice("wait", t("drawer.twin")),
+    manual_identification && notice("", t("drawer.by_document")),
+    accommodation && notice("", `${t("flag.accommodation")}: ${accommodation}`),
+  ].filter(Boolean);
+}
+
+function attempts(session, tried) {
+  const title = h("h3", {}, t("drawer.attempts", { n: tried.length }));
+  if (!tried.length) return [title, h("p.muted", {}, t("attempts.none_of"))];
+  return [title, h("ol.attempts", {}, tried.map((one) => h("li", {},
+    h("a", { href: `#/sessions/${session.id}/case/${one.id}` }, `${clock(one.created_at)} · ${t(`mode.${one.mode}`)}`), " ",
+    one.superseded_by ? h("span.muted.small", {}, t("status.superseded")) : tag(one.effective_outcome))))];
+}
+
+function actions(session, person, attempt, after) {
+  if (!may("override")) return [];
+  const isIn = LET_IN.includes(person.status);
+  const decided = (outcome) => after.done(t("drawer.done", { name: person.display_name ?? person.external_id, status: t(`status.${outcome}`) }));
+  const hooks = { done: decided, again: after.again };
+  const section = (id, title, open, ...children) =>
+    h("details.action", { id, open }, h("summary", {}, title), h("div.stack", {}, ...children));
+  return [
+    isIn ? null : section("drawer-identify", t("case.identify"), !attempt, h("p.muted.small", {}, t("case.identify_help")), documentForm(session, person.external_id, hooks)),
+    attempt ? section("drawer-decide", t(person.status === "referred" ? "case.decide" : "drawer.correct"), !isIn, decisionForm(session, attempt, hooks)) : null,
+    section("drawer-seat", t("drawer.move"), false, form([field("seat", t("drawer.new_seat"), { required: true, maxlength: 64 })], t("drawer.move_now"),
+      async ({ seat }) => {
+        await change(session, person, { seat });
+        after.done(t("drawer.moved", { name: person.display_name ?? person.external_id, seat }));
+      })),
+    section("drawer-twin", t("drawer.mark"), false, h("p.muted.small", {}, t("drawer.mark_help")),
+      form([
+        choice("twin", t("drawer.mark_as"), [["true", t("drawer.is_twin")], ["false", t("drawer.no_twin")]]),
+        field("reason", t("case.reason"), { required: true, minlength: 3, maxlength: 500 }),
+      ], t("drawer.mark_now"), async ({ twin, reason }) => {
+        await change(session, person, { twin: twin === "true", reason });
+        after.done(t("drawer.marked", { name: person.display_name ?? person.external_id }));
+      })),
+  ].filter(Boolean);
+}
+
+const change = (session, person, json) =>
+  call("PATCH", `/v1/sessions/${session.id}/candidates/${encodeURIComponent(person.external_id)}`, { json });
