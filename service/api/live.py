@@ -48,7 +48,12 @@ LastEventId = Annotated[
 async def follow_session(
     request: Request, parts: PartsHere, caller: Staff, session_id: UUID, last_event_id: LastEventId = None
 ) -> Response:
-    """The board, then `checkin`, `override`, `declined`, `roster`, `session`, at last `closed`."""
+    """The board, then `checkin`, `override`, `declined`, `standing`, `roster`, `session`, at last `closed`.
+
+    `standing` is about a candidate who stands otherwise though nothing happened at the door: consent was
+    withdrawn, a legal basis has ended, somebody was erased. `closed` comes when the window is over, or when
+    the exam is archived or deleted.
+    """
     number, _, digest = (last_event_id or "").partition("-")
     after_seq = int(number) if number.isdecimal() else None
     if await asyncio.to_thread(is_over, parts.desk, session_id, after_seq, digest):

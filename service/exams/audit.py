@@ -20,6 +20,7 @@ CANDIDATE_CHANGED = "candidate.changed"
 EVIDENCE_EXPORTED = "evidence.exported"
 ROSTER_IMPORTED = "roster.imported"
 SESSION_CHANGED = "session.changed"
+EXAM_CHANGED = "exam.changed"
 EXAM_PURGED = "exam.purged"
 EXAM_DELETED = "exam.deleted"
 

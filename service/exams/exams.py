@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from index.ids import uuid7
 from index.tables import utc_now
-from service.exams.audit import note
+from service.exams.audit import EXAM_CHANGED, note
 from service.exams.context import Desk, Origin, policy_at
 from service.exams.errors import ExamArchived, ExamInvalid, ExamNotFound
 from service.exams.guard import By, Rates, changed_values, guard_exam, refuse_higher_rates
@@ -63,7 +63,7 @@ def change_exam(desk: Desk, exam_id: UUID, changes: ExamChanges, origin: Origin)
             setattr(row, name, value)
         note(
             db,
-            "exam.changed",
+            EXAM_CHANGED,
             origin,
             exam_id=row.id,
             fields=sorted(changes.model_fields_set - {"reason"}),

@@ -191,6 +191,12 @@ def state_of(row: SessionRow, now: datetime) -> Literal["upcoming", "open", "clo
     return "open" if now < row.closes_at else "closed"
 
 
+def ended_at(row: SessionRow, exam: ExamRow, now: datetime) -> datetime | None:
+    """When a session was over, by its window or because its exam was archived; None while it is not."""
+    ends = [row.closes_at] if row.closes_at <= now else []
+    return min([*ends, exam.archived_at] if exam.archived_at else ends, default=None)
+
+
 def check_session(desk: Desk, exam: ExamRow, terms: SessionTerms) -> None:
     """Refuse a session that could not be held.
 

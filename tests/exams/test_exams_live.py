@@ -2,9 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,16 +18,19 @@ from sqlalchemy import event
 from index import audit
 from index.database.database import Database
 from index.ids import uuid7
+from index.subjects.subjects import ExternalId, Subjects
 from service.access.scopes import Scope
 from service.errors import SessionNotFound
+from service.exams.archive import remove_exam
 from service.exams.audit import CHECKIN_RECORDED
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.errors import AlreadyCheckedIn
+from service.exams.exams import change_exam
 from service.exams.live import board as live
 from service.exams.live.board import Live, Viewer
 from service.exams.live.feed import FeedEvent
 from service.exams.sessions import change_session
-from service.exams.terms import SessionChanges
+from service.exams.terms import ExamChanges, SessionChanges
 
 CLOSING = SessionChanges(opens_at=hours_from_now(-2), closes_at=hours_from_now(-1), reason="the test is over")
 
@@ -106,6 +111,120 @@ def test_a_viewer_sees_the_board_then_each_change_then_the_end(hall: ExamDay) ->
         "door 1",
         "c1",
     )
+
+
+def expire(hall: ExamDay, name: str, seconds: float) -> None:
+    """Let a candidate's legal basis end in a moment."""
+    end = datetime.now(UTC) + timedelta(seconds=seconds)
+    basis = {"basis": "consent", "reference": "form 7", "expires_at": end.isoformat()}
+    subjects = Subjects(hall.desk.database)
+    subjects.change(ExternalId(name), legal_basis=basis, actor="test")
+
+
+def withdraw(hall: ExamDay, name: str) -> None:
+    subject = Subjects(hall.desk.database).find(ExternalId(name))
+    hall.desk.gallery.withdraw(subject.id, actor="test")
+
+
+def erase(hall: ExamDay, name: str) -> None:
+    subject = Subjects(hall.desk.database).find(ExternalId(name))
+    hall.desk.gallery.erase(subject.id, actor="test")
+
+
+def standings(messages: Sequence[FeedEvent]) -> list[tuple[str, bool, bool]]:
+    """Who is said to stand otherwise: by a document, and as a subject at all."""
+    found = [content(one)["candidate"] for one in messages if one.kind == "standing"]
+    return [
+        (one["external_id"], one["flags"]["manual_identification"], one["subject_id"] is not None)
+        for one in found
+    ]
+
+
+def test_a_consent_that_is_withdrawn_is_on_the_board_at_once_in_every_process(
+    hall: ExamDay, database_url: str, open_database: Callable[[str], Database]
+) -> None:
+    other = replace(hall, desk=replace(hall.desk, database=open_database(database_url)))
+
+    messages = watched(hall, lambda: withdraw(other, "c1"), lambda: hall.arrive("c2", "2"))[0]
+
+    assert standings(messages) == [("c1", True, True)]
+    assert [one.kind for one in messages] == ["snapshot", "standing", "checkin", "session", "closed"]
+
+
+def test_a_basis_that_ends_by_the_clock_is_on_the_board_when_it_ends(hall: ExamDay) -> None:
+    expire(hall, "c1", 1.5)
+
+    messages = watched(hall, lambda: time.sleep(2.0))[0]
+
+    flags = [one["flags"]["manual_identification"] for one in content(messages[0])["candidates"]]
+    assert flags == [False, False]
+    assert standings(messages) == [("c1", True, True)]
+
+
+def test_who_is_renewed_or_erased_stands_otherwise_on_an_open_board(hall: ExamDay) -> None:
+    expire(hall, "c1", -1)
+
+    messages = watched(hall, lambda: expire(hall, "c1", 3600), lambda: erase(hall, "c2"))[0]
+
+    assert standings(messages) == [("c1", False, True), ("c2", False, False)]
+
+
+def test_who_comes_back_after_somebody_withdrew_gets_the_whole_board(hall: ExamDay) -> None:
+    board = Live(lambda: hall.desk)
+
+    async def first(after_seq: int | None) -> FeedEvent:
+        following = board.follow(hall.session.id, after_seq)
+        message = await anext(following)
+        await following.aclose()  # type: ignore[attr-defined]
+        assert message is not None
+        return message
+
+    before = asyncio.run(first(None))
+    withdraw(hall, "c1")
+    again = asyncio.run(first(before.seq))
+
+    assert again.kind == "snapshot"
+    assert content(again)["candidates"][0]["flags"]["manual_identification"]
+
+
+def test_an_exam_that_is_archived_or_deleted_ends_its_boards(hall: ExamDay) -> None:
+    async def ended(happening: Callable[[], object]) -> list[FeedEvent]:
+        board, seen = Live(lambda: hall.desk), list[FeedEvent]()
+        async with asyncio.timeout(60):
+            async for one in board.follow(hall.session.id, None):
+                if one is not None:
+                    seen.append(one)
+                if len(seen) == 1:
+                    await asyncio.to_thread(happening)
+        return seen
+
+    hall.arrive("c1", "1")
+    admin = replace(ORIGIN, is_admin=True)
+    archived = asyncio.run(ended(lambda: remove_exam(hall.desk, hall.exam.id, admin, "fire alarm")))
+    again = asyncio.run(ended(lambda: None))
+
+    assert [one.kind for one in archived] == [one.kind for one in again] == ["snapshot", "closed"]
+
+
+def test_a_session_that_is_deleted_with_its_exam_ends_its_boards(hall: ExamDay) -> None:
+    async def scene() -> list[str]:
+        watching = asyncio.create_task(follow(Live(lambda: hall.desk), hall))
+        await asyncio.sleep(0.3)
+        admin = replace(ORIGIN, is_admin=True)
+        await asyncio.to_thread(remove_exam, hall.desk, hall.exam.id, admin, "made by mistake")
+        async with asyncio.timeout(60):
+            return [one.kind for one in await watching]
+
+    assert asyncio.run(scene()) == ["snapshot", "closed"]
+
+
+def test_a_rule_of_the_exam_that_is_changed_reaches_an_open_board(hall: ExamDay) -> None:
+    messages = watched(
+        hall, lambda: change_exam(hall.desk, hall.exam.id, ExamChanges(attempts_allowed=5), ORIGIN)
+    )[0]
+
+    changed = next(one for one in messages if one.kind == "session")
+    assert content(changed)["session"]["attempts_allowed"] == 5
 
 
 def test_a_viewer_of_a_database_that_went_back_in_time_begins_anew(hall: ExamDay) -> None:

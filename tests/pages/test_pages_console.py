@@ -120,6 +120,24 @@ def test_the_board_shows_who_is_turned_away_and_takes_up_a_changed_session(
     expect(console.locator("#session-window")).not_to_have_text(before)
 
 
+def test_an_open_board_shows_at_once_who_has_withdrawn_and_that_the_exam_was_archived(
+    desk: Desk, console: Page, stranger_jpeg: bytes
+) -> None:
+    desk.seat(("1002", "Grace Hopper", "A2"))
+    desk.enrol("1002", stranger_jpeg)
+    visit(console, desk, "board")
+    seat = console.locator('.seat[data-candidate="1002"]')
+    expect(seat).to_be_visible()
+
+    assert claim(desk, stranger_jpeg).status_code == 201
+    desk.call("POST", "/v1/subjects/ext:1002/withdrawal")
+    expect(seat).to_contain_text("by document")
+    exam_id = desk.call("GET", f"/v1/sessions/{desk.session_id}").json()["exam_id"]
+    assert desk.call("DELETE", f"/v1/exams/{exam_id}?reason=fire+alarm").status_code == 200
+
+    expect(console.get_by_text("Closed since")).to_be_visible()
+
+
 def test_a_board_that_is_left_before_it_is_drawn_is_not_followed(desk: Desk, console: Page) -> None:
     def answer_late(route: Route) -> None:
         time.sleep(0.5)

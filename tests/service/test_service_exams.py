@@ -542,6 +542,19 @@ class TestALiveBoard:
         assert '"admitted":1' in board.text
         assert again.status_code == 204
 
+    def test_of_an_archived_exam_is_over_whatever_its_window_says(
+        self, staffed_exam: ExamService, astronaut_jpeg: bytes
+    ) -> None:
+        staffed_exam.check_in(astronaut_jpeg, candidate="A1")
+        assert staffed_exam.call("DELETE", "exams/{exam}?reason=fire+alarm").status_code == 200
+
+        board = staffed_exam.call("GET", "sessions/{session}/live")
+        last = board.text.split("id: ")[-1].partition("\n")[0]
+        again = staffed_exam.call("GET", "sessions/{session}/live", headers={"Last-Event-ID": last})
+
+        assert "event: closed" in board.text
+        assert again.status_code == 204
+
     def test_tells_who_comes_back_what_was_missed(
         self, staffed_exam: ExamService, astronaut_jpeg: bytes
     ) -> None:

@@ -11,7 +11,17 @@ from uuid import UUID
 
 from index.errors import DatabaseError
 from service.exams.context import Desk
-from service.exams.live.feed import FeedEvent, Link, closed_event, look, missed, newest_link, snapshot
+from service.exams.live.feed import (
+    STANDING,
+    FeedEvent,
+    Link,
+    closed_event,
+    look,
+    missed,
+    newest_link,
+    snapshot,
+)
+from service.exams.live.standing import Standings, read_standings
 from service.logs import log
 
 POLL_SECONDS = 0.5
@@ -56,6 +66,7 @@ class Live:
         self._valid = valid
         self._named: dict[Backlog, Viewer] = {}
         self._viewers: dict[UUID, set[Backlog]] = defaultdict(set)
+        self._standings: dict[UUID, Standings] = {}
         self._reader: asyncio.Task[None] | None = None
 
     @property
@@ -83,6 +94,7 @@ class Live:
             self._named[backlog] = viewer
         try:
             await self._start_reading()
+            await self._start_comparing(session_id)
             seen = 0
             for event in await asyncio.to_thread(first_messages, self._desk(), session_id, after_seq, digest):
                 seen = event.seq
@@ -96,6 +108,7 @@ class Live:
             self._viewers[session_id].discard(backlog)
             if not self._viewers[session_id]:
                 del self._viewers[session_id]
+                self._standings.pop(session_id, None)
 
     def close(self) -> None:
         """Let every viewer go."""
@@ -111,6 +124,13 @@ class Live:
             # Another viewer may have come first meanwhile; its number is older than this caller's board, too.
             if self._is_idle():
                 self._reader = asyncio.create_task(self._read(newest))
+
+    async def _start_comparing(self, session_id: UUID) -> None:
+        """Know how the candidates stood before any board that the caller reads from now on."""
+        now = await asyncio.to_thread(standings_of, self._desk(), session_id)
+        known = self._standings.get(session_id)
+        if known is None or now.read_at < known.read_at:
+            self._standings[session_id] = now
 
     def _is_idle(self) -> bool:
         return self._reader is None or self._reader.done()
@@ -142,13 +162,16 @@ class Live:
         ended = viewers - await asyncio.to_thread(self._valid, viewers) if viewers else set()
         for backlog in [one for one, viewer in self._named.items() if viewer in ended]:
             end(backlog)
-        watched = list(self._viewers)
-        found = await asyncio.to_thread(look, self._desk(), read, watched)
-        for session_id in watched:
-            if session_id in found.gone:
+        before = {session_id: self._standings.get(session_id) for session_id in self._viewers}
+        found = await asyncio.to_thread(look, self._desk(), read, before)
+        for session_id, stood in before.items():
+            if found.has_gone_back:
                 self._let_go(session_id)
-            else:
-                self._spread(session_id, found.events.get(session_id, []))
+                continue
+            self._spread(session_id, found.events.get(session_id, []))
+            # A viewer who came meanwhile may have an older board than this look: then it is compared again.
+            if session_id in found.standings and self._standings.get(session_id) is stood:
+                self._standings[session_id] = found.standings[session_id]
         return found.read
 
     def _let_go(self, session_id: UUID) -> None:
@@ -163,6 +186,12 @@ class Live:
                     end(backlog)
                 else:
                     backlog.put_nowait(message)
+
+
+def standings_of(desk: Desk, session_id: UUID) -> Standings:
+    """How the candidates of a session stand now."""
+    with desk.database.read() as db:
+        return read_standings(db, session_id)
 
 
 def first_messages(desk: Desk, session_id: UUID, after_seq: int | None, digest: str) -> list[FeedEvent]:
@@ -186,7 +215,8 @@ async def drain(backlog: Backlog, seen: int) -> AsyncIterator[FeedEvent | None]:
             continue
         if message is None:
             return
-        if message.seq > seen or message.kind == "closed":
+        # How somebody stands may change by the clock, without any event; it does no harm to hear it again.
+        if message.seq > seen or message.kind in ("closed", STANDING):
             yield message
         if message.kind == "closed":
             return

@@ -4,10 +4,9 @@ The chain's numbers follow the order of commits, so "everything behind number n"
 and after any interruption. Events are built here; `live.py` shares them among viewers.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
@@ -23,17 +22,19 @@ from service.exams.audit import (
     CANDIDATE_CHANGED,
     CHECKIN_DECLINED,
     CHECKIN_RECORDED,
+    EXAM_CHANGED,
     OVERRIDE_RECORDED,
     ROSTER_IMPORTED,
     SESSION_CHANGED,
 )
 from service.exams.context import Desk
 from service.exams.exams import exam_row
+from service.exams.live.standing import Standings, may_have_moved, read_again
 from service.exams.live.waiting import Waiting, waiting_of
 from service.exams.schemas import Candidate, Checkin, Counts, Override, Session
-from service.exams.sessions import session_document, session_row
+from service.exams.sessions import ended_at, session_document, session_row
 from service.exams.status import candidates_of, candidates_page, counts_of
-from service.exams.tables import CheckinRow
+from service.exams.tables import CheckinRow, SessionRow
 from service.exams.views import checkin_documents
 from service.scores import without_scores
 
@@ -45,7 +46,10 @@ KINDS = {
     SESSION_CHANGED: "session",
     ATTENDED: "attended",
     CANDIDATE_CHANGED: "candidate",
+    EXAM_CHANGED: "session",
 }
+STANDING = "standing"
+"""A message about a candidate who stands otherwise, though nothing happened at the door."""
 MOST_REPLAYED = 500
 """Whoever missed more is better served with the whole board."""
 
@@ -107,13 +111,15 @@ class Look(NamedTuple):
     Attributes:
         read: The newest event that was read.
         events: The messages of each session.
-        gone: Sessions whose viewers have to begin anew: the session is no longer there, or what was told of
-            it never happened, because the database went back in time.
+        standings: How the candidates of each session stand.
+        has_gone_back: Whether what was told never happened, because the database went back in time: then
+            every viewer has to begin anew.
     """
 
     read: Link
     events: dict[UUID, list[FeedEvent]]
-    gone: set[UUID]
+    standings: dict[UUID, Standings]
+    has_gone_back: bool = False
 
 
 def newest_seq(db: OrmSession) -> int:
@@ -131,26 +137,62 @@ def link_at(db: OrmSession, seq: int) -> Link:
     return Link(seq, db.scalar(select(AuditEventRow.digest).where(AuditEventRow.seq == seq)) or "")
 
 
-def look(desk: Desk, read: Link, watched: Collection[UUID]) -> Look:
-    """What has happened behind an event in any of the watched sessions, and which of them are over."""
+def look(desk: Desk, read: Link, watched: Mapping[UUID, Standings | None]) -> Look:
+    """What has happened behind an event in any of the watched sessions, and which of them are over.
+
+    Args:
+        desk: With the database.
+        read: The newest event that was read.
+        watched: How the candidates of each session stood; None where nobody has looked yet.
+    """
     # Before the news: what was committed until a session was found closed is still told before its end.
-    last: dict[UUID, FeedEvent | None] = {}
-    for session_id in watched:
-        with suppress(SessionNotFound):
-            last[session_id] = closed_event(desk, session_id)
+    last = {session_id: last_event(desk, session_id) for session_id in watched}
     with desk.database.read() as db:
         newest = newest_link(db)
         if link_at(db, read.seq) != read:
-            return Look(newest, {}, set(watched))
+            return Look(newest, {}, {}, has_gone_back=True)
+        exams = exams_of(db, watched)
         rows = rows_behind(db, read.seq, MOST_REPLAYED)
-        by_session: dict[UUID, list[AuditEventRow]] = defaultdict(list)
-        for row in rows:
-            by_session[UUID(row.details["session_id"])].append(row)
-        events = {one: build(desk, db, one, by_session[one]) for one in last}
-        for session_id, closed in last.items():
-            events[session_id] += [closed] if closed else []
         behind = Link(rows[-1].seq, rows[-1].digest) if rows else read
-        return Look(behind, events, set(watched) - last.keys())
+        events, standings = dict[UUID, list[FeedEvent]](), dict[UUID, Standings]()
+        for session_id, exam_id in exams.items():
+            mine = [row for row in rows if is_of(row, session_id, exam_id)]
+            events[session_id] = build(desk, db, session_id, mine)
+            before = watched[session_id]
+            if before is not None:
+                now = standings[session_id] = read_again(db, session_id, before, newest.seq)
+                events[session_id] += standing_events(db, session_id, before.changed(now), behind)
+        for session_id, closed in last.items():
+            events.setdefault(session_id, []).extend([closed] if closed else [])
+        return Look(behind, events, standings)
+
+
+def exams_of(db: OrmSession, session_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """The exam of each of the sessions that are there."""
+    query = select(SessionRow.id, SessionRow.exam_id).where(SessionRow.id.in_(session_ids))
+    return {one.id: one.exam_id for one in db.execute(query)}
+
+
+def is_of(row: AuditEventRow, session_id: UUID, exam_id: UUID) -> bool:
+    """Whether an event is of a session, or of its whole exam."""
+    one = row.details.get("session_id")
+    return row.details.get("exam_id") == str(exam_id) if one is None else UUID(one) == session_id
+
+
+def standing_events(
+    db: OrmSession, session_id: UUID, entry_ids: Collection[UUID], at: Link
+) -> Iterator[FeedEvent]:
+    """A message for each candidate who stands otherwise; of very many, that the roster is another one."""
+    if not entry_ids:
+        return
+    row, now = session_row(db, session_id), utc_now().isoformat()
+    counts, waiting = counts_of(db, row), waiting_of(db, row)
+    if len(entry_ids) > MOST_REPLAYED:
+        yield FeedEvent.of(at.seq, "roster", Change(at=now, counts=counts, waiting=waiting), at.digest)
+        return
+    for candidate in candidates_of(db, session_id, list(entry_ids)).values():
+        change = Change(at=now, counts=counts, waiting=waiting, candidate=candidate)
+        yield FeedEvent.of(at.seq, STANDING, change, at.digest)
 
 
 def snapshot(desk: Desk, session_id: UUID) -> FeedEvent:
@@ -172,32 +214,50 @@ def snapshot(desk: Desk, session_id: UUID) -> FeedEvent:
 
 
 def closed_event(desk: Desk, session_id: UUID) -> FeedEvent | None:
-    """The last message of a session, once its window is over.
+    """The last message of a session, once it is over.
 
     Raises:
         SessionNotFound: If there is no such session.
     """
     with desk.database.read() as db:
         row = session_row(db, session_id)
-        if utc_now() < row.closes_at:
-            return None
-        seq, digest = newest_link(db)
-        data = f'{{"closed_at":"{row.closes_at.isoformat()}"}}'
-        return FeedEvent(seq, "closed", data, data, digest)
+        ended = ended_at(row, exam_row(db, row.exam_id), utc_now())
+        return closed_message(db, ended) if ended else None
+
+
+def last_event(desk: Desk, session_id: UUID) -> FeedEvent | None:
+    """As `closed_event`; a session that is there no more is over."""
+    try:
+        return closed_event(desk, session_id)
+    except SessionNotFound:
+        with desk.database.read() as db:
+            return closed_message(db, utc_now())
+
+
+def closed_message(db: OrmSession, ended: datetime) -> FeedEvent:
+    """The message that a session is over."""
+    seq, digest = newest_link(db)
+    data = f'{{"closed_at":"{ended.isoformat()}"}}'
+    return FeedEvent(seq, "closed", data, data, digest)
 
 
 def missed(desk: Desk, session_id: UUID, after_seq: int, digest: str = "") -> list[FeedEvent] | None:
-    """What happened in a session behind an event; None when it is too much, or the event is not ours."""
+    """What happened in a session behind an event; None when the whole board says it better.
+
+    That is so when it is too much, when the event is not ours, and when somebody may stand otherwise by now.
+    """
     with desk.database.read() as db:
-        if not 0 < after_seq <= newest_seq(db):
+        since = db.get(AuditEventRow, after_seq) if 0 < after_seq <= newest_seq(db) else None
+        if since is None or not since.digest.startswith(digest):
             return None
-        if not link_at(db, after_seq).digest.startswith(digest):
+        row = session_row(db, session_id)
+        is_over = ended_at(row, exam_row(db, row.exam_id), utc_now()) is not None
+        if not is_over and may_have_moved(db, session_id, since):
             return None
         rows = rows_behind(db, after_seq, MOST_REPLAYED + 1)
         if len(rows) > MOST_REPLAYED:
             return None
-        mine = [row for row in rows if row.details.get("session_id") == str(session_id)]
-        return build(desk, db, session_id, mine)
+        return build(desk, db, session_id, [one for one in rows if is_of(one, session_id, row.exam_id)])
 
 
 def rows_behind(db: OrmSession, after_seq: int, limit: int) -> Sequence[AuditEventRow]:
@@ -228,7 +288,7 @@ def build(desk: Desk, db: OrmSession, session_id: UUID, rows: Sequence[AuditEven
             kiosk=event.details.get("kiosk"),
         )
         change.override = override_in(event, change.checkin)
-        if event.action == SESSION_CHANGED:
+        if KINDS[event.action] == "session":
             change.session = document
         messages.append(FeedEvent.of(event.seq, KINDS[event.action], change, event.digest))
     return messages

@@ -5,7 +5,7 @@
 
 import { call, Problem } from "./page.js";
 
-const KINDS = ["snapshot", "checkin", "override", "declined", "roster", "session", "attended", "candidate"];
+const KINDS = ["snapshot", "checkin", "override", "declined", "roster", "session", "attended", "candidate", "standing"];
 /** The server says something every 15 seconds at the latest. */
 const LONGEST_SILENCE_MS = 35000;
 const FIRST_WAIT_MS = 1000;

@@ -104,7 +104,7 @@ class Board {
       this.roster?.remove();
     } else if (data.candidate) {
       this.people.set(data.candidate.entry_id, data.candidate);
-      announce(t("board.moved", { name: nameOf(data.candidate), status: t(`status.${data.candidate.status}`) }));
+      if (kind !== "standing") announce(t("board.moved", { name: nameOf(data.candidate), status: t(`status.${data.candidate.status}`) }));
       this.drawer?.changed(data.candidate);
     }
     if (data.session) this.changed(data.session, kind === "session");
