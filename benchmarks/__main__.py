@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from embedding.cores import processor_name
+from embedding.cores import read_processor_name
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
     if unknown:
         sys.exit(f"There is no benchmark {unknown[0]!r}; there are: {', '.join(known)}")
     console = Console(width=None if sys.stdout.isatty() else 140)
-    console.print(f"{processor_name()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    console.print(f"{read_processor_name()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     load = os.getloadavg()[0]
     if load > 0.5:
         console.print(f"[yellow]Other work is running (load {load:.1f}): the figures will be too low.[/]")

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from embedding.align import align
 from embedding.bundle import SHIPPED, Bundle
-from embedding.cores import usable_cores
+from embedding.cores import count_usable_cores
 from embedding.detector import QUICK, THOROUGH, Detector, compile_detector
 from embedding.embedder import Embedder
 from embedding.image import ImageLimits, Pixels, decode
@@ -44,7 +44,7 @@ def run(console: Console) -> None:
     _add_crop(table, embedder, picture)
     _add_network(table, embedder, picture)
     whole = _milliseconds(lambda: embedder.embed(picture, Purpose.VERIFY))
-    table.add_row("photo → template", f"{whole:.2f} ms", f"{usable_cores()} cores", "", "")
+    table.add_row("photo → template", f"{whole:.2f} ms", f"{count_usable_cores()} cores", "", "")
     console.print(table)
 
 
@@ -102,7 +102,7 @@ def _add_network(table: Table, embedder: Embedder, picture: bytes) -> None:
     table.add_row("crop → template, alone", f"{alone:.2f} ms", "one core", "", "")
     for batch in (1, 8):
         crops = np.repeat(crop[None], batch, axis=0)
-        rate = batch * _calls_per_second(partial(embedder.embed_crops, crops), usable_cores())
+        rate = batch * _calls_per_second(partial(embedder.embed_crops, crops), count_usable_cores())
         reached = rate * operations
         table.add_row(
             f"crop → template, batch {batch}",

@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.server import free_port, is_listening, start_server
-from embedding.cores import usable_cores
+from embedding.cores import count_usable_cores
 from embedding.embedder import Embedder
 from embedding.quality import Purpose
 from index.database.database import Database
@@ -90,9 +90,9 @@ def run(console: Console) -> None:
             "quality": load(server, "/v1/quality", picture),
             "health/live": load(server, "/health/live", None),
         }
-    with serving(settings, processes=usable_cores()) as server:
+    with serving(settings, processes=count_usable_cores()) as server:
         enrol(server, picture)
-        runs[f"verify, {usable_cores()} processes"] = load(server, VERIFY, picture)
+        runs[f"verify, {count_usable_cores()} processes"] = load(server, VERIFY, picture)
     table = Table(
         "work",
         "per second",

@@ -18,17 +18,17 @@ The person's right eye is on the left of the picture."""
 
 
 def align(image: Pixels, landmarks: NDArray[np.float32]) -> Pixels:
-    """The face, turned upright and scaled to (112, 112, 3) uint8; what lies outside the picture is black.
+    """The face, upright and scaled to (112, 112, 3) uint8; black beyond the edge of the picture.
 
     Args:
         image: (H, W, 3) uint8.
         landmarks: (5, 2) in pixels of `image`, in the order of `REFERENCE_LANDMARKS`.
     """
-    return warp(image, similarity(landmarks, REFERENCE_LANDMARKS), ALIGNED_SIZE)
+    return warp(image, fit_similarity(landmarks, REFERENCE_LANDMARKS), ALIGNED_SIZE)
 
 
 def warp(image: Pixels, transform: NDArray[np.float64], side: int) -> Pixels:
-    """The part of a picture that a transform brings onto a (side, side, 3) square; black where there is none.
+    """The part of a picture that a transform maps onto a (side, side, 3) square; black beyond the edge.
 
     Args:
         image: (H, W, 3) uint8.
@@ -36,13 +36,13 @@ def warp(image: Pixels, transform: NDArray[np.float64], side: int) -> Pixels:
         side: Of the square, in pixels.
     """
     scale = float(np.hypot(transform[0, 0], transform[1, 0]))
-    # Bilinear sampling looks at four pixels only: a face that shrinks by more than two would alias.
+    # Bilinear sampling reads only four pixels: a face that shrinks by more than a factor of two would alias.
     while scale < 0.5 and min(image.shape[:2]) >= 2:
         image, transform, scale = _halve(image, transform, scale)
     return np.asarray(cv2.warpAffine(image, transform, (side, side), flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
+def fit_similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
     """The (2, 3) rotation, uniform scale and shift with the least squared error from `source` to `target`.
 
     The closed form of Umeyama (1991), equations 40 to 43; in the plane the rotation needs no decomposition.

@@ -1,7 +1,7 @@
 """A model bundle on disk: a folder with two ONNX networks, a self-test crop and `manifest.json`.
 
-Nothing of a bundle is used before its digest was verified. `write_bundle` makes one, from a training run or
-from other people's networks.
+No file of a bundle is used before its digest is verified. `write_bundle` makes a bundle from a training run
+or from third-party networks.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ from embedding.manifest import (
     Provenance,
     SelfTest,
 )
-from embedding.networks import NetworkRefused, compile_embedder, unit_length
+from embedding.networks import NetworkRefused, compile_embedder, has_unit_length
 from embedding.template import Vector
 
 SHIPPED = Path(__file__).parent / "bundles" / "invigil-2"
@@ -46,12 +46,12 @@ SELF_TEST_CROP = Path(__file__).parent / "bundles" / "self_test.png"
 
 @dataclass(frozen=True)
 class DetectorFile:
-    """A face detector as a bundle is made with it: ONNX with the outputs of YuNet, for any multiples of 32.
+    """The face detector for a new bundle: ONNX with YuNet's outputs, for sides of any multiple of 32.
 
     Attributes:
-        path: Of the file.
-        input: How it wants its pixels.
-        score_threshold: What scores less is no face.
+        path: The ONNX file.
+        input: The pixel format it expects.
+        score_threshold: Lowest score of a face, 0..1.
     """
 
     path: Path
@@ -61,7 +61,7 @@ class DetectorFile:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose files were verified."""
+    """A bundle whose files have been verified."""
 
     path: Path
     manifest: Manifest
@@ -71,9 +71,9 @@ class Bundle:
         """Reads the manifest and verifies every file against it.
 
         Raises:
-            BundleNotFound: No manifest at this place.
-            BundleCorrupted: A file is missing or differs from its digest, or the manifest is not JSON.
-            BundleInvalid: The manifest says something it may not say; the message names the key.
+            BundleNotFound: If the folder has no manifest.
+            BundleCorrupted: If a file is missing or differs from its digest, or the manifest is not JSON.
+            BundleInvalid: If a value in the manifest is not allowed; the message names the key.
         """
         bundle = cls(path, read_manifest(path))
         for record in bundle.manifest.files:
@@ -92,26 +92,26 @@ class Bundle:
 
     @property
     def detector(self) -> DetectorFile:
-        """The detector, for another bundle."""
+        """The detector, to build another bundle with."""
         record = self.manifest.detector
         return DetectorFile(self.path / record.file, record.input, record.score_threshold)
 
     @property
     def calibration(self) -> Calibration:
-        """What distances mean for this model.
+        """What this model's distances mean.
 
         Raises:
-            BundleInvalid: If it was never calibrated; decisions are then impossible.
+            BundleInvalid: If the bundle has no calibration; no decision is possible without one.
         """
         if self.manifest.calibration is None:
             raise BundleInvalid(self.path, "it has no calibration; `invigil calibrate` measures one")
         return self.manifest.calibration
 
     def read(self, record: FileRecord) -> bytes:
-        """The content of one file, verified again: what is used is what was checked.
+        """The content of one file, verified again, so that the bytes used are the bytes checked.
 
         Raises:
-            BundleCorrupted: The file is missing or differs from its digest.
+            BundleCorrupted: If the file is missing or differs from its digest.
         """
         path = self.path / record.file
         try:
@@ -126,7 +126,7 @@ class Bundle:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest alone; raises as `Bundle.load` does."""
+    """The manifest alone; raises the same errors as `Bundle.load`."""
     path = folder / MANIFEST
     try:
         content = json.loads(path.read_bytes())
@@ -134,16 +134,16 @@ def read_manifest(folder: Path) -> Manifest:
         raise BundleNotFound(folder) from error
     except ValueError as error:
         raise BundleCorrupted(path, "it is not JSON") from error
-    with _refusing_invalid(path):
+    with _translate_validation_error(path):
         return Manifest.model_validate(content)
 
 
 @contextmanager
-def _refusing_invalid(path: Path) -> Iterator[None]:
-    """What a manifest may not say is told in one line.
+def _translate_validation_error(path: Path) -> Iterator[None]:
+    """Report the first validation error in one line.
 
     Raises:
-        BundleInvalid: In place of a ValidationError.
+        BundleInvalid: Instead of a ValidationError.
     """
     try:
         yield
@@ -165,25 +165,25 @@ def write_bundle(
     calibration: Calibration | None = None,
     provenance: Provenance | None = None,
 ) -> Bundle:
-    """Makes a bundle of two ONNX files; the vector of its self-test is computed here, in float32.
+    """Makes a bundle from two ONNX files and computes the vector of its self-test, in float32.
 
     Args:
-        folder: Where the bundle goes; an existing bundle there is replaced once the new one is whole.
+        folder: Where to write the bundle; a bundle already there is replaced once the new one is complete.
         name: Lower case, as in `invigil-2`.
-        detector: What finds the faces.
+        detector: The face detector.
         embedder: ONNX, one 112×112 picture in, one vector out.
         dim: Length of the vector.
-        embedder_input: How the embedder wants its pixels; None for our own, uint8 RGB NHWC.
+        embedder_input: The pixel format the embedder expects; None for our own, uint8 RGB NHWC.
         normalised: Whether the embedder's vectors already have unit length.
-        calibration: Usually None: it is measured with the finished bundle, then `with_calibration` adds it.
+        calibration: Usually None: measure it with the finished bundle, then add it with `add_calibration`.
         provenance: Data, terms and recipe.
 
     Raises:
-        BundleInvalid: If a network is not what is said here.
+        BundleInvalid: If a network does not match this description.
     """
-    with _replacing(folder) as draft, _refusing_invalid(folder):
+    with _replace_folder(folder) as draft, _translate_validation_error(folder):
         record = EmbedderRecord(
-            **_copied(embedder, draft / "embedder.onnx"),
+            **_copy_file(embedder, draft / "embedder.onnx"),
             dim=dim,
             input=embedder_input or PixelInput(),
             normalised=normalised,
@@ -192,14 +192,14 @@ def write_bundle(
             name=name,
             created=datetime.now(UTC).replace(microsecond=0),
             detector=DetectorRecord(
-                **_copied(detector.path, draft / "detector.onnx"),
+                **_copy_file(detector.path, draft / "detector.onnx"),
                 input=detector.input,
                 score_threshold=detector.score_threshold,
             ),
             embedder=record,
             self_test=SelfTest(
-                **_copied(SELF_TEST_CROP, draft / "self_test.png"),
-                vector=tuple(_pinned_vector(embedder, record).tolist()),
+                **_copy_file(SELF_TEST_CROP, draft / "self_test.png"),
+                vector=tuple(_compute_pinned_vector(embedder, record).tolist()),
             ),
             calibration=calibration,
             provenance=provenance or Provenance(),
@@ -210,11 +210,11 @@ def write_bundle(
 
 
 @contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of another, or leaves no trace where something is raised.
+def _replace_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that replaces `folder` on success and is removed on failure.
 
     Raises:
-        BundleInvalid: If the other one holds anything but a bundle: it stays as it is.
+        BundleInvalid: If `folder` holds anything but a bundle; it is left untouched.
     """
     folder = folder.resolve()
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
@@ -230,10 +230,10 @@ def _replacing(folder: Path) -> Iterator[Path]:
 
 
 def put_in_place(draft: Path, folder: Path) -> None:
-    """Give a finished folder its name; what had it before goes only once the new one stands there.
+    """Move a finished folder into place; the previous one is deleted only once the new one is there.
 
     Raises:
-        OSError: If it cannot be done; then the former folder has its name again.
+        OSError: If the move fails; the previous folder is then back in place.
     """
     former = folder.with_name(f".{folder.name}.former")
     shutil.rmtree(former, ignore_errors=True)
@@ -248,14 +248,14 @@ def put_in_place(draft: Path, folder: Path) -> None:
     shutil.rmtree(former, ignore_errors=True)
 
 
-def with_calibration(folder: Path, calibration: Calibration) -> Bundle:
-    """Puts a calibration into an existing bundle; its templates and its `model_id` stay the same."""
+def add_calibration(folder: Path, calibration: Calibration) -> Bundle:
+    """Adds a calibration to an existing bundle; its templates and `model_id` do not change."""
     manifest = Bundle.load(folder).manifest.model_copy(update={"calibration": calibration})
     _write_manifest(folder, manifest)
     return Bundle.load(folder)
 
 
-def _copied(source: Path, target: Path) -> Mapping[str, Any]:
+def _copy_file(source: Path, target: Path) -> Mapping[str, Any]:
     content = source.read_bytes()
     target.write_bytes(content)
     return {"file": target.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
@@ -265,14 +265,14 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
     write_file(folder / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode())
 
 
-def _pinned_vector(embedder: Path, record: EmbedderRecord) -> Vector:
+def _compute_pinned_vector(embedder: Path, record: EmbedderRecord) -> Vector:
     crop = decode(SELF_TEST_CROP.read_bytes(), ImageLimits())
     try:
         network = compile_embedder(embedder.read_bytes(), record, threads=1, precision="f32")
     except NetworkRefused as error:
         raise BundleInvalid(embedder, str(error)) from error
     vectors = network(crop[None])[0]
-    if not unit_length(vectors):
+    if not has_unit_length(vectors):
         raise BundleInvalid(embedder, "its vectors do not have unit length; describe it as not normalised")
     return np.asarray(vectors[0])
 

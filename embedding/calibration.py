@@ -1,7 +1,7 @@
 """What a distance means: the false match rate at d, and the threshold for a false match rate.
 
-A calibration is measured on identities that the network never saw and ships inside the bundle. It is written
-by `training/evaluation/calibrate.py` and only read here.
+A calibration is measured on identities that the network never saw and ships inside the bundle.
+`training/evaluation/calibrate.py` writes it; this module only reads it.
 """
 
 import bisect
@@ -22,7 +22,7 @@ PositiveRate = Annotated[float, Field(gt=0, le=1)]
 
 
 class Record(BaseModel):
-    """Base of everything in a manifest: immutable, and an unknown key is refused."""
+    """Base of everything in a manifest: immutable, and unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,18 +48,18 @@ class Calibration(Record):
     """Distances against false match rates, measured once for one model.
 
     Attributes:
-        id: Names this record in decisions and audit events (see `new`).
+        id: Identifies this record in decisions and audit events (see `new`).
         created: When it was measured.
         data: Which pictures, in words.
         identities: People in the calibration set.
         mated: Comparisons within one person.
         non_mated: Comparisons between two people.
         curve: Strictly ascending in `d` and in `fmr`. The first point is the smallest rate that the set
-            supports: at least 3 / non_mated (rule of three, ISO/IEC 19795-1:2021). To be read at every
-            distance, it ends at fmr = 1.
+            supports: at least 3 / non_mated (rule of three, ISO/IEC 19795-1:2021). The last is fmr = 1, so
+            that the curve covers every distance.
         targets: The named operating points; each lies on the curve.
-        left_out_identity_pairs: Pairs of identities that are not compared, because they share a photograph.
-        left_out_non_mated: Comparisons that are not counted for that reason; `data` tells the rule.
+        left_out_identity_pairs: Pairs of identities not compared because they share a photograph.
+        left_out_non_mated: Comparisons left out for that reason; `data` states the rule.
     """
 
     id: str = Field(min_length=1, max_length=100)
@@ -122,7 +122,7 @@ class Calibration(Record):
 
     @property
     def smallest_fmr(self) -> float:
-        """The smallest false match rate this calibration can speak about."""
+        """The smallest false match rate that this calibration supports."""
         return self.curve[0].fmr
 
     @property
@@ -134,7 +134,7 @@ class Calibration(Record):
         """The distance below which a share `fmr` of non-mated comparisons lies; linear in log FMR.
 
         Raises:
-            FmrNotSupported: If the curve does not reach `fmr`; nothing is extrapolated.
+            FmrNotSupported: If `fmr` is outside the curve; nothing is extrapolated.
         """
         if not self.smallest_fmr <= fmr <= self.largest_fmr:
             raise FmrNotSupported(fmr, self.smallest_fmr, self.largest_fmr)
@@ -145,10 +145,10 @@ class Calibration(Record):
         return a.d + share * (b.d - a.d)
 
     def fmr_at(self, d: float) -> float | None:
-        """The false match rate if `d` were the threshold; None where the curve does not reach."""
+        """The false match rate if `d` were the threshold; None outside the curve."""
         last = self.curve[-1]
         if d >= last.d:
-            # At fmr = 1 no non-mated comparison is left, so nothing changes farther out.
+            # At fmr = 1 every non-mated comparison matches, so larger distances change nothing.
             return last.fmr if last.fmr == 1 or d == last.d else None
         if d < self.curve[0].d:
             return None

@@ -1,4 +1,4 @@
-"""The processor: its name, and how many cores this process may use, as far as its control groups let it."""
+"""The processor: its name, and how many cores the control groups let this process use."""
 
 import math
 import os
@@ -7,29 +7,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def usable_cores(system: Path = Path("/")) -> int:
-    """Cores to plan work for, at least 1; in a container fewer than the machine has.
+def count_usable_cores(system: Path = Path("/")) -> int:
+    """Cores to plan work for, at least 1; a container may have fewer than the machine.
 
     Args:
         system: The root of the file system, where /proc and /sys are read.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    # Rounded up: a thread less would leave a part of the quota idle.
-    return max(1, min([cores, *(math.ceil(quota) for quota in quotas(system))]))
+    # Rounded up: one thread fewer would leave part of the quota idle.
+    return max(1, min([cores, *(math.ceil(quota) for quota in read_quotas(system))]))
 
 
-def quotas(system: Path) -> list[float]:
-    """The quotas of this process's control group and of all above it, in cores; each of them binds."""
-    return [quota for folder in _folders(system) if (quota := _quota_of(folder)) is not None]
+def read_quotas(system: Path) -> list[float]:
+    """The quotas of this process's control group and of all its parents, in cores; all of them apply."""
+    return [quota for folder in _find_quota_folders(system) if (quota := _read_quota(folder)) is not None]
 
 
-def _folders(system: Path) -> Iterator[Path]:
-    """Where the quotas may be: the group, and every one above it up to the mount.
+def _find_quota_folders(system: Path) -> Iterator[Path]:
+    """The folders that may hold quotas: the group's and its parents', up to the mount.
 
-    In a container the group's own path is often the host's and not to be seen; then the mount is the group.
+    In a container the group's path is often the host's and not visible; the mount is then the group.
     """
     mounts = system / "sys/fs/cgroup"
-    for line in _lines(system / "proc/self/cgroup"):
+    for line in _read_lines(system / "proc/self/cgroup"):
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if controllers and "cpu" not in controllers.split(","):
@@ -39,11 +39,11 @@ def _folders(system: Path) -> Iterator[Path]:
             yield from (one for one in (group, *group.parents) if one == mount or mount in one.parents)
 
 
-def _quota_of(folder: Path) -> float | None:
+def _read_quota(folder: Path) -> float | None:
     """The quota in one folder: `cpu.max` of version 2, `cpu.cfs_quota_us` of version 1."""
-    words = " ".join(_lines(folder / "cpu.max")).split()
+    words = " ".join(_read_lines(folder / "cpu.max")).split()
     if not words:
-        words = [*_lines(folder / "cpu.cfs_quota_us"), *_lines(folder / "cpu.cfs_period_us")]
+        words = [*_read_lines(folder / "cpu.cfs_quota_us"), *_read_lines(folder / "cpu.cfs_period_us")]
     try:
         quota, period = (float(word) for word in words)
     except ValueError:
@@ -52,16 +52,16 @@ def _quota_of(folder: Path) -> float | None:
     return quota / period if quota > 0 and period > 0 else None
 
 
-def _lines(file: Path) -> list[str]:
+def _read_lines(file: Path) -> list[str]:
     try:
         return file.read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
 
 
-def processor_name() -> str:
-    """The processor's own name for itself, where the system tells."""
-    lines = _lines(Path("/proc/cpuinfo")) or [f"model name: {platform.processor() or 'unknown'}"]
+def read_processor_name() -> str:
+    """The processor's model name, or `unknown`."""
+    lines = _read_lines(Path("/proc/cpuinfo")) or [f"model name: {platform.processor() or 'unknown'}"]
     return next(
         (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
     )

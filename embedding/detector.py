@@ -6,17 +6,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.align import REFERENCE_LANDMARKS, similarity, warp
+from embedding.align import REFERENCE_LANDMARKS, fit_similarity, warp
 from embedding.image import Pixels
 from embedding.manifest import PixelInput
 from embedding.networks import Floats, Network, NetworkRefused, read_network, reason_of, take_rgb_bytes
 from embedding.yunet import DETECTOR_OUTPUTS, decode_outputs
 
 CLOSE_CANVAS = 160
-"""Side of the canvas for the close look, which every face gets: the one that is compiled at once."""
+"""Side of the canvas for the close look at every face; the network is compiled for this size at start."""
 
 MAX_CANDIDATES = 500
-"""Boxes that enter the suppression; more only occur on noise, and its cost is quadratic."""
+"""Boxes that enter non-maximum suppression, whose cost is quadratic; only noise has more."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,12 @@ class Face:
     """One detected face, in pixels of the picture.
 
     Attributes:
-        box: (4,) float32 x, y, width, height; it may reach beyond the picture.
+        box: (4,) float32 x, y, width, height; may extend beyond the picture.
         landmarks: (5, 2) float32 right eye, left eye, nose, right and left mouth corner (the person's right).
-        score: 0..1, the network's own; it decides what is a face and means nothing else.
-        uprightness: 0..1, the network's score for this face alone, turned as its landmarks say; low where
-            they belong to another turn. 0 where it scores higher upside down, and before a close look.
+        score: 0..1, the network's own; it only decides what counts as a face.
+        uprightness: 0..1, the network's score for this face alone, rotated by its landmarks; low if the
+            landmarks belong to another rotation. 0 if the face scores higher upside down, and before a close
+            look.
     """
 
     box: Floats
@@ -38,16 +39,16 @@ class Face:
 
     @property
     def width(self) -> float:
-        """Of the box, in pixels."""
+        """Width of the box in pixels."""
         return float(self.box[2])
 
 
 @dataclass(frozen=True)
 class Pass:
-    """One look at the picture: the long side it is scaled to, and the canvases it is laid on.
+    """One pass over the picture: the canvases it may be scaled onto.
 
-    The network takes any canvas, but keeps what it has prepared for each size: a handful of sizes bounds its
-    memory whatever pictures come.
+    The network accepts any canvas but compiles and caches each size; a few fixed sizes bound its memory for
+    every picture.
     """
 
     canvases: tuple[tuple[int, int], ...]  # (height, width), multiples of 32
@@ -56,31 +57,31 @@ class Pass:
 QUICK = Pass(canvases=((256, 320), (320, 256), (320, 320)))
 THOROUGH = Pass(canvases=((480, 640), (640, 480), (640, 640)))
 
-# The quick look is trusted when it shows a face this wide, in its own pixels: a second person at up to twice
-# the distance would have been seen too.
+# The quick pass is enough if it shows a face at least this wide, in canvas pixels: it would also have shown a
+# second person at up to twice the distance.
 TRUSTED_WIDTH = 32
 
-# The close look at one face: the size at which its landmarks are most exact, measured on LFW, with the margin
-# around it that the network needs; and the score of a cell that sees it. Plain walls reach 0.21, the faces of
-# LFW 0.88 and more.
+# The close look at one face: the face size that gives the most exact landmarks, measured on LFW, within the
+# margin that the network needs; and the lowest score of a cell that sees the face. Plain walls reach 0.21,
+# the faces of LFW 0.88 and more.
 CLOSE_FACE = 104
 CLOSE_SCORE = 0.3
 SAME_FACE_OVERLAP = 0.4
 
-# At this score of the close look nothing else is looked at; of the upright faces of LFW 67 % reach it.
+# From this score on, a close look needs no second one upside down; 67 % of the upright faces of LFW reach it.
 CERTAIN_UPRIGHT = 0.97
 
 DARK = 100
-"""A picture without a face whose brightest pixels are no brighter is looked at again, lightened."""
+"""If a picture shows no face and its brightest pixels are no brighter, it is lightened and searched again."""
 
 
 class Detector:
-    """Finds faces from 20 pixels (at a long side of 640) to the whole frame. Safe from many threads.
+    """Finds faces from 20 pixels (at a long side of 640) to the whole frame. Thread-safe.
 
     Args:
-        network: Takes (1, H, W, 3) uint8 RGB, H and W any multiples of 32; outputs as YuNet's.
-        score_threshold: What scores less is no face.
-        overlap_threshold: Of two boxes whose intersection over union is larger, the better one stays.
+        network: Takes (1, H, W, 3) uint8 RGB, H and W any multiples of 32; has YuNet's outputs.
+        score_threshold: Lowest score of a face, 0..1.
+        overlap_threshold: Of two boxes with a larger intersection over union, only the better one is kept.
     """
 
     def __init__(self, network: Network, score_threshold: float, overlap_threshold: float = 0.3) -> None:
@@ -89,10 +90,10 @@ class Detector:
         self._overlap_threshold = overlap_threshold
 
     def detect(self, image: Pixels) -> list[Face]:
-        """All faces, best score first; a picture with a near face costs a quarter of one without.
+        """All faces, best score first; a picture with a near face takes a quarter of the time of one without.
 
-        Faces less than half as wide as the widest may be missed when the widest is near: nobody takes the
-        person in the background for the one at the camera.
+        When the widest face is near, faces less than half as wide may be missed: people in the background do
+        not count anyway.
         """
         faces = self.look(image, QUICK)
         scale = max(image.shape[:2]) / QUICK.canvases[-1][0]
@@ -101,14 +102,14 @@ class Detector:
         return self.look(image, THOROUGH)
 
     def look_closely(self, image: Pixels, face: Face) -> Face:
-        """The same face, its landmarks found in a second look at it alone, upright and always at one size.
+        """The same face, with landmarks from a second look at it alone, upright and at a fixed size.
 
-        Alignment rests on the landmarks: those of the whole picture are exact only while the face happens to
-        be upright and as large as the network likes it. Every cell that sees the face has a say, as in
-        BlazeFace (arXiv:1907.05047): the mean errs less than the best of them. Where the second look does not
-        see the face, it stays as it is.
+        Alignment depends on the landmarks. Those found in the whole picture are exact only if the face
+        happens to be upright and of the size that suits the network. The result is a weighted mean over all
+        cells that see the face, as in BlazeFace (arXiv:1907.05047): it is more exact than the best cell. If
+        the second look does not find the face, the face is returned unchanged.
         """
-        onto_canvas = _upright(face)
+        onto_canvas = _fit_upright(face)
         canvas = warp(image, onto_canvas, CLOSE_CANVAS)
         landmarks, scores = self._look_at_middle(canvas)
         if not len(scores):
@@ -123,23 +124,23 @@ class Detector:
         return replace(face, landmarks=np.asarray(seen, np.float32), uprightness=uprightness)
 
     def _look_at_middle(self, canvas: Pixels) -> tuple[Floats, Floats]:
-        """Landmarks (n, 5, 2) and scores (n,) of all cells that see the face in the middle of a canvas."""
+        """Landmarks (n, 5, 2) and scores (n,) from all cells that see the face in the middle of a canvas."""
         boxes, landmarks, scores = decode_outputs(self._run(canvas), canvas.shape[:2], CLOSE_SCORE)
         expected = np.concatenate([[(CLOSE_CANVAS - CLOSE_FACE) / 2] * 2, [CLOSE_FACE] * 2])
         same = overlap(expected[None], boxes)[0] >= SAME_FACE_OVERLAP
         return landmarks[same], scores[same]
 
     def look(self, image: Pixels, how: Pass, quarter_turns: int = 0) -> list[Face]:
-        """All faces that one pass over the picture shows, best score first.
+        """All faces found in one pass over the picture, best score first.
 
         Args:
             image: (H, W, 3) uint8.
-            how: The size at which it is looked at.
-            quarter_turns: Counter-clockwise, that the picture gets before; the faces are where they are in
-                the picture as it is.
+            how: The canvases to choose from.
+            quarter_turns: Counter-clockwise turns applied before the pass; faces are returned in the
+                coordinates of the original picture.
         """
         canvas, scale = letterbox(image, how)
-        boxes, landmarks, scores = self._faces_on(np.rot90(canvas, quarter_turns))
+        boxes, landmarks, scores = self._find_faces_on(np.rot90(canvas, quarter_turns))
         if quarter_turns and len(scores):
             back = _undo_quarter_turns(quarter_turns, canvas.shape[:2])
             landmarks = np.asarray(cv2.transform(landmarks, back), np.float32)
@@ -150,7 +151,7 @@ class Detector:
             for box, points, score in zip(boxes, landmarks, scores, strict=True)
         ]
 
-    def _faces_on(self, canvas: Pixels) -> tuple[Floats, Floats, Floats]:
+    def _find_faces_on(self, canvas: Pixels) -> tuple[Floats, Floats, Floats]:
         """Boxes, landmarks and scores of the faces on a canvas, in its pixels, best score first."""
         boxes, landmarks, scores = decode_outputs(self._run(canvas), canvas.shape[:2], self._score_threshold)
         kept = suppress(boxes, scores, self._overlap_threshold)
@@ -161,19 +162,19 @@ class Detector:
         return {name: output[0] for name, output in zip(DETECTOR_OUTPUTS, outputs, strict=True)}
 
 
-def _upright(face: Face) -> NDArray[np.float64]:
-    """(2, 3) from the picture to the canvas of the close look: the face upright in its middle."""
+def _fit_upright(face: Face) -> NDArray[np.float64]:
+    """(2, 3) transform from the picture to the close look's canvas, with the face upright in the middle."""
     scale = CLOSE_FACE / max(float(np.sqrt(face.box[2] * face.box[3])), 1.0)
-    aligned = similarity(face.landmarks, REFERENCE_LANDMARKS)[:, :2]
+    aligned = fit_similarity(face.landmarks, REFERENCE_LANDMARKS)[:, :2]
     turn = aligned / max(float(np.hypot(*aligned[:, 0])), 1e-9)
     centre = face.box[:2] + face.box[2:] / 2
     return np.column_stack([scale * turn, CLOSE_CANVAS / 2 - scale * turn @ centre])
 
 
 def lighten(image: Pixels) -> Pixels:
-    """A picture too dark to find faces in with its brightest pixels made white; any other as it is.
+    """Brighten a picture that is too dark to find faces in; return any other as is.
 
-    One pixel in a hundred may be brighter: a lamp, or noise.
+    The brightest pixels become white, except for the brightest 1 %, which may be a lamp or noise.
     """
     brightest = float(np.percentile(image, 99))
     if not 0 < brightest <= DARK:
@@ -182,7 +183,7 @@ def lighten(image: Pixels) -> Pixels:
 
 
 def _undo_quarter_turns(turns: int, size: tuple[int, int]) -> NDArray[np.float64]:
-    """(2, 3) from a canvas that `np.rot90` has turned to the canvas as it was; its height and width then."""
+    """(2, 3) transform that undoes `np.rot90` on a canvas of this size (height, width) before the turn."""
     height, width = size
     return {
         1: np.array([[0.0, -1.0, width - 1], [1.0, 0.0, 0.0]]),
@@ -192,19 +193,19 @@ def _undo_quarter_turns(turns: int, size: tuple[int, int]) -> NDArray[np.float64
 
 
 def letterbox(image: Pixels, how: Pass) -> tuple[Pixels, float]:
-    """The picture scaled onto the canvas that wastes least, at its top left; and the scale.
+    """Scale the picture onto the canvas that wastes least, at its top left.
 
     Returns:
-        The canvas, (H, W, 3) uint8 RGB, black where the picture does not reach; canvas pixels per picture
+        The canvas, (H, W, 3) uint8 RGB, black beyond the picture; and the scale in canvas pixels per picture
         pixel.
     """
     height, width = image.shape[:2]
     scales = [min(h / height, w / width) for h, w in how.canvases]
-    # The largest scale shows most; of equals, the smallest canvas costs least.
+    # The largest scale shows the most; among equals, the smallest canvas costs the least.
     best = max(range(len(scales)), key=lambda i: (round(scales[i], 6), -np.prod(how.canvases[i])))
     scale = scales[best]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    # INTER_AREA averages where a picture shrinks: bilinear sampling would skip pixels and lose small faces.
+    # INTER_AREA averages when a picture shrinks: bilinear sampling would skip pixels and lose small faces.
     scaled = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     canvas = np.zeros((*how.canvases[best], 3), np.uint8)
     canvas[: size[1], : size[0]] = scaled
@@ -212,10 +213,10 @@ def letterbox(image: Pixels, how: Pass) -> tuple[Pixels, float]:
 
 
 def compile_detector(onnx: bytes, pixels: PixelInput, threads: int) -> Network:
-    """The detector for canvases of any multiple of 32; always in float32, for its landmarks are positions.
+    """The detector for canvases of any multiple of 32; always in float32, for exact landmarks.
 
     Raises:
-        NetworkRefused: If it is no ONNX network with YuNet's outputs.
+        NetworkRefused: If it is not an ONNX network with YuNet's outputs.
     """
     model = read_network(onnx)
     named = {name: output for output in model.outputs for name in output.get_names()}
@@ -231,7 +232,7 @@ def compile_detector(onnx: bytes, pixels: PixelInput, threads: int) -> Network:
 
 
 def suppress(boxes: Floats, scores: Floats, overlap_threshold: float) -> list[int]:
-    """Greedy non-maximum suppression: indices of the boxes that stay, best score first."""
+    """Greedy non-maximum suppression: indices of the kept boxes, best score first."""
     order = np.argsort(-scores, kind="stable")[:MAX_CANDIDATES]
     overlaps = overlap(boxes[order], boxes[order]) > overlap_threshold
     kept: list[int] = []

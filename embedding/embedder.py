@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from embedding.align import align
 from embedding.bundle import Bundle
-from embedding.cores import usable_cores
+from embedding.cores import count_usable_cores
 from embedding.detector import Detector, Face, compile_detector, lighten
 from embedding.errors import BundleInvalid, EmbeddingError, FaceNotFound, MultipleFaces, QualityRefused
 from embedding.faces import FacePolicy, faces_that_count
@@ -28,7 +28,7 @@ from embedding.networks import (
     NetworkRefused,
     Precision,
     compile_embedder,
-    reduced_precision,
+    computes_in_bfloat16,
 )
 from embedding.quality import LIMITS, TEMPLATE, Assessment, Measures, Purpose, assess
 from embedding.template import Template, Vector
@@ -37,16 +37,16 @@ from embedding.turns import resolve_turns
 log = logging.getLogger(__name__)
 
 SELF_TEST_MAX_D = 1e-2
-"""How far the self-test may lie from its pinned vector before a precision, or a machine, is not trusted."""
+"""Largest d between the self-test and its pinned vector at which a precision, or a machine, is trusted."""
 
 DEFAULT_LIMITS = ImageLimits()
 
 BATCH = 8
-"""Crops that enter the network at once in bulk work."""
+"""Crops per batch in bulk work."""
 
 
 Source = bytes | Callable[[], bytes]
-"""A picture, or what reads it when its turn comes: of many, only those being worked on are held in memory."""
+"""A picture, or a function that reads it when its turn comes, so that only those in work are in memory."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Timings:
 
 @dataclass(frozen=True)
 class Embedding:
-    """What one picture yields; `crop` is what the network saw, (112, 112, 3) RGB."""
+    """The result for one picture; `crop` is the network's input, (112, 112, 3) RGB."""
 
     template: Template
     face: Face
@@ -74,8 +74,8 @@ class Inspection:
     """What a picture shows, without a template.
 
     Attributes:
-        faces: The one that is meant, or all that count, the widest first.
-        quality: Of that one face; None when there are none or several.
+        faces: The face that is meant, or all that count if that is not clear, widest first.
+        quality: Of that one face; None if there are none or several.
     """
 
     faces: list[Face]
@@ -95,7 +95,7 @@ class _Sighting:
 
 
 class Embedder:
-    """Pictures to templates with one bundle; loads once, safe from many threads."""
+    """Turns pictures into templates with one bundle. Thread-safe; load it once."""
 
     def __init__(
         self, bundle: Bundle, detector: Detector, network: Network, limits: ImageLimits, threads: int
@@ -114,33 +114,35 @@ class Embedder:
 
         Args:
             path: The bundle's folder.
-            limits: What is refused before decoding.
-            threads: Pictures worked on at the same time; by default one to a core.
+            limits: Largest pictures that are decoded.
+            threads: Pictures processed at the same time; one per core by default.
 
         Raises:
             BundleError: If the bundle is missing, corrupted or fails its self-test.
         """
-        # Many pictures are worked on at once; sharing one picture's small operations among cores only costs.
+        # Pictures are processed in parallel; splitting one picture's small operations across cores costs
+        # time.
         cv2.setNumThreads(1)
         bundle = Bundle.load(path)
-        threads = threads or usable_cores()
+        threads = threads or count_usable_cores()
         record = bundle.manifest.detector
         try:
             detector = compile_detector(bundle.read(record), record.input, threads)
-            network = _compile_tested(bundle, threads)
+            network = _compile_and_test(bundle, threads)
         except NetworkRefused as error:
             raise BundleInvalid(path, str(error)) from error
         return cls(bundle, Detector(detector, record.score_threshold), network, limits, threads)
 
-    def choosing(self, policies: Mapping[Purpose, FacePolicy]) -> Self:
-        """The same networks, with what is done for each purpose when several faces count; else refused."""
+    def with_face_policies(self, policies: Mapping[Purpose, FacePolicy]) -> Self:
+        """A copy with these policies for pictures with several faces; a purpose without a policy refuses
+        them."""
         other = copy(self)
         other._policies = policies
         return other
 
     @property
     def model_id(self) -> str:
-        """Names the model in every template."""
+        """Id of the model, part of every template."""
         return self.bundle.model_id
 
     @property
@@ -151,22 +153,22 @@ class Embedder:
     def embed(self, picture: bytes, purpose: Purpose) -> Embedding:
         """The template of the one face in a picture, or of the one that is meant.
 
-        At enrolment a face of poor quality is refused. At verification its quality is only reported, unless
-        it is so poor that a template would mean nothing.
+        Enrolment refuses a face of poor quality. Verification only reports its quality, unless it is so poor
+        that a template would mean nothing.
 
         Raises:
             ImageError: If the bytes are not a picture within the limits.
-            FaceError: If there is no face, or not clear which is meant, or its quality is too poor.
+            FaceError: If there is no face, it is not clear which one is meant, or its quality is too poor.
         """
         sighting = self._see(picture, purpose)
         start = time.perf_counter()
         vectors = self.embed_crops(sighting.crop[None])
-        return self._embedding(sighting, vectors[0], _ms_since(start))
+        return self._build_embedding(sighting, vectors[0], _ms_since(start))
 
     def embed_many(self, pictures: Sequence[Source], purpose: Purpose) -> list[Embedding | EmbeddingError]:
-        """As `embed`, for many pictures on all threads; a failure stands in its picture's place.
+        """`embed` for many pictures, on all threads; for a picture that fails, the list has its error.
 
-        However many calls there are, only as many pictures as threads are read and decoded at once.
+        Across all concurrent calls, no more pictures than threads are read and decoded at once.
         """
 
         def see(picture: Source) -> _Sighting | EmbeddingError:
@@ -185,12 +187,12 @@ class Embedder:
         vectors = iter(self.embed_crops(np.stack([sighting.crop for sighting in sightings])))
         each_ms = _ms_since(start) / len(sightings)
         return [
-            item if isinstance(item, EmbeddingError) else self._embedding(item, next(vectors), each_ms)
+            item if isinstance(item, EmbeddingError) else self._build_embedding(item, next(vectors), each_ms)
             for item in seen
         ]
 
     def inspect(self, picture: bytes, purpose: Purpose) -> Inspection:
-        """Faces and quality without a template, cheap enough for live guidance.
+        """Faces and quality without a template; fast enough for live guidance.
 
         Raises:
             ImageError: If the bytes are not a picture within the limits.
@@ -199,7 +201,7 @@ class Embedder:
         image = decode(picture, self._limits)
         decode_ms = _ms_since(start)
         start = time.perf_counter()
-        faces = self._faces(image, purpose)
+        faces = self._find_faces(image, purpose)
         quality = None
         if len(faces) == 1:
             crop = align(image, faces[0].landmarks)
@@ -208,7 +210,7 @@ class Embedder:
 
     def embed_crops(self, crops: NDArray[np.uint8]) -> Vector:
         """(n, 112, 112, 3) uint8 RGB aligned crops → (n, dim) float32 of unit length."""
-        # Whole batches, then one by one: the network is compiled for these two sizes alone.
+        # Whole batches, then one by one: the network is compiled only for these two sizes.
         whole = len(crops) - len(crops) % BATCH
         starts = [*range(0, whole, BATCH), *range(whole, len(crops) + 1)]
         parts = [self._network(crops[a:b])[0] for a, b in pairwise(starts)]
@@ -219,17 +221,17 @@ class Embedder:
         image = decode(picture, self._limits)
         decode_ms = _ms_since(start)
         start = time.perf_counter()
-        faces = self._faces(image, purpose)
+        faces = self._find_faces(image, purpose)
         if not faces:
             raise FaceNotFound
         if len(faces) > 1:
             raise MultipleFaces(len(faces))
         crop = align(image, faces[0].landmarks)
-        quality = _accepted(measure(faces[0], crop, image.shape[:2]), purpose)
+        quality = _assess_or_refuse(measure(faces[0], crop, image.shape[:2]), purpose)
         return _Sighting(faces[0], crop, quality, decode_ms, _ms_since(start))
 
-    def _faces(self, image: Pixels, purpose: Purpose) -> list[Face]:
-        """The faces that count, each looked at closely and the right way up: it may be aligned."""
+    def _find_faces(self, image: Pixels, purpose: Purpose) -> list[Face]:
+        """The faces that count, each after a close look and the right way up, ready to be aligned."""
         policy = self._policies.get(purpose, FacePolicy.EXACTLY_ONE)
         faces = self._detector.detect(image)
         if not faces and (lighter := lighten(image)) is not image:
@@ -238,14 +240,18 @@ class Embedder:
         closely = [self._detector.look_closely(image, face) for face in counted]
         return faces_that_count(resolve_turns(self._detector, image, closely), image.shape[1], policy)
 
-    def _embedding(self, sighting: _Sighting, vector: Vector, embed_ms: float) -> Embedding:
+    def _build_embedding(self, sighting: _Sighting, vector: Vector, embed_ms: float) -> Embedding:
         timings = Timings(sighting.decode_ms, sighting.detect_ms, embed_ms)
         template = Template(vector, self.model_id)
         return Embedding(template, sighting.face, sighting.quality, timings, sighting.crop)
 
 
-def _accepted(measures: Measures, purpose: Purpose) -> Assessment:
-    """The assessment for a purpose, or the refusal."""
+def _assess_or_refuse(measures: Measures, purpose: Purpose) -> Assessment:
+    """The assessment for a purpose.
+
+    Raises:
+        QualityRefused: If the face is not good enough for it.
+    """
     quality = assess(measures, LIMITS[purpose])
     if purpose is Purpose.ENROL and not quality.acceptable:
         raise QualityRefused(quality)
@@ -255,17 +261,17 @@ def _accepted(measures: Measures, purpose: Purpose) -> Assessment:
     return quality
 
 
-def _compile_tested(bundle: Bundle, threads: int) -> Network:
+def _compile_and_test(bundle: Bundle, threads: int) -> Network:
     """The embedder in the fastest precision whose self-test agrees with the pinned vector.
 
     Raises:
-        BundleInvalid: If float32 disagrees too: this machine would make templates that match nobody.
+        BundleInvalid: If float32 disagrees too: this machine's templates would match nobody.
     """
     record = bundle.manifest.embedder
     onnx = bundle.read(record)
     crop = decode(bundle.read(bundle.manifest.self_test), DEFAULT_LIMITS)
     pinned = np.array(bundle.manifest.self_test.vector, np.float32)
-    precisions: tuple[Precision, ...] = ("bf16", "f32") if reduced_precision() else ("f32",)
+    precisions: tuple[Precision, ...] = ("bf16", "f32") if computes_in_bfloat16() else ("f32",)
     for precision in precisions:
         network = compile_embedder(onnx, record, threads, precision)
         d = float(((network(crop[None])[0][0] - pinned) ** 2).sum())

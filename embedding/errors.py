@@ -17,7 +17,7 @@
         ├── BundleCorrupted        bundle_corrupted    a file differs from its digest
         └── BundleInvalid          bundle_invalid      the manifest or a network is not what it should be
 
-Every class has a stable `code`; what it means to a caller over HTTP is decided in `service/problems.py`.
+Every class has a stable `code`; `service/problems.py` maps it to an HTTP status.
 """
 
 from pathlib import Path
@@ -27,7 +27,7 @@ from embedding.quality import Assessment
 
 
 class EmbeddingError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base of all errors of this package."""
 
     code: str = "internal"
 
@@ -39,10 +39,10 @@ class ImageError(EmbeddingError):
 
 
 class ImageTooLarge(ImageError):
-    """More bytes, pixels or scans than the limit; found before decoding.
+    """More bytes, pixels or scans than the limit; raised before decoding.
 
     Args:
-        kind: What the limit is for, where others have another: `a progressive JPEG`.
+        kind: The kind of picture that this limit is for, if not for all: `a progressive JPEG`.
     """
 
     code = "image_too_large"
@@ -58,7 +58,7 @@ class ImageTooLarge(ImageError):
 
 
 class UnsupportedMedia(ImageError):
-    """Not one of the formats we decode, judged by the bytes and never by a name."""
+    """Not one of the formats we decode, judged by its bytes and never by its name."""
 
     code = "unsupported_media"
 
@@ -77,7 +77,7 @@ class DecodeFailed(ImageError):
 
 
 class FaceError(EmbeddingError):
-    """The picture holds no face that a template can be made of."""
+    """The picture has no face that a template can be made from."""
 
     code = "face_not_found"
 
@@ -92,7 +92,7 @@ class FaceNotFound(FaceError):
 
 
 class MultipleFaces(FaceError):
-    """Several faces of similar size; which one is meant cannot be known."""
+    """Several faces of similar size; it is not clear which one is meant."""
 
     code = "multiple_faces"
 
@@ -102,7 +102,7 @@ class MultipleFaces(FaceError):
 
 
 class QualityRefused(FaceError):
-    """One face, but not good enough; `code` is the first of `assessment.reasons`."""
+    """One face, but of too poor quality; `code` is the first of `assessment.reasons`."""
 
     code = "low_sharpness"
 
@@ -114,7 +114,7 @@ class QualityRefused(FaceError):
 
 
 class ModelMismatch(EmbeddingError):
-    """Two templates of different models; their distance would mean nothing."""
+    """Two templates of different models; their distance means nothing."""
 
     code = "model_mismatch"
 
@@ -125,7 +125,7 @@ class ModelMismatch(EmbeddingError):
 
 
 class FmrNotSupported(EmbeddingError):
-    """The calibration holds too few comparisons for this false match rate (rule of three)."""
+    """The calibration has too few comparisons for this false match rate (rule of three)."""
 
     code = "fmr_not_supported"
 
@@ -167,7 +167,7 @@ class BundleNotFound(BundleError):
 
 
 class BundleCorrupted(BundleError):
-    """A file of the bundle is not the file its digest names."""
+    """A file of the bundle does not match its digest."""
 
     code = "bundle_corrupted"
 
@@ -178,7 +178,7 @@ class BundleCorrupted(BundleError):
 
 
 class BundleInvalid(BundleError):
-    """The bundle is whole but its manifest or a network is not what it should be."""
+    """The files match their digests, but the manifest or a network is not what it should be."""
 
     code = "bundle_invalid"
 

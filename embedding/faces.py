@@ -1,7 +1,7 @@
-"""Which face of several is meant.
+"""Choose the face that is meant from several.
 
-Who waits in the background has a face less than half as wide and does not count. A face that does count may
-still be a bystander's; whether one is taken then, and which, an operator decides for each purpose.
+People in the background have faces less than half as wide, which do not count. A face that counts may still
+be a bystander's; the operator decides for each purpose whether one face is then chosen, and which.
 """
 
 from collections.abc import Sequence
@@ -10,29 +10,30 @@ from enum import StrEnum
 from embedding.detector import Face
 
 RIVAL_WIDTH = 0.5
-"""A second face counts when it is at least this share of the widest: who waits in the background does not."""
+"""A second face counts if it is at least this share of the widest one's width; people in the background are
+not."""
 
 CLEARLY_LARGER = 1.3
-"""How many times wider than the next face one has to be to be taken for the nearest: as much nearer to the
-camera. Of two people side by side neither is."""
+"""How many times wider than the next face the widest must be to be chosen: it is then that much nearer to the
+camera. Of two people side by side, neither is."""
 
 CENTRAL_SHARE = 0.5
-"""The middle of a central face lies in this middle part of the picture's width."""
+"""A face is central if its middle lies within this share of the picture's width, around its middle."""
 
 
 class FacePolicy(StrEnum):
-    """What is done when several faces count."""
+    """What to do when several faces count."""
 
     EXACTLY_ONE = "exactly_one"
     """Refuse."""
     CENTRAL = "central"
-    """Take the one that is clearly larger than any other and central; refuse where there is none."""
+    """Take the one that is clearly larger than any other and central; refuse if there is none."""
     LARGEST = "largest"
-    """Take the one that is clearly larger than any other, wherever it is; refuse where there is none."""
+    """Take the one that is clearly larger than any other, wherever it is; refuse if there is none."""
 
 
 def faces_that_count(faces: Sequence[Face], picture_width: int, policy: FacePolicy) -> list[Face]:
-    """The one face that is meant, or all that it might be, the widest first; empty where there is none."""
+    """The one face that is meant, or all that it might be, widest first; empty if there are none."""
     rivals = sorted(faces, key=lambda face: -face.width)
     rivals = [face for face in rivals if face.width >= RIVAL_WIDTH * rivals[0].width]
     if len(rivals) < 2 or policy is FacePolicy.EXACTLY_ONE:

@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Write files atomically: completely or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -8,16 +8,16 @@ from pathlib import Path
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
-    """Yield the path of a draft to write, which takes the file's place once it is on the disk.
+    """Yield the path of a draft to write; it replaces the file once it is on disk.
 
-    A reader, or a machine that starts again, sees the former content or all of the new one. Where something
-    is raised the former file stays as it was, and no draft is left.
+    A reader, or a machine that restarts, sees either the old content or all of the new. If the caller raises,
+    the old file stays as it was and the draft is removed.
 
     Args:
-        path: Its folder must be there.
+        path: Its folder must exist.
 
     Raises:
-        OSError: If the draft cannot take the place.
+        OSError: If the draft cannot replace the file.
     """
     draft = path.with_name(f".{path.name}.draft")
     draft.unlink(missing_ok=True)
@@ -32,15 +32,15 @@ def replace_file(path: Path) -> Iterator[Path]:
 
 
 def write_file(path: Path, content: bytes | memoryview, *, mode: int = 0o666) -> None:
-    """Write all of a file or nothing, as `replace_file` does.
+    """Write a file atomically, as `replace_file` does.
 
     Args:
-        path: Its folder must be there.
-        content: All of it.
+        path: Its folder must exist.
+        content: The complete content.
         mode: Permissions of the file, less the umask.
 
     Raises:
-        OSError: If it cannot be written; then the former file is as it was.
+        OSError: If it cannot be written; the old file is then unchanged.
     """
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
     with replace_file(path) as draft, os.fdopen(os.open(draft, flags, mode), "wb") as file:
@@ -48,7 +48,7 @@ def write_file(path: Path, content: bytes | memoryview, *, mode: int = 0o666) ->
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
+    """Flush a folder's entries to disk."""
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)

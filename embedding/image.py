@@ -1,7 +1,9 @@
-"""Bytes → pixels and back: limits first, then the format by its magic bytes, decoding, and the EXIF turn.
+"""Bytes → pixels and back: check the limits, find the format by its magic bytes, decode, apply the EXIF
+orientation.
 
-A header says how many pixels a picture has and how they are stored; from that follows what decoding would
-cost, and what costs too much is refused before any is decoded. It looks as in a browser.
+A header says how many pixels a picture has and how they are stored. The cost of decoding follows from that,
+and a picture that costs too much is refused before any of it is decoded. The result looks as it does in a
+browser.
 """
 
 import io
@@ -18,7 +20,7 @@ from embedding.formats.colour import to_rgb
 from embedding.formats.encoded import DECODED_LONG_SIDE as DECODED_LONG_SIDE
 from embedding.formats.encoded import Encoded
 from embedding.formats.exif import EXIF_ORIENTATION as EXIF_ORIENTATION
-from embedding.formats.exif import orientation, turn_upright
+from embedding.formats.exif import read_orientation, turn_upright
 
 Pixels = NDArray[np.uint8]
 """(H, W, 3) uint8 RGB, upright, contiguous."""
@@ -26,42 +28,44 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """What is refused before anything is decoded, besides what would cost too much (`formats.encoded`)."""
+    """Larger pictures are refused before decoding, as are those that would cost too much
+    (`formats.encoded`)."""
 
     max_bytes: int = 12 * 1024 * 1024
     max_pixels: int = 200_000_000
 
 
 def decode(data: bytes, limits: ImageLimits) -> Pixels:
-    """The picture as upright (H, W, 3) uint8 RGB in sRGB; transparency is laid on white.
+    """The picture as upright (H, W, 3) uint8 RGB in sRGB; transparent parts become white.
 
-    A picture with a long side of 3,200 pixels or more comes out smaller, with 1,600 or more.
+    A picture with a long side of 3,200 pixels or more is reduced to one of at least 1,600.
 
     Raises:
-        ImageTooLarge: More bytes than the limit, or a header that announces more pixels, or more work.
-        UnsupportedMedia: Not JPEG, PNG, WebP, BMP or HEIC, judged by the first bytes.
-        DecodeFailed: Empty, truncated or damaged.
+        ImageTooLarge: If it has more bytes than the limit, or its header announces too many pixels or too
+            much work.
+        UnsupportedMedia: If its first bytes are not those of JPEG, PNG, WebP, BMP or HEIC.
+        DecodeFailed: If it is empty, truncated or damaged.
     """
     if len(data) > limits.max_bytes:
         raise ImageTooLarge(len(data), limits.max_bytes, "bytes")
     if not data:
         raise DecodeFailed("it is empty")
-    encoded = _reader(data)(data)
+    encoded = _choose_reader(data)(data)
     encoded.check(limits.max_pixels, len(data))
-    # The raster is let go before the pixels are turned.
+    # Free the raster before the pixels are rotated.
     pixels = to_rgb(encoded.load(), encoded.shrink, encoded.profile)
-    return turn_upright(pixels, orientation(encoded.exif))
+    return turn_upright(pixels, read_orientation(encoded.exif))
 
 
 def encode_png(pixels: Pixels) -> bytes:
-    """(H, W, 3) RGB → PNG: smaller, and every pixel comes back as it was."""
+    """(H, W, 3) RGB → PNG, which is lossless."""
     target = io.BytesIO()
     Image.fromarray(pixels).save(target, "PNG", optimize=True)
     return target.getvalue()
 
 
-def _reader(data: bytes) -> Callable[[bytes], Encoded]:
-    """What reads the header of a picture with these first bytes."""
+def _choose_reader(data: bytes) -> Callable[[bytes], Encoded]:
+    """The function that reads the header of a picture with these first bytes."""
     if data.startswith(jpeg.MAGIC):
         return jpeg.read
     if data.startswith(png.MAGIC):

@@ -1,4 +1,4 @@
-"""Bringing a model bundle onto this machine: from a folder, an archive or an address, always verified."""
+"""Install a model bundle on this machine from a folder, an archive or an address, always verified."""
 
 import gzip
 import hashlib
@@ -21,57 +21,57 @@ MOST_MEMBERS = 100
 TIMEOUT_SECONDS = 60
 _BLOCK_BYTES = 1 << 20
 
-# What the archive readers raise on a damaged or cut-off file.
+# Errors of the archive readers on a damaged or truncated file.
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError)
 
 
 def is_address(source: str) -> bool:
-    """Whether a source is fetched over the network."""
+    """Whether a source is downloaded."""
     return source.startswith(("https://", "http://"))
 
 
 def install(source: str, into: Path, sha256: str | None = None) -> Bundle:
-    """Put a verified bundle under `into`, in a folder of its name; all of it or nothing.
+    """Install a verified bundle under `into`, in a folder with the bundle's name; all of it or nothing.
 
     Args:
         source: A bundle's folder, a `.tar`, `.tar.gz` or `.zip` of one, or the address of such an archive.
-        into: Where bundles are kept.
-        sha256: Digest of the archive, or of the folder's manifest. An address needs one: what comes over a
-            network is trusted for what it is and not for where it came from.
+        into: The folder of all bundles.
+        sha256: Digest of the archive, or of the folder's manifest. An address needs one: a download is
+            trusted for its content, not for its origin.
 
     Raises:
         BundleNotFound: If there is nothing at the source.
         BundleCorrupted: If a digest differs.
-        BundleInvalid: If it is no bundle, or another bundle of its name is installed.
+        BundleInvalid: If it is not a bundle, or another bundle with its name is installed.
     """
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".install-", dir=into) as scratch:
-        folder = _unpacked(source, Path(scratch), sha256)
+        folder = _unpack(source, Path(scratch), sha256)
         bundle = Bundle.load(folder)
-        return _moved(bundle, Path(scratch) / "whole", into / bundle.manifest.name)
+        return _install_files(bundle, Path(scratch) / "whole", into / bundle.manifest.name)
 
 
-def _unpacked(source: str, scratch: Path, sha256: str | None) -> Path:
-    """The folder that holds the manifest, once the source's own digest has been checked."""
+def _unpack(source: str, scratch: Path, sha256: str | None) -> Path:
+    """Check the source's digest and return the folder that holds the manifest."""
     if is_address(source):
         if sha256 is None:
             raise BundleInvalid(source, "an address needs --sha256, the digest of the archive")
         archive = scratch / "archive"
         _fetch(source, archive)
     elif Path(source).is_dir():
-        _check(Path(source) / MANIFEST, source, sha256)
+        _check_digest(Path(source) / MANIFEST, source, sha256)
         return Path(source)
     else:
         archive = Path(source)
-    _check(archive, source, sha256)
-    return _extracted(archive, source, scratch / "unpacked")
+    _check_digest(archive, source, sha256)
+    return _extract(archive, source, scratch / "unpacked")
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The address that was given is the one that is asked, and no other that it names."""
+    """Follows no redirect: only the given address is requested."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
-        """No request."""
+        """Requests nothing."""
 
 
 _OPENER = urllib.request.build_opener(_NoRedirect)
@@ -88,7 +88,7 @@ def _fetch(address: str, target: Path) -> None:
         raise BundleNotFound(f"{address} ({error})") from error
 
 
-def _check(file: Path, source: str, sha256: str | None) -> None:
+def _check_digest(file: Path, source: str, sha256: str | None) -> None:
     if not file.is_file():
         raise BundleNotFound(source)
     with file.open("rb") as opened:
@@ -97,18 +97,18 @@ def _check(file: Path, source: str, sha256: str | None) -> None:
         raise BundleCorrupted(source, f"its SHA-256 is {actual}, not {sha256.lower()}")
 
 
-def _extracted(archive: Path, source: str, target: Path) -> Path:
-    """Unpack plain files only; names that lead elsewhere are refused (CVE-2007-4559)."""
+def _extract(archive: Path, source: str, target: Path) -> Path:
+    """Unpack plain files only; paths that leave the folder are refused (CVE-2007-4559)."""
     target.mkdir()
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as packed:
-                _bound(source, sum(one.file_size for one in packed.infolist()), len(packed.infolist()))
+                _check_limits(source, sum(one.file_size for one in packed.infolist()), len(packed.infolist()))
                 packed.extractall(target)
         else:
             with tarfile.open(archive) as packed_tar:
                 sizes = [one.size for one in itertools.islice(packed_tar, MOST_MEMBERS + 1)]
-                _bound(source, sum(sizes), len(sizes))
+                _check_limits(source, sum(sizes), len(sizes))
                 packed_tar.extractall(target, filter="data")
     except _DAMAGE as error:
         raise BundleInvalid(source, f"it is no bundle: {error}") from error
@@ -118,15 +118,15 @@ def _extracted(archive: Path, source: str, target: Path) -> Path:
     return manifests[0].parent
 
 
-def _bound(source: str, unpacked_bytes: int, members: int) -> None:
+def _check_limits(source: str, unpacked_bytes: int, members: int) -> None:
     if members > MOST_MEMBERS:
         raise BundleInvalid(source, f"it has more than {MOST_MEMBERS} members")
     if unpacked_bytes > MAX_BYTES:
         raise BundleInvalid(source, f"unpacked it has {unpacked_bytes:,} bytes; the limit is {MAX_BYTES:,}")
 
 
-def _moved(bundle: Bundle, draft: Path, target: Path) -> Bundle:
-    """The bundle's own files in their place; what else lay beside them stays behind."""
+def _install_files(bundle: Bundle, draft: Path, target: Path) -> Bundle:
+    """Copy the bundle's own files, and no others next to them, to the target."""
     if target.exists() and Bundle.load(target).model_id != bundle.model_id:
         raise BundleInvalid(target, "another model is installed under this name")
     copy_bundle(bundle, draft)
@@ -135,11 +135,11 @@ def _moved(bundle: Bundle, draft: Path, target: Path) -> Bundle:
 
 
 def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
-    """The bundle's own files in a new folder, each verified there.
+    """Copy the bundle's own files into a new folder and verify them there.
 
     Raises:
-        BundleCorrupted: If a file is no longer what it was.
-        OSError: If the folder cannot be written.
+        BundleCorrupted: If a file has changed since the bundle was opened.
+        OSError: If the folder cannot be written to.
     """
     folder.mkdir()
     for name in (MANIFEST, *(record.file for record in bundle.manifest.files)):

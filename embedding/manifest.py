@@ -1,4 +1,4 @@
-"""What `manifest.json` of a model bundle says: files with digests, what a network takes, calibration."""
+"""The schema of a model bundle's `manifest.json`: files with digests, network inputs, calibration."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from embedding.calibration import Calibration, Record
 FORMAT_VERSION: Literal[1] = 1
 
 ALIGNMENT = "upright-look-160, arcface-112"
-"""Names how a crop is cut (`embedding/align.py`); it changes when templates would."""
+"""Version of the alignment (`embedding/align.py`); it changes whenever templates would."""
 
 
 def _plain_name(name: str) -> str:
@@ -27,7 +27,7 @@ NonZero = Annotated[float, Field(gt=0)]
 
 
 class FileRecord(Record):
-    """One file of the bundle, beside the manifest."""
+    """One file of the bundle, next to the manifest."""
 
     file: Annotated[str, AfterValidator(_plain_name)]
     sha256: Sha256
@@ -35,13 +35,13 @@ class FileRecord(Record):
 
 
 class PixelInput(Record):
-    """How a network wants its pixels; the default is what our own embedder takes.
+    """The pixel format that a network expects; the default is our own embedder's.
 
     Attributes:
-        layout: The order of axes.
-        channels: The order of colours.
-        mean: Subtracted from 0..255, in the network's order of colours.
-        std: Divides what is left.
+        layout: Order of the axes.
+        channels: Order of the colours.
+        mean: Subtracted from values of 0..255, in the network's order of colours.
+        std: Divisor after that.
     """
 
     layout: Literal["NHWC", "NCHW"] = "NHWC"
@@ -51,11 +51,11 @@ class PixelInput(Record):
 
 
 YUNET_INPUT = PixelInput(layout="NCHW", channels="BGR")
-"""What the official YuNet file takes, and ours for the sake of exchange."""
+"""The input of the official YuNet file, and of ours, so that the two are interchangeable."""
 
 
 class DetectorRecord(FileRecord):
-    """The face detector, with the outputs of YuNet."""
+    """The face detector, with YuNet's outputs."""
 
     input: PixelInput = YUNET_INPUT
     score_threshold: float = Field(default=0.7, gt=0, lt=1)
@@ -66,7 +66,7 @@ class EmbedderRecord(FileRecord):
 
     Attributes:
         dim: Length of its vector.
-        input: How it wants its pixels.
+        input: The pixel format it expects.
         normalised: Whether its vectors already have unit length.
     """
 
@@ -76,7 +76,7 @@ class EmbedderRecord(FileRecord):
 
 
 class SelfTest(FileRecord):
-    """A crop (PNG) and the vector it must give on every machine."""
+    """A crop (PNG) and the vector that it must give on every machine."""
 
     vector: tuple[float, ...]
 
@@ -105,12 +105,13 @@ class Manifest(Record):
 
     @property
     def files(self) -> tuple[FileRecord, ...]:
-        """Every file beside the manifest."""
+        """Every file except the manifest."""
         return self.detector, self.embedder, self.self_test
 
     @property
     def model_id(self) -> str:
-        """`sha256:…` over all that determines a template: networks and alignment, not the calibration."""
+        """`sha256:…` of everything that determines a template: networks and alignment, not the
+        calibration."""
         content = {
             "alignment": ALIGNMENT,
             "detector": self.detector.model_dump(mode="json", exclude={"file", "bytes"}),

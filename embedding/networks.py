@@ -1,6 +1,6 @@
-"""The two networks, run by OpenVINO; whatever the file expects, they take uint8 RGB (n, H, W, 3) from us.
+"""The two networks, run by OpenVINO; they take uint8 RGB (n, H, W, 3), whatever the file expects.
 
-Other people's order of pixels, normalisation and un-normalised output are folded into the graph at load.
+Layout, channel order, normalisation and a missing unit norm are folded into the graph at load.
 """
 
 import queue
@@ -26,22 +26,22 @@ Shape = tuple[int, ...]
 
 
 class NetworkRefused(ValueError):
-    """The network is not what the manifest says; the message names the difference."""
+    """The network does not match the manifest; the message names the difference."""
 
 
 class Network:
-    """A network that any number of threads may call; as many calls run at once as it has streams.
+    """A thread-safe network; as many calls run at once as it has streams.
 
-    It is compiled once for each shape of its input, when that shape is first seen: with sizes left open it
-    would take a sixth longer, and half as long again where two sizes take turns (measured). So whoever calls
-    keeps to a few shapes.
+    It is compiled once for each input shape, when that shape is first seen: with dynamic shapes a call takes
+    a sixth longer, and half as long again if two sizes alternate (measured). Callers should therefore use
+    only a few shapes.
 
     Args:
-        model: Takes uint8 RGB (n, H, W, 3); n, H and W may be open.
-        outputs: Names, in the order in which they are wanted.
-        threads: Streams.
-        precision: To compute in.
-        first: A shape that will be asked for; what cannot be compiled shows now.
+        model: Takes uint8 RGB (n, H, W, 3); n, H and W may be dynamic.
+        outputs: Names of the outputs to return, in this order.
+        threads: Number of streams.
+        precision: Precision of the computation.
+        first: A shape to compile at once, so that errors appear at start.
 
     Raises:
         RuntimeError: If OpenVINO cannot compile it.
@@ -53,8 +53,8 @@ class Network:
         self._model = model
         self._outputs = tuple(outputs)
         self._threads = threads
-        # One thread to a stream: eight clients on two cores are served best when each picture stays on its
-        # core. Pinning would take those cores from the rest of the process.
+        # One thread per stream: with eight clients on two cores, throughput is best when each picture stays
+        # on its core. Pinning would take those cores from the rest of the process.
         self._settings = {
             "NUM_STREAMS": str(threads),
             "INFERENCE_NUM_THREADS": str(threads),
@@ -63,18 +63,18 @@ class Network:
         }
         self._idle: dict[Shape, queue.SimpleQueue[_Request]] = {}
         self._compiling = threading.Lock()
-        self._of_shape(first)
+        self._prepare_shape(first)
 
     def __call__(self, pixels: NDArray[np.uint8] | Floats) -> list[Floats]:
-        """(n, H, W, 3) uint8 RGB, or codes → the outputs, as arrays of their own."""
-        idle = self._idle.get(pixels.shape) or self._of_shape(pixels.shape)
+        """(n, H, W, 3) uint8 RGB, or codes → copies of the outputs."""
+        idle = self._idle.get(pixels.shape) or self._prepare_shape(pixels.shape)
         request = idle.get()
         try:
-            return request(np.require(pixels, requirements=["C", "W"]))  # what a tensor may share
+            return request(np.require(pixels, requirements=["C", "W"]))  # a tensor can share only such memory
         finally:
             idle.put(request)
 
-    def _of_shape(self, shape: Shape) -> "queue.SimpleQueue[_Request]":
+    def _prepare_shape(self, shape: Shape) -> "queue.SimpleQueue[_Request]":
         with self._compiling:
             if shape not in self._idle:
                 model = self._model.clone()
@@ -88,10 +88,10 @@ class Network:
 
 
 class _Request:
-    """One computation at a time, on memory of its own.
+    """One computation at a time, on its own memory.
 
-    OpenVINO's own `infer` inspects what it is given and makes a dictionary of what it returns, holding the
-    interpreter's lock: a third of a millisecond for the detector. Its tensors stay where they are.
+    OpenVINO's own `infer` inspects its input and builds a dictionary of its results while it holds the
+    interpreter's lock: a third of a millisecond for the detector. This class reuses its tensors.
     """
 
     def __init__(self, compiled: ov.CompiledModel, outputs: Sequence[str]) -> None:
@@ -99,7 +99,7 @@ class _Request:
         self._views: list[Floats] = [self._request.get_tensor(name).data for name in outputs]
 
     def __call__(self, pixels: NDArray[np.uint8] | Floats) -> list[Floats]:
-        """The outputs, as arrays of their own."""
+        """Copies of the outputs."""
         self._request.set_input_tensor(ov.Tensor(pixels, shared_memory=True))
         self._request.start_async()
         self._request.wait()
@@ -108,16 +108,16 @@ class _Request:
 
 @cache
 def _core() -> ov.Core:
-    """The one OpenVINO runtime of this process, which is never let go of.
+    """The only OpenVINO runtime of this process, which is never freed.
 
-    Its CPU plugin gives the thread that loads it another stack for signals, and frees that stack with itself,
-    in whatever thread that happens: the next signal would then end the process.
+    Its CPU plugin gives the thread that loads it another signal stack and frees that stack when the plugin is
+    freed, in any thread: the next signal would then kill the process.
     """
     return ov.Core()
 
 
-def reduced_precision() -> bool:
-    """Whether the processor computes in bfloat16 itself (AMX or AVX512-BF16)."""
+def computes_in_bfloat16() -> bool:
+    """Whether the processor has bfloat16 instructions (AMX or AVX512-BF16)."""
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
@@ -125,7 +125,7 @@ def compile_embedder(onnx: bytes, record: EmbedderRecord, threads: int, precisio
     """The embedder for batches of any size: (n, 112, 112, 3) uint8 RGB → (n, dim) float32 of unit length.
 
     Raises:
-        NetworkRefused: If it is no ONNX network with one picture in and `dim` numbers out.
+        NetworkRefused: If it is not an ONNX network with one picture in and `dim` numbers out.
     """
     model = read_network(onnx)
     size = [ALIGNED_SIZE, ALIGNED_SIZE]
@@ -133,7 +133,7 @@ def compile_embedder(onnx: bytes, record: EmbedderRecord, threads: int, precisio
     try:
         model.reshape(shape)
         model = take_rgb_bytes(model, record.input)
-        model = _flat_vector(model, record.dim, record.normalised)
+        model = _append_unit_norm(model, record.dim, record.normalised)
         return Network(model, ["vector"], threads, precision, (1, *size, 3))
     except RuntimeError as error:
         raise NetworkRefused(reason_of(error)) from error
@@ -143,7 +143,7 @@ def compile_decoder(onnx: bytes, codes: int, side: int, threads: int) -> Network
     """The decoder of made-up faces: (1, codes) float32 → (1, side, side, 3) uint8 RGB.
 
     Raises:
-        NetworkRefused: If it is no ONNX network with one code in and one picture out.
+        NetworkRefused: If it is not an ONNX network with one code in and one picture out.
     """
     model = read_network(onnx)
     try:
@@ -162,7 +162,7 @@ def read_network(onnx: bytes) -> ov.Model:
     """An ONNX file as a network with one input.
 
     Raises:
-        NetworkRefused: If it is none.
+        NetworkRefused: If it is not one.
     """
     try:
         model = _core().read_model(onnx)
@@ -174,7 +174,7 @@ def read_network(onnx: bytes) -> ov.Model:
 
 
 def take_rgb_bytes(model: ov.Model, pixels: PixelInput) -> ov.Model:
-    """Puts layout, order of colours and normalisation in front of the network."""
+    """Puts the layout, channel order and normalisation in front of the network."""
     stages = PrePostProcessor(model)
     stages.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
     stages.input().model().set_layout(ov.Layout(pixels.layout))
@@ -190,8 +190,8 @@ def take_rgb_bytes(model: ov.Model, pixels: PixelInput) -> ov.Model:
     return stages.build()
 
 
-def _flat_vector(model: ov.Model, dim: int, normalised: bool) -> ov.Model:
-    """Puts a reshape to (n, dim) and, where it is missing, the unit norm behind the network."""
+def _append_unit_norm(model: ov.Model, dim: int, normalised: bool) -> ov.Model:
+    """Appends a reshape to (n, dim) and, if it is missing, the unit norm."""
     if len(model.outputs) != 1:
         raise NetworkRefused(f"the embedder has {len(model.outputs)} outputs instead of one")
     values = int(np.prod([size.get_length() for size in list(model.output().partial_shape)[1:]]))
@@ -205,11 +205,11 @@ def _flat_vector(model: ov.Model, dim: int, normalised: bool) -> ov.Model:
     return flat
 
 
-def unit_length(vectors: Floats) -> bool:
-    """Whether every row has length 1, to what float32 can promise."""
+def has_unit_length(vectors: Floats) -> bool:
+    """Whether every row has length 1, within float32 precision."""
     return bool(np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1) < 1e-3))
 
 
 def reason_of(error: Exception) -> str:
-    """The last line of OpenVINO's report says what is wrong; those above name its own source files."""
+    """The last line of OpenVINO's message, which states the fault; the lines above name its source files."""
     return str(error).strip().splitlines()[-1][:200]

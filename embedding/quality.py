@@ -1,6 +1,7 @@
-"""Is this face good enough to enrol, or to verify: measures, limits, reasons.
+"""Decide whether a face is good enough to enrol or to verify: measures, limits, reasons.
 
-The measures are named after the quality components of ISO/IEC 29794-5:2025; `embedding.measures` takes them.
+The measures are named after the quality components of ISO/IEC 29794-5:2025; `embedding.measures` computes
+them.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from enum import StrEnum
 
 
 class Purpose(StrEnum):
-    """What a picture is taken for; enrolment asks more, because its template is compared many times."""
+    """What a picture is for; enrolment demands more, because its template is compared many times."""
 
     ENROL = "enrol"
     VERIFY = "verify"
@@ -18,24 +19,24 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True)
 class Measures:
-    """What is seen of one face.
+    """The measures of one face.
 
     Attributes:
-        inter_eye_distance: Between the eye centres, in pixels of the picture.
+        inter_eye_distance: Distance of the eye centres, in pixels of the picture.
         sharpness: Share of the crop's contrast that lies in its finest details.
-        luminance_mean: 0 (black) to 1 (white), over the face.
+        luminance_mean: Mean over the face, 0 (black) to 1 (white).
         under_exposure: Share of the face's pixels at 0..25 of 255.
         over_exposure: Share of the face's pixels at 247..255 of 255.
         dynamic_range: Entropy of the luminance histogram in bits, at most 8.
-        head_pose_yaw: Degrees; positive: turned to the person's left.
-        head_pose_pitch: Degrees; positive: looking down.
-        head_pose_roll: Degrees; positive: tilted to the person's right.
+        head_pose_yaw: Degrees; positive if turned to the person's left.
+        head_pose_pitch: Degrees; positive if looking down.
+        head_pose_roll: Degrees; positive if tilted to the person's right.
         face_inside: Share of the face box that lies inside the picture.
-        feature_contrast: Contrast of the flattest of eyes and mouth, as a share of the whole face's; low
-            behind a mask, hair or a hand.
-        uprightness: The detector's score of this face alone, turned as its landmarks say, 0..1; low where
-            they may be those of a face turned otherwise, whose roll would then be wrong. 1 in what was
-            measured before it was.
+        feature_contrast: Contrast of the flattest of eyes and mouth, as a share of the whole face's; low if a
+            mask, hair or a hand hides it.
+        uprightness: The detector's score for this face alone, rotated by its landmarks, 0..1; low if the
+            landmarks may belong to another rotation, in which case the roll is wrong. 1 in records from
+            before this measure existed.
         flattest_feature: Contrast of the flattest of eyes and mouth, as a share of the second flattest's.
         ill_lit_half: Share of pixels at 0..25 or 247..255 of 255 in the better half of the face, above or
             below the nose: light spoils both, a mask one.
@@ -59,7 +60,7 @@ class Measures:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a face has to reach; the names say which side is allowed."""
+    """The limits for a face; the names say which side is allowed."""
 
     inter_eye_distance_min: float
     sharpness_min: float
@@ -77,7 +78,7 @@ class Limits:
 
 
 # Set on 775 photographs of LFW: 96 % of their faces pass for enrolment and 99.5 % for verification. After a
-# blur of 5 pixels (the eyes are 43 apart) none and 1.5 % do; with a tenth or four times the light, 0.8 %.
+# blur of 5 pixels (the eyes are 43 apart) none and 1.5 % pass; with a tenth or four times the light, 0.8 %.
 ENROL = Limits(
     inter_eye_distance_min=24.0,
     sharpness_min=0.075,
@@ -125,19 +126,20 @@ TEMPLATE = Limits(
     feature_contrast_min=0.0,
     uprightness_min=0.75,
 )
-"""Below these no template is made for any purpose: it would say more of the camera than of the person."""
+"""Below these limits no template is made for any purpose: it would say more about the camera than about the
+person."""
 
 LIMITS = {Purpose.ENROL: ENROL, Purpose.VERIFY: VERIFY, Purpose.CHECKIN: VERIFY}
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """The verdict on one face, with everything that led to it.
+    """The assessment of one face, with the measures and limits behind it.
 
     Attributes:
-        acceptable: Whether no reason speaks against the face.
+        acceptable: Whether there is no reason to refuse the face.
         reasons: Codes, the most basic first: `face_too_small`, `under_exposed`, `over_exposed`,
-            `low_sharpness`, `extreme_pose`, `occluded`; a turned or covered face before all of them.
+            `low_sharpness`, `extreme_pose`, `occluded`; if the face is turned or covered, that comes first.
         measures: By name, as in `Measures`.
         limits: By name, as in `Limits`.
     """
@@ -148,7 +150,7 @@ class Assessment:
     limits: dict[str, float]
 
 
-# The order in which a person needs the advice: come closer, then turn on a lamp, then hold still.
+# In the order in which a person needs the advice: come closer, then turn on a lamp, then hold still.
 REFUSALS: dict[str, Callable[[Measures, Limits], bool]] = {
     "face_too_small": lambda m, limit: m.inter_eye_distance < limit.inter_eye_distance_min,
     "under_exposed": lambda m, limit: (
@@ -173,8 +175,8 @@ REFUSALS: dict[str, Callable[[Measures, Limits], bool]] = {
     ),
 }
 
-# What spoils the measures of light and sharpness comes before them: a mask is flat and bright, and a turned
-# face is measured where its features are not.
+# Causes that distort the measures of light and sharpness come first: a mask is flat and bright, and a turned
+# face is measured in the wrong places.
 CAUSES: dict[str, Callable[[Measures, Limits], bool]] = {
     "extreme_pose": lambda m, limit: abs(m.head_pose_roll) > limit.head_pose_roll_max,
     "occluded": lambda m, limit: (
@@ -185,14 +187,15 @@ CAUSES: dict[str, Callable[[Measures, Limits], bool]] = {
 }
 
 COVERED = 0.35
-"""Behind a mask or a hand the flattest of eyes and mouth has less than this share of the next's contrast."""
+"""Behind a mask or a hand, the flattest of eyes and mouth has less than this share of the second flattest's
+contrast."""
 
 EVENLY_ILL_LIT = 0.1
-"""Where both halves of a face have this share of black or burnt pixels, light has flattened the feature."""
+"""If both halves of a face have this share of black or burnt-out pixels, light has flattened the feature."""
 
 
 def assess(measures: Measures, limits: Limits) -> Assessment:
-    """Compares what was seen with what is asked."""
+    """Compare the measures with the limits."""
     refused = [reason for reason, refuses in REFUSALS.items() if refuses(measures, limits)]
     causes = [reason for reason, shows in CAUSES.items() if reason in refused and shows(measures, limits)]
     reasons = tuple(dict.fromkeys([*causes, *refused]))

@@ -1,4 +1,4 @@
-"""A template and the one quantity of the project: d(A, B)."""
+"""A template, and the only measure of similarity: d(A, B)."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """What a network makes of one face: it can be compared only within its own model.
+    """The vector of one face; comparable only with templates of the same model.
 
     Attributes:
         vector: (dim,) float32 of unit length.

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from embedding.bundle import SHIPPED
-from embedding.cores import usable_cores
+from embedding.cores import count_usable_cores
 from embedding.faces import FacePolicy
 from embedding.image import ImageLimits
 from embedding.quality import Purpose
@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65_535)
     trusted_proxies: str = "127.0.0.1"
     workers: int = Field(default=1, ge=1)
-    picture_workers: int = Field(default_factory=usable_cores, ge=1)
+    picture_workers: int = Field(default_factory=count_usable_cores, ge=1)
     picture_queue: int = Field(default=32, ge=0)
     requests_per_minute: int | None = Field(default=None, ge=1)
     failed_comparisons_per_hour: int | None = Field(default=30, ge=1)

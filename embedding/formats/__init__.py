@@ -1,1 +1,1 @@
-"""One module for each format: reads what a file's header announces, and decodes no more than that."""
+"""One module per format: read a file's header, and decode no more than it announces."""

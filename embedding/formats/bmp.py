@@ -1,4 +1,4 @@
-"""BMP (Windows DIB), top-down and bottom-up, packed by run length or not."""
+"""BMP (Windows DIB), top-down or bottom-up, run-length encoded or not."""
 
 import io
 from functools import partial
@@ -6,35 +6,42 @@ from functools import partial
 from PIL.BmpImagePlugin import BmpImageFile
 
 from embedding.errors import DecodeFailed, ImageTooLarge
-from embedding.formats.encoded import Encoded, Raster, field, memory_of, pillow_damage, shrink_for
+from embedding.formats.encoded import (
+    Encoded,
+    Raster,
+    memory_of,
+    read_field,
+    shrink_for,
+    translate_pillow_errors,
+)
 
 MAGIC = b"BM"
 
 MAX_RUNS_BYTES = 1_000_000
-"""Of a picture packed by run length: Pillow unpacks it in Python, a run at a time."""
+"""Limit for run-length encoded pictures: Pillow decodes them in Python, one run at a time."""
 
 OLD_HEADER = 12
 RUN_LENGTHS = (1, 2)
 
 
 def read(data: bytes) -> Encoded:
-    """Reads the header.
+    """Read the header.
 
     Raises:
         DecodeFailed: If it is damaged.
-        ImageTooLarge: If it is packed by run length into too many runs.
+        ImageTooLarge: If it has too many runs.
     """
-    old = field(data, 14, "<I") == OLD_HEADER
-    width = field(data, 18, "<H" if old else "<i")
-    height = abs(field(data, 20, "<H") if old else field(data, 22, "<i"))
-    bits = field(data, 24 if old else 28, "<H")
-    packed = not old and field(data, 30, "<I") in RUN_LENGTHS
+    old = read_field(data, 14, "<I") == OLD_HEADER
+    width = read_field(data, 18, "<H" if old else "<i")
+    height = abs(read_field(data, 20, "<H") if old else read_field(data, 22, "<i"))
+    bits = read_field(data, 24 if old else 28, "<H")
+    packed = not old and read_field(data, 30, "<I") in RUN_LENGTHS
     if width < 1 or not 1 <= bits <= 32:
         raise DecodeFailed("its header is damaged")
     if packed and len(data) > MAX_RUNS_BYTES:
         raise ImageTooLarge(len(data), MAX_RUNS_BYTES, "bytes", "a BMP packed by run length")
     shrink = shrink_for(width, height)
-    # Runs are unpacked into a byte to a pixel, twice, before they become the raster.
+    # Runs are decoded into one byte per pixel, twice, before they become the raster.
     raster_bytes = (1 if bits <= 8 else 4) + (2 if packed else 0)
     return Encoded(
         kind="a BMP",
@@ -47,7 +54,7 @@ def read(data: bytes) -> Encoded:
 
 
 def _load(data: bytes) -> Raster:
-    with pillow_damage():
+    with translate_pillow_errors():
         image = BmpImageFile(io.BytesIO(data))
         image.load()
     return image

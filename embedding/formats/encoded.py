@@ -1,4 +1,4 @@
-"""What the header of a picture announces, and what decoding it would cost."""
+"""What the header of a picture announces, and what decoding it will cost."""
 
 import struct
 import zlib
@@ -14,35 +14,35 @@ from PIL import Image
 from embedding.errors import DecodeFailed, ImageTooLarge
 
 Raster = Image.Image | NDArray[np.uint8]
-"""Decoded pixels as the decoder left them: Pillow's own, or (H, W, 3 or 4) uint8 RGB(A)."""
+"""Decoded pixels as the decoder returns them: a Pillow image, or (H, W, 3 or 4) uint8 RGB(A)."""
 
 MEMORY_BYTES = 120_000_000
-"""What decoding one picture may take, its own bytes included; with the look at its faces: 150 MB."""
+"""Most memory for decoding one picture, including its own bytes; with face detection it is 150 MB."""
 
 DECODED_LONG_SIDE = 1600
-"""A picture is made smaller as long as its long side keeps this many pixels: a face that fills 6 % of its
-width still covers the 112 pixels that the network looks at."""
+"""A picture is reduced while its long side keeps at least this many pixels: a face that fills 6 % of its
+width then still covers the 112 pixels of a crop."""
 
 MAX_METADATA_BYTES = 4 * 1024 * 1024
-"""Of a colour profile or an EXIF block; what is larger is left aside as if it were damaged."""
+"""Largest colour profile or EXIF block; a larger one is ignored, like a damaged one."""
 
-# What Pillow's plugins raise on damaged files.
+# Errors of Pillow's plugins on damaged files.
 PILLOW_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A picture whose header was read and of which nothing was decoded.
+    """A picture whose header has been read and whose pixels have not been decoded.
 
     Attributes:
-        kind: In words, for a refusal: `a progressive JPEG`.
+        kind: In words, for error messages: `a progressive JPEG`.
         width: In pixels, as stored.
         height: In pixels, as stored.
-        memory_bytes: What `load` and the conversion to RGB take at most, besides the picture's own bytes.
-        load: Decodes it; raises DecodeFailed.
-        shrink: How many times smaller the raster still has to become in each direction.
-        exif: The EXIF block that turns it, if it has one, from its byte order on.
-        profile: The ICC profile, if it has one.
+        memory_bytes: Most that `load` and the conversion to RGB take, besides the picture's own bytes.
+        load: Decodes the picture; raises DecodeFailed.
+        shrink: Factor by which the decoded raster still has to be reduced in each direction.
+        exif: The EXIF block with its orientation, if any, from the byte order on.
+        profile: The ICC profile, if any.
     """
 
     kind: str
@@ -55,11 +55,11 @@ class Encoded:
     profile: bytes = b""
 
     def check(self, max_pixels: int, own_bytes: int) -> None:
-        """Refuses what would cost too much.
+        """Refuse a picture that would cost too much.
 
         Raises:
-            ImageTooLarge: More pixels than the limit, or than fit into the memory of one picture.
-            DecodeFailed: No pixels at all.
+            ImageTooLarge: If it has more pixels than the limit, or than fit into the memory for one picture.
+            DecodeFailed: If it has no pixels.
         """
         pixels = self.width * self.height
         if pixels < 1:
@@ -72,7 +72,7 @@ class Encoded:
 
 
 def shrink_for(width: int, height: int) -> int:
-    """1, 2, 4 or 8: how many times smaller a picture may become in each direction."""
+    """1, 2, 4 or 8: the factor by which a picture may be reduced in each direction."""
     scale = 1
     while scale < 8 and max(width, height) >= 2 * scale * DECODED_LONG_SIDE:
         scale *= 2
@@ -80,14 +80,14 @@ def shrink_for(width: int, height: int) -> int:
 
 
 def memory_of(width: int, height: int, raster_bytes: float, shrink: int) -> int:
-    """Bytes of a raster with so many bytes to a pixel, and of the RGB pixels that are made of it."""
+    """Bytes of a raster with this many bytes per pixel, and of the RGB pixels made from it."""
     pixels = width * height
     return int(pixels * raster_bytes + 3 * pixels / shrink**2)
 
 
 @contextmanager
-def pillow_damage() -> Iterator[None]:
-    """Turns what Pillow raises on a damaged file into DecodeFailed; only Pillow's own calls go inside."""
+def translate_pillow_errors() -> Iterator[None]:
+    """Turn Pillow's errors on damaged files into DecodeFailed; wrap only Pillow's own calls."""
     try:
         yield
     except PILLOW_DAMAGE as damage:
@@ -96,10 +96,10 @@ def pillow_damage() -> Iterator[None]:
 
 
 class Pieces:
-    """A binary stream over pieces of a file, none of which is copied before it is read.
+    """A binary stream over pieces of a file, which copies nothing before it is read.
 
-    A decoder is handed the pieces that make the picture and never meets the others: a plugin that reads
-    a million comments one by one, or joins them, costs more than any picture.
+    The decoder gets only the pieces that make up the picture: a plugin that reads a million comments one by
+    one, or joins them, costs more than any picture.
     """
 
     def __init__(self, pieces: Sequence[bytes | memoryview]) -> None:
@@ -109,7 +109,7 @@ class Pieces:
         self._offset = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes; all that are left where it is negative."""
+        """Up to `size` bytes; all that are left if it is negative."""
         parts = []
         while size != 0 and self._index < len(self._pieces):
             piece = self._pieces[self._index]
@@ -123,11 +123,11 @@ class Pieces:
         return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
 
     def tell(self) -> int:
-        """Bytes before the next one."""
+        """The position of the next byte."""
         return self._at
 
     def seek(self, position: int, whence: int = SEEK_SET) -> int:
-        """Only from the start, as decoders do."""
+        """Seek from the start only, as decoders do."""
         if whence != SEEK_SET:
             raise OSError("only from the start")
         self._at, self._index, self._offset = position, 0, position
@@ -137,11 +137,11 @@ class Pieces:
         return position
 
 
-def field(data: bytes, offset: int, form: str) -> int:
-    """One number of a header, in the words of `struct`.
+def read_field(data: bytes, offset: int, form: str) -> int:
+    """One number of a header; `form` is a format of `struct`.
 
     Raises:
-        DecodeFailed: If the file ends before it.
+        DecodeFailed: If the file ends before that.
     """
     try:
         number: int = struct.unpack_from(form, data, offset)[0]

@@ -1,7 +1,7 @@
-"""The orientation in an EXIF block; nothing else of it is read.
+"""Read the orientation from an EXIF block, and nothing else.
 
-Pillow would read every entry first, and as each may point at any part of the block, 64 kB of EXIF can unfold
-to 350 MB. It would also take an orientation from XMP, which browsers do not.
+Pillow would first read every entry. Since each may point at any part of the block, 64 kB of EXIF can expand
+to 350 MB. It would also use an orientation from XMP, which browsers do not.
 """
 
 import struct
@@ -14,8 +14,8 @@ SHORT = 3
 ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 
-def orientation(block: bytes) -> int:
-    """1..8 (EXIF 2.32, tag 0x0112); 1 where the block is damaged, for the pixels are still good."""
+def read_orientation(block: bytes) -> int:
+    """1..8 (EXIF 2.32, tag 0x0112); 1 if the block is damaged, because the pixels are still good."""
     order = ORDERS.get(block[:4])
     if order is None:
         return 1
@@ -32,7 +32,7 @@ def orientation(block: bytes) -> int:
 
 
 def turn_upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Undoes the camera's turn: 5 to 8 swap the axes, then the sides are mirrored; contiguous."""
+    """Undo the camera's rotation: 5 to 8 swap the axes, then mirror the sides; contiguous."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):

@@ -1,6 +1,7 @@
-"""HEIC (ISO/IEC 23008-12), as telephones make it: one HEVC picture, or a grid of them.
+"""HEIC (ISO/IEC 23008-12), as phones write it: one HEVC picture, or a grid of them.
 
-libheif turns and mirrors the picture as the file asks (`irot`, `imir`), so its EXIF orientation is not used.
+libheif rotates and mirrors the picture according to the file (`irot`, `imir`), so the EXIF orientation is
+ignored.
 """
 
 from functools import partial
@@ -15,10 +16,10 @@ from embedding.formats.encoded import (
     MEMORY_BYTES,
     Encoded,
     Raster,
-    field,
     memory_of,
-    pillow_damage,
+    read_field,
     shrink_for,
+    translate_pillow_errors,
 )
 from embedding.formats.hevc import check_units, read_configuration
 from embedding.formats.isobmff import Items, read_items
@@ -28,9 +29,9 @@ ANY_IMAGE = b"mif1"
 
 MAX_ITEMS = 1_000
 MAX_DECODED_PIXELS = 30_000_000
-"""Of all coded pictures that make the one: they take a second."""
+"""Total pixels of all coded pictures of a file: decoding them takes a second."""
 
-# Only the picture itself is wanted. More than one picture is worked on at once, so each in one thread.
+# Decode only the picture itself, and in one thread, because several pictures are decoded at once.
 options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
 options.DECODE_THREADS = 1
 
@@ -39,7 +40,7 @@ METADATA = (b"Exif", b"mime", b"uri ")
 
 
 def is_heic(data: bytes) -> bool:
-    """By the brands that the file names first."""
+    """Whether the file starts with the brands of HEIC."""
     if data[4:8] != b"ftyp":
         return False
     brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
@@ -47,21 +48,21 @@ def is_heic(data: bytes) -> bool:
 
 
 def read(data: bytes) -> Encoded:
-    """Reads the boxes and the size in the coded stream.
+    """Read the boxes, and the size from the coded stream.
 
     Raises:
         DecodeFailed: If they are damaged.
-        UnsupportedMedia: If the picture is coded otherwise than as HEVC.
+        UnsupportedMedia: If the picture is not coded as HEVC.
     """
     items = read_items(data)
     _check_items(items)
-    width, height = _size(items, items.primary)
-    coded = _coded(items, items.primary)
+    width, height = _read_size(items, items.primary)
+    coded = _find_coded(items, items.primary)
     alpha = [
         one
-        for aux in items.referring(b"auxl", items.primary)
+        for aux in items.sources_of(b"auxl", items.primary)
         if aux != items.primary
-        for one in _coded(items, aux)
+        for one in _find_coded(items, aux)
     ]
     streams = {
         item: read_configuration(next(items.properties_of(item, b"hvcC"), b"")) for item in {*coded, *alpha}
@@ -69,13 +70,13 @@ def read(data: bytes) -> Encoded:
     for item, stream in streams.items():
         extents = items.items[item].extents
         check_units(b"".join(data[at.start : at.stop] for at in extents), stream.length_bytes)
-    # A grid may name the same tile many times, and each time it is decoded.
+    # A grid may name the same tile many times, and it is decoded each time.
     decoded = sum(streams[item].width * streams[item].height for item in coded + alpha)
     largest = max(stream.width * stream.height * stream.sample_bytes for stream in streams.values())
     shrink = shrink_for(width, height)
     samples = max(stream.sample_bytes for stream in streams.values())
     raster_bytes = 4 if alpha else 3
-    # The samples of all tiles, beside them one tile or the pixels that are made of them.
+    # The samples of all tiles, and with them either one tile or the pixels made from them.
     making = width * height * (samples + (5 if alpha else raster_bytes))
     return Encoded(
         kind="a HEIC picture",
@@ -84,17 +85,17 @@ def read(data: bytes) -> Encoded:
         memory_bytes=max(
             memory_of(width, height, raster_bytes, shrink),
             int(making + (largest if len(coded) > 1 else 0)),
-            # What takes too long counts as what takes too much.
+            # Too much time counts as too much memory.
             int(decoded * MEMORY_BYTES / MAX_DECODED_PIXELS),
         ),
         load=partial(_load, data),
         shrink=shrink,
-        profile=_profile(items, coded),
+        profile=_read_profile(items, coded),
     )
 
 
 def _check_items(items: Items) -> None:
-    """Refuses what would be read many times over."""
+    """Refuse files whose items would be read many times."""
     if items.primary not in items.items:
         raise DecodeFailed("it names no picture")
     if len(items.items) > MAX_ITEMS:
@@ -104,24 +105,24 @@ def _check_items(items: Items) -> None:
         raise DecodeFailed("its metadata are larger than any picture's")
 
 
-def _size(items: Items, item: int) -> tuple[int, int]:
+def _read_size(items: Items, item: int) -> tuple[int, int]:
     for extent in items.properties_of(item, b"ispe"):
-        return field(extent, 4, ">I"), field(extent, 8, ">I")
+        return read_field(extent, 4, ">I"), read_field(extent, 8, ">I")
     raise DecodeFailed("it does not say how large it is")
 
 
-def _coded(items: Items, item: int) -> list[int]:
-    """The coded pictures that make an item."""
+def _find_coded(items: Items, item: int) -> list[int]:
+    """The coded pictures that make up an item."""
     kind = items.items[item].kind
     if kind == CODED:
         return [item]
-    tiles = items.referred(b"dimg", item)
+    tiles = items.targets_of(b"dimg", item)
     if kind != GRID or not tiles or any(items.items[tile].kind != CODED for tile in tiles):
         raise UnsupportedMedia("a HEIC picture of a kind that telephones do not make")
     return tiles
 
 
-def _profile(items: Items, coded: list[int]) -> bytes:
+def _read_profile(items: Items, coded: list[int]) -> bytes:
     for item in (items.primary, coded[0]):
         for colour in items.properties_of(item, b"colr"):
             if colour[:4] in (b"prof", b"rICC") and len(colour) <= MAX_METADATA_BYTES:
@@ -129,8 +130,8 @@ def _profile(items: Items, coded: list[int]) -> bytes:
     return b""
 
 
-class _Held:
-    """The decoder's own pixels without a copy: they live as long as the picture does, and no longer."""
+class _BorrowedPixels:
+    """The decoder's pixels without a copy, which keeps the picture alive as long as they are used."""
 
     def __init__(self, picture: pi_heif.HeifFile) -> None:
         self._picture = picture
@@ -138,5 +139,5 @@ class _Held:
 
 
 def _load(data: bytes) -> Raster:
-    with pillow_damage():
-        return np.asarray(_Held(pi_heif.open_heif(data, convert_hdr_to_8bit=True)))
+    with translate_pillow_errors():
+        return np.asarray(_BorrowedPixels(pi_heif.open_heif(data, convert_hdr_to_8bit=True)))

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from embedding.errors import DecodeFailed
-from embedding.formats.encoded import field as number
+from embedding.formats.encoded import read_field
 
 MAX_BOXES = 10_000
-"""In one box. A telephone's picture of 48 megapixels has 200 tiles, each an item."""
+"""Most boxes in one box. A phone's picture of 48 megapixels has 200 tiles, each an item."""
 
 CONTAINERS_VERSIONED = 4
 """Bytes of version and flags before the content of a full box."""
@@ -29,11 +29,11 @@ class Item:
 
 @dataclass
 class Items:
-    """What the `meta` box of a file says.
+    """The content of a file's `meta` box.
 
     Attributes:
-        properties: The boxes that items refer to by number, from 1: name and content.
-        references: Of each name, from an item to others.
+        properties: Name and content of the boxes that items refer to by number, starting at 1.
+        references: Name, source item, target items.
     """
 
     primary: int = 0
@@ -47,8 +47,8 @@ class Items:
             if 1 <= index <= len(self.properties) and self.properties[index - 1][0] == name:
                 yield self.properties[index - 1][1]
 
-    def referred(self, name: bytes, item: int) -> list[int]:
-        """Items that an item refers to by this name and that exist."""
+    def targets_of(self, name: bytes, item: int) -> list[int]:
+        """The existing items that an item refers to under this name."""
         return [
             other
             for kind, source, targets in self.references
@@ -57,8 +57,8 @@ class Items:
             if other in self.items
         ]
 
-    def referring(self, name: bytes, item: int) -> list[int]:
-        """Items that refer to an item by this name and that exist."""
+    def sources_of(self, name: bytes, item: int) -> list[int]:
+        """The existing items that refer to an item under this name."""
         return [
             source
             for kind, source, targets in self.references
@@ -66,19 +66,19 @@ class Items:
         ]
 
 
-def boxes(data: bytes, place: range) -> Iterator[tuple[bytes, range]]:
+def read_boxes(data: bytes, place: range) -> Iterator[tuple[bytes, range]]:
     """Name and content of each box.
 
     Raises:
-        DecodeFailed: If one reaches beyond what holds it, or there are too many.
+        DecodeFailed: If one extends beyond its parent, or there are too many.
     """
     start = place.start
     for _ in range(MAX_BOXES):
         if start + 8 > place.stop:
             return
-        size, head = number(data, start, ">I"), 8
+        size, head = read_field(data, start, ">I"), 8
         if size == 1:
-            size, head = number(data, start + 8, ">Q"), 16
+            size, head = read_field(data, start + 8, ">Q"), 16
         elif size == 0:
             size = place.stop - start
         if size < head or start + size > place.stop:
@@ -97,12 +97,12 @@ def read_items(data: bytes) -> Items:
     items = Items()
     idat = range(0)
     locations = range(0)
-    for name, body in boxes(data, range(len(data))):
+    for name, body in read_boxes(data, range(len(data))):
         if name != b"meta":
             continue
-        for kind, place in boxes(data, _after_version(body)):
+        for kind, place in read_boxes(data, _skip_version(body)):
             if kind == b"pitm":
-                items.primary = number(data, place.start + 4, ">H" if data[place.start] == 0 else ">I")
+                items.primary = read_field(data, place.start + 4, ">H" if data[place.start] == 0 else ">I")
             elif kind == b"iinf":
                 _read_kinds(data, place, items)
             elif kind == b"iprp":
@@ -119,65 +119,65 @@ def read_items(data: bytes) -> Items:
     return items
 
 
-def _after_version(body: range) -> range:
+def _skip_version(body: range) -> range:
     return range(body.start + CONTAINERS_VERSIONED, body.stop)
 
 
 def _read_kinds(data: bytes, place: range, items: Items) -> None:
-    wide = number(data, place.start, "B") != 0
-    for name, body in boxes(data, range(place.start + (8 if wide else 6), place.stop)):
+    wide = read_field(data, place.start, "B") != 0
+    for name, body in read_boxes(data, range(place.start + (8 if wide else 6), place.stop)):
         if name != b"infe":
             continue
-        version = number(data, body.start, "B")
+        version = read_field(data, body.start, "B")
         if version not in (2, 3):
             raise DecodeFailed("its items are of an old kind")
-        item = number(data, body.start + 4, ">H" if version == 2 else ">I")
+        item = read_field(data, body.start + 4, ">H" if version == 2 else ">I")
         kind = body.start + (8 if version == 2 else 10)
         items.items.setdefault(item, Item()).kind = data[kind : kind + 4]
 
 
 def _read_properties(data: bytes, place: range, items: Items) -> None:
-    for name, body in boxes(data, place):
+    for name, body in read_boxes(data, place):
         if name == b"ipco":
-            items.properties = [(kind, data[at.start : at.stop]) for kind, at in boxes(data, body)]
+            items.properties = [(kind, data[at.start : at.stop]) for kind, at in read_boxes(data, body)]
         elif name == b"ipma":
             _read_associations(data, body, items)
 
 
 def _read_associations(data: bytes, place: range, items: Items) -> None:
-    wide_items = number(data, place.start, "B") >= 1
-    wide_indexes = number(data, place.start + 3, "B") & 1
+    wide_items = read_field(data, place.start, "B") >= 1
+    wide_indexes = read_field(data, place.start + 3, "B") & 1
     at = place.start + 8
-    for _ in range(number(data, place.start + 4, ">I")):
-        item = number(data, at, ">I" if wide_items else ">H")
+    for _ in range(read_field(data, place.start + 4, ">I")):
+        item = read_field(data, at, ">I" if wide_items else ">H")
         at += 4 if wide_items else 2
-        count = number(data, at, "B")
+        count = read_field(data, at, "B")
         at += 1
         for _ in range(count):
-            index = number(data, at, ">H") & 0x7FFF if wide_indexes else number(data, at, "B") & 0x7F
+            index = read_field(data, at, ">H") & 0x7FFF if wide_indexes else read_field(data, at, "B") & 0x7F
             at += 2 if wide_indexes else 1
             if item in items.items:
                 items.items[item].properties.append(index)
 
 
 def _read_references(data: bytes, place: range, items: Items) -> None:
-    form, width = (">H", 2) if number(data, place.start, "B") == 0 else (">I", 4)
-    for name, body in boxes(data, _after_version(place)):
-        source = number(data, body.start, form)
-        count = number(data, body.start + width, ">H")
+    form, width = (">H", 2) if read_field(data, place.start, "B") == 0 else (">I", 4)
+    for name, body in read_boxes(data, _skip_version(place)):
+        source = read_field(data, body.start, form)
+        count = read_field(data, body.start + width, ">H")
         first = body.start + width + 2
-        targets = [number(data, first + width * i, form) for i in range(count)]
+        targets = [read_field(data, first + width * i, form) for i in range(count)]
         items.references.append((name, source, targets))
 
 
 class _Locations:
-    """The `iloc` box, whose numbers have widths of its own."""
+    """The `iloc` box, which defines the widths of its numbers."""
 
     def __init__(self, data: bytes, place: range) -> None:
         self._data = data
         self._at = place.start + 6
-        self._version = number(data, place.start, "B")
-        widths = number(data, place.start + 4, ">H")
+        self._version = read_field(data, place.start, "B")
+        widths = read_field(data, place.start + 4, ">H")
         self._widths = [widths >> 12, widths >> 8 & 15, widths >> 4 & 15, widths & 15]
 
     def read(self, items: Items, idat: range) -> None:

@@ -1,4 +1,5 @@
-"""PNG (ISO/IEC 15948): the chunks that make the still picture; text, times and frames are passed by."""
+"""PNG (ISO/IEC 15948): the chunks that make up the still picture, without text, times and animation
+frames."""
 
 import struct
 import zlib
@@ -13,19 +14,19 @@ from embedding.formats.encoded import (
     Encoded,
     Pieces,
     Raster,
-    field,
     memory_of,
-    pillow_damage,
+    read_field,
     shrink_for,
+    translate_pillow_errors,
 )
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 
 MAX_CHUNKS = 20_000
-"""Encoders write chunks of 4 kB and more."""
+"""Most chunks of a file; encoders write chunks of 4 kB and more."""
 
 MAX_ROWS_BYTES = 100_000_000
-"""Of the rows as they are packed: unpacking and filtering them takes a second."""
+"""Most bytes of the filtered rows: inflating and unfiltering them takes a second."""
 
 GREY, PALETTE, GREY_ALPHA = 0, 3, 4
 CHANNELS = {GREY: 1, 2: 3, PALETTE: 1, GREY_ALPHA: 2, 6: 4}
@@ -33,12 +34,12 @@ END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
 def read(data: bytes) -> Encoded:
-    """Reads the chunks' names and the header.
+    """Read the chunks' names and the header.
 
     Raises:
         DecodeFailed: If they are damaged.
     """
-    width, height, depth, colour = _header(data)
+    width, height, depth, colour = _read_header(data)
     needed: list[bytes | memoryview] = [MAGIC]
     exif = profile = b""
     view = memoryview(data)
@@ -55,10 +56,10 @@ def read(data: bytes) -> Encoded:
             needed.append(view[offset:end])
             coded = coded or kind == b"IDAT"
         elif kind == b"eXIf" and length <= MAX_METADATA_BYTES and not coded:
-            # After the picture it comes too late, for browsers and so for us.
+            # Browsers ignore EXIF after the pixels, and so do we.
             exif = bytes(body)
         elif kind == b"iCCP":
-            profile = _profile(bytes(body))
+            profile = _read_profile(bytes(body))
         elif kind[0] & 0x20 == 0:
             raise DecodeFailed(f"it needs {kind!r}, which is not of the standard")
         offset = end
@@ -71,7 +72,7 @@ def read(data: bytes) -> Encoded:
         height=height,
         memory_bytes=max(
             memory_of(width, height, _raster_bytes(depth, colour), shrink),
-            # What takes too long counts as what takes too much.
+            # Too much time counts as too much memory.
             int(width * height * CHANNELS[colour] * depth / 8 * MEMORY_BYTES / MAX_ROWS_BYTES),
         ),
         load=partial(_load, [*needed, END]),
@@ -81,25 +82,25 @@ def read(data: bytes) -> Encoded:
     )
 
 
-def _header(data: bytes) -> tuple[int, int, int, int]:
-    """Width, height, bits of a channel, kind of colour."""
+def _read_header(data: bytes) -> tuple[int, int, int, int]:
+    """Width, height, bits per channel, colour type."""
     if data[12:16] != b"IHDR":
         raise DecodeFailed("it does not begin with its header")
-    width, height = field(data, 16, ">I"), field(data, 20, ">I")
-    depth, colour = field(data, 24, "B"), field(data, 25, "B")
+    width, height = read_field(data, 16, ">I"), read_field(data, 20, ">I")
+    depth, colour = read_field(data, 24, "B"), read_field(data, 25, "B")
     if colour not in CHANNELS or depth not in (1, 2, 4, 8, 16):
         raise DecodeFailed(f"its colours are of kind {colour} with {depth} bits")
     return width, height, depth, colour
 
 
 def _raster_bytes(depth: int, colour: int) -> int:
-    """Of one pixel, in Pillow's memory."""
+    """Bytes per pixel in Pillow's memory."""
     if colour == GREY:
         return 2 if depth == 16 else 1
     return 1 if colour == PALETTE else 4
 
 
-def _profile(body: bytes) -> bytes:
+def _read_profile(body: bytes) -> bytes:
     """The ICC profile of an iCCP chunk: a name, a zero, the method, the compressed profile."""
     packed = body.partition(b"\0")[2][1:]
     try:
@@ -110,7 +111,7 @@ def _profile(body: bytes) -> bytes:
 
 
 def _load(pieces: list[bytes | memoryview]) -> Raster:
-    with pillow_damage():
+    with translate_pillow_errors():
         image = PngImageFile(Pieces(pieces))  # type: ignore[arg-type]
         image.load()
     return image

@@ -1,33 +1,33 @@
-"""How many tables a lossless WebP makes its decoder build (RFC 9649, sections 3 to 6).
+"""Count the tables that a lossless WebP makes its decoder build (RFC 9649, sections 3 to 6).
 
-A picture may name 65,536 groups of prefix codes, and a file of 300 kB holds them all: libwebp then builds
-360 MB of tables for one megapixel. So what comes before the pixels is read here: the transforms, and the
+A picture may have 65,536 groups of prefix codes, which fit into a file of 300 kB: libwebp then builds 360 MB
+of tables for one megapixel. This module therefore reads everything before the pixels: the transforms, and the
 image that says which group each block uses.
 """
 
 from embedding.errors import DecodeFailed
 
 TABLE_BYTES = 12_000
-"""Of one group, at most: five tables for codes of up to 15 bits."""
+"""Most bytes of one group: five tables for codes of up to 15 bits."""
 
 MAX_PIXELS = 100_000
-"""Of the images before the pixels, together; libwebp writes about 65,000 for 16 megapixels at most."""
+"""Most pixels of all images before the picture; libwebp writes at most about 65,000 for 16 megapixels."""
 
 MAX_GROUPS = 10_000
-"""Of more nobody counts on: their tables alone are more than a picture may take. libwebp writes 2,600."""
+"""Counting stops here: the tables alone take more than a picture's memory. libwebp writes 2,600."""
 
 MAX_CACHE_BITS = 11
 
 PREDICTOR, CROSS_COLOUR, SUBTRACT_GREEN, COLOUR_INDEXING = range(4)
 LITERALS, LENGTHS, DISTANCES = 256, 24, 40
-# In this order the lengths of the code are written that all other lengths are written with.
+# The order of the code lengths of the code that encodes all other code lengths.
 ORDER = (17, 18, 0, 1, 2, 3, 4, 5, 16, *range(6, 16))
-# Codes of lengths that stand for several: extra bits, the least count.
+# Length codes that repeat: extra bits, smallest count.
 REPEATED = {16: (2, 3), 17: (3, 3), 18: (7, 11)}
 
 
 class Bits:
-    """A stream of bits, the lowest of each byte first."""
+    """A stream of bits, lowest bit of each byte first."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -35,15 +35,15 @@ class Bits:
         self._place = 0
 
     def look(self) -> int:
-        """The next 25 bits at least, as a number; they stay where they are. Zeros follow the end."""
+        """At least the next 25 bits, as a number, without consuming them; zeros follow the end."""
         first = self._place >> 3
         return int.from_bytes(self._data[first : first + 4], "little") >> (self._place & 7)
 
     def take(self, count: int) -> int:
-        """The next bits, 25 at most, as a number.
+        """Consume up to 25 bits and return them as a number.
 
         Raises:
-            DecodeFailed: If there are no more.
+            DecodeFailed: If there are too few.
         """
         value = self.look() & ((1 << count) - 1)
         self._place += count
@@ -57,7 +57,7 @@ class PrefixCode:
 
     def __init__(self, lengths: list[int]) -> None:
         used = sorted((length, symbol) for symbol, length in enumerate(lengths) if length)
-        # One that is alone takes no bit.
+        # A single symbol takes no bits.
         longest = used[-1][0] if len(used) > 1 else 0
         self._mask = (1 << longest) - 1
         self._symbols: list[tuple[int, int] | None] = [None] * (self._mask + 1)
@@ -77,7 +77,7 @@ class PrefixCode:
         """The next symbol.
 
         Raises:
-            DecodeFailed: If the bits are no symbol's.
+            DecodeFailed: If the bits match no symbol.
         """
         found = self._symbols[bits.look() & self._mask]
         if found is None:
@@ -87,15 +87,15 @@ class PrefixCode:
 
 
 def count_groups(data: bytes, width: int, height: int) -> int:
-    """How many groups of prefix codes the pixels use; of more than `MAX_GROUPS` one more.
+    """How many groups of prefix codes the pixels use, at most `MAX_GROUPS` + 1.
 
     Args:
         data: From the transforms on.
-        width: Of the picture.
-        height: Of the picture.
+        width: Of the picture, in pixels.
+        height: Of the picture, in pixels.
 
     Raises:
-        DecodeFailed: If it is damaged, or what comes before the pixels is larger than any encoder makes it.
+        DecodeFailed: If it is damaged, or the part before the pixels is larger than any encoder writes.
     """
     bits, pixels_left = Bits(data), MAX_PIXELS
     transforms: set[int] = set()
@@ -120,10 +120,10 @@ def count_groups(data: bytes, width: int, height: int) -> int:
 def read_blocks(
     bits: Bits, width: int, height: int, pixels_left: int, most: int = LITERALS * LITERALS
 ) -> tuple[int, set[int]]:
-    """Read an image of one pixel for each block of the picture.
+    """Read an image that has one pixel per block of the picture.
 
     Returns:
-        How many pixels such images may still have, and the values of red and green in this one.
+        How many pixels further such images may have, and this one's values of red and green.
     """
     size = bits.take(3) + 2
     pixels_left -= -(-width >> size) * -(-height >> size)
@@ -133,9 +133,9 @@ def read_blocks(
 
 
 def read_image(bits: Bits, pixels: int, most: int = LITERALS * LITERALS) -> set[int]:
-    """Read an image with one group of codes, and its values of red and green until there are too many.
+    """Read an image with one group of codes; returns its values of red and green, until there are too many.
 
-    What is copied within it brings no new one.
+    Copies within the image add no new value.
     """
     cached = read_cache_size(bits)
     green, red, blue, alpha = (
@@ -159,7 +159,7 @@ def read_image(bits: Bits, pixels: int, most: int = LITERALS * LITERALS) -> set[
 
 
 def read_cache_size(bits: Bits) -> int:
-    """How many colours are remembered; 0 for none."""
+    """The size of the colour cache; 0 for none."""
     if not bits.take(1):
         return 0
     size_bits = bits.take(4)
@@ -177,7 +177,7 @@ def read_prefixed(bits: Bits, symbol: int) -> int:
 
 
 def read_code(bits: Bits, alphabet: int) -> PrefixCode:
-    """A prefix code: one or two symbols by name, or the length of every symbol's code."""
+    """A prefix code: one or two symbols listed directly, or the code length of every symbol."""
     lengths = [0] * alphabet
     if bits.take(1):
         has_second = bits.take(1)

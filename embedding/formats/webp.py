@@ -1,7 +1,7 @@
-"""WebP (RFC 9649): the still picture, or the first frame of an animation laid on its canvas.
+"""WebP (RFC 9649): the still picture, or the first frame of an animation on its canvas.
 
-Pillow's plugin goes through libwebp's decoder of animations, which keeps two canvases and copies the picture
-twice: 16 bytes to a pixel. OpenCV takes 6. The EXIF orientation of a WebP is not applied: Chromium does not.
+Pillow's plugin uses libwebp's animation decoder, which keeps two canvases and copies the picture twice: 16
+bytes per pixel. OpenCV takes 6. The EXIF orientation is not applied, as in Chromium.
 """
 
 import struct
@@ -19,14 +19,14 @@ from embedding.formats.encoded import (
     MAX_METADATA_BYTES,
     Encoded,
     Raster,
-    field,
     memory_of,
+    read_field,
     shrink_for,
 )
 from embedding.formats.vp8l import TABLE_BYTES, count_groups
 
 MAX_CHUNKS = 10_000
-"""Before the picture or the first frame is found, and within it."""
+"""Most chunks before the picture or first frame, and within it."""
 
 ROWS = 64
 
@@ -35,7 +35,7 @@ LOSSY, LOSSLESS, ALPHA, FRAME = b"VP8 ", b"VP8L", b"ALPH", b"ANMF"
 
 @dataclass(frozen=True)
 class Still:
-    """One picture of the file: its chunks, its size, whether it has no loss; its groups of codes."""
+    """One picture of the file: its chunks, its size, whether it is lossless, its groups of codes."""
 
     chunks: bytes
     width: int
@@ -46,12 +46,12 @@ class Still:
 
 
 def is_webp(data: bytes) -> bool:
-    """By the first bytes."""
+    """Whether the file starts as a WebP does."""
     return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
 
 
 def read(data: bytes) -> Encoded:
-    """Reads the chunks' names and the header.
+    """Read the chunks' names and the header.
 
     Raises:
         DecodeFailed: If they are damaged.
@@ -60,14 +60,14 @@ def read(data: bytes) -> Encoded:
     still: Still | None = None
     place = (0, 0)
     profile = b""
-    for kind, body in _chunks(data, 12, len(data)):
+    for kind, body in _read_chunks(data, 12, len(data)):
         if kind == b"VP8X":
-            canvas = 1 + _uint24(data, body.start + 4), 1 + _uint24(data, body.start + 7)
+            canvas = 1 + _read_uint24(data, body.start + 4), 1 + _read_uint24(data, body.start + 7)
         elif kind == FRAME and still is None:
-            place = 2 * _uint24(data, body.start), 2 * _uint24(data, body.start + 3)
-            still = _still(data, body.start + 16, body.stop)
+            place = 2 * _read_uint24(data, body.start), 2 * _read_uint24(data, body.start + 3)
+            still = _read_still(data, body.start + 16, body.stop)
         elif kind in (LOSSY, LOSSLESS, ALPHA) and still is None:
-            still = _still(data, body.start - 8, len(data))
+            still = _read_still(data, body.start - 8, len(data))
         elif kind == b"ICCP" and len(body) <= MAX_METADATA_BYTES:
             profile = data[body.start : body.stop]
     if still is None:
@@ -78,7 +78,7 @@ def read(data: bytes) -> Encoded:
     whole = (still.width, still.height) == (width, height)
     shrink = shrink_for(width, height)
     channels = 4 if still.alpha else 3
-    # The pixels, and once more on their way out of OpenCV or, without loss, within libwebp.
+    # The pixels, and a copy on their way out of OpenCV or, if lossless, within libwebp.
     raster_bytes = max(2 * channels, channels + (4 if still.lossless else 0)) + (0 if whole else 4)
     return Encoded(
         kind="a lossless WebP" if still.lossless else "a WebP",
@@ -91,7 +91,7 @@ def read(data: bytes) -> Encoded:
     )
 
 
-def _chunks(data: bytes, start: int, stop: int) -> Iterator[tuple[bytes, range]]:
+def _read_chunks(data: bytes, start: int, stop: int) -> Iterator[tuple[bytes, range]]:
     """The name and the place of each chunk; the last may be cut off."""
     for _ in range(MAX_CHUNKS):
         if start + 8 > stop:
@@ -102,41 +102,43 @@ def _chunks(data: bytes, start: int, stop: int) -> Iterator[tuple[bytes, range]]
     raise DecodeFailed(f"it has more than {MAX_CHUNKS:,} chunks")
 
 
-def _still(data: bytes, start: int, stop: int) -> Still:
-    """The picture whose chunks begin here: transparency, if any, then the coded pixels."""
+def _read_still(data: bytes, start: int, stop: int) -> Still:
+    """Read the picture whose chunks start here: transparency, if any, then the coded pixels."""
     alpha, packed = False, b""
-    for kind, body in _chunks(data, start, stop):
+    for kind, body in _read_chunks(data, start, stop):
         if kind == LOSSY:
             width, height = (
-                field(data, body.start + 6, "<H") & 0x3FFF,
-                field(data, body.start + 8, "<H") & 0x3FFF,
+                read_field(data, body.start + 6, "<H") & 0x3FFF,
+                read_field(data, body.start + 8, "<H") & 0x3FFF,
             )
             groups = count_groups(packed, width, height) if packed else 0
             return Still(data[start : body.stop], width, height, False, alpha, groups)
         if kind == LOSSLESS:
-            bits = field(data, body.start + 1, "<I")
+            bits = read_field(data, body.start + 1, "<I")
             width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
             groups = count_groups(data[body.start + 5 : body.stop], width, height)
             return Still(data[start : body.stop], width, height, True, bool(bits >> 28 & 1), groups)
         if kind == ALPHA and alpha:
             raise DecodeFailed("it is transparent twice")
         if kind == ALPHA:
-            # Its first byte says whether it is stored as a lossless picture is.
+            # The first byte says whether the transparency is coded as a lossless picture.
             alpha, packed = (
                 True,
-                data[body.start + 1 : body.stop] if field(data, body.start, "B") & 3 else b"",
+                data[body.start + 1 : body.stop] if read_field(data, body.start, "B") & 3 else b"",
             )
     raise DecodeFailed("it is truncated")
 
 
-def _uint24(data: bytes, offset: int) -> int:
-    return field(data, offset, "<H") | field(data, offset + 2, "B") << 16
+def _read_uint24(data: bytes, offset: int) -> int:
+    return read_field(data, offset, "<H") | read_field(data, offset + 2, "B") << 16
 
 
 def _load(still: Still, canvas: tuple[int, int], place: tuple[int, int]) -> Raster:
     coded = still.chunks
     if still.alpha and not still.lossless:
-        head = struct.pack("<4sIB3x", b"VP8X", 10, 0x10) + _size(still.width) + _size(still.height)
+        head = (
+            struct.pack("<4sIB3x", b"VP8X", 10, 0x10) + _encode_size(still.width) + _encode_size(still.height)
+        )
         coded = head + coded
     riff = struct.pack("<4sI4s", b"RIFF", 4 + len(coded), b"WEBP") + coded
     picture = cast(
@@ -145,7 +147,7 @@ def _load(still: Still, canvas: tuple[int, int], place: tuple[int, int]) -> Rast
     if picture is None or picture.shape[:2] != (still.height, still.width):
         raise DecodeFailed("its picture is damaged or truncated")
     order = cv2.COLOR_BGRA2RGBA if picture.shape[2] == 4 else cv2.COLOR_BGR2RGB
-    # In place, some rows at a time: as a whole it would be a copy.
+    # In place, some rows at a time, because converting the whole picture would copy it.
     for top in range(0, still.height, ROWS):
         rows = picture[top : top + ROWS]
         rows[:] = cv2.cvtColor(rows, order)
@@ -160,5 +162,5 @@ def _load(still: Still, canvas: tuple[int, int], place: tuple[int, int]) -> Rast
     return laid
 
 
-def _size(length: int) -> bytes:
+def _encode_size(length: int) -> bytes:
     return (length - 1).to_bytes(3, "little")

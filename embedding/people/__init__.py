@@ -1,1 +1,1 @@
-"""People who do not exist: a network that draws a face from two codes, and photographs of it."""
+"""Made-up people: a network that draws a face from two codes, and photographs around that face."""

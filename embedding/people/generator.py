@@ -1,7 +1,7 @@
-"""Faces of people who do not exist: whom a picture shows is one code, how it was taken another.
+"""Faces of made-up people: one code determines the person, another how the picture is taken.
 
-The network and what may be asked of it are described by `people.json`, with its card beside it. Both codes
-are standard normal. A person is a number, and so is a capture: the same numbers give the same picture.
+`people.json` describes the network and its limits; its model card is next to it. Both codes are standard
+normal. A person is a number, and so is a capture: the same numbers give the same picture.
 """
 
 import hashlib
@@ -37,9 +37,10 @@ class PeopleManifest(Record):
         decoder: ONNX: (n, identity + capture) float32 to (n, 112, 112, 3) uint8 RGB.
         identity: Length of the identity code.
         capture: Length of the capture code.
-        spread: Deviation of the capture codes; with 1, pictures of one person differ as photographs do.
-        identity_spread: Deviation of the identity codes; beyond 1, people differ more than the photographed.
-        people: Numbers of people who were looked at and measured.
+        spread: Standard deviation of the capture codes; at 1, pictures of one person differ as photographs
+            do.
+        identity_spread: Standard deviation of the identity codes; above 1, people differ more than real ones.
+        people: Numbers of the people who have been inspected and measured.
         provenance: Data, terms and recipe in words.
     """
 
@@ -56,7 +57,7 @@ class PeopleManifest(Record):
 
 @dataclass(frozen=True)
 class MadeUpPeople:
-    """Draws people; safe from many threads."""
+    """Draws people. Thread-safe."""
 
     manifest: PeopleManifest
     network: Network
@@ -66,10 +67,10 @@ class MadeUpPeople:
         """Verifies the decoder and compiles it.
 
         Raises:
-            PeopleInvalid: If there is none, its file is damaged, or it is of another version.
+            PeopleInvalid: If there is none, a file is damaged, or the version differs.
         """
         manifest = read_people(path)
-        onnx = _verified(path / manifest.decoder.file, manifest.decoder)
+        onnx = _read_verified(path / manifest.decoder.file, manifest.decoder)
         try:
             network = compile_decoder(onnx, manifest.identity + manifest.capture, ALIGNED_SIZE, threads)
         except NetworkRefused as error:
@@ -77,26 +78,27 @@ class MadeUpPeople:
         return cls(manifest, network)
 
     def person(self, number: int) -> Code:
-        """(identity,) whom a number means."""
-        return self._identity(0, number)
+        """(identity,) code of the person with this number."""
+        return self._draw_identity(0, number)
 
     def relative(self, number: int, share: float) -> Code:
-        """(identity,) of somebody who looks like another: `share` of 1 is nobody near, 0 the same."""
-        own = self._identity(1, number)
+        """(identity,) code of somebody who resembles a person: with a `share` of 0 the same person, with 1
+        unrelated."""
+        own = self._draw_identity(1, number)
         return np.asarray(np.sqrt(1 - share**2) * self.person(number) + share * own, np.float32)
 
-    def _identity(self, stream: int, number: int) -> Code:
+    def _draw_identity(self, stream: int, number: int) -> Code:
         random = default_rng((stream, number))
         code = random.standard_normal(self.manifest.identity, np.float32) * self.manifest.identity_spread
         return np.asarray(code, np.float32)
 
     def captures(self, number: int, count: int) -> Code:
-        """(count, capture) ways in which somebody is photographed: pose, light, background."""
+        """(count, capture) codes of pose, light and background."""
         random = default_rng((2, number))
         return random.standard_normal((count, self.manifest.capture), np.float32) * self.manifest.spread
 
     def draw(self, identity: Code, captures: Code) -> Crops:
-        """One person in several captures.
+        """Draw one person in several captures.
 
         Args:
             identity: (identity,).
@@ -106,16 +108,16 @@ class MadeUpPeople:
             (n, 112, 112, 3) uint8 RGB, aligned as `embedding.align` does.
         """
         codes = np.concatenate([np.broadcast_to(identity, (len(captures), len(identity))), captures], axis=1)
-        # One by one: the network is compiled anew for every number of pictures.
+        # One by one, because the network is compiled for each batch size.
         drawn = [self.network(np.asarray(code[None], np.float32))[0] for code in codes]
         return np.concatenate(drawn).astype(np.uint8)
 
 
 def read_people(path: Path) -> PeopleManifest:
-    """What `people.json` in a folder says.
+    """Read the `people.json` in a folder.
 
     Raises:
-        PeopleInvalid: If it is missing, or says something it may not say.
+        PeopleInvalid: If it is missing, or a value in it is not allowed.
     """
     file = path / MANIFEST
     try:
@@ -130,7 +132,7 @@ def read_people(path: Path) -> PeopleManifest:
         raise PeopleInvalid(file, "it is not JSON") from error
 
 
-def _verified(path: Path, record: FileRecord) -> bytes:
+def _read_verified(path: Path, record: FileRecord) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A photograph around a made-up face: head and shoulders before a plain wall."""
+"""A photograph around a made-up face: head and shoulders in front of a plain wall."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from embedding.image import Pixels
 
 WIDTH, HEIGHT = 640, 480
 SCALE = 2.0
-"""A pixel of the crop becomes two: eyes are then 70 pixels apart."""
+"""Pixels of the photograph per pixel of the crop: the eyes are then 70 pixels apart."""
 
 JPEG_QUALITY = 92
 
@@ -22,7 +22,7 @@ def photograph(crop: Pixels, number: int) -> Pixels:
 
     Args:
         crop: (112, 112, 3) uint8 RGB, aligned.
-        number: Of the person: wall and clothes follow from it.
+        number: The person's number, which determines wall and clothes.
     """
     random = default_rng((3, number))
     side = round(ALIGNED_SIZE * SCALE)
@@ -41,19 +41,19 @@ def encode_jpeg(picture: Pixels) -> bytes:
     found, data = cv2.imencode(
         ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     )
-    assert found  # three bytes a pixel are always a JPEG
+    assert found  # three bytes per pixel can always be encoded
     return data.tobytes()
 
 
 def _wall(random: np.random.Generator) -> Floats:
-    """(480, 640, 3) a light colour, darker to one side."""
+    """(480, 640, 3) a light colour that darkens towards one side."""
     colour = random.uniform(150, 205) + random.uniform(-18, 18, 3)
     fall = np.linspace(1.06, 0.9, WIDTH, dtype=np.float32)[:: random.choice((-1, 1))]
     return np.ascontiguousarray(np.broadcast_to(fall[None, :, None] * colour, (HEIGHT, WIDTH, 3)), np.float32)
 
 
 def _dress(picture: Floats, head: Floats, left: int, top: int, random: np.random.Generator) -> None:
-    """Hair behind the head, a neck in the colour of the skin, shoulders in some colour."""
+    """Add hair behind the head, a neck in the colour of the skin and coloured shoulders."""
     side = len(head)
     middle = left + side // 2
     rim = np.concatenate(
@@ -88,7 +88,7 @@ def _dress(picture: Floats, head: Floats, left: int, top: int, random: np.random
 
 
 def _head_shape(side: int) -> Floats:
-    """(side, side) 1 over the face and the hair beside it, falling to 0 before the corners."""
+    """(side, side) mask: 1 over the face and the hair next to it, falling to 0 before the corners."""
     y, x = np.mgrid[:side, :side].astype(np.float32) / side
     far = np.hypot((x - 0.5) / 0.47, (y - 0.5) / 0.56)
     inside = np.clip((1.0 - far) / 0.16, 0, 1)

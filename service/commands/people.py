@@ -51,7 +51,7 @@ def compare(photo_a: Photo, photo_b: Photo, as_json: AsJson = False) -> None:
     configure_logs()
     settings = read_settings()
     opened = Embedder.open(settings.bundle, settings.image_limits, threads=settings.picture_workers)
-    embedder = opened.choosing(settings.face_policies)
+    embedder = opened.with_face_policies(settings.face_policies)
     policy = policy_of(embedder, settings)
     decision = decide_between(policy, embed_file(embedder, photo_a), embed_file(embedder, photo_b))
     show(decision, policy.calibration, f"{photo_a} against {photo_b}", as_json)

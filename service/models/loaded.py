@@ -57,7 +57,9 @@ class LoadedModel:
         gallery = Gallery(database, model_id=embedder.model_id, dim=embedder.dim, cipher=cipher)
         gallery.catch_up()
         duplicate_d = policy.calibration.threshold(duplicate_fmr)
-        return cls(embedder.choosing(settings.face_policies), gallery, policy, duplicate_fmr, duplicate_d)
+        return cls(
+            embedder.with_face_policies(settings.face_policies), gallery, policy, duplicate_fmr, duplicate_d
+        )
 
     @property
     def id(self) -> str:

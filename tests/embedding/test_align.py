@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage.transform import SimilarityTransform, warp
 
-from embedding.align import ALIGNED_SIZE, REFERENCE_LANDMARKS, align, similarity
+from embedding.align import ALIGNED_SIZE, REFERENCE_LANDMARKS, align, fit_similarity
 
 coordinate = st.floats(-500, 500)
 five_points = st.lists(st.tuples(coordinate, coordinate), min_size=5, max_size=5).map(np.array)
@@ -37,7 +37,7 @@ def test_a_turned_scaled_and_shifted_face_is_brought_back(
 ) -> None:
     landmarks = moved(REFERENCE_LANDMARKS, angle, scale, shift)
 
-    transform = similarity(landmarks, REFERENCE_LANDMARKS)
+    transform = fit_similarity(landmarks, REFERENCE_LANDMARKS)
 
     back = landmarks @ transform[:, :2].T + transform[:, 2]
     assert np.allclose(back, REFERENCE_LANDMARKS, atol=1e-6)
@@ -51,7 +51,7 @@ def test_the_transform_is_the_least_squares_one(points: NDArray[np.float64]) -> 
     if not oracle:
         return
 
-    transform = similarity(points, REFERENCE_LANDMARKS)
+    transform = fit_similarity(points, REFERENCE_LANDMARKS)
 
     ours = points @ transform[:, :2].T + transform[:, 2]
     error, least = (
@@ -62,7 +62,7 @@ def test_the_transform_is_the_least_squares_one(points: NDArray[np.float64]) -> 
 
 
 def test_landmarks_that_all_coincide_only_shift() -> None:
-    transform = similarity(np.full((5, 2), 7.0), REFERENCE_LANDMARKS)
+    transform = fit_similarity(np.full((5, 2), 7.0), REFERENCE_LANDMARKS)
 
     assert np.array_equal(transform[:, :2], np.eye(2))
     assert np.all(np.isfinite(transform))

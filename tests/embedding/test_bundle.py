@@ -17,8 +17,8 @@ from embedding.bundle import (
     SELF_TEST_CROP,
     Bundle,
     DetectorFile,
+    add_calibration,
     put_in_place,
-    with_calibration,
     write_bundle,
 )
 from embedding.embedder import Embedder
@@ -138,7 +138,7 @@ def test_a_calibration_changes_thresholds_and_not_the_model(copy: Path) -> None:
     before = Bundle.load(copy)
     other = before.calibration.model_copy(update={"id": "cal-other"})
 
-    after = with_calibration(copy, other)
+    after = add_calibration(copy, other)
 
     assert after.calibration.id == "cal-other"
     assert after.model_id == before.model_id

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from embedding.cores import quotas, usable_cores
+from embedding.cores import count_usable_cores, read_quotas
 
 MINE = len(os.sched_getaffinity(0))
 
@@ -59,7 +59,7 @@ CPU_V1 = "12:pids:/\n4:cpu,cpuacct:/docker/ab\n1:name=systemd:/docker/ab\n"
 def test_quotas_are_read_in_both_versions_and_at_every_level(
     tmp_path: Path, group: str, files: dict[str, str], expected: list[float]
 ) -> None:
-    assert quotas(system_of(tmp_path, group, files)) == expected
+    assert read_quotas(system_of(tmp_path, group, files)) == expected
 
 
 def test_half_a_core_is_one_and_no_quota_gives_more_cores_than_there_are(tmp_path: Path) -> None:
@@ -67,4 +67,4 @@ def test_half_a_core_is_one_and_no_quota_gives_more_cores_than_there_are(tmp_pat
     many = system_of(tmp_path / "many", "0::/\n", {"sys/fs/cgroup/cpu.max": "99900000 100000"})
     none = system_of(tmp_path / "none", "0::/\n", {})
 
-    assert [usable_cores(system) for system in (half, many, none)] == [1, MINE, MINE]
+    assert [count_usable_cores(system) for system in (half, many, none)] == [1, MINE, MINE]

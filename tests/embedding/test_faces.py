@@ -62,7 +62,7 @@ def test_the_template_beside_a_bystander_is_that_of_the_central_person(
 ) -> None:
     alone = embedder.embed(astronaut_jpeg, Purpose.VERIFY)
 
-    central = embedder.choosing({Purpose.VERIFY: FacePolicy.CENTRAL})
+    central = embedder.with_face_policies({Purpose.VERIFY: FacePolicy.CENTRAL})
     beside = central.embed(with_bystander(share), Purpose.VERIFY)
 
     assert distance(alone.template, beside.template) < 0.1
@@ -81,7 +81,7 @@ def test_what_is_said_of_a_picture_is_what_is_done_with_it(
 ) -> None:
     picture = with_bystander(0.6)
 
-    central = embedder.choosing({Purpose.VERIFY: FacePolicy.CENTRAL})
+    central = embedder.with_face_policies({Purpose.VERIFY: FacePolicy.CENTRAL})
     assert len(central.inspect(picture, Purpose.VERIFY).faces) == 1
     assert len(embedder.inspect(picture, Purpose.VERIFY).faces) == 2
 
@@ -93,4 +93,4 @@ def test_a_face_that_is_mirrored_beside_itself_is_never_chosen(
 
     for policy in FacePolicy:
         with pytest.raises(MultipleFaces):
-            embedder.choosing({Purpose.VERIFY: policy}).embed(twins, Purpose.VERIFY)
+            embedder.with_face_policies({Purpose.VERIFY: policy}).embed(twins, Purpose.VERIFY)

@@ -16,7 +16,7 @@ from embedding.align import REFERENCE_LANDMARKS
 from embedding.detector import Face
 from embedding.embedder import Embedder
 from embedding.errors import EmbeddingError, QualityRefused
-from embedding.measures import head_pose, measure
+from embedding.measures import estimate_head_pose, measure
 from embedding.quality import (
     ENROL,
     REFUSALS,
@@ -228,7 +228,7 @@ def pinhole(yaw: float, pitch: float, roll: float) -> NDArray[np.float32]:
 
 @given(yaw=st.floats(-50, 50), roll=st.floats(-80, 80))
 def test_the_turn_of_a_head_is_read_from_five_points(yaw: float, roll: float) -> None:
-    seen_yaw, _, seen_roll = head_pose(pinhole(yaw, 0, roll))
+    seen_yaw, _, seen_roll = estimate_head_pose(pinhole(yaw, 0, roll))
 
     assert seen_yaw == pytest.approx(yaw, abs=4)
     assert seen_roll == pytest.approx(roll, abs=12)
@@ -236,7 +236,7 @@ def test_the_turn_of_a_head_is_read_from_five_points(yaw: float, roll: float) ->
 
 @given(pitch=st.floats(-25, 25))
 def test_a_nod_is_read_from_five_points(pitch: float) -> None:
-    _, seen_pitch, _ = head_pose(pinhole(0, pitch, 0))
+    _, seen_pitch, _ = estimate_head_pose(pinhole(0, pitch, 0))
 
     assert seen_pitch == pytest.approx(pitch, abs=6)
 

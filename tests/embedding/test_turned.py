@@ -16,7 +16,7 @@ from embedding.detector import QUICK, Detector, compile_detector
 from embedding.embedder import Embedder
 from embedding.errors import EmbeddingError, QualityRefused
 from embedding.image import ImageLimits, decode
-from embedding.measures import head_pose
+from embedding.measures import estimate_head_pose
 from embedding.quality import Purpose
 from embedding.template import distance
 from embedding.turns import resolve_turns
@@ -94,7 +94,7 @@ def test_the_roll_of_a_face_is_the_turn_it_has(
     face = embedder.inspect(jpeg(turned(portraits["astronaut"], degrees)), Purpose.VERIFY).faces[0]
 
     # Turned counter-clockwise by less than 180° the head lies towards the person's own right.
-    difference = head_pose(face.landmarks)[2] - head_pose(upright.landmarks)[2] - degrees
+    difference = estimate_head_pose(face.landmarks)[2] - estimate_head_pose(upright.landmarks)[2] - degrees
     assert abs((difference + 180) % 360 - 180) < 6
 
 

@@ -9,7 +9,7 @@ import pytest
 from fixtures_service import ServedProcess
 
 from benchmarks.picture_corpus import flat_png, photo, saved
-from embedding.cores import usable_cores
+from embedding.cores import count_usable_cores
 
 AT_ONCE = 12
 MEMORY_BYTES_PER_WORKER = 150_000_000
@@ -48,4 +48,4 @@ def test_many_large_pictures_at_once_take_no_more_memory_than_the_workers_may(
     peak = kilobytes(running, "VmHWM")
 
     assert answers == ["['face_not_found']"] * AT_ONCE
-    assert (peak - resting) * 1024 < MEMORY_BYTES_PER_WORKER * usable_cores()
+    assert (peak - resting) * 1024 < MEMORY_BYTES_PER_WORKER * count_usable_cores()

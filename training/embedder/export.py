@@ -19,7 +19,7 @@ from embedding.bundle import SELF_TEST_CROP, Bundle, DetectorFile, write_bundle
 from embedding.files import replace_file
 from embedding.image import ImageLimits, decode
 from embedding.manifest import EmbedderRecord, Provenance
-from embedding.networks import Precision, compile_embedder, reduced_precision
+from embedding.networks import Precision, compile_embedder, computes_in_bfloat16
 from training.data.faces import SPLIT, Split
 from training.embedder.augment import Augmentation, augment
 from training.embedder.quantise import quantise
@@ -180,7 +180,7 @@ def _compare(onnx: Path, dim: int, crops: Crops, wanted: Vectors) -> Export:
     difference = float(np.abs(_vectors(onnx, dim, "f32", crops) - wanted).max())
     if not difference <= LARGEST_DIFFERENCE:
         raise ExportDiffers(difference, LARGEST_DIFFERENCE)
-    if not reduced_precision():
+    if not computes_in_bfloat16():
         return Export(onnx, dim, difference, None)
     bf16 = _vectors(onnx, dim, "bf16", crops)
     return Export(onnx, dim, difference, _distance(bf16, wanted, LARGEST_DISTANCE_BF16))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from embedding.files import replace_file
 from embedding.manifest import EmbedderRecord, PixelInput
-from embedding.networks import NetworkRefused, Precision, compile_embedder, reduced_precision
+from embedding.networks import NetworkRefused, Precision, compile_embedder, computes_in_bfloat16
 from training.data.faces import FaceSet
 from training.embedder.recipe import TeacherPart
 from training.errors import RecipeInvalid
@@ -42,7 +42,7 @@ class Teacher:
             input=PixelInput(layout="NCHW", channels="RGB", mean=part.mean, std=part.std),
             normalised=False,
         )
-        precision: Precision = "bf16" if reduced_precision() else "f32"
+        precision: Precision = "bf16" if computes_in_bfloat16() else "f32"
         try:
             self._network = compile_embedder(onnx, record, threads, precision)
         except NetworkRefused as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embedding.bundle import Bundle, with_calibration
+from embedding.bundle import Bundle, add_calibration
 from embedding.calibration import Calibration, CurvePoint, Target
 from embedding.embedder import Embedder
 from embedding.errors import FmrNotSupported
@@ -139,7 +139,7 @@ def calibrate_bundle(
         aligned=aligned,
         progress=progress,
     )
-    return with_calibration(bundle, measurement.calibration), measurement
+    return add_calibration(bundle, measurement.calibration), measurement
 
 
 def _digests(pictures: Pictures, names: Sequence[str]) -> dict[str, str]:

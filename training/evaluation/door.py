@@ -104,7 +104,7 @@ def measure_door(
     people = _people(pictures)
     if len(people) < 2:
         raise NothingToCompare("non-mated", sum(map(len, people)), 0)
-    door = _Door(embedder.choosing(POLICIES), pictures, progress, total=sum(map(len, people)))
+    door = _Door(embedder.with_face_policies(POLICIES), pictures, progress, total=sum(map(len, people)))
     gallery, gate, left = _enrol(door, people)
     if not len(gallery.owner):
         raise NothingToCompare("mated", gate.shown, gate.refused)

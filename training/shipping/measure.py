@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from embedding.bundle import Bundle, DetectorFile, with_calibration
+from embedding.bundle import Bundle, DetectorFile, add_calibration
 from embedding.calibration import Calibration
-from embedding.cores import processor_name, usable_cores
+from embedding.cores import count_usable_cores, read_processor_name
 from embedding.detector import THOROUGH, Detector, compile_detector
 from embedding.embedder import Embedder
 from training.data.faces import SPLIT, Split
@@ -147,15 +147,15 @@ def measure_bundle(
     )
     figures = Figures(
         calibration_id=calibration.id,
-        processor=processor_name(),
-        cores=usable_cores(),
+        processor=read_processor_name(),
+        cores=count_usable_cores(),
         bundles=[
             replace(row, speed=Speed(*speed)) for row, *speed in zip(rows, alone, by_eights, strict=True)
         ],
         detectors=looked,
         door=door,
     )
-    with_calibration(folder, calibration)
+    add_calibration(folder, calibration)
     figures.write(folder)
     return figures
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from embedding.bundle import SELF_TEST_CROP
-from embedding.cores import usable_cores
+from embedding.cores import count_usable_cores
 from embedding.embedder import Embedder
 from embedding.image import ImageLimits, Pixels, decode
 
@@ -40,7 +40,7 @@ def _rate(embedder: Embedder, crops: Pixels, seconds: float) -> float:
 
     embedder.embed_crops(crops)  # the first call makes room
     spent, end = time.process_time(), time.perf_counter() + seconds
-    threads = usable_cores()
+    threads = count_usable_cores()
     with ThreadPoolExecutor(threads) as pool:
         calls = sum(pool.map(lambda _: keep_calling(), range(threads)))
     return threads * calls * len(crops) / (time.process_time() - spent)
