@@ -63,8 +63,9 @@ format: $(VENV)/.all
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-openapi: $(VENV)/.base      ## write docs/openapi.json again
+openapi: $(VENV)/.all       ## write docs/openapi.json and the Python client again
 	$(BIN)/python -m service.openapi docs/openapi.json
+	$(BIN)/python clients/python/generate.py
 
 requirements:               ## resolve the pinned, hashed requirement files again
 	$(UV) compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/base.txt

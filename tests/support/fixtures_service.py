@@ -3,8 +3,8 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,31 +152,40 @@ class ServedProcess:
 @pytest.fixture
 def served(
     settings_for: Callable[..., Settings], empty_sqlite: bytes, shipped_bundle: Path
-) -> Iterator[Callable[[], ServedProcess]]:
-    """Start `invigil serve` on a free port of this machine."""
+) -> Iterator[Callable[..., ServedProcess]]:
+    """Start `invigil serve` on a free port of this machine; keywords are settings of its environment."""
     with ExitStack() as running:
-
-        def start() -> ServedProcess:
-            settings = settings_for()
-            prepare(settings, empty_sqlite)
-            database = Database(settings.database)
-            key = Keys(database).create("test", [Scope.ADMIN], actor="test")[1]
-            database.close()
-            port = free_port()
-            log = settings.data_dir / "service.log"
-            process = serve(settings, port, log)
-            running.callback(process.wait, timeout=30)
-            running.callback(process.terminate)
-            address = f"http://127.0.0.1:{port}"
-            await_ready(address, process)
-            return ServedProcess(address, key, process, log)
-
-        yield start
+        yield lambda **environment: running.enter_context(
+            serve_process(settings_for(), empty_sqlite, environment)
+        )
 
 
-def serve(settings: Settings, port: int, log: Path) -> subprocess.Popen[str]:
+@contextmanager
+def serve_process(
+    settings: Settings, empty_sqlite: bytes, environment: Mapping[str, str] | None = None
+) -> Iterator[ServedProcess]:
+    """`invigil serve` with a new database and an administrator's key, until the block ends."""
+    prepare(settings, empty_sqlite)
+    database = Database(settings.database)
+    key = Keys(database).create("test", [Scope.ADMIN], actor="test")[1]
+    database.close()
+    port, log = free_port(), settings.data_dir / "service.log"
+    process = serve(settings, port, log, environment)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        await_ready(address, process)
+        yield ServedProcess(address, key, process, log)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def serve(
+    settings: Settings, port: int, log: Path, changes: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     environment = {
         **os.environ,
+        **(changes or {}),
         "INVIGIL_DATA_DIR": str(settings.data_dir),
         "INVIGIL_BUNDLE": str(settings.bundle),
     }

@@ -1,0 +1,1508 @@
+"""A method of every operation, made from docs/openapi.json by `generate.py`; changes here are lost."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import httpx2
+
+from invigil_client import models
+from invigil_client.calls import Call, Picture, segment
+from invigil_client.transport import AsyncTransport, Transport
+
+
+class Operations(Transport):
+    """Every operation of the service."""
+
+    def list_audit_events(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        subject_id: UUID | None = None,
+        action: str | None = None,
+    ) -> models.AuditEventList:
+        """The events in their order; of one subject or one action where asked."""
+        call = Call(
+            "GET",
+            "/v1/audit-events",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+                "subject_id": subject_id,
+                "action": action,
+            },
+        )
+        return self._send_for(call, models.AuditEventList)
+
+    def iterate_audit_events(
+        self, *, limit: int | None = None, subject_id: UUID | None = None, action: str | None = None
+    ) -> Iterator[models.AuditEvent]:
+        """All of `list_audit_events`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_audit_events(
+                limit=limit,
+                cursor=cursor,
+                subject_id=subject_id,
+                action=action,
+            )
+        )
+
+    def show_checkin(self, checkin_id: UUID) -> models.Checkin:
+        """One attempt with all that its decision rests on."""
+        call = Call("GET", f"/v1/checkins/{segment(checkin_id)}")
+        return self._send_for(call, models.Checkin)
+
+    def override_checkin(
+        self, checkin_id: UUID, body: models.OverrideTerms, *, idempotency_key: str | None = None
+    ) -> models.Overridden:
+        """Settle an attempt, or correct how it was settled, with a reason. The attempt itself never changes."""
+        call = Call(
+            "POST",
+            f"/v1/checkins/{segment(checkin_id)}/override",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.Overridden)
+
+    def show_thumbnail(self, checkin_id: UUID) -> bytes:
+        """The small picture of an attempt, where the exam keeps them; that it was looked at is recorded."""
+        call = Call("GET", f"/v1/checkins/{segment(checkin_id)}/thumbnail")
+        return (self._send(call)).content
+
+    def compare_pictures(
+        self, image_a: Picture, image_b: Picture, *, idempotency_key: str | None = None
+    ) -> models.Decision:
+        """Compare two photographs; nothing of them is stored. `probe_quality` is that of `image_b`."""
+        call = Call(
+            "POST",
+            "/v1/compare",
+            pictures={
+                "image_a": image_a,
+                "image_b": image_b,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.Decision)
+
+    def list_exams(
+        self, *, limit: int | None = None, cursor: str | None = None, archived: bool | None = None
+    ) -> models.ExamList:
+        """The exams, newest first."""
+        call = Call(
+            "GET",
+            "/v1/exams",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+                "archived": archived,
+            },
+        )
+        return self._send_for(call, models.ExamList)
+
+    def iterate_exams(
+        self, *, limit: int | None = None, archived: bool | None = None
+    ) -> Iterator[models.Exam]:
+        """All of `list_exams`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_exams(
+                limit=limit,
+                cursor=cursor,
+                archived=archived,
+            )
+        )
+
+    def create_exam(self, body: models.ExamTerms, *, idempotency_key: str | None = None) -> models.Exam:
+        """Make an exam: its rules hold for all its sessions."""
+        call = Call(
+            "POST",
+            "/v1/exams",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.Exam)
+
+    def delete_exam(self, exam_id: UUID, *, reason: str | None = None) -> models.Exam | None:
+        """Archive an exam that has an attempt: it stays readable and takes no change. Another one is deleted.
+
+        While one of its sessions is open it takes an administrator and a reason."""
+        call = Call(
+            "DELETE",
+            f"/v1/exams/{segment(exam_id)}",
+            query={
+                "reason": reason,
+            },
+        )
+        return self._send_for_any(call, models.Exam)
+
+    def show_exam(self, exam_id: UUID) -> models.Exam:
+        """One exam with the rates in force."""
+        call = Call("GET", f"/v1/exams/{segment(exam_id)}")
+        return self._send_for(call, models.Exam)
+
+    def change_exam(self, exam_id: UUID, body: models.ExamChanges) -> models.Exam:
+        """Change an exam's rules; what was decided under the former ones stays as it is."""
+        call = Call("PATCH", f"/v1/exams/{segment(exam_id)}", body=body)
+        return self._send_for(call, models.Exam)
+
+    def purge(
+        self, exam_id: UUID, *, dry_run: bool | None = None, idempotency_key: str | None = None
+    ) -> models.Purge:
+        """Remove an exam's rosters, attempts, overrides and pictures once their retention is over."""
+        call = Call(
+            "POST",
+            f"/v1/exams/{segment(exam_id)}/purge",
+            query={
+                "dry_run": dry_run,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.Purge)
+
+    def list_sessions(
+        self, exam_id: UUID, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.SessionList:
+        """The sessions of an exam."""
+        call = Call(
+            "GET",
+            f"/v1/exams/{segment(exam_id)}/sessions",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return self._send_for(call, models.SessionList)
+
+    def iterate_sessions(self, exam_id: UUID, *, limit: int | None = None) -> Iterator[models.Session]:
+        """All of `list_sessions`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_sessions(
+                exam_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    def create_session(
+        self, exam_id: UUID, body: models.SessionTerms, *, idempotency_key: str | None = None
+    ) -> models.Session:
+        """Make a session: one room, one window of time."""
+        call = Call(
+            "POST",
+            f"/v1/exams/{segment(exam_id)}/sessions",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.Session)
+
+    def list_jobs(self, *, limit: int | None = None, cursor: str | None = None) -> models.JobList:
+        """The jobs, newest first."""
+        call = Call(
+            "GET",
+            "/v1/jobs",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return self._send_for(call, models.JobList)
+
+    def iterate_jobs(self, *, limit: int | None = None) -> Iterator[models.JobDocument]:
+        """All of `list_jobs`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_jobs(
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    def submit_job(self, body: models.NewJob, *, idempotency_key: str | None = None) -> models.JobDocument:
+        """Let a job wait for a worker (`invigil worker`); `Location` says where to follow it."""
+        call = Call(
+            "POST",
+            "/v1/jobs",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.JobDocument)
+
+    def show_job(self, job_id: str, *, log_lines: int | None = None) -> models.JobDocument:
+        """One job: how far it is, its figures, the end of its log, its result or its error."""
+        call = Call(
+            "GET",
+            f"/v1/jobs/{segment(job_id)}",
+            query={
+                "log_lines": log_lines,
+            },
+        )
+        return self._send_for(call, models.JobDocument)
+
+    def cancel_job(self, job_id: str, *, idempotency_key: str | None = None) -> models.JobDocument:
+        """Ask for a job's end; a running one ends at its next step. Asking twice is asking once."""
+        call = Call(
+            "POST",
+            f"/v1/jobs/{segment(job_id)}/cancel",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.JobDocument)
+
+    def list_keys(self, *, limit: int | None = None, cursor: str | None = None) -> models.KeyList:
+        """The keys in the order they were made, revoked ones too."""
+        call = Call(
+            "GET",
+            "/v1/keys",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return self._send_for(call, models.KeyList)
+
+    def iterate_keys(self, *, limit: int | None = None) -> Iterator[models.KeyDocument]:
+        """All of `list_keys`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_keys(
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    def create_key(self, body: models.NewKey, *, idempotency_key: str | None = None) -> models.IssuedKey:
+        """Make a key."""
+        call = Call(
+            "POST",
+            "/v1/keys",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.IssuedKey)
+
+    def revoke_key(self, key_id: UUID) -> models.KeyDocument:
+        """Revoke a key: from this answer on it opens nothing, in any process."""
+        call = Call("DELETE", f"/v1/keys/{segment(key_id)}")
+        return self._send_for(call, models.KeyDocument)
+
+    def list_models(self) -> models.ModelList:
+        """The models of this installation, oldest first."""
+        call = Call("GET", "/v1/models")
+        return self._send_for(call, models.ModelList)
+
+    def roll_back_model(
+        self, body: models.RollBack | None, *, idempotency_key: str | None = None
+    ) -> models.Switch:
+        """Return to the model that the active one replaced, with everybody who was enrolled since."""
+        call = Call(
+            "POST",
+            "/v1/models/rollback",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.Switch)
+
+    def show_model(self, model_id: str) -> models.ShownModel:
+        """One model."""
+        call = Call("GET", f"/v1/models/{segment(model_id)}")
+        return self._send_for(call, models.ShownModel)
+
+    def list_lacking(
+        self, model_id: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.Lacking:
+        """The subjects who have templates, but none of this model and no kept crop to make one of."""
+        call = Call(
+            "GET",
+            f"/v1/models/{segment(model_id)}/lacking",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return self._send_for(call, models.Lacking)
+
+    def iterate_lacking(self, model_id: str, *, limit: int | None = None) -> Iterator[UUID]:
+        """All of `list_lacking`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_lacking(
+                model_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    def promote_model(
+        self, model_id: str, body: models.Promote | None, *, idempotency_key: str | None = None
+    ) -> models.Switch:
+        """Make a candidate the active model; its templates of kept crops are made first."""
+        call = Call(
+            "POST",
+            f"/v1/models/{segment(model_id)}/promote",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.Switch)
+
+    def assess_quality(
+        self,
+        image: Picture,
+        *,
+        for_: Literal["enrol", "verify", "checkin"] | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.QualityReport:
+        """Look at one photograph; no template is made. A picture without a face is an answer, not an error."""
+        call = Call(
+            "POST",
+            "/v1/quality",
+            query={
+                "for": for_,
+            },
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.QualityReport)
+
+    def search_gallery(
+        self,
+        image: Picture,
+        *,
+        k: int | None = None,
+        scope: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.SearchResult:
+        """The subjects whose templates are near enough, nearest first; an empty list where nobody is."""
+        call = Call(
+            "POST",
+            "/v1/search",
+            form={
+                "k": k,
+                "scope": scope,
+            },
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.SearchResult)
+
+    def show_session(self, session_id: UUID) -> models.Session:
+        """One session with the rates in force and the server's clock."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}")
+        return self._send_for(call, models.Session)
+
+    def change_session(self, session_id: UUID, body: models.SessionChanges) -> models.Session:
+        """Change a session; the keys of its kiosks follow its window."""
+        call = Call("PATCH", f"/v1/sessions/{segment(session_id)}", body=body)
+        return self._send_for(call, models.Session)
+
+    def change_candidate_of_session(
+        self, session_id: UUID, external_id: str, body: models.CandidateChanges
+    ) -> models.Candidate:
+        """Move a candidate to another seat, or mark a look-alike whom only a person admits."""
+        call = Call(
+            "PATCH", f"/v1/sessions/{segment(session_id)}/candidates/{segment(external_id)}", body=body
+        )
+        return self._send_for(call, models.Candidate)
+
+    def download_evidence(self, session_id: UUID, external_id: str) -> models.Evidence:
+        """All that is known about one candidate of a session, with the digests that prove it, as one file."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/candidates/{segment(external_id)}/evidence")
+        return self._send_for(call, models.Evidence)
+
+    def list_checkins(
+        self,
+        session_id: UUID,
+        *,
+        outcome: Literal["admitted", "referred", "refused", "identified_manually"] | None = None,
+        external_id: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> models.CheckinList:
+        """The attempts of a session, newest first."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/checkins",
+            query={
+                "outcome": outcome,
+                "external_id": external_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return self._send_for(call, models.CheckinList)
+
+    def iterate_checkins(
+        self,
+        session_id: UUID,
+        *,
+        outcome: Literal["admitted", "referred", "refused", "identified_manually"] | None = None,
+        external_id: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[models.Checkin]:
+        """All of `list_checkins`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_checkins(
+                session_id,
+                outcome=outcome,
+                external_id=external_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    def check_in_candidate(
+        self,
+        session_id: UUID,
+        image: Picture,
+        *,
+        candidate: str | None = None,
+        client_time: datetime | None = None,
+        final: bool | None = None,
+        kiosk: str | None = None,
+        seat: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.CheckedIn:
+        """One photograph decides: admitted, or referred to the invigilator. Nobody is refused by a machine."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/checkins",
+            form={
+                "candidate": candidate,
+                "client_time": client_time,
+                "final": final,
+                "kiosk": kiosk,
+                "seat": seat,
+            },
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.CheckedIn)
+
+    def identify_candidate(
+        self, session_id: UUID, body: models.IdentificationTerms, *, idempotency_key: str | None = None
+    ) -> models.Identified:
+        """Let a candidate in by a document: no photograph, and no less than one."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/identifications",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.Identified)
+
+    def create_kiosk_key(
+        self, session_id: UUID, body: models.NewKioskKey, *, idempotency_key: str | None = None
+    ) -> models.KioskKey:
+        """Make a key that can do nothing but check people in to this session, until it closes."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/kiosk-keys",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.KioskKey)
+
+    def follow_session(
+        self, session_id: UUID, *, last_event_id: str | None = None
+    ) -> Iterator[httpx2.ServerSentEvent]:
+        """The board, then `checkin`, `override`, `declined`, `standing`, `roster`, `session`, at last `closed`.
+
+                `standing` is about a candidate who stands otherwise though nothing happened at the door: consent was
+        withdrawn, a legal basis has ended, somebody was erased. `closed` comes when the window is over, or when
+        the exam is archived or deleted."""
+        return self._follow(f"/v1/sessions/{segment(session_id)}/live", last_event_id)
+
+    def show_readiness(self, session_id: UUID) -> models.Readiness:
+        """Who cannot be verified and why, and which candidates look alike."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/readiness")
+        return self._send_for(call, models.Readiness)
+
+    def download_report(self, session_id: UUID) -> str:
+        """Every attempt with its decision, every override; no cell is taken for a formula."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/report.csv")
+        return (self._send(call)).text
+
+    def show_roster(
+        self, session_id: UUID, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.CandidateList:
+        """The candidates with their flags and how each stands."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/roster",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return self._send_for(call, models.CandidateList)
+
+    def iterate_roster(self, session_id: UUID, *, limit: int | None = None) -> Iterator[models.Candidate]:
+        """All of `show_roster`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.show_roster(
+                session_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    def put_roster(
+        self,
+        session_id: UUID,
+        body: str | bytes | Mapping[str, Any],
+        *,
+        dry_run: bool | None = None,
+        mode: Literal["replace", "merge"] | None = None,
+        create_subjects: bool | None = None,
+        allow_empty: bool | None = None,
+    ) -> models.RosterReport:
+        """Import a roster, all of it or nothing, and report what changed and what is wrong.
+
+        To make subjects of unknown ids takes the scope `enrol` as well."""
+        call = Call(
+            "PUT",
+            f"/v1/sessions/{segment(session_id)}/roster",
+            query={
+                "dry_run": dry_run,
+                "mode": mode,
+                "create_subjects": create_subjects,
+                "allow_empty": allow_empty,
+            },
+            body=body if isinstance(body, Mapping) else None,
+            csv=None if isinstance(body, Mapping) else body,
+        )
+        return self._send_for(call, models.RosterReport)
+
+    def list_waiting(self, session_id: UUID) -> models.WaitingList:
+        """All who need a person, oldest first, with the reasons."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/waiting")
+        return self._send_for(call, models.WaitingList)
+
+    def attend_to_waiting(
+        self, session_id: UUID, body: models.AttendedTerms, *, idempotency_key: str | None = None
+    ) -> models.WaitingList:
+        """Say that somebody who was turned away was seen to; answers with those who still wait."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/waiting/attended",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.WaitingList)
+
+    def list_subjects(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        external_id: str | None = None,
+        q: str | None = None,
+        has_template: bool | None = None,
+        legal_basis: Literal["none", "in_force", "expiring", "expired", "withdrawn"] | None = None,
+    ) -> models.SubjectList:
+        """Subjects, all of them or those that were asked for."""
+        call = Call(
+            "GET",
+            "/v1/subjects",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+                "external_id": external_id,
+                "q": q,
+                "has_template": has_template,
+                "legal_basis": legal_basis,
+            },
+        )
+        return self._send_for(call, models.SubjectList)
+
+    def iterate_subjects(
+        self,
+        *,
+        limit: int | None = None,
+        external_id: str | None = None,
+        q: str | None = None,
+        has_template: bool | None = None,
+        legal_basis: Literal["none", "in_force", "expiring", "expired", "withdrawn"] | None = None,
+    ) -> Iterator[models.SubjectDocument]:
+        """All of `list_subjects`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_subjects(
+                limit=limit,
+                cursor=cursor,
+                external_id=external_id,
+                q=q,
+                has_template=has_template,
+                legal_basis=legal_basis,
+            )
+        )
+
+    def add_subject(
+        self, body: models.SubjectFields, *, idempotency_key: str | None = None
+    ) -> models.SubjectDocument:
+        """Add a subject; a face comes with the first template."""
+        call = Call(
+            "POST",
+            "/v1/subjects",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.SubjectDocument)
+
+    def erase_subject(self, subject: UUID | str) -> models.Receipt:
+        """Erase a subject: row, templates, vectors and kept answers are gone before this answers."""
+        call = Call("DELETE", f"/v1/subjects/{segment(subject)}")
+        return self._send_for(call, models.Receipt)
+
+    def show_subject(self, subject: UUID | str) -> models.SubjectDocument:
+        """One subject."""
+        call = Call("GET", f"/v1/subjects/{segment(subject)}")
+        return self._send_for(call, models.SubjectDocument)
+
+    def change_subject(self, subject: UUID | str, body: models.SubjectFields) -> models.SubjectDocument:
+        """Change the fields that are sent; null empties one."""
+        call = Call("PATCH", f"/v1/subjects/{segment(subject)}", body=body)
+        return self._send_for(call, models.SubjectDocument)
+
+    def list_templates(self, subject: UUID | str) -> models.TemplateList:
+        """The subject's templates, without their vectors."""
+        call = Call("GET", f"/v1/subjects/{segment(subject)}/templates")
+        return self._send_for(call, models.TemplateList)
+
+    def enrol_template(
+        self,
+        subject: UUID | str,
+        image: Picture,
+        *,
+        force: bool | None = None,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Enrolment:
+        """Enrol one photograph of a subject: one face, good enough, and not already somebody else's."""
+        call = Call(
+            "POST",
+            f"/v1/subjects/{segment(subject)}/templates",
+            query={
+                "force": force,
+                "reason": reason,
+            },
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.Enrolment)
+
+    def remove_template(self, template_id: UUID, subject: UUID | str) -> None:
+        """Remove a template; before the answer it is gone, and is never found again."""
+        call = Call("DELETE", f"/v1/subjects/{segment(subject)}/templates/{segment(template_id)}")
+        self._send(call)
+
+    def verify_subject(
+        self, subject: UUID | str, image: Picture, *, idempotency_key: str | None = None
+    ) -> models.Decision:
+        """Compare one photograph with this subject's templates, and with nobody else's."""
+        call = Call(
+            "POST",
+            f"/v1/subjects/{segment(subject)}/verify",
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.Decision)
+
+    def withdraw_consent(
+        self, subject: UUID | str, *, idempotency_key: str | None = None
+    ) -> models.WithdrawalReceiptDocument:
+        """End a subject's consent: templates, crops and kept answers are gone before this answers."""
+        call = Call(
+            "POST",
+            f"/v1/subjects/{segment(subject)}/withdrawal",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.WithdrawalReceiptDocument)
+
+    def issue_withdrawal_link(
+        self, subject: UUID | str, *, idempotency_key: str | None = None
+    ) -> models.WithdrawalLinkDocument:
+        """A link for the person alone: whoever has it can withdraw their consent, and nothing else."""
+        call = Call(
+            "POST",
+            f"/v1/subjects/{segment(subject)}/withdrawal-link",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.WithdrawalLinkDocument)
+
+
+class AsyncOperations(AsyncTransport):
+    """Every operation of the service."""
+
+    async def list_audit_events(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        subject_id: UUID | None = None,
+        action: str | None = None,
+    ) -> models.AuditEventList:
+        """The events in their order; of one subject or one action where asked."""
+        call = Call(
+            "GET",
+            "/v1/audit-events",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+                "subject_id": subject_id,
+                "action": action,
+            },
+        )
+        return await self._send_for(call, models.AuditEventList)
+
+    def iterate_audit_events(
+        self, *, limit: int | None = None, subject_id: UUID | None = None, action: str | None = None
+    ) -> AsyncIterator[models.AuditEvent]:
+        """All of `list_audit_events`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_audit_events(
+                limit=limit,
+                cursor=cursor,
+                subject_id=subject_id,
+                action=action,
+            )
+        )
+
+    async def show_checkin(self, checkin_id: UUID) -> models.Checkin:
+        """One attempt with all that its decision rests on."""
+        call = Call("GET", f"/v1/checkins/{segment(checkin_id)}")
+        return await self._send_for(call, models.Checkin)
+
+    async def override_checkin(
+        self, checkin_id: UUID, body: models.OverrideTerms, *, idempotency_key: str | None = None
+    ) -> models.Overridden:
+        """Settle an attempt, or correct how it was settled, with a reason. The attempt itself never changes."""
+        call = Call(
+            "POST",
+            f"/v1/checkins/{segment(checkin_id)}/override",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.Overridden)
+
+    async def show_thumbnail(self, checkin_id: UUID) -> bytes:
+        """The small picture of an attempt, where the exam keeps them; that it was looked at is recorded."""
+        call = Call("GET", f"/v1/checkins/{segment(checkin_id)}/thumbnail")
+        return (await self._send(call)).content
+
+    async def compare_pictures(
+        self, image_a: Picture, image_b: Picture, *, idempotency_key: str | None = None
+    ) -> models.Decision:
+        """Compare two photographs; nothing of them is stored. `probe_quality` is that of `image_b`."""
+        call = Call(
+            "POST",
+            "/v1/compare",
+            pictures={
+                "image_a": image_a,
+                "image_b": image_b,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.Decision)
+
+    async def list_exams(
+        self, *, limit: int | None = None, cursor: str | None = None, archived: bool | None = None
+    ) -> models.ExamList:
+        """The exams, newest first."""
+        call = Call(
+            "GET",
+            "/v1/exams",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+                "archived": archived,
+            },
+        )
+        return await self._send_for(call, models.ExamList)
+
+    def iterate_exams(
+        self, *, limit: int | None = None, archived: bool | None = None
+    ) -> AsyncIterator[models.Exam]:
+        """All of `list_exams`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_exams(
+                limit=limit,
+                cursor=cursor,
+                archived=archived,
+            )
+        )
+
+    async def create_exam(self, body: models.ExamTerms, *, idempotency_key: str | None = None) -> models.Exam:
+        """Make an exam: its rules hold for all its sessions."""
+        call = Call(
+            "POST",
+            "/v1/exams",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.Exam)
+
+    async def delete_exam(self, exam_id: UUID, *, reason: str | None = None) -> models.Exam | None:
+        """Archive an exam that has an attempt: it stays readable and takes no change. Another one is deleted.
+
+        While one of its sessions is open it takes an administrator and a reason."""
+        call = Call(
+            "DELETE",
+            f"/v1/exams/{segment(exam_id)}",
+            query={
+                "reason": reason,
+            },
+        )
+        return await self._send_for_any(call, models.Exam)
+
+    async def show_exam(self, exam_id: UUID) -> models.Exam:
+        """One exam with the rates in force."""
+        call = Call("GET", f"/v1/exams/{segment(exam_id)}")
+        return await self._send_for(call, models.Exam)
+
+    async def change_exam(self, exam_id: UUID, body: models.ExamChanges) -> models.Exam:
+        """Change an exam's rules; what was decided under the former ones stays as it is."""
+        call = Call("PATCH", f"/v1/exams/{segment(exam_id)}", body=body)
+        return await self._send_for(call, models.Exam)
+
+    async def purge(
+        self, exam_id: UUID, *, dry_run: bool | None = None, idempotency_key: str | None = None
+    ) -> models.Purge:
+        """Remove an exam's rosters, attempts, overrides and pictures once their retention is over."""
+        call = Call(
+            "POST",
+            f"/v1/exams/{segment(exam_id)}/purge",
+            query={
+                "dry_run": dry_run,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.Purge)
+
+    async def list_sessions(
+        self, exam_id: UUID, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.SessionList:
+        """The sessions of an exam."""
+        call = Call(
+            "GET",
+            f"/v1/exams/{segment(exam_id)}/sessions",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return await self._send_for(call, models.SessionList)
+
+    def iterate_sessions(self, exam_id: UUID, *, limit: int | None = None) -> AsyncIterator[models.Session]:
+        """All of `list_sessions`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_sessions(
+                exam_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    async def create_session(
+        self, exam_id: UUID, body: models.SessionTerms, *, idempotency_key: str | None = None
+    ) -> models.Session:
+        """Make a session: one room, one window of time."""
+        call = Call(
+            "POST",
+            f"/v1/exams/{segment(exam_id)}/sessions",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.Session)
+
+    async def list_jobs(self, *, limit: int | None = None, cursor: str | None = None) -> models.JobList:
+        """The jobs, newest first."""
+        call = Call(
+            "GET",
+            "/v1/jobs",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return await self._send_for(call, models.JobList)
+
+    def iterate_jobs(self, *, limit: int | None = None) -> AsyncIterator[models.JobDocument]:
+        """All of `list_jobs`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_jobs(
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    async def submit_job(
+        self, body: models.NewJob, *, idempotency_key: str | None = None
+    ) -> models.JobDocument:
+        """Let a job wait for a worker (`invigil worker`); `Location` says where to follow it."""
+        call = Call(
+            "POST",
+            "/v1/jobs",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.JobDocument)
+
+    async def show_job(self, job_id: str, *, log_lines: int | None = None) -> models.JobDocument:
+        """One job: how far it is, its figures, the end of its log, its result or its error."""
+        call = Call(
+            "GET",
+            f"/v1/jobs/{segment(job_id)}",
+            query={
+                "log_lines": log_lines,
+            },
+        )
+        return await self._send_for(call, models.JobDocument)
+
+    async def cancel_job(self, job_id: str, *, idempotency_key: str | None = None) -> models.JobDocument:
+        """Ask for a job's end; a running one ends at its next step. Asking twice is asking once."""
+        call = Call(
+            "POST",
+            f"/v1/jobs/{segment(job_id)}/cancel",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.JobDocument)
+
+    async def list_keys(self, *, limit: int | None = None, cursor: str | None = None) -> models.KeyList:
+        """The keys in the order they were made, revoked ones too."""
+        call = Call(
+            "GET",
+            "/v1/keys",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return await self._send_for(call, models.KeyList)
+
+    def iterate_keys(self, *, limit: int | None = None) -> AsyncIterator[models.KeyDocument]:
+        """All of `list_keys`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_keys(
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    async def create_key(
+        self, body: models.NewKey, *, idempotency_key: str | None = None
+    ) -> models.IssuedKey:
+        """Make a key."""
+        call = Call(
+            "POST",
+            "/v1/keys",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.IssuedKey)
+
+    async def revoke_key(self, key_id: UUID) -> models.KeyDocument:
+        """Revoke a key: from this answer on it opens nothing, in any process."""
+        call = Call("DELETE", f"/v1/keys/{segment(key_id)}")
+        return await self._send_for(call, models.KeyDocument)
+
+    async def list_models(self) -> models.ModelList:
+        """The models of this installation, oldest first."""
+        call = Call("GET", "/v1/models")
+        return await self._send_for(call, models.ModelList)
+
+    async def roll_back_model(
+        self, body: models.RollBack | None, *, idempotency_key: str | None = None
+    ) -> models.Switch:
+        """Return to the model that the active one replaced, with everybody who was enrolled since."""
+        call = Call(
+            "POST",
+            "/v1/models/rollback",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.Switch)
+
+    async def show_model(self, model_id: str) -> models.ShownModel:
+        """One model."""
+        call = Call("GET", f"/v1/models/{segment(model_id)}")
+        return await self._send_for(call, models.ShownModel)
+
+    async def list_lacking(
+        self, model_id: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.Lacking:
+        """The subjects who have templates, but none of this model and no kept crop to make one of."""
+        call = Call(
+            "GET",
+            f"/v1/models/{segment(model_id)}/lacking",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return await self._send_for(call, models.Lacking)
+
+    def iterate_lacking(self, model_id: str, *, limit: int | None = None) -> AsyncIterator[UUID]:
+        """All of `list_lacking`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_lacking(
+                model_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    async def promote_model(
+        self, model_id: str, body: models.Promote | None, *, idempotency_key: str | None = None
+    ) -> models.Switch:
+        """Make a candidate the active model; its templates of kept crops are made first."""
+        call = Call(
+            "POST",
+            f"/v1/models/{segment(model_id)}/promote",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.Switch)
+
+    async def assess_quality(
+        self,
+        image: Picture,
+        *,
+        for_: Literal["enrol", "verify", "checkin"] | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.QualityReport:
+        """Look at one photograph; no template is made. A picture without a face is an answer, not an error."""
+        call = Call(
+            "POST",
+            "/v1/quality",
+            query={
+                "for": for_,
+            },
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.QualityReport)
+
+    async def search_gallery(
+        self,
+        image: Picture,
+        *,
+        k: int | None = None,
+        scope: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.SearchResult:
+        """The subjects whose templates are near enough, nearest first; an empty list where nobody is."""
+        call = Call(
+            "POST",
+            "/v1/search",
+            form={
+                "k": k,
+                "scope": scope,
+            },
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.SearchResult)
+
+    async def show_session(self, session_id: UUID) -> models.Session:
+        """One session with the rates in force and the server's clock."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}")
+        return await self._send_for(call, models.Session)
+
+    async def change_session(self, session_id: UUID, body: models.SessionChanges) -> models.Session:
+        """Change a session; the keys of its kiosks follow its window."""
+        call = Call("PATCH", f"/v1/sessions/{segment(session_id)}", body=body)
+        return await self._send_for(call, models.Session)
+
+    async def change_candidate_of_session(
+        self, session_id: UUID, external_id: str, body: models.CandidateChanges
+    ) -> models.Candidate:
+        """Move a candidate to another seat, or mark a look-alike whom only a person admits."""
+        call = Call(
+            "PATCH", f"/v1/sessions/{segment(session_id)}/candidates/{segment(external_id)}", body=body
+        )
+        return await self._send_for(call, models.Candidate)
+
+    async def download_evidence(self, session_id: UUID, external_id: str) -> models.Evidence:
+        """All that is known about one candidate of a session, with the digests that prove it, as one file."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/candidates/{segment(external_id)}/evidence")
+        return await self._send_for(call, models.Evidence)
+
+    async def list_checkins(
+        self,
+        session_id: UUID,
+        *,
+        outcome: Literal["admitted", "referred", "refused", "identified_manually"] | None = None,
+        external_id: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> models.CheckinList:
+        """The attempts of a session, newest first."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/checkins",
+            query={
+                "outcome": outcome,
+                "external_id": external_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return await self._send_for(call, models.CheckinList)
+
+    def iterate_checkins(
+        self,
+        session_id: UUID,
+        *,
+        outcome: Literal["admitted", "referred", "refused", "identified_manually"] | None = None,
+        external_id: str | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[models.Checkin]:
+        """All of `list_checkins`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_checkins(
+                session_id,
+                outcome=outcome,
+                external_id=external_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    async def check_in_candidate(
+        self,
+        session_id: UUID,
+        image: Picture,
+        *,
+        candidate: str | None = None,
+        client_time: datetime | None = None,
+        final: bool | None = None,
+        kiosk: str | None = None,
+        seat: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.CheckedIn:
+        """One photograph decides: admitted, or referred to the invigilator. Nobody is refused by a machine."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/checkins",
+            form={
+                "candidate": candidate,
+                "client_time": client_time,
+                "final": final,
+                "kiosk": kiosk,
+                "seat": seat,
+            },
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.CheckedIn)
+
+    async def identify_candidate(
+        self, session_id: UUID, body: models.IdentificationTerms, *, idempotency_key: str | None = None
+    ) -> models.Identified:
+        """Let a candidate in by a document: no photograph, and no less than one."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/identifications",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.Identified)
+
+    async def create_kiosk_key(
+        self, session_id: UUID, body: models.NewKioskKey, *, idempotency_key: str | None = None
+    ) -> models.KioskKey:
+        """Make a key that can do nothing but check people in to this session, until it closes."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/kiosk-keys",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.KioskKey)
+
+    def follow_session(
+        self, session_id: UUID, *, last_event_id: str | None = None
+    ) -> AsyncIterator[httpx2.ServerSentEvent]:
+        """The board, then `checkin`, `override`, `declined`, `standing`, `roster`, `session`, at last `closed`.
+
+                `standing` is about a candidate who stands otherwise though nothing happened at the door: consent was
+        withdrawn, a legal basis has ended, somebody was erased. `closed` comes when the window is over, or when
+        the exam is archived or deleted."""
+        return self._follow(f"/v1/sessions/{segment(session_id)}/live", last_event_id)
+
+    async def show_readiness(self, session_id: UUID) -> models.Readiness:
+        """Who cannot be verified and why, and which candidates look alike."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/readiness")
+        return await self._send_for(call, models.Readiness)
+
+    async def download_report(self, session_id: UUID) -> str:
+        """Every attempt with its decision, every override; no cell is taken for a formula."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/report.csv")
+        return (await self._send(call)).text
+
+    async def show_roster(
+        self, session_id: UUID, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.CandidateList:
+        """The candidates with their flags and how each stands."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/roster",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return await self._send_for(call, models.CandidateList)
+
+    def iterate_roster(
+        self, session_id: UUID, *, limit: int | None = None
+    ) -> AsyncIterator[models.Candidate]:
+        """All of `show_roster`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.show_roster(
+                session_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    async def put_roster(
+        self,
+        session_id: UUID,
+        body: str | bytes | Mapping[str, Any],
+        *,
+        dry_run: bool | None = None,
+        mode: Literal["replace", "merge"] | None = None,
+        create_subjects: bool | None = None,
+        allow_empty: bool | None = None,
+    ) -> models.RosterReport:
+        """Import a roster, all of it or nothing, and report what changed and what is wrong.
+
+        To make subjects of unknown ids takes the scope `enrol` as well."""
+        call = Call(
+            "PUT",
+            f"/v1/sessions/{segment(session_id)}/roster",
+            query={
+                "dry_run": dry_run,
+                "mode": mode,
+                "create_subjects": create_subjects,
+                "allow_empty": allow_empty,
+            },
+            body=body if isinstance(body, Mapping) else None,
+            csv=None if isinstance(body, Mapping) else body,
+        )
+        return await self._send_for(call, models.RosterReport)
+
+    async def list_waiting(self, session_id: UUID) -> models.WaitingList:
+        """All who need a person, oldest first, with the reasons."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/waiting")
+        return await self._send_for(call, models.WaitingList)
+
+    async def attend_to_waiting(
+        self, session_id: UUID, body: models.AttendedTerms, *, idempotency_key: str | None = None
+    ) -> models.WaitingList:
+        """Say that somebody who was turned away was seen to; answers with those who still wait."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/waiting/attended",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.WaitingList)
+
+    async def list_subjects(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        external_id: str | None = None,
+        q: str | None = None,
+        has_template: bool | None = None,
+        legal_basis: Literal["none", "in_force", "expiring", "expired", "withdrawn"] | None = None,
+    ) -> models.SubjectList:
+        """Subjects, all of them or those that were asked for."""
+        call = Call(
+            "GET",
+            "/v1/subjects",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+                "external_id": external_id,
+                "q": q,
+                "has_template": has_template,
+                "legal_basis": legal_basis,
+            },
+        )
+        return await self._send_for(call, models.SubjectList)
+
+    def iterate_subjects(
+        self,
+        *,
+        limit: int | None = None,
+        external_id: str | None = None,
+        q: str | None = None,
+        has_template: bool | None = None,
+        legal_basis: Literal["none", "in_force", "expiring", "expired", "withdrawn"] | None = None,
+    ) -> AsyncIterator[models.SubjectDocument]:
+        """All of `list_subjects`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_subjects(
+                limit=limit,
+                cursor=cursor,
+                external_id=external_id,
+                q=q,
+                has_template=has_template,
+                legal_basis=legal_basis,
+            )
+        )
+
+    async def add_subject(
+        self, body: models.SubjectFields, *, idempotency_key: str | None = None
+    ) -> models.SubjectDocument:
+        """Add a subject; a face comes with the first template."""
+        call = Call(
+            "POST",
+            "/v1/subjects",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.SubjectDocument)
+
+    async def erase_subject(self, subject: UUID | str) -> models.Receipt:
+        """Erase a subject: row, templates, vectors and kept answers are gone before this answers."""
+        call = Call("DELETE", f"/v1/subjects/{segment(subject)}")
+        return await self._send_for(call, models.Receipt)
+
+    async def show_subject(self, subject: UUID | str) -> models.SubjectDocument:
+        """One subject."""
+        call = Call("GET", f"/v1/subjects/{segment(subject)}")
+        return await self._send_for(call, models.SubjectDocument)
+
+    async def change_subject(self, subject: UUID | str, body: models.SubjectFields) -> models.SubjectDocument:
+        """Change the fields that are sent; null empties one."""
+        call = Call("PATCH", f"/v1/subjects/{segment(subject)}", body=body)
+        return await self._send_for(call, models.SubjectDocument)
+
+    async def list_templates(self, subject: UUID | str) -> models.TemplateList:
+        """The subject's templates, without their vectors."""
+        call = Call("GET", f"/v1/subjects/{segment(subject)}/templates")
+        return await self._send_for(call, models.TemplateList)
+
+    async def enrol_template(
+        self,
+        subject: UUID | str,
+        image: Picture,
+        *,
+        force: bool | None = None,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Enrolment:
+        """Enrol one photograph of a subject: one face, good enough, and not already somebody else's."""
+        call = Call(
+            "POST",
+            f"/v1/subjects/{segment(subject)}/templates",
+            query={
+                "force": force,
+                "reason": reason,
+            },
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.Enrolment)
+
+    async def remove_template(self, template_id: UUID, subject: UUID | str) -> None:
+        """Remove a template; before the answer it is gone, and is never found again."""
+        call = Call("DELETE", f"/v1/subjects/{segment(subject)}/templates/{segment(template_id)}")
+        await self._send(call)
+
+    async def verify_subject(
+        self, subject: UUID | str, image: Picture, *, idempotency_key: str | None = None
+    ) -> models.Decision:
+        """Compare one photograph with this subject's templates, and with nobody else's."""
+        call = Call(
+            "POST",
+            f"/v1/subjects/{segment(subject)}/verify",
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.Decision)
+
+    async def withdraw_consent(
+        self, subject: UUID | str, *, idempotency_key: str | None = None
+    ) -> models.WithdrawalReceiptDocument:
+        """End a subject's consent: templates, crops and kept answers are gone before this answers."""
+        call = Call(
+            "POST",
+            f"/v1/subjects/{segment(subject)}/withdrawal",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.WithdrawalReceiptDocument)
+
+    async def issue_withdrawal_link(
+        self, subject: UUID | str, *, idempotency_key: str | None = None
+    ) -> models.WithdrawalLinkDocument:
+        """A link for the person alone: whoever has it can withdraw their consent, and nothing else."""
+        call = Call(
+            "POST",
+            f"/v1/subjects/{segment(subject)}/withdrawal-link",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.WithdrawalLinkDocument)
