@@ -32,9 +32,20 @@ def test_hadsells_contrastive_loss_equals_its_plain_loop(batch: tuple[Tensor, Te
     wanted = mean([d for d, same in pairs if same])
     wanted += mean([max(0.0, 2.5 - math.sqrt(d)) ** 2 for d, same in pairs if not same])
 
-    value = build_loss("contrastive", margin=2.5)(x, y)
+    value = build_loss("contrastive", margin=2.5, active_only=False)(x, y)
 
     assert close(value, wanted)
+
+
+def test_a_negative_pair_that_is_far_enough_does_not_weaken_the_others() -> None:
+    def push(others: int) -> float:
+        far = torch.tensor([[100.0 * (1 + i), 0.0] for i in range(others)], dtype=torch.float64)
+        x = torch.cat([torch.tensor([[0.0, 0.0], [0.5, 0.0]], dtype=torch.float64), far]).requires_grad_()
+        build_loss("contrastive")(x, torch.arange(2 + others)).backward()
+        assert x.grad is not None
+        return float(x.grad[1].norm())
+
+    assert push(6) == pytest.approx(push(0)) == pytest.approx(1.0)
 
 
 def test_only_hadsells_form_pushes_a_collapsed_negative_pair_apart() -> None:

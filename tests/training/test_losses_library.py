@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -295,7 +296,8 @@ def test_a_memory_pairs_a_batch_with_itself_and_the_batches_before(
     batch: tuple[Tensor, Tensor], name: str
 ) -> None:
     first, second, y = batch[0], draw(16, DIM), batch[1]
-    loss = build_mined_loss(name, dim=DIM, memory=40, margin=2.5)
+    all_pairs: dict[str, Any] = {"active_only": False} if name == "contrastive" else {}
+    loss = build_mined_loss(name, dim=DIM, memory=40, margin=2.5, **all_pairs)
     pulled, pushed = [], []
     for i, (label, anchor) in enumerate(zip(y, second, strict=True)):
         kept = [*zip(y, first, strict=True), *zip(y, second, strict=True)]

@@ -8,6 +8,7 @@ from loss_oracles import CLASSES, DIM, close, draw, mean, squared, weight_of
 from pytorch_metric_learning import distances, losses, reducers
 from torch import Tensor
 
+from training.embedder.class_tree import ClassTree
 from training.losses import build_loss
 from training.losses.hierarchical import HierarchicalTriplet
 
@@ -40,9 +41,22 @@ def test_with_one_margin_for_all_it_is_half_the_triplet_loss_of_the_library(
         0.1, distance=distances.LpDistance(normalize_embeddings=False), reducer=reducers.MeanReducer()
     )
 
-    value = build_loss("hierarchical_triplet", classes=CLASSES, beta=0.1).double()(*batch)
+    loss = build_loss("hierarchical_triplet", classes=CLASSES, beta=0.1, squared=False)
+    value = loss.double()(*batch)
 
     assert close(value, library(*batch).item() / 2)
+
+
+def test_the_margins_of_a_class_tree_can_be_met_to_a_level_by_vectors_of_length_one() -> None:
+    # d = 2 between any two identities, 0 within one
+    x, y = torch.eye(6, dtype=torch.float64).repeat_interleave(2, 0), torch.arange(6).repeat_interleave(2)
+    tree = ClassTree.of(x.numpy(), y.numpy())
+    loss = HierarchicalTriplet(classes=6)
+
+    loss.take(torch.from_numpy(tree.rise()))
+
+    wide = float(tree.borders[1] - tree.borders[0])
+    assert float(loss.double()(x, y)) <= (0.1 + wide) / 2
 
 
 def test_two_equal_embeddings_leave_its_gradient_finite() -> None:
@@ -92,6 +106,14 @@ def test_a_face_that_is_like_no_other_keeps_its_first_probabilities() -> None:
     wanted = torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1]))
 
     assert close(loss(x, torch.tensor([0, 1])), wanted.item())
+
+
+def test_two_faces_of_each_identity_are_anchors(batch: tuple[Tensor, Tensor]) -> None:
+    x, y = batch
+    loss = build_loss("group", classes=CLASSES, dim=DIM)
+
+    assert loss.double()(x[: 2 * CLASSES], y[: 2 * CLASSES]).item() == 0
+    assert loss.double()(x[: 3 * CLASSES], y[: 3 * CLASSES]).item() > 0
 
 
 def test_a_batch_of_anchors_alone_has_no_group_loss(batch: tuple[Tensor, Tensor]) -> None:

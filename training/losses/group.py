@@ -18,13 +18,15 @@ class GroupLoss(nn.Module):
     Args:
         classes: Identities.
         dim: Length of an embedding.
-        anchors: Faces of each identity of the batch whose label is given, the first ones.
+        anchors: Faces of each identity of the batch whose label is given, the first ones: two in the code of
+            the authors.
         rounds: T in the paper.
-        temperature: Of the first probabilities.
+        temperature: Of the first probabilities. The authors' 10 to 80 are for embeddings of any length; here
+            they have length 1, and their products are that much smaller.
     """
 
     def __init__(
-        self, classes: int, dim: int, anchors: int = 1, rounds: int = 3, temperature: float = 0.1
+        self, classes: int, dim: int, anchors: int = 2, rounds: int = 3, temperature: float = 0.3
     ) -> None:
         super().__init__()
         self.classifier = nn.Parameter(torch.randn(classes, dim) / dim**0.5)

@@ -8,7 +8,7 @@ from training.losses.pairwise import same_and_different, squared_distances
 
 
 class HierarchicalTriplet(nn.Module):
-    """1 / (2 Z) Σ max(0, ‖a - p‖ - ‖a - n‖ + α_z) over all Z triplets of the batch (eq. 4).
+    """1 / (2 Z) Σ max(0, d(a, p) - d(a, n) + α_z) over all Z triplets of the batch (eq. 4).
 
     The margin of a triplet depends on the identities of its anchor and of its negative; it follows from a
     class tree (`training.embedder.class_tree`) and is taken up whenever that is built anew; until then it
@@ -17,12 +17,13 @@ class HierarchicalTriplet(nn.Module):
     Args:
         classes: Identities.
         beta: Margin that separates even the identities that merge at the lowest level.
-        squared: Take d instead of its root, as the rest of the project does; the paper takes the root.
+        squared: Take d, in whose units the levels of the tree are: with its root, of 2 at most, hardly any
+            margin could be met. The paper writes ‖a - p‖ for either.
     """
 
     margins: Tensor
 
-    def __init__(self, classes: int, beta: float = 0.1, squared: bool = False) -> None:
+    def __init__(self, classes: int, beta: float = 0.1, squared: bool = True) -> None:
         super().__init__()
         self.beta = beta
         self.squared = squared

@@ -86,9 +86,9 @@ class HadsellContrastiveLoss(losses.ContrastiveLoss):  # type: ignore[misc]
         return torch.relu(margin - neg_pair_dist).square()
 
 
-def contrastive(margin: float = 1.0) -> nn.Module:
+def contrastive(margin: float = 1.0, active_only: bool = True) -> nn.Module:
     """`pairwise.Contrastive` over chosen pairs."""
-    return HadsellContrastiveLoss(neg_margin=margin, distance=unsquared(), reducer=mean_of(False))
+    return HadsellContrastiveLoss(neg_margin=margin, distance=unsquared(), reducer=mean_of(active_only))
 
 
 def contrastive_lecture(margin: float = 1.0) -> nn.Module:

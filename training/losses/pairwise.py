@@ -48,11 +48,17 @@ class Contrastive(nn.Module):
     """Positive pair: d; negative pair: max(0, m - √d)². Both means are added.
 
     Source: Hadsell, Chopra, LeCun, CVPR 2006, eq. 4, without its factors of one half.
+
+    Args:
+        margin: In units of √d.
+        active_only: Take the mean over negative pairs within the margin. The paper sums over pairs; in a mean
+            over all, the few that are still too near would pull less with each that is far enough.
     """
 
-    def __init__(self, margin: float = 1.0) -> None:
+    def __init__(self, margin: float = 1.0, active_only: bool = True) -> None:
         super().__init__()
         self.margin = margin
+        self.active_only = active_only
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """(n, dim) and (n,) → scalar."""
@@ -61,7 +67,8 @@ class Contrastive(nn.Module):
         # The norm of each difference, not √d of the matrix: its gradient at 0 is 0 instead of NaN.
         lengths = torch.linalg.vector_norm(embeddings[a] - embeddings[b], dim=1)
         positive = mean_or_zero(squared_distances(embeddings)[same])
-        return positive + mean_or_zero(relu(self.margin - lengths).square())
+        negative = relu(self.margin - lengths).square()
+        return positive + mean_or_zero(negative[negative > 0] if self.active_only else negative)
 
 
 class Triplet(nn.Module):
