@@ -140,11 +140,17 @@ class WorkshopLacks(TrainingError):
 class HeldOutTooFew(TrainingError):
     """The comparisons of the people held out do not support a false match rate that is needed."""
 
-    def __init__(self, purpose: str, people: int, wanted: float, smallest: float) -> None:
+    def __init__(
+        self, purpose: str, people: int, wanted: float, smallest: float, enough: int | None = None
+    ) -> None:
+        advice = "More people with two pictures, or a larger share held out, would help."
+        if enough is not None:
+            advice = f"{enough} people with as many pictures as these would do, or a larger share held out."
         super().__init__(
             f"The {people} people held out to {purpose} support false match rates from {smallest:.3g}; "
-            f"{wanted:g} is needed. More people with two pictures, or a larger share held out, would help."
+            f"{wanted:g} is needed. {advice}"
         )
+        self.enough = enough
         self.wanted = wanted
         self.smallest = smallest
 

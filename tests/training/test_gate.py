@@ -81,6 +81,7 @@ def test_a_candidate_that_misses_more_is_worse_and_the_other_way_round_it_is_not
 
     assert worse["verdict"] == "worse"
     assert "FNMR at FMR 0.01" in worse["worse_in"]
+    assert worse["gained_in"] == []
     assert not any(rate["worse"] for rate in better["rates"])
     for one, other in zip(worse["rates"], better["rates"], strict=True):
         assert one["difference"]["fnmr"] == -other["difference"]["fnmr"] > 0
@@ -102,6 +103,7 @@ def test_the_record_is_plain_json_of_a_stable_shape(worse: dict[str, Any]) -> No
         "size",
         "verdict",
         "worse_in",
+        "gained_in",
         "identities",
         "pictures",
     }

@@ -52,6 +52,7 @@ def train(
     loss: Annotated[
         list[str] | None, typer.Option(help="With --reality-check: only these rows of the table.")
     ] = None,
+    bundle: BundleFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a network by a recipe; several processes by torchrun."""
@@ -76,19 +77,20 @@ def train(
         if is_of_detector(recipe):
             train_detector(recipe, faces, folder, resume)
         else:
-            train_embedder(recipe, faces, folder, resume)
+            train_embedder(recipe, faces, folder, resume, bundle)
     if as_json:
         typer.echo(json.dumps({"recipe": recipe, "run": str(folder)}))
     else:
         typer.echo(f"Done: {folder}. Next: invigil export {folder} --to …")
 
 
-def train_embedder(recipe: str, data: Path, folder: Path, resume: bool) -> None:
-    """Train the embedding network."""
+def train_embedder(recipe: str, data: Path, folder: Path, resume: bool, incumbent: Path | None) -> None:
+    """Train the embedding network; a recipe's incumbent is the shipped bundle unless another is named."""
+    from embedding.bundle import SHIPPED
     from training.embedder.loop import train as train_network
     from training.embedder.recipe import open_recipe
 
-    train_network(open_recipe(recipe), data, folder, resume=resume)
+    train_network(open_recipe(recipe), data, folder, resume=resume, incumbent=incumbent or SHIPPED)
 
 
 def train_detector(recipe: str, data: Path, folder: Path, resume: bool) -> None:

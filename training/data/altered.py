@@ -24,12 +24,12 @@ def blurred(image: Pixels) -> Pixels:
 
 def compressed(image: Pixels) -> Pixels:
     """As JPEG of quality 20."""
-    return _through_jpeg(image, 20)
+    return through_jpeg(image, 20)
 
 
 def dim(image: Pixels) -> Pixels:
     """A fifth of the light."""
-    return _lit(image, 0.2)
+    return lit(image, 0.2)
 
 
 def webcam(image: Pixels) -> Pixels:
@@ -37,7 +37,7 @@ def webcam(image: Pixels) -> Pixels:
     size = (max(1, round(0.7 * image.shape[1])), max(1, round(0.7 * image.shape[0])))
     smaller = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     soft = cv2.GaussianBlur(smaller, (0, 0), max(size) / 300)
-    return _through_jpeg(_lit(np.asarray(soft, np.uint8), 0.4), 40)
+    return through_jpeg(lit(np.asarray(soft, np.uint8), 0.4), 40)
 
 
 ALTERATIONS: Mapping[str, Alteration] = {
@@ -58,13 +58,14 @@ def altered(content: bytes, how: Alteration) -> bytes:
     return encode_png(how(decode(content, ImageLimits())))
 
 
-def _lit(image: Pixels, light: float) -> Pixels:
+def lit(image: Pixels, light: float) -> Pixels:
     """With this share of the light; sRGB's values go with its 2.2th root."""
     table = np.round(np.arange(256) * light ** (1 / 2.2)).astype(np.uint8)
     return np.asarray(cv2.LUT(image, table), np.uint8)
 
 
-def _through_jpeg(image: Pixels, quality: int) -> Pixels:
+def through_jpeg(image: Pixels, quality: int) -> Pixels:
+    """Compressed, and read again."""
     _, encoded = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
     return np.ascontiguousarray(decoded[:, :, ::-1])

@@ -16,6 +16,7 @@ from torch import nn
 
 from embedding.align import ALIGNED_SIZE
 from embedding.bundle import SELF_TEST_CROP, Bundle, DetectorFile, write_bundle
+from embedding.embedder import Embedder
 from embedding.files import replace_file
 from embedding.image import ImageLimits, decode
 from embedding.manifest import EmbedderRecord, Provenance
@@ -174,6 +175,24 @@ def views_of_portrait() -> Crops:
     portrait = decode(SELF_TEST_CROP.read_bytes(), ImageLimits())
     random = np.random.default_rng(0)
     return np.stack([augment(portrait, Augmentation(), random) for _ in range(VIEWS)])
+
+
+def computes(checkpoint: Path, embedder: Embedder) -> bool:
+    """Whether a bundle was made of a checkpoint: it serves its vectors, of both sides or of one.
+
+    No farther from them, on average, than an export may be.
+
+    Raises:
+        CheckpointInvalid: If it is no checkpoint.
+    """
+    network, crops = load_network(checkpoint), views_of_portrait()
+    served = embedder.embed_crops(crops)
+    with torch.inference_mode():
+        made = [each(torch.from_numpy(crops)).numpy() for each in (network, BothSides(network))]
+    return any(
+        vectors.shape == served.shape and ((vectors - served) ** 2).sum(1).mean() <= LARGEST_DISTANCE_INT8
+        for vectors in made
+    )
 
 
 def _compare(onnx: Path, dim: int, crops: Crops, wanted: Vectors) -> Export:

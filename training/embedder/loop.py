@@ -6,6 +6,7 @@ Several processes: torchrun --nproc-per-node 2 --no-python -- invigil train cpu 
 from collections.abc import Callable
 from pathlib import Path
 
+from embedding.bundle import SHIPPED
 from training.data.faces import FaceSet
 from training.embedder.checkpoints import EmbedderKeeper
 from training.embedder.distributed import join_processes
@@ -27,6 +28,7 @@ def train(
     resume: bool = False,
     faces: FaceSet | None = None,
     stop: Callable[[int, int], bool] | None = None,
+    incumbent: Path = SHIPPED,
 ) -> RunFolder:
     """Trains until the recipe's samples are seen; `last.pt` and `best.pt` of the folder hold what came of it.
 
@@ -37,8 +39,10 @@ def train(
         resume: Go on from the folder's last checkpoint, on the same curve.
         faces: Those to train on, where they were read already; else they are read from `data`.
         stop: Asked after every step, with the steps done and those in all, whether to stop there.
+        incumbent: Bundle of the model in use, for a recipe whose teacher it is.
 
     Raises:
+        BundleError: If the recipe's teacher is the model in use, and its bundle cannot be opened.
         CheckpointInvalid: If the folder holds a training already, or none that could go on with these faces.
         CheckpointNotSaved: If the disk is full; the former checkpoint is whole.
         LossNotFinite: If the training diverges.
@@ -48,7 +52,7 @@ def train(
     build_network(recipe.network)  # refuses one that cannot be trained, before anything is written
     with join_processes(recipe.machine.threads) as process:
         run = RunFolder.create(folder, resume=resume)
-        material = gather(recipe, data, run, process, faces)
+        material = gather(recipe, data, run, process, faces, incumbent)
         training = Training.begin(recipe, material, process)
         if resume:
             training.restore(load_checkpoint(run.last), run.last)

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from embedding.bundle import SHIPPED
 from index.jobs.folders import TARGETS
 from training.data.confusions import Confusion, read_confusions
 from training.data.faces import SPLIT, FaceSet, Rows, Split, class_labels, read_faces, split_identities
@@ -20,7 +21,7 @@ from training.embedder.divide import Divided
 from training.embedder.hard_order import LookAlikes
 from training.embedder.objective import refuse_unusable_losses
 from training.embedder.recipe import Recipe, Sampling, TeacherMode
-from training.embedder.teacher import Teacher, cached_targets
+from training.embedder.teacher import Incumbent, Teacher, cached_targets
 from training.embedder.weights import describe_network
 from training.engine.run import RunFolder
 from training.errors import RecipeInvalid
@@ -78,9 +79,22 @@ class Material:
 
 
 def gather(
-    recipe: Recipe, data: Path, run: RunFolder, process: Process, faces: FaceSet | None = None
+    recipe: Recipe,
+    data: Path,
+    run: RunFolder,
+    process: Process,
+    faces: FaceSet | None = None,
+    incumbent: Path = SHIPPED,
 ) -> Material:
     """Reads the faces where none are given, holds identities out, asks the teacher, and records all of it.
+
+    Args:
+        recipe: Of the training.
+        data: Where faces and teacher lie.
+        run: Where it is recorded.
+        process: This one.
+        faces: Those to train on.
+        incumbent: Bundle of the model in use, for a recipe whose teacher it is.
 
     Raises:
         TrainingError: If recipe and data do not go together.
@@ -106,7 +120,7 @@ def gather(
         mixed=recipe.teacher.mix,
         part=process.part,
     )
-    teacher, cached = _teacher(recipe, data, faces, run, process)
+    teacher, cached = _teacher(recipe, data, faces, run, process, incumbent)
     confusions = read_confusions(data / recipe.mining.confusions) if recipe.mining.confusions else []
     return Material(faces, split, views, classes, teacher, cached, confusions)
 
@@ -142,11 +156,15 @@ def _order(recipe: Recipe, rows: Rows, labels: Rows, run: RunFolder, data: Path,
 
 
 def _teacher(
-    recipe: Recipe, data: Path, faces: FaceSet, run: RunFolder, process: Process
+    recipe: Recipe, data: Path, faces: FaceSet, run: RunFolder, process: Process, incumbent: Path
 ) -> tuple[Teacher | None, Tensor | None]:
+    dim, threads = recipe.network.dim, recipe.machine.threads
     if recipe.teacher.mode is TeacherMode.NONE:
         return None, None
-    teacher = Teacher(recipe.teacher, data, recipe.network.dim, recipe.machine.threads)
+    if recipe.teacher.mode is TeacherMode.INCUMBENT:
+        teacher: Teacher = Incumbent(incumbent, dim, threads)
+    else:
+        teacher = Teacher(recipe.teacher, data, dim, threads)
     if recipe.teacher.mode is TeacherMode.LIVE:
         return teacher, None
     # Beside the run, not in it: the next run on the same faces finds them.

@@ -33,6 +33,8 @@ class TeacherMode(StrEnum):
     """Of the unaltered picture, averaged with its mirror image: of a face once, of a mix as it comes."""
     LIVE = "live"
     """Of the very view that the student sees."""
+    INCUMBENT = "incumbent"
+    """As `cached`, of the model in use, as its bundle serves it: the network stays near it."""
 
 
 class Sampling(StrEnum):

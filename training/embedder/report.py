@@ -32,6 +32,7 @@ def write_run_report(
     *,
     mined: Path | None = None,
     command: str | None = None,
+    anchor: str = "",
 ) -> None:
     """Write the page; it holds pictures of people, so keep it where the pictures may be kept.
 
@@ -42,6 +43,7 @@ def write_run_report(
         pictures: Those compared, and those that were mined.
         mined: Folder of what was mined before the training; what was mined in the run is found there.
         command: What was called, where the run does not tell.
+        anchor: What held the training to the model in use, in words.
     """
     record = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
     lists = [each for each in (mined, run.path / "mined") if each is not None and (each / REVIEW).is_file()]
@@ -53,6 +55,7 @@ def write_run_report(
         recipe=toml_like(record["recipe"]),
         split=_split(run.path / "split.json"),
         command=command or record.get("command", "not recorded"),
+        anchor=anchor,
         calibrations=[
             {"name": name, "record": side.embedder.bundle.manifest.calibration}
             for name, side in _named(comparison)

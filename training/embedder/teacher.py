@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding.embedder import Embedder
 from embedding.files import replace_file
 from embedding.manifest import EmbedderRecord, PixelInput
 from embedding.networks import NetworkRefused, Precision, compile_embedder, computes_in_bfloat16
@@ -59,6 +60,45 @@ class Teacher:
         return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), np.float32)
 
 
+class Incumbent(Teacher):
+    """The model in use as a teacher: its vectors as it serves them, in its own precision.
+
+    Args:
+        bundle: Its folder.
+        dim: Length of the student's vectors.
+        threads: Faces embedded at the same time.
+
+    Raises:
+        BundleError: If there is no such bundle, or it does not compute what it should.
+        RecipeInvalid: If its vectors have another length than the student's.
+    """
+
+    def __init__(self, bundle: Path, dim: int, threads: int) -> None:
+        embedder = Embedder.open(bundle, threads=threads)
+        refuse_other_length(embedder, dim)
+        self.digest = embedder.model_id.removeprefix("sha256:")
+        self._embed = embedder.embed_crops
+
+    def __call__(self, faces: NDArray[np.uint8]) -> Vectors:
+        """Unit vectors of the faces."""
+        return self._embed(faces)
+
+    def of_both_sides(self, faces: NDArray[np.uint8]) -> Vectors:
+        """The same: whether mirror images count is the bundle's affair."""
+        return self._embed(faces)
+
+
+def refuse_other_length(incumbent: Embedder, dim: int) -> None:
+    """Refuse targets that are longer or shorter than the vectors of the network that is trained.
+
+    Raises:
+        RecipeInvalid: If they are.
+    """
+    if incumbent.dim != dim:
+        reason = f"the model in use has vectors of {incumbent.dim} numbers, which ones of {dim} cannot follow"
+        raise RecipeInvalid("the recipe", reason, "network.dim")
+
+
 def cached_targets(teacher: Teacher, faces: FaceSet, folder: Path, progress: Progress) -> Vectors:
     """(n, dim) what the teacher makes of every face, computed once for these faces and this teacher.
 
@@ -68,7 +108,7 @@ def cached_targets(teacher: Teacher, faces: FaceSet, folder: Path, progress: Pro
         folder: Where results are stored, under the digests of both.
         progress: Told how far it is.
     """
-    stored = folder / f"targets-{faces.digest[:16]}-{teacher.digest[:16]}.npy"
+    stored = targets_file(teacher, faces, folder)
     if not stored.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         targets = []
@@ -79,3 +119,8 @@ def cached_targets(teacher: Teacher, faces: FaceSet, folder: Path, progress: Pro
         with replace_file(stored) as draft, draft.open("wb") as file:
             np.save(file, np.concatenate(targets))
     return np.asarray(np.load(stored))
+
+
+def targets_file(teacher: Teacher, faces: FaceSet, folder: Path) -> Path:
+    """Where `cached_targets` stores what this teacher makes of these faces."""
+    return folder / f"targets-{faces.digest[:16]}-{teacher.digest[:16]}.npy"

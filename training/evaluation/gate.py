@@ -20,9 +20,11 @@ The record is a plain dict, made for JSON:
     size           {incumbent, candidate: bytes, difference, worse}
     verdict        "not_worse" or "worse"
     worse_in       what it is worse in, in words
+    gained_in      what it is better in: misses at a false match rate, or failure to acquire
 
-Worse means that the whole 95 % interval of the difference lies on the bad side. With many groups and rates,
-one of them will do so by chance now and then: that is for a person to judge, who may override with a reason.
+Worse means that the whole 95 % interval of the difference lies on the bad side, gained that it lies on the
+good one. With many groups and rates, one of them will do so by chance now and then: that is for a person to
+judge, who may override with a reason.
 """
 
 import math
@@ -133,7 +135,11 @@ def compare(
         "size": size_of(incumbent, candidate),
     }
     worse_in = _worse_in(record)
-    record |= {"verdict": "worse" if worse_in else "not_worse", "worse_in": worse_in}
+    record |= {
+        "verdict": "worse" if worse_in else "not_worse",
+        "worse_in": worse_in,
+        "gained_in": _gained_in(record),
+    }
     return Comparison(old, new, record)
 
 
@@ -270,6 +276,13 @@ def acquisition_of(
         "interval": listed(interval),
         "worse": interval[0] > 0,
     }
+
+
+def _gained_in(record: Record) -> list[str]:
+    """What the candidate is better in; a little faster or smaller is no reason to change a model."""
+    differences = {f"FNMR at FMR {rate['fmr']:g}": rate["difference"]["interval"] for rate in record["rates"]}
+    differences["failure to acquire"] = record["acquisition"]["interval"]
+    return [what for what, interval in differences.items() if interval is not None and interval[1] < 0]
 
 
 def _worse_in(record: Record) -> list[str]:

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from embedding.bundle import Bundle
+from embedding.bundle import SHIPPED, Bundle
 from embedding.embedder import Embedder
 from embedding.manifest import Provenance
 from index.jobs.jobs import Job
@@ -35,11 +35,13 @@ from training.embedder.recipe import Recipe, open_recipe
 from training.embedder.report import write_run_report
 from training.embedder.start import starting_network
 from training.embedder.tables import read_table
+from training.embedder.teacher import refuse_other_length
 from training.engine.run import RunFolder, load_checkpoint
 from training.errors import ExportDiffers, RecipeInvalid, TrainingStopped
 from training.evaluation.calibrate import calibrate_bundle
 from training.evaluation.gate import Comparison, compare
 from training.evaluation.held_out import refuse_too_few_people, targets_of
+from training.jobs.anchor import Anchor, find_anchor
 from training.jobs.figures import Told
 from training.jobs.lease import Hold
 from training.jobs.workshop import Workshop
@@ -59,6 +61,7 @@ class Retraining:
     shop: Workshop
     job: Job
     _comparison: Comparison | None = None
+    _anchor: Anchor | None = None
 
     @cached_property
     def params(self) -> RetrainParams:
@@ -85,8 +88,23 @@ class Retraining:
             checkpoint_minutes=min(machine.checkpoint_minutes, CHECKPOINT_MINUTES),
             judge_minutes=max(machine.judge_minutes, machine.checkpoint_minutes),
         )
-        start = self.params.start_from or recipe.start_from
-        return replace(recipe, machine=often, start_from=str(beside_project(start)) if start else "")
+        start = str(beside_project(recipe.start_from)) if recipe.start_from else ""
+        return self._anchored(replace(recipe, machine=often, start_from=start))
+
+    def _anchored(self, recipe: Recipe) -> Recipe:
+        named = self.params.start_from
+        if self._anchor is None:
+            self._anchor = Anchor.read(self.folder)
+        if self._anchor is None:
+            self._anchor = find_anchor(self.shop, recipe, str(beside_project(named)) if named else "")
+        return self._anchor.applied(recipe)
+
+    @property
+    def anchor(self) -> Anchor:
+        """What holds the training to the model in use; the same in every step."""
+        assert self.recipe is not None  # what finds it
+        assert self._anchor is not None
+        return self._anchor
 
     def _asked_recipe(self) -> Recipe:
         """The recipe as it was asked for, once everything that it names may be read.
@@ -144,20 +162,23 @@ class Retraining:
         """Read everything, hold people out, and refuse now what would fail hours later."""
         recipe, params = self.recipe, self.params
         starting_network(recipe)  # refuses a checkpoint of another network
+        self._refuse_other_length()
         faces, record = gather_faces(params.data, self.shop.crops() if params.enrolled else None)
         hold.check()
         split = hold_out(faces, recipe.data.held_out, recipe.seed, self.start)
         labels = class_labels(faces, split.training_rows(faces))
         refuse_unusable_losses(recipe, int(labels.max()) + 1, self.folder)
-        refuse_too_few_people(faces, split, self.shop.fmrs)
+        refuse_too_few_people(faces, split, self.shop.fmrs, recipe.data.held_out)
         if params.groups is not None:
             groups = groups_of(Path(params.groups), faces.identities, split.test)
             write_groups(self.folder / "groups.csv", groups)
             hold.say(f"of the people held out to test, {format_groups(groups)}")
         self.run.path.mkdir(exist_ok=True)
         split.write(self.run.path / SPLIT)
+        self.anchor.write(self.folder)
         record.write(self.folder / "gathered.json")
         self.faces = faces
+        hold.say(str(self.anchor))
         for name, reason in list(record.skipped.items())[:5]:
             hold.say(f"skipped {name}: {reason}")
         hold.say(
@@ -171,7 +192,17 @@ class Retraining:
             "skipped": len(record.skipped),
             "held_out": {"calibrate": len(split.calibrate), "test": len(split.test)},
             "digest": record.digest,
+            "anchor": str(self.anchor),
         }
+
+    def _refuse_other_length(self) -> None:
+        """Vectors of the model in use can be targets of a network only whose vectors are as long.
+
+        Raises:
+            RecipeInvalid: If they are not.
+        """
+        if self.anchor.model_id:
+            refuse_other_length(self.shop.embedder(self.anchor.model_id), self.recipe.network.dim)
 
     def mine(self, hold: Hold) -> Facts:
         """Find hard negatives with the model in use, where the recipe wants any."""
@@ -206,7 +237,7 @@ class Retraining:
         if recipe.mining.every_epochs:
             pool, confusions = str(mined / POOL), str(mined / "confusions.csv")
             recipe = replace(recipe, mining=replace(recipe.mining, pool=pool, confusions=confusions))
-        told = Told(self.run, hold)
+        told, anchor = Told(self.run, hold), self.anchor.model_id
 
         def stop(step: int, steps: int) -> bool:
             hold.at(step, steps, lambda: told.figures(step, steps))
@@ -216,7 +247,15 @@ class Retraining:
         resume = self.run.last.is_file()
         hold.say("going on from the last checkpoint" if resume else "training begins")
         try:
-            train(recipe, data, self.run.path, resume=resume, faces=self.faces, stop=stop)
+            train(
+                recipe,
+                data,
+                self.run.path,
+                resume=resume,
+                faces=self.faces,
+                stop=stop,
+                incumbent=self.shop.embedder(anchor).bundle.path if anchor else SHIPPED,
+            )
         except TrainingStopped as stopped:
             hold.say(f"stopped after step {stopped.step}; the checkpoint is kept")
             hold.check()
@@ -236,7 +275,8 @@ class Retraining:
         comparison = self.comparison(incumbent, Embedder.open(self.bundle), hold)
         gate = comparison.record
         worse = f": {', '.join(map(str, gate['worse_in']))}" if gate["worse_in"] else ""
-        hold.say(f"compared with the model in use: {gate['verdict'].replace('_', ' ')}{worse}")
+        gained = f"better in {', '.join(gate['gained_in'])}" if gate["gained_in"] else "nothing was gained"
+        hold.say(f"compared with the model in use: {gate['verdict'].replace('_', ' ')}{worse}; {gained}")
         return {"gate": gate}
 
     def export(self, incumbent: Bundle, ranges: Crops | None = None) -> Bundle:
@@ -280,7 +320,8 @@ class Retraining:
     def register(self, hold: Hold, gate: Mapping[str, Any]) -> Facts:
         """Write the report, and make the model known as a candidate; a person promotes it.
 
-        Where no state of the training was better than the one it began with, there is none.
+        Where no state of the training was better than the one it began with, or the people held out to test
+        show no gain, there is none.
         """
         bundle, incumbent = Bundle.load(self.bundle), self.shop.embedder()
         report = self.folder / "report.html"
@@ -294,9 +335,13 @@ class Retraining:
             self.pictures,
             mined=self.folder / "mined",
             command=f"{self.params.as_command()}  # job {self.job.id}",
+            anchor=str(self.anchor),
         )
         if load_checkpoint(self.run.chosen)["step"] == 0:
             hold.say("the training found nothing better than what it began with: there is no candidate")
+            return {"report": str(report.resolve()), "nothing_better": True}
+        if not gate["gained_in"]:
+            hold.say("the people held out to test show no gain: there is no candidate")
             return {"report": str(report.resolve()), "nothing_better": True}
         model = self.shop.models.register(
             bundle.model_id,
