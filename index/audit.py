@@ -152,7 +152,7 @@ def verify_chain(
     """Walk the whole chain and report the first event that is not as it was written.
 
     Args:
-        session: For reading.
+        db: For reading.
         expected_head: Number and digest of an event noted down earlier. A chain alone cannot show that its
             newest events were cut off, or that it was written anew; a note of one can.
         expected_heads: More of them.

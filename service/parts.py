@@ -28,7 +28,7 @@ from service.http.metrics import Metrics
 from service.http.picture_pool import PictureWork
 from service.logs import log
 from service.models.keeping import keep_or_warn, open_kept
-from service.models.loaded import LoadedModel, Serving, policy_of
+from service.models.loaded import LoadedModel, Serving, policy_of_settings
 from service.models.sync import Following
 from service.settings import Settings
 from service.template_keys import TemplateKeys
@@ -82,7 +82,7 @@ class Parts:
     def around(cls, settings: Settings, embedder: Embedder, *, reading: bool = False) -> Self:
         """Open everything else for an embedder that is open already; raises as `open`."""
         # Before anything is written: a calibration that is too small must not leave an active model behind.
-        policy_of(embedder, settings)
+        policy_of_settings(embedder, settings)
         database = Database(settings.database)
         database.require_current()
         subjects, models = Subjects(database, settings.basis_warning), Models(database)

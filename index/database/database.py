@@ -38,7 +38,7 @@ _SETTLING_MILLISECONDS = 100
 
 
 class Database:
-    """One database and its pool of connections; safe to use from many threads."""
+    """One database and its pool of connections; thread-safe."""
 
     def __init__(self, url: str, *, lock_wait_seconds: float = 5.0) -> None:
         """Prepare to connect; nothing is opened yet.

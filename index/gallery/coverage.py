@@ -77,7 +77,7 @@ def subjects_lacking(
     """The subjects with templates, but none of this model, by id: they need a photograph, or a kept crop.
 
     Args:
-        session: For reading.
+        db: For reading.
         model_id: The model.
         limit: At most so many.
         after: Only those behind this one.

@@ -73,7 +73,7 @@ class FormerProbe:
 
 
 class Gallery:
-    """All templates of one model; safe to use from many threads, and from many processes on one database."""
+    """All templates of one model; thread-safe, and safe for several processes on one database."""
 
     def __init__(
         self, database: Database, *, model_id: str, dim: int, cipher: TemplateCipher | None = None

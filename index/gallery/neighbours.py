@@ -82,7 +82,7 @@ def nearest_people(
     More vectors are fetched until k different people are among them, or everybody within max_d is.
 
     Args:
-        session: For reading.
+        db: For reading.
         vectors: Of one model.
         probe: (dim,) of the same.
         k: How many people at most.

@@ -89,7 +89,7 @@ class Replay:
         """Take up what this session can see; one small query when there is nothing new.
 
         Args:
-            session: One that has read nothing yet, or that holds the writers' lock: what it sees must not be
+            db: One that has read nothing yet, or that holds the writers' lock: what it sees must not be
                 older than this call.
 
         Returns:

@@ -26,7 +26,7 @@ class Rosters:
         """The templates of the given subjects.
 
         Args:
-            session: For reading.
+            db: For reading.
             newest: The newest gallery change that the session sees. While it is the newest, no template can
                 have come or gone, and what was read before under it is still so.
             subject_ids: The roster.

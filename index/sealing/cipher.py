@@ -107,7 +107,7 @@ class SealingKey:
 
 
 class TemplateCipher:
-    """Seals and opens the rows of one installation; safe to use from many threads."""
+    """Seals and opens the rows of one installation; thread-safe."""
 
     def __init__(self, key: bytes, *former: bytes, source: KeySource = lambda: None) -> None:
         """Take the key that seals, and those that only open.

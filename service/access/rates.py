@@ -20,7 +20,7 @@ class _Bucket:
 
 
 class Rates:
-    """The buckets of all keys; safe from many threads.
+    """The buckets of all keys; thread-safe.
 
     Args:
         per_minute: Requests of one key in a minute, which it may also send all at once; None for no limit.

@@ -46,13 +46,13 @@ def compare(photo_a: Photo, photo_b: Photo, as_json: AsJson = False) -> None:
     from service.commands.parts import embed_file
     from service.logs import configure_logs
     from service.matching.comparisons import decide_between
-    from service.models.loaded import policy_of
+    from service.models.loaded import policy_of_settings
 
     configure_logs()
     settings = read_settings()
     opened = Embedder.open(settings.bundle, settings.image_limits, threads=settings.picture_workers)
     embedder = opened.with_face_policies(settings.face_policies)
-    policy = policy_of(embedder, settings)
+    policy = policy_of_settings(embedder, settings)
     decision = decide_between(policy, embed_file(embedder, photo_a), embed_file(embedder, photo_b))
     show(decision, policy.calibration, f"{photo_a} against {photo_b}", as_json)
 

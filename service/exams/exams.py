@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session as OrmSession
 from index.ids import uuid7
 from index.tables import utc_now
 from service.exams.audit import EXAM_CHANGED, note
-from service.exams.context import Desk, Origin, policy_at
+from service.exams.context import Desk, Origin
 from service.exams.errors import ExamArchived, ExamInvalid, ExamNotFound
-from service.exams.guard import By, Rates, changed_values, guard_exam, refuse_higher_rates
+from service.exams.guard import By, changed_values, guard_exam, refuse_higher_rates
+from service.exams.policies import exam_rates, require_rates
 from service.exams.schemas import Exam, ReasonCode
 from service.exams.tables import ExamRow
 from service.exams.terms import ExamChanges, ExamTerms, columns_of, merged
@@ -25,7 +26,7 @@ def create_exam(desk: Desk, terms: ExamTerms, origin: Origin, exam_id: UUID | No
     """
     check_exam(desk, terms)
     installed = (desk.policy.match_fmr, desk.policy.refer_fmr)
-    refuse_higher_rates(installed, rates_in_force(desk, terms), origin)
+    refuse_higher_rates(installed, exam_rates(desk, terms), origin)
     with desk.database.write() as db:
         row = db.get(ExamRow, exam_id) if exam_id else None
         if row is None:
@@ -54,7 +55,7 @@ def change_exam(desk: Desk, exam_id: UUID, changes: ExamChanges, origin: Origin)
         row = live_exam_row(db, exam_id)
         terms = merged(ExamTerms, row, changes)
         check_exam(desk, terms)
-        rates = (rates_in_force(desk, row), rates_in_force(desk, terms))
+        rates = (exam_rates(desk, row), exam_rates(desk, terms))
         guard_exam(db, row, terms, rates, by)
         values = columns_of(terms)
         changed = changed_values({name: getattr(row, name) for name in values}, values)
@@ -118,14 +119,6 @@ def live_exam_row(db: OrmSession, exam_id: UUID) -> ExamRow:
     return row
 
 
-def rates_in_force(desk: Desk, terms: ExamRow | ExamTerms) -> Rates:
-    """The false match rates that an exam asks for: its own or the installation's."""
-    return (
-        desk.policy.match_fmr if terms.match_fmr is None else terms.match_fmr,
-        desk.policy.refer_fmr if terms.refer_fmr is None else terms.refer_fmr,
-    )
-
-
 def check_exam(desk: Desk, terms: ExamTerms) -> None:
     """Refuse an exam that could not be held.
 
@@ -133,7 +126,7 @@ def check_exam(desk: Desk, terms: ExamTerms) -> None:
         ExamInvalid: Naming the field.
     """
     check_window("ends_at", terms.starts_at, terms.ends_at)
-    policy_at(desk, terms.match_fmr, terms.refer_fmr)
+    require_rates(desk, terms.match_fmr, terms.refer_fmr)
     if terms.appeal_ends_at is not None and terms.appeal_ends_at < terms.ends_at:
         raise ExamInvalid("appeal_ends_at", "appeals cannot end before the exam")
     codes = [reason.code for reason in terms.reason_codes]
@@ -157,7 +150,7 @@ def check_window(field: str, start: datetime, end: datetime) -> None:
 
 def exam_document(desk: Desk, row: ExamRow) -> Exam:
     """The exam with the rates in force."""
-    match_fmr, refer_fmr = rates_in_force(desk, row)
+    match_fmr, refer_fmr = exam_rates(desk, row)
     return Exam(
         id=row.id,
         name=row.name,

@@ -11,18 +11,16 @@ from index.ids import uuid7
 from index.tables import ApiKeyRow, utc_now
 from service.access.keys import add_once, new_row
 from service.access.scopes import Scope
-from service.decision import Policy
 from service.errors import SessionNotFound
 from service.exams.audit import SESSION_CHANGED, note
-from service.exams.context import Desk, Origin, policy_at
+from service.exams.context import Desk, Origin
 from service.exams.errors import SessionClosed
 from service.exams.exams import check_window, exam_row, live_exam_row
-from service.exams.exams import rates_in_force as exam_rates
-from service.exams.guard import By, Rates, changed_values, guard_session, refuse_higher_rates
+from service.exams.guard import By, changed_values, guard_session, refuse_higher_rates
+from service.exams.policies import exam_rates, policy_in_force, rates_in_force, rates_of, require_rates
 from service.exams.schemas import KioskKey, ReasonCode, Session
 from service.exams.tables import ExamRow, RosterEntryRow, SessionRow
 from service.exams.terms import SessionChanges, SessionTerms, columns_of, merged
-from service.models.loaded import LoadedModel
 
 
 def create_session(
@@ -143,42 +141,6 @@ def session_row(db: OrmSession, session_id: UUID) -> SessionRow:
     return row
 
 
-def policy_of(
-    desk: Desk, row: SessionRow | SessionTerms, exam: ExamRow, model: LoadedModel | None = None
-) -> Policy:
-    """The thresholds in force: at the session's own rates, the exam's or the installation's.
-
-    The session may be older than the model: where its calibration cannot support a rate, the smallest that it
-    supports is used, and every decision shows it.
-
-    Args:
-        desk: With the models.
-        row: The session.
-        exam: Its exam.
-        model: Whose thresholds are asked for; by default the one in use.
-    """
-    match, refer = rates_of(row, exam)
-    policy = desk.policy
-    return (model or desk.serving.active).policy_at(
-        policy.match_fmr if match is None else match, policy.refer_fmr if refer is None else refer
-    )
-
-
-def rates_of(row: SessionRow | SessionTerms, exam: ExamRow) -> tuple[float | None, float | None]:
-    """The false match rates that the session, or else its exam, sets; None means the installation's."""
-    match = exam.match_fmr if row.match_fmr is None else row.match_fmr
-    return match, exam.refer_fmr if row.refer_fmr is None else row.refer_fmr
-
-
-def rates_in_force(desk: Desk, row: SessionRow | SessionTerms, exam: ExamRow) -> Rates:
-    """The false match rates that a session asks for: its own, its exam's or the installation's."""
-    match, refer = rates_of(row, exam)
-    return (
-        desk.policy.match_fmr if match is None else match,
-        desk.policy.refer_fmr if refer is None else refer,
-    )
-
-
 def attempts_of(row: SessionRow, exam: ExamRow) -> int:
     """How many photographs a candidate may have taken."""
     return exam.attempts_allowed if row.attempts_allowed is None else row.attempts_allowed
@@ -204,12 +166,12 @@ def check_session(desk: Desk, exam: ExamRow, terms: SessionTerms) -> None:
         ExamInvalid: Naming the field.
     """
     check_window("closes_at", terms.opens_at, terms.closes_at)
-    policy_at(desk, *rates_of(terms, exam))
+    require_rates(desk, *rates_of(terms, exam))
 
 
 def session_document(desk: Desk, db: OrmSession, row: SessionRow, exam: ExamRow) -> Session:
     """The session with the rates in force."""
-    now, policy = utc_now(), policy_of(desk, row, exam)
+    now, policy = utc_now(), policy_in_force(desk, row, exam)
     mine = RosterEntryRow.session_id == row.id
     return Session(
         id=row.id,

@@ -52,7 +52,7 @@ class LoadedModel:
             BundleInvalid: If the bundle has no calibration.
             DatabaseError: If the database cannot be reached.
         """
-        policy = policy_of(embedder, settings)
+        policy = policy_of_settings(embedder, settings)
         duplicate_fmr = max(settings.duplicate_fmr, policy.calibration.smallest_fmr)
         gallery = Gallery(database, model_id=embedder.model_id, dim=embedder.dim, cipher=cipher)
         gallery.catch_up()
@@ -84,7 +84,7 @@ class LoadedModel:
         """This model's template of a (112, 112, 3) crop."""
         return Template(self.embedder.embed_crops(crop[None])[0], self.id)
 
-    def policy_at(self, match_fmr: float, refer_fmr: float) -> Policy:
+    def supported_policy(self, match_fmr: float, refer_fmr: float) -> Policy:
         """The thresholds at these rates; where the calibration cannot support one, at its smallest."""
         match = max(match_fmr, self.calibration.smallest_fmr)
         return Policy.of(self.calibration, match, max(refer_fmr, match))
@@ -199,7 +199,7 @@ class Serving:
             yield model, self.ids[:place]
 
 
-def policy_of(embedder: Embedder, settings: Settings) -> Policy:
+def policy_of_settings(embedder: Embedder, settings: Settings) -> Policy:
     """The thresholds at the configured rates.
 
     Raises:

@@ -17,9 +17,10 @@ from index.tables import SubjectRow
 from service.decision import Outcome, Policy, decide
 from service.exams.checkin.rules import Expected
 from service.exams.checkin.verdict import same_face_d
-from service.exams.context import Desk, policy_among
+from service.exams.context import Desk
 from service.exams.errors import ManualIdentificationAgreed, NothingToCompare, TemplateDamaged
-from service.exams.sessions import policy_of, session_row
+from service.exams.policies import policy_among, policy_in_force
+from service.exams.sessions import session_row
 from service.exams.tables import RosterEntryRow, SessionRow
 from service.models.loaded import Found, LoadedModel, same_rate_d
 
@@ -66,7 +67,7 @@ class Comparison:
         policy: The thresholds that apply: a search among n people has stricter ones.
         rivals: Other people within the session's match threshold, nearest first; beside a large exam's,
             also people who are not of the exam.
-        same_face: As `judgement.same_face_d`.
+        same_face: As `verdict.same_face_d`.
     """
 
     model: LoadedModel
@@ -101,13 +102,13 @@ def compare(desk: Desk, expected: Expected, probe: Embedding) -> Comparison:
         model = model_for(desk, entry)
         nearest, policy = (
             claimed(model, entry, probe),
-            policy_of(desk, expected.session, expected.exam, model),
+            policy_in_force(desk, expected.session, expected.exam, model),
         )
         used = policy
     else:
         entry, found, people = searched(desk, expected, probe)
         model, nearest = found.model, found.nearest
-        policy = policy_of(desk, expected.session, expected.exam, model)
+        policy = policy_in_force(desk, expected.session, expected.exam, model)
         used = policy_among(policy, people)
     rivals, everybody = rivals_of(desk, expected, probe, model, entry)
     return Comparison(
@@ -162,7 +163,7 @@ def searched(desk: Desk, expected: Expected, probe: Embedding) -> tuple[RosterEn
     if not found:
         raise NothingToCompare("Nobody on the roster")
     model, nearest = found[0].model, found[0].nearest
-    strict = policy_among(policy_of(desk, expected.session, expected.exam, model), len(people))
+    strict = policy_among(policy_in_force(desk, expected.session, expected.exam, model), len(people))
     is_near = decide(nearest.d, strict) is not Outcome.NO_MATCH
     return people[nearest.subject_id] if is_near else None, found[0], len(people)
 
@@ -190,7 +191,7 @@ def rivals_of(
         within, people = people_of(db, expected.exam.id)
     k = RIVALS + 1 if within is not None else GALLERY_RIVALS
     found = desk.serving.nearest(
-        probe, k, lambda one: policy_of(desk, expected.session, expected.exam, one).match, within
+        probe, k, lambda one: policy_in_force(desk, expected.session, expected.exam, one).match, within
     )
     return [near_of(one, model) for one in found if one.nearest.subject_id != own], people
 

@@ -1,7 +1,7 @@
 """What happens in a session, as it happens: the audit chain read as a feed.
 
 The chain's numbers follow the order of commits, so "everything behind number n" is exact, in every process
-and after any interruption. Events are built here; `live.py` shares them among viewers.
+and after any interruption. Events are built here; `board.py` shares them among viewers.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

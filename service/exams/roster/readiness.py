@@ -18,9 +18,10 @@ from index.twins import Twin, twins_of
 from service.decision import Policy, Thresholds
 from service.exams.context import Desk
 from service.exams.exams import exam_row
+from service.exams.policies import policy_in_force
 from service.exams.roster.checks import batches
 from service.exams.schemas import Person
-from service.exams.sessions import policy_of, session_row
+from service.exams.sessions import session_row
 from service.exams.tables import RosterEntryRow, SessionRow
 from service.models.loaded import Serving
 from service.scores import SCORE, Scored
@@ -90,7 +91,7 @@ def readiness(desk: Desk, session_id: UUID) -> Readiness:
     started = time.perf_counter()
     with desk.database.read() as db:
         row = session_row(db, session_id)
-        policy = policy_of(desk, row, exam_row(db, row.exam_id))
+        policy = policy_in_force(desk, row, exam_row(db, row.exam_id))
         mine = RosterEntryRow.session_id == session_id
         entries = db.scalars(select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id)).all()
         obstacles = list(obstacles_of(db, entries, desk.serving))
@@ -223,7 +224,7 @@ def look_alikes(desk: Desk, entries: Iterable[RosterEntryRow], policy: Policy) -
         for model in desk.serving.models
         for a, b, d in model.gallery.close_pairs(
             [one for one in by_subject if known.get(one) is model],
-            model.policy_at(policy.match_fmr, policy.refer_fmr).refer,
+            model.supported_policy(policy.match_fmr, policy.refer_fmr).refer,
         )
     ]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from index.ids import uuid7
 from service.decision import Outcome, Policy, decide
 from service.exams.checkin.verdict import Rival, judge, same_face_d
-from service.exams.context import policy_among
+from service.exams.policies import policy_among
 from service.exams.schemas import Verdict
 
 SAME_FACE = 0.4
