@@ -95,7 +95,7 @@ class Anchor:
             text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return []
-        return self._checked(text)
+        return self._verify_lines(text)
 
     def note(self, db: Session) -> Head | None:
         """Write down every erasure and withdrawal since the last line, and the newest event, if it is new.
@@ -110,13 +110,13 @@ class Anchor:
             AnchorInvalid: As `lines`; then nothing is written.
             OSError: If the file cannot be written.
         """
-        with self._alone() as file:
-            lines = self._checked(_whole_lines(file))
-            newest = audit.newest_head(db)
+        with self._lock() as file:
+            lines = self._verify_lines(_read_whole_lines(file))
+            newest = audit.find_newest_head(db)
             if newest == (lines[-1].head if lines else (0, audit.FIRST_DIGEST)):
                 return None
-            known = common_head(db, lines)
-            for event in audit.events_after(db, known[0], action=_NOTED):
+            known = find_common_head(db, lines)
+            for event in audit.list_events_after(db, known[0], action=_NOTED):
                 kind, head = _NOTED[event.action], (event.seq, event.digest)
                 lines.append(self._append(file, lines, kind, head, event.subject_id))
             if not lines or lines[-1].head != newest:
@@ -130,10 +130,10 @@ class Anchor:
         Raises:
             AnchorInvalid, OSError: As `note`.
         """
-        with self._alone() as file:
-            lines = self._checked(_whole_lines(file))
-            lines.append(self._append(file, lines, "restored", fork_of(db, lines)))
-            self._append(file, lines, "head", audit.newest_head(db))
+        with self._lock() as file:
+            lines = self._verify_lines(_read_whole_lines(file))
+            lines.append(self._append(file, lines, "restored", find_fork(db, lines)))
+            self._append(file, lines, "head", audit.find_newest_head(db))
             _flush(file)
 
     def take_over(self, other: Sequence[AnchorLine]) -> None:
@@ -143,8 +143,8 @@ class Anchor:
         Raises:
             AnchorInvalid, OSError: As `note`.
         """
-        with self._alone() as file:
-            lines = self._checked(_whole_lines(file))
+        with self._lock() as file:
+            lines = self._verify_lines(_read_whole_lines(file))
             erased = {line.subject_id for line in lines if line.kind == "erased"}
             withdrawn = {line.head for line in lines if line.kind == "withdrawn"}
             for line in other:
@@ -172,7 +172,7 @@ class Anchor:
         file.write(json.dumps(asdict(line)) + "\n")
         return line
 
-    def _checked(self, text: str) -> list[AnchorLine]:
+    def _verify_lines(self, text: str) -> list[AnchorLine]:
         """The whole lines of a text; one that a crash has torn is left out.
 
         A line of a key that is dropped by now is vouched for by the next one of a key that is known.
@@ -184,7 +184,7 @@ class Anchor:
                 line = AnchorLine(**json.loads(one))
             except (ValueError, TypeError) as error:
                 raise AnchorInvalid(self.path, number, "it is no line of an anchor") from error
-            key = self.cipher.key_named(line.key_id)
+            key = self.cipher.find_key(line.key_id)
             if key is not None:
                 previous = lines[-1].line_digest if lines else ""
                 if not hmac.compare_digest(line.mac, line.mac_under(key, previous)):
@@ -196,14 +196,14 @@ class Anchor:
         return lines
 
     @contextmanager
-    def _alone(self) -> Iterator[IO[str]]:
+    def _lock(self) -> Iterator[IO[str]]:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600), "r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
 
 
-def heads_to_find(lines: Sequence[AnchorLine]) -> list[Head]:
+def find_expected_heads(lines: Sequence[AnchorLine]) -> list[Head]:
     """The events that the chain must still have."""
     heads: list[Head] = []
     for line in lines:
@@ -213,12 +213,12 @@ def heads_to_find(lines: Sequence[AnchorLine]) -> list[Head]:
     return [head for head in dict.fromkeys(heads) if head[0]]
 
 
-def erased_subjects(lines: Sequence[AnchorLine]) -> set[UUID]:
+def find_erased_subjects(lines: Sequence[AnchorLine]) -> set[UUID]:
     """Everybody who was ever erased, also where the database of then is no more."""
     return {UUID(line.subject_id) for line in lines if line.kind == "erased" and line.subject_id}
 
 
-def withdrawals(lines: Sequence[AnchorLine]) -> list[WithdrawalSeen]:
+def find_withdrawals(lines: Sequence[AnchorLine]) -> list[WithdrawalSeen]:
     """Every withdrawal that was ever written down."""
     return [
         WithdrawalSeen(line.seq, line.digest, UUID(line.subject_id))
@@ -227,24 +227,24 @@ def withdrawals(lines: Sequence[AnchorLine]) -> list[WithdrawalSeen]:
     ]
 
 
-def common_head(db: Session, lines: Sequence[AnchorLine]) -> Head:
+def find_common_head(db: Session, lines: Sequence[AnchorLine]) -> Head:
     """The newest event of these lines that the chain has."""
     for line in reversed(lines):
-        if audit.digest_at(db, line.seq) == line.digest:
+        if audit.find_digest(db, line.seq) == line.digest:
             return line.head
     return 0, audit.FIRST_DIGEST
 
 
-def fork_of(db: Session, lines: Sequence[AnchorLine]) -> Head:
+def find_fork(db: Session, lines: Sequence[AnchorLine]) -> Head:
     """The newest event of these lines before the first one that the chain does not have."""
-    heads = sorted(heads_to_find(lines))
-    lost = [seq for seq, digest in heads if audit.digest_at(db, seq) != digest]
+    heads = sorted(find_expected_heads(lines))
+    lost = [seq for seq, digest in heads if audit.find_digest(db, seq) != digest]
     first_lost = min(lost, default=None)
     known = [head for head in heads if first_lost is None or head[0] < first_lost]
     return max(known, default=(0, audit.FIRST_DIGEST))
 
 
-def _whole_lines(file: IO[str]) -> str:
+def _read_whole_lines(file: IO[str]) -> str:
     """The file's text; the rest of a line that a crash has torn is cut off."""
     file.seek(0)
     text = file.read()

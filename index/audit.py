@@ -101,7 +101,7 @@ def digest_of(event: AuditEventRow) -> str:
     return digest_json(content)
 
 
-def events(
+def list_events(
     db: Session,
     *,
     limit: int,
@@ -121,24 +121,24 @@ def events(
     return list(db.scalars(query))
 
 
-def newest_head(db: Session) -> tuple[int, str]:
+def find_newest_head(db: Session) -> tuple[int, str]:
     """Number and digest of the newest event; 0 before the first."""
     last = db.execute(_LAST).first()
     return (last.seq, last.digest) if last else (0, FIRST_DIGEST)
 
 
-def digest_at(db: Session, seq: int) -> str | None:
+def find_digest(db: Session, seq: int) -> str | None:
     """The digest of an event; None where there is none of this number."""
     if seq == 0:
         return FIRST_DIGEST
     return db.scalar(select(AuditEventRow.digest).where(AuditEventRow.seq == seq))
 
 
-def events_after(
+def list_events_after(
     db: Session, seq: int, *, action: str | Collection[str], subject_id: UUID | None = None
 ) -> Iterator[AuditEventRow]:
     """Every event of one action, or of several, after this one, in their order."""
-    while block := events(db, limit=_BLOCK_ROWS, after_seq=seq, action=action, subject_id=subject_id):
+    while block := list_events(db, limit=_BLOCK_ROWS, after_seq=seq, action=action, subject_id=subject_id):
         yield from block
         seq = block[-1].seq
 
@@ -161,9 +161,9 @@ def verify_chain(
     for seq, digest in [*expected_heads, *([expected_head] if expected_head else [])]:
         expected.setdefault(seq, set()).add(digest)
     count, head = 0, FIRST_DIGEST
-    while block := events(db, limit=_BLOCK_ROWS, after_seq=count):
+    while block := list_events(db, limit=_BLOCK_ROWS, after_seq=count):
         for event in block:
-            if fault := _fault(event, count + 1, head):
+            if fault := _find_fault(event, count + 1, head):
                 return ChainReport(count, head, *fault)
             if expected.pop(event.seq, {event.digest}) != {event.digest}:
                 return ChainReport(count, head, event.seq, "changed")
@@ -174,7 +174,7 @@ def verify_chain(
     return ChainReport(count, head)
 
 
-def _fault(event: AuditEventRow, seq: int, previous: str) -> tuple[int, Fault] | None:
+def _find_fault(event: AuditEventRow, seq: int, previous: str) -> tuple[int, Fault] | None:
     """Where the chain is broken, if it is broken between the last good event and this one."""
     if event.seq != seq:
         return seq, "missing"

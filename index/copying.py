@@ -36,7 +36,7 @@ def copy_rows(source: Session, target: Session) -> dict[str, int]:
     copied = {table.name: copy_table(source, target, table) for table in tables}
     for table in tables:
         if table.dialect_options["sqlite"]["autoincrement"]:
-            _give_out_after(target, table, _given_out(source, table))
+            _reserve_numbers(target, table, _read_highest_number(source, table))
     if _is_sqlite(target) and (broken := target.execute(text("PRAGMA foreign_key_check")).first()):
         raise RowsRefused(str(broken[0]))
     return copied
@@ -54,7 +54,7 @@ def copy_table(source: Session, target: Session, table: Table, change: Change = 
     Raises:
         RowsRefused, DatabaseError: As `copy_rows`.
     """
-    own = _own_references(table)
+    own = _find_self_references(table)
     query = select(table).order_by(*table.primary_key).execution_options(yield_per=_BLOCK_ROWS)
     count, later = 0, list[dict[str, Any]]()
     try:
@@ -70,7 +70,7 @@ def copy_table(source: Session, target: Session, table: Table, change: Change = 
     return count
 
 
-def filled_table(db: Session, but: Collection[str] = ()) -> str | None:
+def find_filled_table(db: Session, but: Collection[str] = ()) -> str | None:
     """The name of a table that holds something; None where all are empty."""
     for table in Base.metadata.sorted_tables:
         if table.name not in but and db.execute(select(table).limit(1)).first() is not None:
@@ -78,7 +78,7 @@ def filled_table(db: Session, but: Collection[str] = ()) -> str | None:
     return None
 
 
-def _own_references(table: Table) -> Sequence[Column[Any]]:
+def _find_self_references(table: Table) -> Sequence[Column[Any]]:
     """Columns that refer to other rows of the same table: they are filled in when all of them are there."""
     return [
         column for column in table.columns if any(key.column.table is table for key in column.foreign_keys)
@@ -98,16 +98,16 @@ def _is_sqlite(db: Session) -> bool:
     return db.get_bind().dialect.name == "sqlite"
 
 
-def _given_out(db: Session, table: Table) -> int:
+def _read_highest_number(db: Session, table: Table) -> int:
     """The highest number that this table has ever given to a row, also to one that is gone."""
     if _is_sqlite(db):
         query = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
         return int(db.scalar(query, {"name": table.name}) or 0)
-    query = text(f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {_sequence(db, table)}")
+    query = text(f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {_find_sequence(db, table)}")
     return int(db.scalar(query) or 0)
 
 
-def _give_out_after(db: Session, table: Table, number: int) -> None:
+def _reserve_numbers(db: Session, table: Table, number: int) -> None:
     """No number up to this one is given to a row again: some process may know it by another."""
     if not number:
         return
@@ -117,10 +117,12 @@ def _give_out_after(db: Session, table: Table, number: int) -> None:
         if db.execute(changed, where).first() is None:
             db.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :number)"), where)
     else:
-        db.execute(text("SELECT setval(:name, :number)"), {"name": _sequence(db, table), "number": number})
+        db.execute(
+            text("SELECT setval(:name, :number)"), {"name": _find_sequence(db, table), "number": number}
+        )
 
 
-def _sequence(db: Session, table: Table) -> str:
+def _find_sequence(db: Session, table: Table) -> str:
     column = table.primary_key.columns[0].name
     query = text("SELECT pg_get_serial_sequence(:name, :column)")
     return str(db.scalar(query, {"name": table.name, "column": column}))

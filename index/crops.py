@@ -18,7 +18,7 @@ from index.consent.legal_basis import has_ended
 from index.database.database import Database
 from index.errors import TemplateUnreadable
 from index.ids import uuid7
-from index.sealing.cipher import TemplateCipher, bound_to
+from index.sealing.cipher import TemplateCipher, build_binding
 from index.tables import CropRow, SubjectRow, TemplateRow, utc_now
 
 _BLOCK_ROWS = 64
@@ -53,14 +53,14 @@ class Crops:
         self._database = database
         self._cipher = cipher
 
-    def of_training(self) -> Iterator[tuple[UUID, UUID, bytes]]:
+    def open_trainable(self) -> Iterator[tuple[UUID, UUID, bytes]]:
         """Subject, crop and PNG of everybody who may be trained on, in the order they were kept.
 
         Raises:
             TemplateUnreadable: If a crop was sealed with another key or changed.
         """
         after = UUID(int=0)
-        query = _kept().add_columns(SubjectRow.legal_basis).join(SubjectRow).limit(_BLOCK_ROWS)
+        query = _select_kept().add_columns(SubjectRow.legal_basis).join(SubjectRow).limit(_BLOCK_ROWS)
         while True:
             with self._database.read() as db:
                 rows = db.execute(query.where(CropRow.id > after)).all()
@@ -78,16 +78,16 @@ class Crops:
             TemplateUnreadable: As `of_training`.
         """
         with self._database.read() as db:
-            rows = db.scalars(_kept().where(CropRow.id.in_(crop_ids))).all()
+            rows = db.scalars(_select_kept().where(CropRow.id.in_(crop_ids))).all()
         return {row.id: open_crop(self._cipher, row) for row in rows}
 
-    def to_embed(self, model_id: str) -> Iterator[StoredCrop]:
+    def open_unembedded(self, model_id: str) -> Iterator[StoredCrop]:
         """The crops of which there is no template of this model; one that cannot be read is left out."""
         after = UUID(int=0)
         while True:
             with self._database.read() as db:
-                rows = db.scalars(without_template_of(model_id).where(CropRow.id > after)).all()
-            yield from readable(self._cipher, rows)
+                rows = db.scalars(select_without_template(model_id).where(CropRow.id > after)).all()
+            yield from open_readable(self._cipher, rows)
             if len(rows) < _BLOCK_ROWS:
                 return
             after = rows[-1].id
@@ -123,17 +123,17 @@ def keep_crop(db: Session, cipher: TemplateCipher, subject_id: UUID, new: NewCro
     return crop_id
 
 
-def without_template_of(model_id: str) -> Select[CropRow]:
+def select_without_template(model_id: str) -> Select[CropRow]:
     """A block of the crops of which this model has no template, by id."""
     made = select(TemplateRow.number).where(
         TemplateRow.crop_id == CropRow.id, TemplateRow.model_id == model_id
     )
-    return _kept().where(~made.exists()).limit(_BLOCK_ROWS)
+    return _select_kept().where(~made.exists()).limit(_BLOCK_ROWS)
 
 
 def count_without_template_of(db: Session, model_id: str) -> int:
     """How many crops there are of which this model has no template."""
-    found = without_template_of(model_id).limit(None).subquery()
+    found = select_without_template(model_id).limit(None).subquery()
     return db.scalar(select(func.count()).select_from(found)) or 0
 
 
@@ -148,10 +148,10 @@ def open_crop(cipher: TemplateCipher, row: CropRow) -> bytes:
 
 def crop_binding(crop_id: UUID, subject_id: UUID) -> bytes:
     """What a crop's picture belongs to."""
-    return bound_to("crop", crop_id, subject_id)
+    return build_binding("crop", crop_id, subject_id)
 
 
-def readable(cipher: TemplateCipher, rows: Iterable[CropRow]) -> Iterator[StoredCrop]:
+def open_readable(cipher: TemplateCipher, rows: Iterable[CropRow]) -> Iterator[StoredCrop]:
     """The crops that this key opens: one lost crop must not keep all others from a new model."""
     for row in rows:
         try:
@@ -168,7 +168,7 @@ def permits_training(basis: Mapping[str, Any] | None, now: datetime) -> bool:
     return expires_at is None or datetime.fromisoformat(expires_at) > now
 
 
-def _kept() -> Select[CropRow]:
+def _select_kept() -> Select[CropRow]:
     """Crops whose time is not over, of people whose legal basis is in force, in the order they were kept."""
     in_time = CropRow.expires_at.is_(None) | (CropRow.expires_at > utc_now())
     ended = select(SubjectRow.id).where(SubjectRow.id == CropRow.subject_id, has_ended())

@@ -46,7 +46,7 @@ from typing import ClassVar
 from uuid import UUID
 
 
-def nearest_of(word: str, words: Iterable[str]) -> str:
+def suggest_nearest(word: str, words: Iterable[str]) -> str:
     """The end of a refusal: the nearest valid word, or all of them where none is near."""
     known = sorted(words)
     near = get_close_matches(word, known, n=1)

@@ -43,7 +43,7 @@ _INVISIBLE = frozenset(
 )
 
 
-def plain_external_id(text: str) -> str:
+def normalise_external_id(text: str) -> str:
     """An external id as it is stored: NFC, without blanks around it.
 
     Raises:
@@ -65,7 +65,7 @@ def plain_external_id(text: str) -> str:
     return plain
 
 
-def external_key(text: str) -> str:
+def build_external_key(text: str) -> str:
     """What external ids are compared by: caseless compatibility matching (The Unicode Standard, D146).
 
     Characters that nobody sees do not count, so that a pasted id is found too.
@@ -74,12 +74,12 @@ def external_key(text: str) -> str:
         return text.strip().lower() or text
     folded = unicodedata.normalize("NFD", text).casefold()
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", folded).casefold())
-    return unicodedata.normalize("NFKC", _visible(folded)).strip() or folded
+    return unicodedata.normalize("NFKC", _strip_invisible(folded)).strip() or folded
 
 
 def skeleton(text: str) -> str:
     """UTS 39's skeleton: two texts that have the same one can be taken for each other."""
-    mapped = _visible(unicodedata.normalize("NFD", text)).translate(_prototypes())
+    mapped = _strip_invisible(unicodedata.normalize("NFD", text)).translate(_build_prototypes())
     return unicodedata.normalize("NFD", mapped)
 
 
@@ -91,7 +91,7 @@ def forms_of(external_id: str | None) -> dict[str, str | None]:
     """
     if external_id is None:
         return dict.fromkeys(("external_key", *SKELETONS))
-    key = external_key(external_id)
+    key = build_external_key(external_id)
     texts = (external_id, key, external_id.upper())
     skeletons = dict(zip(SKELETONS, map(skeleton, texts), strict=True))
     return {"external_key": key, **skeletons}
@@ -105,14 +105,14 @@ def look_alike(one: Mapping[str, str | None], other: Mapping[str, str | None]) -
     return any(one[name] is not None and one[name] == other[name] for name in SKELETONS)
 
 
-def _visible(text: str) -> str:
+def _strip_invisible(text: str) -> str:
     if text.isascii():
         return text
     return "".join(one for one in text if one not in _INVISIBLE and unicodedata.category(one) != "Cf")
 
 
 @functools.cache
-def _prototypes() -> dict[int, str]:
+def _build_prototypes() -> dict[int, str]:
     """Each confusable character and what stands for all that it can be taken for.
 
     The package has Unicode's confusables.txt as pairs in both directions, so that the prototype of a group
@@ -125,11 +125,11 @@ def _prototypes() -> dict[int, str]:
     near: defaultdict[str, set[str]] = defaultdict(set)
     for character, others in pairs.items():
         # The file sets text that runs from right to left in marks, which are none of it.
-        near[_decomposed(character)] |= {_decomposed(other["c"]) for other in others}
+        near[_decompose(character)] |= {_decompose(other["c"]) for other in others}
     prototypes: dict[int, str] = {}
     left = set(near)
     while left:
-        group = _reachable(near, left.pop())
+        group = _find_reachable(near, left.pop())
         left -= group
         first = max(group, key=lambda one: (len(one), len(near[one]), one))
         prototypes |= {ord(one): first for one in group if len(one) == 1 and one != first}
@@ -138,11 +138,11 @@ def _prototypes() -> dict[int, str]:
     return prototypes
 
 
-def _decomposed(text: str) -> str:
-    return _visible(unicodedata.normalize("NFD", text)) or text
+def _decompose(text: str) -> str:
+    return _strip_invisible(unicodedata.normalize("NFD", text)) or text
 
 
-def _reachable(near: Mapping[str, set[str]], start: str) -> set[str]:
+def _find_reachable(near: Mapping[str, set[str]], start: str) -> set[str]:
     found, left = {start}, [start]
     while left:
         new = near[left.pop()] - found

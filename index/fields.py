@@ -7,7 +7,7 @@ from typing import Any
 
 from index.consent.legal_basis import expiry_of
 from index.errors import SubjectInvalid
-from index.external_ids import forms_of, plain_external_id
+from index.external_ids import forms_of, normalise_external_id
 
 MAX_TEXT_CHARACTERS = 255
 MAX_JSON_BYTES = 16_384
@@ -27,7 +27,7 @@ def columns_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     return columns
 
 
-def _text(field: str, value: str | None) -> str | None:
+def _check_text(field: str, value: str | None) -> str | None:
     """Any script, spaces, slashes and emoji; nothing that a terminal or a database would act on."""
     if value is None:
         return None
@@ -38,9 +38,9 @@ def _text(field: str, value: str | None) -> str | None:
     return value
 
 
-def _external_id(field: str, value: str | None) -> str | None:
+def _check_external_id(field: str, value: str | None) -> str | None:
     try:
-        return None if value is None else plain_external_id(value)
+        return None if value is None else normalise_external_id(value)
     except ValueError as error:
         raise SubjectInvalid(field, str(error)) from error
 
@@ -51,7 +51,7 @@ def holds_controls(text: str) -> bool:
     return not text.isprintable() and any(unicodedata.category(one) in ("Cc", "Cs") for one in text)
 
 
-def _document(field: str, value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _check_metadata(field: str, value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if value is None:
         return None
     try:
@@ -65,9 +65,9 @@ def _document(field: str, value: Mapping[str, Any] | None) -> dict[str, Any] | N
 
 
 _COLUMNS: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
-    "external_id": ("external_id", _external_id),
-    "display_name": ("display_name", _text),
+    "external_id": ("external_id", _check_external_id),
+    "display_name": ("display_name", _check_text),
     # `metadata` is taken in SQLAlchemy's classes.
-    "metadata": ("details", _document),
-    "legal_basis": ("legal_basis", _document),
+    "metadata": ("details", _check_metadata),
+    "legal_basis": ("legal_basis", _check_metadata),
 }

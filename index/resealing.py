@@ -18,7 +18,7 @@ from index import audit
 from index.crops import crop_binding
 from index.database.database import Database
 from index.errors import KeyUnknown, TemplateUnreadable
-from index.gallery.codec import sealed_vector, unrotated
+from index.gallery.codec import seal_vector, undo_rotation
 from index.sealing.cipher import SealingKey, TemplateCipher, template_binding
 from index.tables import CropRow, TemplateRow
 
@@ -78,7 +78,7 @@ CROPS = SealedTable(
 
 
 @dataclass(frozen=True)
-class Resealed:
+class ResealReport:
     """What one run did.
 
     Attributes:
@@ -109,7 +109,7 @@ def reseal(
     from_before: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
     stop: Callable[[], bool] = lambda: False,
-) -> Resealed:
+) -> ResealReport:
     """Seal every row of these tables with the first key; the one place where that begins.
 
     Args:
@@ -134,7 +134,7 @@ def reseal(
         after: Any = None
         while not stop():
             with database.write() as db:
-                rows = db.scalars(_batch(table, cipher.key_id, after)).all()
+                rows = db.scalars(_select_batch(table, cipher.key_id, after)).all()
                 done, faulty = _seal_rows(db, cipher, table, rows, from_before)
                 if done:
                     details = {table.name: done, "key_id": cipher.key_id, "from_before": from_before}
@@ -148,7 +148,7 @@ def reseal(
             after = getattr(rows[-1], table.order.key)
     database.settle()
     with database.read() as db:
-        return Resealed(cipher.key_id, sealed, count_left(db, tables, cipher.key_id), unreadable)
+        return ResealReport(cipher.key_id, sealed, count_left(db, tables, cipher.key_id), unreadable)
 
 
 def seal_former_rows(
@@ -166,7 +166,7 @@ def seal_former_rows(
         return 0
     sealed, cipher = {}, find_cipher()
     for table in tables:
-        rows = db.scalars(_batch(table, cipher.key_id, None).limit(None)).all()
+        rows = db.scalars(_select_batch(table, cipher.key_id, None).limit(None)).all()
         sealed[table.name], unreadable = _seal_rows(db, cipher, table, rows, from_before=True)
         if table.is_vector and unreadable:
             raise TemplateUnreadable(unreadable[0], "none of the keys that are set opens it")
@@ -184,7 +184,7 @@ def count_left(db: Session, tables: Sequence[SealedTable], key_id: str) -> dict[
     }
 
 
-def key_ids_in_use(db: Session, tables: Sequence[SealedTable]) -> set[str | None]:
+def find_key_ids_in_use(db: Session, tables: Sequence[SealedTable]) -> set[str | None]:
     """The keys that rows are sealed with; None for rows that are not."""
     return {key_id for table in tables for key_id in db.scalars(select(table.key_id).distinct())}
 
@@ -198,7 +198,7 @@ class UnreadableRow:
     reason: str
 
 
-def unreadable_rows(db: Session, cipher: TemplateCipher, table: SealedTable) -> list[UnreadableRow]:
+def find_unreadable_rows(db: Session, cipher: TemplateCipher, table: SealedTable) -> list[UnreadableRow]:
     """Open every row of a table, and return those that do not open.
 
     Raises:
@@ -220,7 +220,7 @@ def unreadable_rows(db: Session, cipher: TemplateCipher, table: SealedTable) -> 
     return [row for row, _ in faulty]
 
 
-def _batch(table: SealedTable, key_id: str, after: Any) -> Select[Any]:
+def _select_batch(table: SealedTable, key_id: str, after: Any) -> Select[Any]:
     query = select(table.row).where(table.of_other_keys(key_id)).order_by(table.order).limit(BATCH_ROWS)
     return query if after is None else query.where(table.order > after)
 
@@ -233,11 +233,11 @@ def _seal_rows(
     for row in rows:
         row_id, binding = getattr(row, table.row_id.key), table.binding(db, row)
         try:
-            content = _opened(cipher, table, row, row_id, binding, from_before)
+            content = _open_row(cipher, table, row, row_id, binding, from_before)
         except (InvalidTag, ValueError):
             unreadable.append(row_id)
             continue
-        sealed, key_id = _sealed(key, table, binding, content)
+        sealed, key_id = _seal_content(key, table, binding, content)
         setattr(row, table.sealed.key, sealed)
         setattr(row, table.key_id.key, key_id)
         done += 1
@@ -245,7 +245,7 @@ def _seal_rows(
     return done, unreadable
 
 
-def _opened(
+def _open_row(
     cipher: TemplateCipher, table: SealedTable, row: Any, row_id: UUID, binding: bytes, from_before: bool
 ) -> bytes:
     """The content of a row; of a vector, the model's own.
@@ -254,10 +254,14 @@ def _opened(
         ValueError, InvalidTag: If no key opens it, or it is of before and that is not allowed.
     """
     key_id, sealed = getattr(row, table.key_id.key), getattr(row, table.sealed.key)
-    key = cipher.key_named(key_id) if key_id else None
+    key = cipher.find_key(key_id) if key_id else None
     if key is not None:
         content = key.open(binding, sealed)
-        return unrotated(key, _vector(content)).astype("<f4").tobytes() if table.is_vector else content
+        return (
+            undo_rotation(key, _decode_vector(content)).astype("<f4").tobytes()
+            if table.is_vector
+            else content
+        )
     if not from_before:
         raise ValueError("no key opens it")
     if key_id is None:
@@ -268,11 +272,11 @@ def _opened(
     return former.open_former(row_id, sealed)
 
 
-def _sealed(key: SealingKey, table: SealedTable, binding: bytes, content: bytes) -> tuple[bytes, str]:
+def _seal_content(key: SealingKey, table: SealedTable, binding: bytes, content: bytes) -> tuple[bytes, str]:
     if table.is_vector:
-        return sealed_vector(key, binding, _vector(content))
+        return seal_vector(key, binding, _decode_vector(content))
     return key.seal(binding, content), key.id
 
 
-def _vector(content: bytes) -> Any:
+def _decode_vector(content: bytes) -> Any:
     return np.frombuffer(content, "<f4").astype(np.float32)

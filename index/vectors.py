@@ -24,7 +24,7 @@ Ids = NDArray[np.uint8]
 SEGMENT_ROWS = 32_768
 
 # A removed row is rewritten away once this share of its segment is removed.
-_WORN_SHARE = 0.25
+_COMPACT_AT = 0.25
 
 # Threads that help whoever searches; with more than a few, memory gives no more.
 _HELPERS = min(3, (os.cpu_count() or 1) - 1)
@@ -111,9 +111,9 @@ class VectorIndex:
 
     def _append(self, numbers: Numbers, vectors: Vectors, ids: Ids) -> int:
         """Fill the last segment, or begin one; return how many fitted."""
-        *full, last = self._segments or (_empty_segment(self._segment_rows, self.dim),)
+        *full, last = self._segments or (_create_segment(self._segment_rows, self.dim),)
         if last.filled == len(last.numbers):
-            full, last = [*full, last], _empty_segment(self._segment_rows, self.dim)
+            full, last = [*full, last], _create_segment(self._segment_rows, self.dim)
         count = min(len(numbers), len(last.numbers) - last.filled)
         end = last.filled + count
         last.vectors[last.filled : end] = vectors[:count]
@@ -129,10 +129,10 @@ class VectorIndex:
         """
         numbers = np.unique(numbers)
         with self._writing:
-            segments = [_without(segment, numbers) for segment in self._segments]
+            segments = [_remove_from(segment, numbers) for segment in self._segments]
             gone = sum(new.removed - old.removed for new, old in zip(segments, self._segments, strict=True))
             # The last segment still grows: rewriting it would strand the rows that a view has not shown.
-            worn = [_rewritten(segment) if _is_worn(segment) else segment for segment in segments[:-1]]
+            worn = [_compact(segment) if _needs_compacting(segment) else segment for segment in segments[:-1]]
             self._segments = (*(segment for segment in worn if segment.filled), *segments[-1:])
             return gone
 
@@ -154,7 +154,7 @@ class VectorIndex:
     def take(self, numbers: Numbers) -> Taken:
         """Those of the numbers that are here."""
         numbers = np.unique(numbers)
-        taken = [_taken_from(segment, numbers) for segment in self._segments]
+        taken = [_take_from(segment, numbers) for segment in self._segments]
         if not taken:
             return Taken(
                 np.empty(0, np.int64), np.empty((0, self.dim), np.float32), np.empty((0, 16), np.uint8)
@@ -162,7 +162,7 @@ class VectorIndex:
         return Taken(*(np.concatenate(parts) for parts in zip(*taken, strict=True)))
 
 
-def distances(query: Vectors, vectors: Vectors) -> NDArray[np.float64]:
+def compute_distances(query: Vectors, vectors: Vectors) -> NDArray[np.float64]:
     """d between one vector (dim,) and each of (n, dim), reckoned as `embedding.template.distance` does."""
     differences = vectors.astype(np.float64) - query.astype(np.float64)
     d: NDArray[np.float64] = np.einsum("nd,nd->n", differences, differences)
@@ -192,15 +192,15 @@ def k_nearest(
         block = np.ascontiguousarray(queries[start : start + query_rows], dtype=np.float32)
         d = np.full((len(block), k), np.inf, np.float32)
         rows = np.full((len(block), k), -1, np.int64)
-        with _threads(os.cpu_count() or 1):
+        with _limit_threads(os.cpu_count() or 1):
             for first in range(0, len(base), base_rows):
                 part = np.ascontiguousarray(base[first : first + base_rows], dtype=np.float32)
                 near, near_rows = faiss.knn(block, part, min(k, len(part)))
-                d, rows = _merged(d, rows, near, near_rows + first, k)
+                d, rows = _merge(d, rows, near, near_rows + first, k)
         yield start, d, rows
 
 
-def pairs_within(vectors: Vectors, max_d: float, *, rows: int = 256) -> Iterator[tuple[int, int, float]]:
+def find_pairs_within(vectors: Vectors, max_d: float, *, rows: int = 256) -> Iterator[tuple[int, int, float]]:
     """Every pair of rows i < j with d <= max_d, in bounded memory (beside the pairs themselves).
 
     Args:
@@ -214,7 +214,7 @@ def pairs_within(vectors: Vectors, max_d: float, *, rows: int = 256) -> Iterator
         # A little more than asked, because the products round; then exactly.
         near = np.argwhere(block @ rest.T >= 1.0 - max_d / 2.0 - 1e-5)
         for i, j in near[near[:, 0] < near[:, 1]]:
-            d = float(distances(block[i], rest[j : j + 1])[0])
+            d = float(compute_distances(block[i], rest[j : j + 1])[0])
             if d <= max_d:
                 yield start + int(i), start + int(j), d
 
@@ -227,21 +227,21 @@ def k_means(vectors: Vectors, k: int, *, seed: int = 0) -> Numbers:
     return np.asarray(clustering.assign(vectors)[1], np.int64)
 
 
-def _empty_segment(rows: int, dim: int) -> _Segment:
+def _create_segment(rows: int, dim: int) -> _Segment:
     # Pages that are never written to cost no memory, so a segment may be made whole at once.
     return _Segment(
         np.empty((rows, dim), np.float32), np.empty(rows, np.int64), np.empty((rows, 16), np.uint8), filled=0
     )
 
 
-def _taken_from(segment: _Segment, numbers: Numbers) -> Taken:
+def _take_from(segment: _Segment, numbers: Numbers) -> Taken:
     inside, rows = segment.rows_of(numbers)
     vectors = segment.vectors[rows]
     alive = np.isfinite(vectors[:, 0])
     return Taken(numbers[inside][alive], vectors[alive], segment.ids[rows][alive])
 
 
-def _without(segment: _Segment, numbers: Numbers) -> _Segment:
+def _remove_from(segment: _Segment, numbers: Numbers) -> _Segment:
     rows = segment.rows_of(numbers)[1]
     rows = rows[np.isfinite(segment.vectors[rows, 0])]
     # FAISS never returns an infinite distance. A reader in the middle of the row sees old numbers, or some
@@ -250,11 +250,11 @@ def _without(segment: _Segment, numbers: Numbers) -> _Segment:
     return replace(segment, removed=segment.removed + len(rows)) if len(rows) else segment
 
 
-def _is_worn(segment: _Segment) -> bool:
-    return segment.removed > _WORN_SHARE * segment.filled
+def _needs_compacting(segment: _Segment) -> bool:
+    return segment.removed > _COMPACT_AT * segment.filled
 
 
-def _rewritten(segment: _Segment) -> _Segment:
+def _compact(segment: _Segment) -> _Segment:
     alive = np.isfinite(segment.vectors[: segment.filled, 0])
     vectors = segment.vectors[: segment.filled][alive]
     numbers, ids = segment.numbers[: segment.filled][alive], segment.ids[: segment.filled][alive]
@@ -274,7 +274,7 @@ def _search_segments(query: Vectors, segments: Sequence[_Segment], k: int) -> li
         for place, segment in waiting:
             found[place] = _search_block(query, segment.vectors[: segment.filled], segment.numbers, k)
 
-    helping = [_helpers().submit(work) for _ in range(min(_HELPERS, len(segments) - 1))]
+    helping = [_helper_pool().submit(work) for _ in range(min(_HELPERS, len(segments) - 1))]
     work()
     for helper in helping:
         if not helper.cancel():
@@ -283,13 +283,13 @@ def _search_segments(query: Vectors, segments: Sequence[_Segment], k: int) -> li
 
 
 @cache
-def _helpers() -> ThreadPoolExecutor:
+def _helper_pool() -> ThreadPoolExecutor:
     """Made by the first search that has use for it, and so not before a process is forked."""
     return ThreadPoolExecutor(_HELPERS, "search")
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def _limit_threads(count: int) -> Iterator[None]:
     """So many OpenMP threads for a while; torch may share them, and a training would go on with as many."""
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(count)
@@ -302,15 +302,13 @@ def _threads(count: int) -> Iterator[None]:
 def _search_block(query: Vectors, vectors: Vectors, numbers: Numbers, k: int) -> Found:
     # OpenMP keeps this number for each calling thread. Many requests search at once, each in its own thread;
     # teams of threads for one query would wait for each other in turn (measured: five times the work).
-    with _threads(1):
+    with _limit_threads(1):
         d, rows = faiss.knn(query.reshape(1, -1), vectors, min(k, len(vectors)))
     there = rows[0] >= 0
     return Found(d[0][there], numbers[rows[0][there]])
 
 
-def _merged(
-    d: Vectors, rows: Numbers, more_d: Vectors, more_rows: Numbers, k: int
-) -> tuple[Vectors, Numbers]:
+def _merge(d: Vectors, rows: Numbers, more_d: Vectors, more_rows: Numbers, k: int) -> tuple[Vectors, Numbers]:
     """The k nearest of two sorted lists per query."""
     d = np.concatenate([d, more_d], axis=1)
     rows = np.concatenate([rows, more_rows], axis=1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from index import audit
-from index.anchor import Anchor, Head, erased_subjects, fork_of, heads_to_find, withdrawals
+from index.anchor import Anchor, Head, find_erased_subjects, find_expected_heads, find_fork, find_withdrawals
 from index.consent.erasure import erase_returned
 from index.consent.withdrawal import withdraw_returned
 from index.database.database import Database
@@ -52,10 +52,10 @@ class Anchoring:
             DatabaseError: If it could not be written.
         """
         lines = self.anchor.lines()
-        returned = erase_returned(self.database, erased_subjects(lines), actor=RETURNED)
+        returned = erase_returned(self.database, find_erased_subjects(lines), actor=RETURNED)
         if returned:
             log.warning("erased_again", subjects=returned)
-        withdrawn = withdraw_returned(self.database, withdrawals(lines), actor=RETURNED)
+        withdrawn = withdraw_returned(self.database, find_withdrawals(lines), actor=RETURNED)
         if withdrawn:
             log.warning("withdrawn_again", subjects=withdrawn)
         return returned + withdrawn
@@ -67,7 +67,7 @@ class Anchoring:
             AnchorInvalid: If the anchor was changed.
             DatabaseError: If the database cannot be reached.
         """
-        heads = [*heads_to_find(self.anchor.lines()), *expected]
+        heads = [*find_expected_heads(self.anchor.lines()), *expected]
         with self.database.read() as db:
             return audit.verify_chain(db, expected_heads=heads)
 
@@ -79,7 +79,7 @@ class Anchoring:
         """
         returned = self.erase_returned()
         with self.database.write() as db:
-            known = fork_of(db, self.anchor.lines())[0]
+            known = find_fork(db, self.anchor.lines())[0]
             details = {"reason": reason, "known_until": known, "erased": returned}
             audit.record(db, action="audit.loss_accepted", actor=RETURNED, details=details)
         with self.database.read() as db:
@@ -96,7 +96,7 @@ class Anchoring:
         """
         lines = self.anchor.lines()
         with self.database.read() as db:
-            return any(audit.digest_at(db, seq) != digest for seq, digest in heads_to_find(lines))
+            return any(audit.find_digest(db, seq) != digest for seq, digest in find_expected_heads(lines))
 
 
 def head_of(text: str) -> Head:

@@ -11,11 +11,11 @@ from index.resealing import (
     TEMPLATES,
     SealedTable,
     UnreadableRow,
-    key_ids_in_use,
+    find_key_ids_in_use,
+    find_unreadable_rows,
     seal_former_rows,
-    unreadable_rows,
 )
-from index.sealing.cipher import SealingKey, TemplateCipher, key_of_text
+from index.sealing.cipher import SealingKey, TemplateCipher, parse_key
 from index.sealing.key_file import KEY_FILE, KeyFile
 from service.errors import StartRefused
 from service.exams.checkin.thumbnails import THUMBNAILS
@@ -80,7 +80,7 @@ class TemplateKeys:
 
         def in_use() -> set[str | None]:
             with database.read() as db:
-                return key_ids_in_use(db, SEALED_TABLES)
+                return find_key_ids_in_use(db, SEALED_TABLES)
 
         return self._cipher_or_made(database.is_sqlite, in_use, announce)
 
@@ -96,7 +96,7 @@ class TemplateKeys:
             lambda db: seal_former_rows(
                 db,
                 lambda: self._cipher_or_made(
-                    database.is_sqlite, partial(key_ids_in_use, db, SEALED_TABLES), announce
+                    database.is_sqlite, partial(find_key_ids_in_use, db, SEALED_TABLES), announce
                 ),
                 SEALED_TABLES,
                 actor="upgrade",
@@ -169,7 +169,7 @@ class TemplateKeys:
         keys = []
         for variable, text in self.settings.template_key_texts:
             try:
-                keys += [key_of_text(one) for one in text.replace(",", " ").split()]
+                keys += [parse_key(one) for one in text.replace(",", " ").split()]
             except KeyInvalid as error:
                 raise StartRefused(f"{variable}: {error}") from error
         return list(dict.fromkeys(keys))
@@ -186,7 +186,7 @@ def find_unreadable(settings: Settings, database: Database) -> list[UnreadableRo
     cipher = TemplateKeys(settings).cipher()
     with database.read() as db:
         if cipher is None:
-            if key_ids_in_use(db, SEALED_TABLES):
+            if find_key_ids_in_use(db, SEALED_TABLES):
                 raise StartRefused("There are sealed rows and no template key: set INVIGIL_TEMPLATE_KEY.")
             return []
-        return [row for table in SEALED_TABLES for row in unreadable_rows(db, cipher, table)]
+        return [row for table in SEALED_TABLES for row in find_unreadable_rows(db, cipher, table)]

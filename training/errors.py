@@ -35,7 +35,7 @@ A calibration set too small for a false match rate raises `embedding.errors.FmrN
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from index.errors import nearest_of
+from index.errors import suggest_nearest
 
 
 class TrainingError(Exception):
@@ -57,7 +57,7 @@ class UnknownLoss(TrainingError):
     """No loss of this name."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"There is no loss {name!r}; {nearest_of(name, known)}")
+        super().__init__(f"There is no loss {name!r}; {suggest_nearest(name, known)}")
         self.name = name
 
 
@@ -65,7 +65,7 @@ class UnknownOption(TrainingError):
     """The loss has no such option."""
 
     def __init__(self, loss: str, option: str, known: Iterable[str]) -> None:
-        super().__init__(f"The loss {loss!r} has no option {option!r}; {nearest_of(option, known)}")
+        super().__init__(f"The loss {loss!r} has no option {option!r}; {suggest_nearest(option, known)}")
         self.loss = loss
         self.option = option
 
@@ -74,7 +74,7 @@ class UnknownMiner(TrainingError):
     """No miner of this name chooses pairs in a batch."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"There is no miner {name!r}; {nearest_of(name, known)}")
+        super().__init__(f"There is no miner {name!r}; {suggest_nearest(name, known)}")
         self.name = name
 
 

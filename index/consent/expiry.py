@@ -26,7 +26,7 @@ _ENDED_AT = func.coalesce(SubjectRow.withdrawn_at, SubjectRow.basis_expires_at)
 
 
 @dataclass(frozen=True)
-class Expired:
+class ExpirySweep:
     """How many people one sweep has announced, and how many it has erased."""
 
     announced: int = 0
@@ -35,7 +35,7 @@ class Expired:
 
 def sweep_expired(
     database: Database, after: timedelta, *, actor: str, now: datetime | None = None
-) -> Expired:
+) -> ExpirySweep:
     """Erase whom an earlier sweep has announced, a day ago or longer; announce who is due now.
 
     Args:
@@ -54,8 +54,8 @@ def sweep_expired(
     while True:
         with database.write() as db:
             require_steady(db, now)
-            due = due_subjects(db, now - after, last)
-            told = announced_to(db, due)
+            due = find_due_subjects(db, now - after, last)
+            told = find_announcements(db, due)
             for subject_id, ended_at in due:
                 if (at := told.get((subject_id, ended_at.isoformat()))) is None:
                     details = {"ended_at": ended_at.isoformat()}
@@ -69,10 +69,10 @@ def sweep_expired(
         last = due[-1][0]
     if erased:
         database.settle()
-    return Expired(announced, erased)
+    return ExpirySweep(announced, erased)
 
 
-def due_subjects(db: Session, until: datetime, after: UUID | None) -> Sequence[tuple[UUID, datetime]]:
+def find_due_subjects(db: Session, until: datetime, after: UUID | None) -> Sequence[tuple[UUID, datetime]]:
     """Some of those whose basis had ended by then, by id, with when it did."""
     query = select(SubjectRow.id, SubjectRow.withdrawn_at, SubjectRow.basis_expires_at)
     query = query.where(until >= _ENDED_AT).order_by(SubjectRow.id).limit(_PEOPLE_IN_ONE_TURN)
@@ -81,7 +81,7 @@ def due_subjects(db: Session, until: datetime, after: UUID | None) -> Sequence[t
     return [(row.id, row.withdrawn_at or row.basis_expires_at) for row in db.execute(query)]
 
 
-def announced_to(db: Session, due: Sequence[tuple[UUID, datetime]]) -> dict[tuple[UUID, str], datetime]:
+def find_announcements(db: Session, due: Sequence[tuple[UUID, datetime]]) -> dict[tuple[UUID, str], datetime]:
     """When the erasure of each was first announced, since somebody last confirmed the clock."""
     confirmed = db.scalar(select(func.max(AuditEventRow.seq)).where(AuditEventRow.action == CONFIRMED)) or 0
     query = select(AuditEventRow).where(

@@ -70,7 +70,7 @@ def has_ended(now: datetime | None = None) -> ColumnElement[bool]:
     return or_(SubjectRow.withdrawn_at.is_not(None), SubjectRow.basis_expires_at <= (now or utc_now()))
 
 
-def ended_among(db: Session, subject_ids: Collection[UUID], now: datetime | None = None) -> set[UUID]:
+def find_ended(db: Session, subject_ids: Collection[UUID], now: datetime | None = None) -> set[UUID]:
     """Those of the subjects whose basis has ended."""
     wanted = list(subject_ids)
     condition = has_ended(now)
@@ -118,7 +118,7 @@ def expiry_of(basis: Mapping[str, Any] | None) -> datetime | None:
     return moment
 
 
-def is_another(basis: Mapping[str, Any], former: Mapping[str, Any] | None) -> bool:
+def is_new_basis(basis: Mapping[str, Any], former: Mapping[str, Any] | None) -> bool:
     """Whether a basis is a new one. Whoever sends the same again has not asked the person anew."""
     return former is None or any(
         basis.get(name) != former.get(name) for name in ("basis", "reference", "expires_at")

@@ -126,7 +126,7 @@ def issue_link(
     return WithdrawalLink(token, expires_at)
 
 
-def subject_of_link(db: Session, token: str) -> UUID:
+def find_subject_of_link(db: Session, token: str) -> UUID:
     """Whose link it is.
 
     Raises:
@@ -145,7 +145,7 @@ def withdraw_by_link(db: Session, token: str, *, request_id: str | None = None) 
     Raises:
         LinkInvalid: As `subject_of_link`.
     """
-    subject_id = subject_of_link(db, token)
+    subject_id = find_subject_of_link(db, token)
     mine = (WithdrawalLinkRow.subject_id == subject_id) & WithdrawalLinkRow.used_at.is_(None)
     db.execute(update(WithdrawalLinkRow).where(mine).values(used_at=utc_now()))
     return withdraw_subject(db, subject_id, actor=BY_LINK, request_id=request_id)
@@ -172,7 +172,7 @@ def withdraw_returned(database: Database, seen: Iterable[WithdrawalSeen], *, act
 
 def _is_lost(db: Session, seen: WithdrawalSeen) -> bool:
     """Whether the subject is there, and the chain says nothing of the withdrawal, or of its repetition."""
-    if audit.digest_at(db, seen.seq) == seen.digest or db.get(SubjectRow, seen.subject_id) is None:
+    if audit.find_digest(db, seen.seq) == seen.digest or db.get(SubjectRow, seen.subject_id) is None:
         return False
     theirs = select(AuditEventRow.details).where(
         AuditEventRow.action == WITHDRAWN, AuditEventRow.subject_id == seen.subject_id

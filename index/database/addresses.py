@@ -28,7 +28,9 @@ def parse_address(text: str) -> URL:
     """
     several = _SEVERAL_HOSTS.fullmatch(text)
     try:
-        address = _checked(make_url(text if several is None else several["head"] + (several["rest"] or "")))
+        address = _check_address(
+            make_url(text if several is None else several["head"] + (several["rest"] or ""))
+        )
     except AddressInvalid:
         raise
     except (ArgumentError, ValueError):
@@ -45,7 +47,7 @@ def parse_address(text: str) -> URL:
     return address.set(query={**query, "host": ",".join(hosts), "port": ",".join(ports)})
 
 
-def _checked(address: URL) -> URL:
+def _check_address(address: URL) -> URL:
     if address.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return address.set(drivername="postgresql+psycopg")
     if address.drivername not in ("sqlite", "sqlite+pysqlite"):

@@ -18,14 +18,20 @@ from sqlalchemy.orm import Session
 
 from index.database.addresses import jobs_file, parse_address
 from index.database.engines import (
+    create_postgresql_engine,
     create_private_file,
-    driver_connection,
-    foreign_keys_off,
-    postgresql_engine,
-    sqlite_engine,
+    create_sqlite_engine,
+    disable_foreign_keys,
+    open_driver_connection,
 )
 from index.database.faults import translate
-from index.database.revisions import REVISION, alembic_config, is_sealed_at, newest_revision, require_revision
+from index.database.revisions import (
+    REVISION,
+    build_alembic_config,
+    find_newest_revision,
+    is_sealed_at,
+    require_revision,
+)
 from index.errors import DatabaseBusy, DatabaseError, DatabaseOutdated
 from index.roles import grant_rights
 from index.tables import Base
@@ -56,9 +62,9 @@ class Database:
         self._lock_wait_seconds = lock_wait_seconds
         self._turn = threading.Lock()
         self.engine = (
-            sqlite_engine(address, lock_wait_seconds)
+            create_sqlite_engine(address, lock_wait_seconds)
             if self.is_sqlite
-            else postgresql_engine(address, lock_wait_seconds)
+            else create_postgresql_engine(address, lock_wait_seconds)
         )
         event.listen(self.engine, "handle_error", translate, retval=True)
         self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
@@ -81,7 +87,7 @@ class Database:
         Raises:
             DatabaseError: If the database cannot be reached or no connection comes free.
         """
-        with _pool_errors(), Session(self._reader, expire_on_commit=False) as db:
+        with _translate_pool_errors(), Session(self._reader, expire_on_commit=False) as db:
             yield db
 
     @contextmanager
@@ -92,7 +98,7 @@ class Database:
             DatabaseOutdated: If the tables are not this program's.
             DatabaseError: As `read`.
         """
-        with _pool_errors(), Session(self._snapshots, expire_on_commit=False) as db, db.begin():
+        with _translate_pool_errors(), Session(self._snapshots, expire_on_commit=False) as db, db.begin():
             require_revision(db)
             yield db
 
@@ -111,8 +117,8 @@ class Database:
             DatabaseError: If the database cannot be reached or cannot write; then nothing is written.
         """
         with (
-            self._turn_of_this_process(),
-            _pool_errors(),
+            self._queue_in_process(),
+            _translate_pool_errors(),
             Session(self._writer, expire_on_commit=False) as db,
             db.begin(),
         ):
@@ -144,15 +150,15 @@ class Database:
             DatabaseError: As `write`.
         """
         with (
-            self._turn_of_this_process(),
+            self._queue_in_process(),
             self._writer.connect() as connection,
-            foreign_keys_off(connection) if self.is_sqlite else nullcontext(),
+            disable_foreign_keys(connection) if self.is_sqlite else nullcontext(),
             connection.begin(),
         ):
             if not self.is_sqlite:
                 connection.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
             former = MigrationContext.configure(connection).get_current_revision()
-            config = alembic_config()
+            config = build_alembic_config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             if seal_former_rows is not None and former is not None and not is_sealed_at(former):
@@ -170,7 +176,7 @@ class Database:
 
     def is_current(self) -> bool:
         """Whether the tables are those of this program."""
-        return self.revision() == newest_revision()
+        return self.revision() == find_newest_revision()
 
     def require_current(self) -> None:
         """Refuse to work on tables of another revision.
@@ -179,7 +185,7 @@ class Database:
             DatabaseOutdated: If they are older or newer than this program.
         """
         if not self.is_current():
-            raise DatabaseOutdated(actual=self.revision(), expected=newest_revision())
+            raise DatabaseOutdated(actual=self.revision(), expected=find_newest_revision())
 
     def engine_url(self) -> str:
         """Where a job engine keeps its own tables: the same PostgreSQL, or a private file beside SQLite's.
@@ -204,7 +210,7 @@ class Database:
         # What was committed stays committed: a log that cannot be emptied now must not look like a failure.
         with (
             suppress(sqlite3.OperationalError, DatabaseError, PoolTimeout),
-            driver_connection(self.engine) as raw,
+            open_driver_connection(self.engine) as raw,
         ):
             raw.execute(f"PRAGMA busy_timeout = {_SETTLING_MILLISECONDS}")
             try:
@@ -216,7 +222,7 @@ class Database:
         """Give every connection back."""
         self.engine.dispose()
 
-    def _turn_of_this_process(self) -> AbstractContextManager[None]:
+    def _queue_in_process(self) -> AbstractContextManager[None]:
         """Threads queue here in SQLite, where waiting in the database is polling with growing pauses."""
         return self._one_writer() if self.is_sqlite else nullcontext()
 
@@ -231,7 +237,7 @@ class Database:
 
 
 @contextmanager
-def _pool_errors() -> Iterator[None]:
+def _translate_pool_errors() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:

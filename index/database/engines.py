@@ -37,7 +37,7 @@ _SQLITE_PRAGMAS = (
 )
 
 
-def sqlite_engine(address: URL, lock_wait_seconds: float) -> Engine:
+def create_sqlite_engine(address: URL, lock_wait_seconds: float) -> Engine:
     """Connections to a file, which is made where there is none."""
     file = Path(str(address.database))
     create_private_file(file)
@@ -58,7 +58,7 @@ def sqlite_engine(address: URL, lock_wait_seconds: float) -> Engine:
 
 def _note_file(file: Path, record: ConnectionPoolEntry) -> None:
     """Remember which file a connection is opened to; before, so that it is never taken for a later one."""
-    record.info["file"] = _identity(file)
+    record.info["file"] = _read_identity(file)
     if record.info["file"] is None:
         # SQLite would make an empty one, where somebody may be about to put a backup.
         raise DatabaseUnavailable(f"there is no file {file.name}")
@@ -70,11 +70,11 @@ def _require_same_file(file: Path, record: ConnectionPoolEntry) -> None:
     Raises:
         InvalidatePoolError: The pool then opens all of its connections again.
     """
-    if record.info["file"] != _identity(file):
+    if record.info["file"] != _read_identity(file):
         raise InvalidatePoolError
 
 
-def _identity(file: Path) -> tuple[int, int] | None:
+def _read_identity(file: Path) -> tuple[int, int] | None:
     try:
         status = file.stat()
     except OSError:
@@ -101,7 +101,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def driver_connection(engine: Engine) -> Iterator[Any]:
+def open_driver_connection(engine: Engine) -> Iterator[Any]:
     """A connection of the driver's own, outside any transaction."""
     connection = engine.raw_connection()
     try:
@@ -111,7 +111,7 @@ def driver_connection(engine: Engine) -> Iterator[Any]:
 
 
 @contextmanager
-def foreign_keys_off(connection: Connection) -> Iterator[None]:
+def disable_foreign_keys(connection: Connection) -> Iterator[None]:
     """Let a migration rebuild a table without the removal of the old one cascading through the others."""
     raw: Any = connection.connection.dbapi_connection
     raw.execute("PRAGMA foreign_keys = OFF")
@@ -121,7 +121,7 @@ def foreign_keys_off(connection: Connection) -> Iterator[None]:
         raw.execute("PRAGMA foreign_keys = ON")
 
 
-def postgresql_engine(address: URL, lock_wait_seconds: float) -> Engine:
+def create_postgresql_engine(address: URL, lock_wait_seconds: float) -> Engine:
     """Connections to a server, or to whichever of several hosts takes writes."""
     patience = {name: value for name, value in _PATIENCE.items() if name not in address.query}
     return create_engine(

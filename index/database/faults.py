@@ -55,7 +55,7 @@ def translate(context: ExceptionContext) -> GalleryError | None:
     """
     if context.is_pre_ping:
         return None
-    error = _meaning(context.original_exception)
+    error = _classify(context.original_exception)
     if error is None and isinstance(context.original_exception, psycopg.Error):
         _forget_detail(context, context.original_exception)
     if isinstance(error, DatabaseUnavailable) and isinstance(context.original_exception, psycopg.Error):
@@ -72,7 +72,7 @@ def _forget_detail(context: ExceptionContext, original: psycopg.Error) -> None:
             context.sqlalchemy_exception.args = (f"({type(original).__qualname__}) {reason}",)
 
 
-def _meaning(original: BaseException) -> GalleryError | None:
+def _classify(original: BaseException) -> GalleryError | None:
     if isinstance(original, psycopg.DataError) and "NUL" in str(original):
         # The driver refuses it before the server sees it. SQLite holds such a text, and finds nobody by it.
         return TextInvalid()

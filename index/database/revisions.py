@@ -26,33 +26,33 @@ def require_revision(db: Session) -> None:
         DatabaseOutdated: If they are older or newer than this program's.
     """
     revision = db.scalar(select(REVISION.c.version_num))
-    if revision != newest_revision():
-        raise DatabaseOutdated(actual=revision, expected=newest_revision())
+    if revision != find_newest_revision():
+        raise DatabaseOutdated(actual=revision, expected=find_newest_revision())
 
 
 def is_sealed_at(revision: str) -> bool:
     """Whether rows are bound to their owner at this revision; unknown ones are newer than this program."""
-    after = scripts().iterate_revisions("head", _ROWS_SEALED)
+    after = open_scripts().iterate_revisions("head", _ROWS_SEALED)
     return revision == _ROWS_SEALED or revision in {script.revision for script in after}
 
 
 def is_known_revision(revision: str) -> bool:
     """Whether this program can upgrade tables of a revision; one that it does not know is newer."""
-    return any(one.revision == revision for one in scripts().walk_revisions())
+    return any(one.revision == revision for one in open_scripts().walk_revisions())
 
 
 @functools.cache
-def newest_revision() -> str | None:
+def find_newest_revision() -> str | None:
     """The revision that this program needs."""
-    return scripts().get_current_head()
+    return open_scripts().get_current_head()
 
 
-def scripts() -> ScriptDirectory:
+def open_scripts() -> ScriptDirectory:
     """The migrations that this program has."""
-    return ScriptDirectory.from_config(alembic_config())
+    return ScriptDirectory.from_config(build_alembic_config())
 
 
-def alembic_config() -> Config:
+def build_alembic_config() -> Config:
     """Where the migrations are, for Alembic's commands."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))

@@ -27,5 +27,5 @@ def note_left_out(database: Database, left_out: Iterable[LeftOut]) -> None:
 
 def is_noted(db: Session, left_out: LeftOut) -> bool:
     """Whether an event names the template."""
-    known = audit.events_after(db, 0, action=UNREADABLE, subject_id=left_out.subject_id)
+    known = audit.list_events_after(db, 0, action=UNREADABLE, subject_id=left_out.subject_id)
     return any(event.details["template_id"] == str(left_out.template_id) for event in known)

@@ -30,15 +30,18 @@ NO_CHANGE = Change(0, None, 0)
 """Where nothing has happened yet; every history begins with it."""
 
 
-def newest_change(db: Session) -> Change:
+def find_newest_change(db: Session) -> Change:
     """The newest change that this session sees."""
-    return _change(db.execute(_NEWEST).one_or_none())
+    return _build_change(db.execute(_NEWEST).one_or_none())
 
 
 def is_in_history(db: Session, change: Change) -> bool:
     """Whether the log that this session sees has the change."""
-    return change == NO_CHANGE or _change(db.execute(_NUMBERED, {"seq": change.seq}).one_or_none()) == change
+    return (
+        change == NO_CHANGE
+        or _build_change(db.execute(_NUMBERED, {"seq": change.seq}).one_or_none()) == change
+    )
 
 
-def _change(row: Row[int, datetime, int] | None) -> Change:
+def _build_change(row: Row[int, datetime, int] | None) -> Change:
     return Change(*row) if row else NO_CHANGE

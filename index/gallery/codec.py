@@ -50,13 +50,13 @@ class VectorCodec:
 
     def rotate(self, vector: Vectors) -> Vectors:
         """A model's own vector (dim,) as this process compares it."""
-        return _applied(self._home.rotation(self.dim), vector) if self._home else vector
+        return _apply(self._home.rotation(self.dim), vector) if self._home else vector
 
     def encode(self, binding: bytes, vector: Vectors) -> tuple[bytes, str | None]:
         """The bytes to store of a model's own vector, and the id of the key that opens them."""
         if self._cipher is None:
-            return _as_bytes(vector), None
-        return sealed_vector(self._cipher.key, binding, vector)
+            return _to_bytes(vector), None
+        return seal_vector(self._cipher.key, binding, vector)
 
     def decode_many(self, rows: Sequence[Any]) -> Vectors:
         """The vectors of some `StoredVector`s as this process compares them: (n, dim).
@@ -80,7 +80,7 @@ class VectorCodec:
             else:
                 opened.append(row)
         vectors = np.frombuffer(b"".join(plain), dtype="<f4").reshape(-1, self.dim)
-        return Decoded(opened, self._brought_home(vectors, [row.key_id for row in opened]), unreadable)
+        return Decoded(opened, self._align_rotations(vectors, [row.key_id for row in opened]), unreadable)
 
     def _open(self, row: StoredVector) -> bytes:
         if self._cipher is not None:
@@ -94,35 +94,35 @@ class VectorCodec:
             raise TemplateUnreadable(row.id, f"it has {len(plain)} bytes instead of {4 * self.dim}")
         return plain
 
-    def _brought_home(self, vectors: Vectors, key_ids: Sequence[str | None]) -> Vectors:
+    def _align_rotations(self, vectors: Vectors, key_ids: Sequence[str | None]) -> Vectors:
         """Give those that another key has rotated the rotation of this process."""
         home = self._home
         if self._cipher is None or home is None or all(key_id == home.id for key_id in key_ids):
             return vectors
         vectors = vectors.copy()
         for row, key_id in enumerate(key_ids):
-            key = self._cipher.key_named(key_id) if key_id and key_id != home.id else None
+            key = self._cipher.find_key(key_id) if key_id and key_id != home.id else None
             if key is not None:
                 own = key.rotation(self.dim).T @ vectors[row].astype(np.float64)
-                vectors[row] = _applied(home.rotation(self.dim), own)
+                vectors[row] = _apply(home.rotation(self.dim), own)
         return vectors
 
 
-def sealed_vector(key: SealingKey, binding: bytes, vector: Vectors) -> tuple[bytes, str]:
+def seal_vector(key: SealingKey, binding: bytes, vector: Vectors) -> tuple[bytes, str]:
     """A model's own vector, rotated and sealed, and the key's id."""
-    rotated = _applied(key.rotation(len(vector)), vector)
-    return key.seal(binding, _as_bytes(rotated)), key.id
+    rotated = _apply(key.rotation(len(vector)), vector)
+    return key.seal(binding, _to_bytes(rotated)), key.id
 
 
-def unrotated(key: SealingKey, vector: Vectors) -> Vectors:
+def undo_rotation(key: SealingKey, vector: Vectors) -> Vectors:
     """A model's own vector again, of one that this key has rotated."""
-    return _applied(key.rotation(len(vector)).T, vector)
+    return _apply(key.rotation(len(vector)).T, vector)
 
 
-def _applied(rotation: Rotation, vector: NDArray[np.floating[Any]]) -> Vectors:
+def _apply(rotation: Rotation, vector: NDArray[np.floating[Any]]) -> Vectors:
     # In float64, so that a vector that is rotated back is what it was to the last float32 digit or so.
     return (rotation @ vector.astype(np.float64)).astype(np.float32)
 
 
-def _as_bytes(vector: Vectors) -> bytes:
+def _to_bytes(vector: Vectors) -> bytes:
     return vector.astype("<f4").tobytes()

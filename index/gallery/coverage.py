@@ -40,11 +40,11 @@ def models_of(db: Session, subject_ids: Collection[UUID]) -> dict[UUID, set[str]
 
 def knows_others(db: Session, model_id: str, than: Sequence[str]) -> bool:
     """Whether the model has a template of somebody of whom none of the other models has one."""
-    mine = select(TemplateRow.number).where(TemplateRow.model_id == model_id, ~_known_to(than)).limit(1)
+    mine = select(TemplateRow.number).where(TemplateRow.model_id == model_id, ~_is_known_to(than)).limit(1)
     return db.scalar(mine) is not None
 
 
-def added_since(db: Session, model_ids: Collection[str], seq: int) -> bool:
+def was_added_since(db: Session, model_ids: Collection[str], seq: int) -> bool:
     """Whether one of these models was given a template after the gallery change of this number."""
     added = select(GalleryChangeRow.seq).where(
         GalleryChangeRow.seq > seq,
@@ -54,7 +54,7 @@ def added_since(db: Session, model_ids: Collection[str], seq: int) -> bool:
     return db.scalar(added.limit(1)) is not None
 
 
-def others_added_since(db: Session, model_id: str, seq: int) -> bool:
+def were_others_added_since(db: Session, model_id: str, seq: int) -> bool:
     """Whether any other model was given a template after the gallery change of this number."""
     added = select(GalleryChangeRow.seq).where(
         GalleryChangeRow.seq > seq, GalleryChangeRow.kind == "added", GalleryChangeRow.model_id != model_id
@@ -68,10 +68,10 @@ def coverage_of(db: Session, model_id: str, active_id: str | None) -> Coverage:
     subjects = db.scalar(count) or 0
     if active_id is None or model_id == active_id:
         return Coverage(subjects, 0)
-    return Coverage(subjects, db.scalar(count.where(~_known_to([active_id]))) or 0)
+    return Coverage(subjects, db.scalar(count.where(~_is_known_to([active_id]))) or 0)
 
 
-def subjects_lacking(
+def find_subjects_lacking(
     db: Session, model_id: str, *, limit: int | None = None, after: UUID | None = None
 ) -> list[UUID]:
     """The subjects with templates, but none of this model, by id: they need a photograph, or a kept crop.
@@ -82,13 +82,13 @@ def subjects_lacking(
         limit: At most so many.
         after: Only those behind this one.
     """
-    query = select(TemplateRow.subject_id).where(~_known_to([model_id])).distinct()
+    query = select(TemplateRow.subject_id).where(~_is_known_to([model_id])).distinct()
     if after is not None:
         query = query.where(TemplateRow.subject_id > after)
     return list(db.scalars(query.order_by(TemplateRow.subject_id).limit(limit)))
 
 
-def _known_to(model_ids: Sequence[str]) -> ColumnElement[bool]:
+def _is_known_to(model_ids: Sequence[str]) -> ColumnElement[bool]:
     """Whether the template's subject has one of these models, too."""
     other = aliased(TemplateRow)
     theirs = select(other.number).where(

@@ -102,7 +102,7 @@ def enrolled_template(row: TemplateRow) -> EnrolledTemplate:
     return EnrolledTemplate(row.id, row.subject_id, row.model_id, row.quality, row.created_at)
 
 
-def comparable(db: Session, subject_id: UUID, model_id: str) -> Sequence[Any]:
+def find_comparable(db: Session, subject_id: UUID, model_id: str) -> Sequence[Any]:
     """The stored vectors of a subject's templates of one model, at least one.
 
     Raises:
@@ -132,7 +132,7 @@ def require_known(db: Session, subject_id: UUID, model_id: str) -> None:
         raise ModelNotFound(model_id)
 
 
-def insert(db: Session, row: TemplateRow) -> EnrolledTemplate:
+def insert_template(db: Session, row: TemplateRow) -> EnrolledTemplate:
     """Write the row and its gallery change together: no process can hear of the one without the other."""
     db.add(row)
     db.flush()
@@ -140,7 +140,7 @@ def insert(db: Session, row: TemplateRow) -> EnrolledTemplate:
     return enrolled_template(row)
 
 
-def repeated(db: Session, template_id: UUID | None, subject_id: UUID) -> EnrolledTemplate | None:
+def find_by_id(db: Session, template_id: UUID | None, subject_id: UUID) -> EnrolledTemplate | None:
     """The template that an earlier attempt under this id has enrolled.
 
     Raises:
@@ -154,7 +154,7 @@ def repeated(db: Session, template_id: UUID | None, subject_id: UUID) -> Enrolle
     return enrolled_template(row) if row else None
 
 
-def of_source(
+def find_by_source(
     db: Session, subject_id: UUID, model_id: str, source_digest: str | None
 ) -> EnrolledTemplate | None:
     """The subject's template of this model that was made of the same picture, by whomever."""
@@ -169,13 +169,13 @@ def of_source(
     return enrolled_template(row) if row else None
 
 
-def own_templates(db: Session, subject_id: UUID, model_id: str) -> Sequence[Any]:
+def read_own_templates(db: Session, subject_id: UUID, model_id: str) -> Sequence[Any]:
     """The stored vectors of a subject's templates of one model; none, where there are none."""
     rows = db.execute(_TEMPLATES_OF, {"subject_id": subject_id}).all()
     return [row for row in rows if row.model_id == model_id]
 
 
-def rows_of(db: Session, subject_ids: Collection[UUID], model_id: str) -> Iterator[Any]:
+def read_rows_of(db: Session, subject_ids: Collection[UUID], model_id: str) -> Iterator[Any]:
     """The stored vectors of several subjects' templates of one model."""
     wanted = list(subject_ids)
     for start in range(0, len(wanted), _IDS_IN_ONE_QUERY):
@@ -183,7 +183,7 @@ def rows_of(db: Session, subject_ids: Collection[UUID], model_id: str) -> Iterat
         yield from db.execute(_STORED.where(some, TemplateRow.model_id == model_id))
 
 
-def refuse(db: Session, subject_id: UUID, found: Findings) -> None:
+def refuse_conflict(db: Session, subject_id: UUID, found: Findings) -> None:
     """Refuse a face that is another subject's, or not this one's.
 
     Raises:
@@ -214,7 +214,7 @@ def external_id_of(db: Session, subject_id: UUID) -> str | None:
     return db.scalar(select(SubjectRow.external_id).where(SubjectRow.id == subject_id))
 
 
-def audit_details(template_id: UUID, found: Findings, force_reason: str | None) -> dict[str, Any]:
+def build_audit_details(template_id: UUID, found: Findings, force_reason: str | None) -> dict[str, Any]:
     """What the audit chain keeps of an enrolment: ids, and why it was not refused."""
     details: dict[str, Any] = {"template_id": str(template_id)}
     if found.duplicates or found.disagreeing:

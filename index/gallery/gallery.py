@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from embedding.template import Template
 from index import audit
 from index.consent.erasure import ErasureReceipt, erase_subject, remove_template
-from index.consent.legal_basis import ended_among, require_basis
+from index.consent.legal_basis import find_ended, require_basis
 from index.consent.withdrawal import WithdrawalReceipt, withdraw_by_link, withdraw_subject
 from index.crops import NewCrop, keep_crop
 from index.database.database import Database
@@ -30,35 +30,42 @@ from index.gallery.enrolment import (
     EnrolledTemplate,
     EnrolmentLimits,
     Findings,
-    audit_details,
-    comparable,
+    build_audit_details,
     enrolled_template,
-    insert,
-    of_source,
-    own_templates,
-    refuse,
-    repeated,
+    find_by_id,
+    find_by_source,
+    find_comparable,
+    insert_template,
+    read_own_templates,
+    read_rows_of,
+    refuse_conflict,
     require_known,
-    rows_of,
     warnings_of,
 )
-from index.gallery.neighbours import Nearest, best_of, in_force, nearest_people, pairs_among, without_known
+from index.gallery.neighbours import (
+    Nearest,
+    drop_known,
+    find_best,
+    find_nearest_people,
+    find_pairs,
+    keep_in_force,
+)
 from index.gallery.replay import LeftOut, Replay
 from index.gallery.rosters import Rosters
 from index.ids import uuid7
 from index.sealing.cipher import TemplateCipher, template_binding
 from index.tables import SubjectRow, TemplateRow
 from index.twins import note_twins
-from index.vectors import Vectors, distances
+from index.vectors import Vectors, compute_distances
 
-__all__ = ["EnrolledTemplate", "EnrolmentLimits", "ErasureReceipt", "FormerProbe", "Gallery", "Nearest"]
+__all__ = ["DuplicateProbe", "EnrolledTemplate", "EnrolmentLimits", "ErasureReceipt", "Gallery", "Nearest"]
 
 _MOST_NAMED = 8
 """Other subjects near to a new template who are named, the nearest."""
 
 
 @dataclass(frozen=True)
-class FormerProbe:
+class DuplicateProbe:
     """A face under a former model, to be looked for among those whom no newer model knows.
 
     Attributes:
@@ -143,7 +150,7 @@ class Gallery:
         crop: NewCrop | None = None,
         near_threshold: float | None = None,
         own_threshold: float | None = None,
-        former: Sequence[FormerProbe] = (),
+        former: Sequence[DuplicateProbe] = (),
         request_id: str | None = None,
     ) -> EnrolledTemplate:
         """Add a template to a subject. Once this returns, every search in every process finds it.
@@ -175,20 +182,20 @@ class Gallery:
         """
         self._require_own(template)
         with self._database.write() as db:
-            enrolled = repeated(db, template_id, subject_id) or of_source(
+            enrolled = find_by_id(db, template_id, subject_id) or find_by_source(
                 db, subject_id, self.model_id, source_digest
             )
             if enrolled is None:
                 require_known(db, subject_id, self.model_id)
                 limits = EnrolmentLimits(duplicate_threshold, near_threshold, own_threshold)
-                probes = (FormerProbe(self, template, limits, newer=()), *former)
-                found = look_around(db, subject_id, probes)
+                probes = (DuplicateProbe(self, template, limits, newer=()), *former)
+                found = compare_with_enrolled(db, subject_id, probes)
                 if force_reason is None:
-                    refuse(db, subject_id, found)
+                    refuse_conflict(db, subject_id, found)
                 row = self._row(subject_id, template, template_id or uuid7())
                 row.quality, row.source_digest = dict(quality), source_digest
                 row.crop_id = self._keep(db, subject_id, crop)
-                enrolled = replace(insert(db, row), warnings=warnings_of(db, found))
+                enrolled = replace(insert_template(db, row), warnings=warnings_of(db, found))
                 twins = [one.subject_id for one in found.duplicates]
                 note_twins(db, subject_id, twins, enrolled.id, force_reason or "")
                 audit.record(
@@ -197,7 +204,7 @@ class Gallery:
                     actor=actor,
                     subject_id=subject_id,
                     request_id=request_id,
-                    details=audit_details(enrolled.id, found, force_reason),
+                    details=build_audit_details(enrolled.id, found, force_reason),
                 )
         self._show()
         return enrolled
@@ -237,7 +244,7 @@ class Gallery:
             SubjectNotFound: If there is no such subject.
             DatabaseError: If it could not be written; then nothing is erased.
         """
-        with self._removing() as db:
+        with self._remove_for_good() as db:
             if db.get(SubjectRow, subject_id) is None:
                 raise SubjectNotFound(subject_id)
             return erase_subject(db, subject_id, actor=actor, request_id=request_id)
@@ -262,7 +269,7 @@ class Gallery:
             SubjectNotFound: If there is no such subject.
             DatabaseError: If it could not be written; then nothing is withdrawn.
         """
-        with self._removing() as db:
+        with self._remove_for_good() as db:
             return withdraw_subject(
                 db, subject_id, actor=actor, withdrawn_at=withdrawn_at, request_id=request_id
             )
@@ -274,7 +281,7 @@ class Gallery:
             LinkInvalid: If the link was used, is over, or nobody has issued it.
             DatabaseError: If it could not be written; then nothing is withdrawn.
         """
-        with self._removing() as db:
+        with self._remove_for_good() as db:
             return withdraw_by_link(db, token, request_id=request_id)
 
     def require_basis(self, subject_id: UUID) -> None:
@@ -310,8 +317,8 @@ class Gallery:
         """
         self._require_own(probe)
         with self._database.read() as db:
-            own = comparable(db, subject_id, self.model_id)
-        d = distances(self._codec.rotate(probe.vector), self._opened(own))
+            own = find_comparable(db, subject_id, self.model_id)
+        d = compute_distances(self._codec.rotate(probe.vector), self._open_rows(own))
         best = int(np.argmin(d))
         return Nearest(subject_id, own[best].id, float(d[best]))
 
@@ -346,12 +353,12 @@ class Gallery:
             newest = self._replay.catch_up(db)
             vectors = self._replay.vectors
             if within is None:
-                return nearest_people(db, vectors, rotated, k, max_d, unknown_to=unknown_to)
+                return find_nearest_people(db, vectors, rotated, k, max_d, unknown_to=unknown_to)
             owners = self._rosters.owners(db, newest, within)
-            people = best_of(vectors, rotated, owners, max_d)
-            return in_force(db, without_known(db, people, unknown_to), k)
+            people = find_best(vectors, rotated, owners, max_d)
+            return keep_in_force(db, drop_known(db, people, unknown_to), k)
 
-    def close_pairs(self, subject_ids: Collection[UUID], max_d: float) -> list[tuple[UUID, UUID, float]]:
+    def find_close_pairs(self, subject_ids: Collection[UUID], max_d: float) -> list[tuple[UUID, UUID, float]]:
         """Pairs of the given subjects who look alike, with the smallest d between their templates.
 
         Whose legal basis has ended is left out.
@@ -365,38 +372,38 @@ class Gallery:
         """
         with self._database.read() as db:
             newest = self._replay.catch_up(db)
-            in_question = set(subject_ids) - ended_among(db, subject_ids)
+            in_question = set(subject_ids) - find_ended(db, subject_ids)
             owners = self._rosters.owners(db, newest, in_question)
-        return pairs_among(self._replay.vectors, owners, max_d)
+        return find_pairs(self._replay.vectors, owners, max_d)
 
-    def others_near(self, db: Session, subject_id: UUID, probe: FormerProbe) -> list[Nearest]:
+    def find_others_near(self, db: Session, subject_id: UUID, probe: DuplicateProbe) -> list[Nearest]:
         """Other subjects with about this face. Under the writers' lock nobody can enrol one meanwhile."""
         self._require_own(probe.template)
         self._replay.catch_up(db)
         vectors, max_d = self._replay.vectors, probe.limits.farthest
         vector = self._codec.rotate(probe.template.vector)
-        return nearest_people(
+        return find_nearest_people(
             db, vectors, vector, _MOST_NAMED, max_d, skip=subject_id, unknown_to=probe.newer
         )
 
     def distances_to_own(self, db: Session, subject_id: UUID, template: Template) -> list[tuple[UUID, float]]:
         """The subject's templates of this model with their d to another one; none, where there are none."""
-        own = own_templates(db, subject_id, self.model_id)
+        own = read_own_templates(db, subject_id, self.model_id)
         if not own:
             return []
-        d = distances(self._codec.rotate(template.vector), self._opened(own))
+        d = compute_distances(self._codec.rotate(template.vector), self._open_rows(own))
         return [(row.id, float(each)) for row, each in zip(own, d, strict=True)]
 
-    def unreadable_among(self, subject_ids: Collection[UUID]) -> set[UUID]:
+    def find_unreadable(self, subject_ids: Collection[UUID]) -> set[UUID]:
         """Those of the subjects of whom a row does not open; no search sees such rows from now on."""
         with self._database.read() as db:
-            rows = list(rows_of(db, subject_ids, self.model_id))
+            rows = list(read_rows_of(db, subject_ids, self.model_id))
         unreadable = self._codec.decode_readable(rows).unreadable
         if unreadable:
             self._replay.leave_out(unreadable)
         return {row.subject_id for row, _ in unreadable}
 
-    def _opened(self, rows: Sequence[Any]) -> Vectors:
+    def _open_rows(self, rows: Sequence[Any]) -> Vectors:
         """The vectors of a subject's rows.
 
         Raises:
@@ -427,7 +434,7 @@ class Gallery:
         return keep_crop(db, self._cipher, subject_id, crop)
 
     @contextmanager
-    def _removing(self) -> Iterator[Session]:
+    def _remove_for_good(self) -> Iterator[Session]:
         """A transaction after which what it removed is neither on the disk nor in this process's memory."""
         with self._database.write() as db:
             yield db
@@ -443,18 +450,18 @@ class Gallery:
             self.catch_up()
 
 
-def look_around(db: Session, subject_id: UUID, probes: Sequence[FormerProbe]) -> Findings:
+def compare_with_enrolled(db: Session, subject_id: UUID, probes: Sequence[DuplicateProbe]) -> Findings:
     """Who else has this face or nearly, and whether the subject's own templates disagree with it."""
     duplicates: list[Nearest] = []
     near: list[Nearest] = []
     for probe in probes:
-        for one in probe.gallery.others_near(db, subject_id, probe):
+        for one in probe.gallery.find_others_near(db, subject_id, probe):
             (duplicates if one.d <= probe.limits.duplicate else near).append(one)
     not_searched = sum(probe.gallery.not_searched() for probe in probes)
-    return Findings(duplicates, near, disagreeing(db, subject_id, probes), not_searched)
+    return Findings(duplicates, near, find_disagreeing(db, subject_id, probes), not_searched)
 
 
-def disagreeing(db: Session, subject_id: UUID, probes: Sequence[FormerProbe]) -> list[UUID]:
+def find_disagreeing(db: Session, subject_id: UUID, probes: Sequence[DuplicateProbe]) -> list[UUID]:
     """The subject's own templates of any model, if every one of them is of another face; else none."""
     far: list[UUID] = []
     for probe in probes:

@@ -14,10 +14,10 @@ import numpy as np
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from index.consent.legal_basis import ended_among
+from index.consent.legal_basis import find_ended
 from index.gallery.coverage import models_of
 from index.tables import TemplateRow
-from index.vectors import Ids, Numbers, VectorIndex, Vectors, distances, pairs_within
+from index.vectors import Ids, Numbers, VectorIndex, Vectors, compute_distances, find_pairs_within
 
 # How many vectors a search asks for first; several of them may be one person's.
 _FIRST_FETCH = 32
@@ -68,7 +68,7 @@ class Owners:
         )
 
 
-def nearest_people(
+def find_nearest_people(
     db: Session,
     vectors: VectorIndex,
     probe: Vectors,
@@ -94,27 +94,27 @@ def nearest_people(
     while True:
         found = vectors.search(probe, fetch)
         near = found.numbers[found.d <= max_d + _ROUNDING]
-        owners = owners_where(db, TemplateRow.number, near.tolist())
-        others = (one for one in best_of(vectors, probe, owners, max_d) if one.subject_id != skip)
-        people = in_force(db, without_known(db, list(others), unknown_to), k)
+        owners = read_owners(db, TemplateRow.number, near.tolist())
+        others = (one for one in find_best(vectors, probe, owners, max_d) if one.subject_id != skip)
+        people = keep_in_force(db, drop_known(db, list(others), unknown_to), k)
         if len(people) >= k or len(near) < fetch:
             return people
         fetch *= 4
 
 
-def in_force(db: Session, people: Sequence[Nearest], k: int) -> list[Nearest]:
+def keep_in_force(db: Session, people: Sequence[Nearest], k: int) -> list[Nearest]:
     """The first k of the people whose legal basis has not ended; it is read from the rows each time."""
     found: list[Nearest] = []
     for start in range(0, len(people), _PEOPLE_IN_ONE_LOOK):
         block = people[start : start + _PEOPLE_IN_ONE_LOOK]
-        ended = ended_among(db, [one.subject_id for one in block])
+        ended = find_ended(db, [one.subject_id for one in block])
         found += [one for one in block if one.subject_id not in ended]
         if len(found) >= k:
             break
     return found[:k]
 
 
-def without_known(db: Session, people: list[Nearest], model_ids: Collection[str]) -> list[Nearest]:
+def drop_known(db: Session, people: list[Nearest], model_ids: Collection[str]) -> list[Nearest]:
     """The people of whom none of these models has a template."""
     if not people or not model_ids:
         return people
@@ -122,10 +122,10 @@ def without_known(db: Session, people: list[Nearest], model_ids: Collection[str]
     return [one for one in people if known.get(one.subject_id, set()).isdisjoint(model_ids)]
 
 
-def best_of(vectors: VectorIndex, probe: Vectors, owners: Owners, max_d: float) -> list[Nearest]:
+def find_best(vectors: VectorIndex, probe: Vectors, owners: Owners, max_d: float) -> list[Nearest]:
     """The nearest template of each owner with d <= max_d, nearest owner first."""
     known, theirs = vectors_of(vectors, owners)
-    d = distances(probe, theirs)
+    d = compute_distances(probe, theirs)
     people: dict[UUID, Nearest] = {}
     for row in np.argsort(d, kind="stable").tolist():
         if d[row] > max_d:
@@ -136,12 +136,12 @@ def best_of(vectors: VectorIndex, probe: Vectors, owners: Owners, max_d: float) 
     return list(people.values())
 
 
-def pairs_among(vectors: VectorIndex, owners: Owners, max_d: float) -> list[tuple[UUID, UUID, float]]:
+def find_pairs(vectors: VectorIndex, owners: Owners, max_d: float) -> list[tuple[UUID, UUID, float]]:
     """Pairs of the owners with the smallest d between their templates, where it is at most max_d."""
     known, theirs = vectors_of(vectors, owners)
     people = [owner.subject_id for owner in known]
     smallest: dict[tuple[UUID, UUID], float] = {}
-    for i, j, d in pairs_within(theirs, max_d):
+    for i, j, d in find_pairs_within(theirs, max_d):
         a, b = sorted((people[i], people[j]))
         if a != b:
             smallest[a, b] = min(d, smallest.get((a, b), d))
@@ -156,10 +156,10 @@ def vectors_of(vectors: VectorIndex, owners: Owners) -> tuple[list[Owner], Vecto
     return [owners.owners[row] for row in rows[same].tolist()], taken.vectors[same]
 
 
-def owners_where(db: Session, column: InstrumentedAttribute[Any], values: Collection[Any]) -> Owners:
+def read_owners(db: Session, column: InstrumentedAttribute[Any], values: Collection[Any]) -> Owners:
     """The owners of the templates that the rows still hold and whose column has one of the values."""
     wanted = list(values)
-    query = _owners_by(column)
+    query = _select_owners(column)
     return Owners.of(
         (number, template_id, subject_id)
         for start in range(0, len(wanted), _IDS_IN_ONE_QUERY)
@@ -170,7 +170,7 @@ def owners_where(db: Session, column: InstrumentedAttribute[Any], values: Collec
 
 
 @cache
-def _owners_by(column: InstrumentedAttribute[Any]) -> Select[int, UUID, UUID]:
+def _select_owners(column: InstrumentedAttribute[Any]) -> Select[int, UUID, UUID]:
     """Built once for each column: building costs more than asking."""
     query = select(TemplateRow.number, TemplateRow.id, TemplateRow.subject_id)
     return query.where(column.in_(bindparam("wanted", expanding=True)))

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from index.errors import KeyUnknown, TemplateUnreadable
-from index.gallery.changes import Change, is_in_history, newest_change
+from index.gallery.changes import Change, find_newest_change, is_in_history
 from index.gallery.codec import VectorCodec
 from index.tables import GalleryChangeRow, TemplateRow
 from index.vectors import VectorIndex
@@ -99,7 +99,7 @@ class Replay:
             TemplateUnreadable: If no row can be opened, for their keys are not set.
         """
         before = self._taken
-        newest = newest_change(db)
+        newest = find_newest_change(db)
         # The session, and with it a connection, is held before the lock: whoever holds the lock can finish.
         if newest != before:
             with self._taking:
@@ -127,7 +127,7 @@ class Replay:
         if not numbers:
             return
         rows = db.execute(_ROWS.where(TemplateRow.number.in_(numbers))).all()
-        opened, newest = self._codec.decode_readable(rows).rows, newest_change(db)
+        opened, newest = self._codec.decode_readable(rows).rows, find_newest_change(db)
         with self._taking:
             # What another thread has taken up behind this session's view must not be lost by a load.
             if opened and self._taken is not None and self._taken.seq <= newest.seq:

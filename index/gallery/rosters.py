@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from index.gallery.changes import Change
-from index.gallery.neighbours import Owners, owners_where
+from index.gallery.neighbours import Owners, read_owners
 from index.tables import TemplateRow
 
 # Sessions that one process serves at a time; a forgotten roster is only read again.
@@ -36,7 +36,7 @@ class Rosters:
             known = self._read.get(roster)
         if known is not None and known[0] == newest:
             return known[1]
-        owners = owners_where(db, TemplateRow.subject_id, roster)
+        owners = read_owners(db, TemplateRow.subject_id, roster)
         self._keep(roster, newest, owners)
         return owners
 

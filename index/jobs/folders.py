@@ -47,7 +47,7 @@ def remove_former_pages(data_dir: Path) -> list[Path]:
         OSError: If one can be neither read nor removed.
     """
     removed = []
-    for folder in job_folders(data_dir):
+    for folder in find_job_folders(data_dir):
         make_private(folder)
         if not names_crops(folder):
             continue
@@ -65,7 +65,7 @@ def remove_targets(folder: Path) -> None:
         shutil.rmtree(folder / TARGETS, ignore_errors=True)
 
 
-def job_folders(data_dir: Path) -> Iterator[Path]:
+def find_job_folders(data_dir: Path) -> Iterator[Path]:
     """The folder of each job that has written something on this machine."""
     with suppress(FileNotFoundError):
         yield from (folder for folder in (data_dir / FOLDER).iterdir() if folder.is_dir())

@@ -15,7 +15,7 @@ from index.database.database import Database
 from index.errors import JobEnded, JobNotFound, JobTaken
 from index.ids import uuid7
 from index.jobs.params import Kind, check_params
-from index.jobs.places import places_of, refuse_places_outside
+from index.jobs.places import find_places, refuse_places_outside
 from index.tables import JobRow, utc_now
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -102,7 +102,7 @@ class Jobs:
         """
         checked = check_params(kind, dict(params))
         if folders is not None:
-            refuse_places_outside(folders, places_of(checked), secrets)
+            refuse_places_outside(folders, find_places(checked), secrets)
         job_id = job_id or uuid7()
         with self._database.write() as db:
             row = db.get(JobRow, job_id)
@@ -111,7 +111,7 @@ class Jobs:
                 db.add(row)
                 _record(db, "job.submitted", actor, row, {"kind": kind})
                 db.flush()
-            return _job(row)
+            return _build_job(row)
 
     def find(self, job_id: UUID) -> Job:
         """The job of this id.
@@ -120,7 +120,7 @@ class Jobs:
             JobNotFound: If there is none.
         """
         with self._database.read() as db:
-            return _job(_row(db, job_id))
+            return _build_job(_find_row(db, job_id))
 
     def page(self, limit: int, before: UUID | None = None) -> list[Job]:
         """Jobs from the newest on, or from the one behind `before`."""
@@ -128,7 +128,7 @@ class Jobs:
         if before is not None:
             query = query.where(JobRow.id < before)
         with self._database.read() as db:
-            return [_job(row) for row in db.scalars(query)]
+            return [_build_job(row) for row in db.scalars(query)]
 
     def request_cancel(self, job_id: UUID, *, actor: str) -> Job:
         """Ask for a job's end. One that waits ends at once, a running one at its next step; twice is once.
@@ -138,7 +138,7 @@ class Jobs:
             JobEnded: If it has ended.
         """
         with self._database.write() as db:
-            row = _row(db, job_id, lock=True)
+            row = _find_row(db, job_id, lock=True)
             if row.state in ENDED:
                 raise JobEnded(job_id, row.state)
             if row.cancel_requested_at is None:
@@ -146,17 +146,17 @@ class Jobs:
                 _record(db, "job.cancel_requested", actor, row)
             if row.state == "queued":
                 _end(db, row, "cancelled", actor)
-            return _job(row)
+            return _build_job(row)
 
     def waiting(self) -> list[UUID]:
         """Jobs that nobody has begun, in the order they came."""
-        return self._ids(JobRow.state == "queued")
+        return self._find_ids(JobRow.state == "queued")
 
     def running(self) -> list[Job]:
         """Jobs that were begun and have not ended, whether their worker lives or not."""
         with self._database.read() as db:
             rows = db.scalars(select(JobRow).where(JobRow.state == "running").order_by(JobRow.id))
-            return [_job(row) for row in rows]
+            return [_build_job(row) for row in rows]
 
     def begin(self, job_id: UUID, worker: str) -> Job:
         """Take a job up, or take it over. What its former worker still writes is refused from now on.
@@ -166,12 +166,12 @@ class Jobs:
             JobEnded: If it has ended: it was cancelled before it began.
         """
         with self._database.write() as db:
-            row = _row(db, job_id, lock=True)
+            row = _find_row(db, job_id, lock=True)
             if row.state in ENDED:
                 raise JobEnded(job_id, row.state)
             row.state, row.worker, row.changed_at = "running", worker, utc_now()
             row.started_at = row.started_at or utc_now()
-            return _job(row)
+            return _build_job(row)
 
     def note(
         self,
@@ -189,7 +189,7 @@ class Jobs:
             JobTaken: If another worker has taken it over.
         """
         with self._database.write(ordered=False) as db:
-            row = _mine(db, job_id, worker)
+            row = _find_own_row(db, job_id, worker)
             row.changed_at = utc_now()
             row.step = step or row.step
             row.progress = row.progress if progress is None else min(1.0, max(0.0, progress))
@@ -213,42 +213,42 @@ class Jobs:
             JobTaken: If another worker has taken it over.
         """
         with self._database.write() as db:
-            row = _row(db, job_id, lock=True)
+            row = _find_row(db, job_id, lock=True)
             if row.state == state:
-                return _job(row)
-            row = _mine(db, job_id, worker)
-            row.result, row.error = result, _cut(error)
+                return _build_job(row)
+            row = _find_own_row(db, job_id, worker)
+            row.result, row.error = result, _shorten(error)
             row.progress = 1.0 if state == "done" else row.progress
             _end(db, row, state, row.actor)
-            return _job(row)
+            return _build_job(row)
 
     def release(self, job_id: UUID, worker: str) -> None:
         """Leave a running job to the next worker: this one stops."""
         with self._database.write(ordered=False) as db:
-            row = _row(db, job_id, lock=True)
+            row = _find_row(db, job_id, lock=True)
             if row.worker == worker and row.state == "running":
                 row.worker = None
 
-    def _ids(self, condition: Any) -> list[UUID]:
+    def _find_ids(self, condition: Any) -> list[UUID]:
         with self._database.read() as db:
             return list(db.scalars(select(JobRow.id).where(condition).order_by(JobRow.id)))
 
 
-def _row(db: Session, job_id: UUID, *, lock: bool = False) -> JobRow:
+def _find_row(db: Session, job_id: UUID, *, lock: bool = False) -> JobRow:
     row = db.get(JobRow, job_id, with_for_update=True if lock else None)
     if row is None:
         raise JobNotFound(job_id)
     return row
 
 
-def _mine(db: Session, job_id: UUID, worker: str) -> JobRow:
-    row = _row(db, job_id, lock=True)
+def _find_own_row(db: Session, job_id: UUID, worker: str) -> JobRow:
+    row = _find_row(db, job_id, lock=True)
     if row.worker != worker or row.state != "running":
         raise JobTaken(job_id, row.worker)
     return row
 
 
-def _cut(error: dict[str, Any] | None) -> dict[str, Any] | None:
+def _shorten(error: dict[str, Any] | None) -> dict[str, Any] | None:
     if error is None:
         return None
     return {**error, "detail": str(error.get("detail", ""))[:DETAIL_CHARACTERS]}
@@ -266,7 +266,7 @@ def _record(
     audit.record(db, action=action, actor=actor, details={**(details or {}), "job_id": str(row.id)})
 
 
-def _job(row: JobRow) -> Job:
+def _build_job(row: JobRow) -> Job:
     return Job(
         id=row.id,
         kind=cast(Kind, row.kind),

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from index.errors import JobInvalid, nearest_of
+from index.errors import JobInvalid, suggest_nearest
 
 Kind = Literal["retrain", "reembed", "evaluate"]
 
@@ -88,11 +88,11 @@ def check_params(kind: str, params: dict[str, Any]) -> dict[str, Any]:
             word is named.
     """
     if kind not in PARAMS:
-        raise JobInvalid("kind", f"there is no kind {kind!r}; {nearest_of(kind, PARAMS)}")
+        raise JobInvalid("kind", f"there is no kind {kind!r}; {suggest_nearest(kind, PARAMS)}")
     model = PARAMS[kind]
     for key in params:
         if key not in model.model_fields:
-            raise JobInvalid(f"params/{key}", f"unknown key; {nearest_of(key, model.model_fields)}")
+            raise JobInvalid(f"params/{key}", f"unknown key; {suggest_nearest(key, model.model_fields)}")
     try:
         return model.model_validate(params).model_dump(mode="json")
     except ValidationError as error:

@@ -50,7 +50,7 @@ def refuse_places_outside(
     """
     roots = [*(folder.resolve() for folder in folders), SHIPPED]
     for place in places:
-        if any(holds(place.path, secret) for secret in secrets):
+        if any(holds_secret(place.path, secret) for secret in secrets):
             raise JobInvalid(place.key, "it is, or it holds, a file of the installation that no job may read")
         if not _is_below(place.path, roots):
             raise JobInvalid(
@@ -60,7 +60,7 @@ def refuse_places_outside(
             )
 
 
-def holds(place: Path, secret: Path) -> bool:
+def holds_secret(place: Path, secret: Path) -> bool:
     """Whether a place is a secret file, under whatever name, or a folder above it."""
     try:
         if secret.resolve().is_relative_to(place.resolve()):
@@ -71,7 +71,7 @@ def holds(place: Path, secret: Path) -> bool:
         return False
 
 
-def places_of(params: Mapping[str, Any]) -> Iterator[Place]:
+def find_places(params: Mapping[str, Any]) -> Iterator[Place]:
     """Everything that the parameters of a job name, whatever its kind."""
     data = params.get("data") or ()
     data = [data] if isinstance(data, str) else [place for place in data if isinstance(place, str)]
@@ -79,16 +79,16 @@ def places_of(params: Mapping[str, Any]) -> Iterator[Place]:
     if isinstance(params.get("groups"), str):
         yield Place("params/groups", Path(params["groups"]))
     if isinstance(params.get("start_from"), str):
-        yield Place("params/start_from", beside_project(params["start_from"]))
+        yield Place("params/start_from", resolve_checkpoint(params["start_from"]))
     recipe = params.get("recipe")
     if isinstance(recipe, str) and not is_shipped(recipe):
         yield Place("params/recipe", Path(recipe))
     if isinstance(recipe, Mapping):
         # Without a folder of faces, the training works beside the job's own.
-        yield from recipe_places(recipe, [Path(place) for place in data[:1]])
+        yield from find_recipe_places(recipe, [Path(place) for place in data[:1]])
 
 
-def recipe_places(recipe: Mapping[str, Any], data: Sequence[Path]) -> Iterator[Place]:
+def find_recipe_places(recipe: Mapping[str, Any], data: Sequence[Path]) -> Iterator[Place]:
     """What a recipe names.
 
     Args:
@@ -96,11 +96,11 @@ def recipe_places(recipe: Mapping[str, Any], data: Sequence[Path]) -> Iterator[P
         data: The folder that some of its places are relative to, where it is known.
     """
     for key in RECIPE_PLACES:
-        named = _at(recipe, key)
+        named = _look_up(recipe, key)
         if not isinstance(named, str) or not named:
             continue
         if key not in BESIDE_DATA:
-            yield Place(f"params/recipe/{key.replace('.', '/')}", beside_project(named))
+            yield Place(f"params/recipe/{key.replace('.', '/')}", resolve_checkpoint(named))
         elif data or Path(named).is_absolute() or ".." in Path(named).parts:
             base = data[0] if data else Path("/")
             yield Place(f"params/recipe/{key.replace('.', '/')}", base / named)
@@ -111,7 +111,7 @@ def is_shipped(recipe: str) -> bool:
     return recipe in {path.stem for path in RECIPES.glob("*.toml")}
 
 
-def beside_project(named: str) -> Path:
+def resolve_checkpoint(named: str) -> Path:
     """A checkpoint as it is named: from here, or from where the project lies."""
     path, beside = Path(named), PROJECT / named
     try:
@@ -129,7 +129,7 @@ def _is_below(path: Path, roots: Sequence[Path]) -> bool:
     return any(real.is_relative_to(root) for root in roots)
 
 
-def _at(table: Mapping[str, Any], key: str) -> Any:
+def _look_up(table: Mapping[str, Any], key: str) -> Any:
     found: Any = table
     for step in key.split("."):
         found = found.get(step) if isinstance(found, Mapping) else None

@@ -36,7 +36,7 @@ def find_bundle(places: Iterable[Path], model_id: str, calibration_id: str | Non
     return None
 
 
-def keep(bundle: Bundle, data_dir: Path) -> Path:
+def keep_copy(bundle: Bundle, data_dir: Path) -> Path:
     """Copy a bundle, unless its copy is there and whole; returns the folder of the copy.
 
     Raises:

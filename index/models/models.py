@@ -65,16 +65,16 @@ class Models:
         """
         with self._database.write() as db:
             row = _register(db, actor, bundle.model_id, bundle.dim, _fields_of(bundle))
-            present = _active(db)
+            present = _find_active(db)
             if present is None or (replace_unused and not _is_anybody_enrolled(db)):
                 make_active(db, row.id, actor=actor)
                 present = row
-            return _model(row), _model(present)
+            return _build_model(row), _build_model(present)
 
     def register_bundle(self, bundle: "Bundle", *, actor: str) -> Model:
         """Make a bundle's model known, as `register`."""
         with self._database.write() as db:
-            return _model(_register(db, actor, bundle.model_id, bundle.dim, _fields_of(bundle)))
+            return _build_model(_register(db, actor, bundle.model_id, bundle.dim, _fields_of(bundle)))
 
     def register(
         self,
@@ -111,7 +111,7 @@ class Models:
         if gate is not None:
             fields["gate"] = gate
         with self._database.write() as db:
-            return _model(_register(db, actor, model_id, dim, fields))
+            return _build_model(_register(db, actor, model_id, dim, fields))
 
     def activate(self, model_id: str, *, actor: str, details: dict[str, Any] | None = None) -> Model:
         """Make a model the active one; the present one retires in the same transaction.
@@ -134,12 +134,12 @@ class Models:
             ModelNotFound: If it is not registered.
         """
         with self._database.write() as db:
-            row = _row(db, model_id)
+            row = _find_row(db, model_id)
             _withdraw(db, ModelRow.state == "incoming")
             if row.state != "active":
                 row.state = "incoming"
             db.flush()
-            return _model(row)
+            return _build_model(row)
 
     def rollback(self, *, actor: str, details: dict[str, Any] | None = None) -> Model:
         """Make the model active that the present one replaced.
@@ -153,8 +153,8 @@ class Models:
     def active(self) -> Model | None:
         """The model in use; None before the first is."""
         with self._database.read() as db:
-            row = _active(db)
-            return _model(row) if row else None
+            row = _find_active(db)
+            return _build_model(row) if row else None
 
     def withdraw(self, model_id: str) -> None:
         """Take an announcement back; a model that is not announced is left as it is."""
@@ -168,7 +168,7 @@ class Models:
             NothingToRollBack: If the active one replaced none.
         """
         with self._database.read() as db:
-            return _model(_former(db))
+            return _build_model(_find_former(db))
 
     def find(self, model_id: str) -> Model:
         """The model of this id.
@@ -177,44 +177,44 @@ class Models:
             ModelNotFound: If it is not registered.
         """
         with self._database.read() as db:
-            return _model(_row(db, model_id))
+            return _build_model(_find_row(db, model_id))
 
     def in_use(self) -> list[Model]:
         """The active model, the one that a rollback returns to, and those with somebody's template."""
         with self._database.read() as db:
-            active = _active(db)
+            active = _find_active(db)
             wanted = set(db.scalars(select(TemplateRow.model_id).distinct()))
             wanted |= {one for one in (active and active.id, active and active.replaced_id) if one}
             rows = db.scalars(select(ModelRow).where(ModelRow.id.in_(wanted)).order_by(ModelRow.id))
-            return [_model(row) for row in rows]
+            return [_build_model(row) for row in rows]
 
     def all(self) -> list[Model]:
         """Every registered model, oldest first; there are never so many that they need pages."""
         with self._database.read() as db:
             rows = db.scalars(select(ModelRow).order_by(ModelRow.registered_at, ModelRow.id))
-            return [_model(row) for row in rows]
+            return [_build_model(row) for row in rows]
 
 
 def make_active(db: Session, model_id: str, *, actor: str, details: dict[str, Any] | None = None) -> Model:
     """Make a model the active one within an ordered transaction; raises as `Models.activate`."""
-    row = _row(db, model_id)
+    row = _find_row(db, model_id)
     if row.state != "active":
         row.replaced_id = _switch(db, row)
         _record(db, "model.activated", actor, row, details)
-    return _model(row)
+    return _build_model(row)
 
 
 def roll_back(db: Session, *, actor: str, details: dict[str, Any] | None = None) -> Model:
     """Make the former model active within an ordered transaction; raises as `Models.rollback`."""
-    row = _former(db)
+    row = _find_former(db)
     left = _switch(db, row)
     _record(db, "model.rolled_back", actor, row, {**(details or {}), "from": left})
-    return _model(row)
+    return _build_model(row)
 
 
-def active_id(db: Session) -> str | None:
+def find_active_id(db: Session) -> str | None:
     """The id of the active model, as this session sees it."""
-    row = _active(db)
+    row = _find_active(db)
     return row.id if row else None
 
 
@@ -250,18 +250,18 @@ def _withdraw(db: Session, which: ColumnElement[bool]) -> None:
         row.state = "retired" if row.activated_at else "candidate"
 
 
-def _former(db: Session) -> ModelRow:
-    present = _active(db)
+def _find_former(db: Session) -> ModelRow:
+    present = _find_active(db)
     if present is None or present.replaced_id is None:
         raise NothingToRollBack
-    return _row(db, present.replaced_id)
+    return _find_row(db, present.replaced_id)
 
 
-def _active(db: Session) -> ModelRow | None:
+def _find_active(db: Session) -> ModelRow | None:
     return db.scalars(select(ModelRow).where(ModelRow.state == "active")).first()
 
 
-def _row(db: Session, model_id: str) -> ModelRow:
+def _find_row(db: Session, model_id: str) -> ModelRow:
     row = db.get(ModelRow, model_id)
     if row is None:
         raise ModelNotFound(model_id)
@@ -270,7 +270,7 @@ def _row(db: Session, model_id: str) -> ModelRow:
 
 def _switch(db: Session, row: ModelRow) -> str | None:
     """Retire the active model, activate this one; returns the id of the one that retired."""
-    present = _active(db)
+    present = _find_active(db)
     if present is not None:
         present.state = "retired"
         # The database refuses two active rows even within a transaction: first the one, then the other.
@@ -286,7 +286,7 @@ def _record(
     audit.record(db, action=action, actor=actor, details={**(details or {}), "model_id": row.id})
 
 
-def _model(row: ModelRow) -> Model:
+def _build_model(row: ModelRow) -> Model:
     return Model(
         id=row.id,
         name=row.name,

@@ -16,11 +16,11 @@ from embedding.embedder import DEFAULT_LIMITS, Embedder
 from embedding.errors import BundleError
 from embedding.image import ImageLimits
 from index.database.database import Database
-from index.gallery.changes import newest_change
-from index.gallery.coverage import others_added_since, subjects_lacking
+from index.gallery.changes import find_newest_change
+from index.gallery.coverage import find_subjects_lacking, were_others_added_since
 from index.models.errors import ActiveModelChanged, BundleChanged, PromotionRefused
 from index.models.keeping import copy_of, is_whole
-from index.models.models import Model, active_id
+from index.models.models import Model, find_active_id
 from index.models.reembedding import reembed
 from index.sealing.cipher import TemplateCipher
 
@@ -29,7 +29,7 @@ _ROUNDS = 5
 
 
 @dataclass(frozen=True)
-class Switched:
+class SwitchResult:
     """A switch that was made.
 
     Attributes:
@@ -43,7 +43,7 @@ class Switched:
     without_template: list[UUID]
 
 
-def gate_fault(candidate: Model, active: Model | None) -> PromotionRefused | None:
+def find_gate_fault(candidate: Model, active: Model | None) -> PromotionRefused | None:
     """Why the comparison of both speaks against the candidate; None where it does not."""
     gate = candidate.gate
     if active is None:
@@ -78,13 +78,13 @@ def open_registered(
     """
     copy = copy_of(data_dir, model.id, model.calibration_id)
     if is_whole(copy):
-        return _opened_at(copy, model, limits, threads)
+        return _open_at(copy, model, limits, threads)
     if model.location is None:
         raise BundleChanged(model.id, "it was registered without a place.")
-    return _opened_at(Path(model.location), model, limits, threads)
+    return _open_at(Path(model.location), model, limits, threads)
 
 
-def _opened_at(place: Path, model: Model, limits: ImageLimits, threads: int | None) -> Embedder:
+def _open_at(place: Path, model: Model, limits: ImageLimits, threads: int | None) -> Embedder:
     try:
         embedder = Embedder.open(place, limits, threads)
     except BundleError as error:
@@ -104,7 +104,7 @@ def switch_to(
     switch: Callable[[Session], Model],
     *,
     expected_active: str | None,
-) -> Switched:
+) -> SwitchResult:
     """Make the embedder's templates of the kept crops, then switch to its model.
 
     Args:
@@ -122,17 +122,17 @@ def switch_to(
     made = 0
     for is_last in (*[False] * _ROUNDS, True):
         with database.read() as db:
-            seen = newest_change(db).seq
+            seen = find_newest_change(db).seq
         # No network runs and nothing long is read while every writer waits: both are done before.
         made += reembed(database, embedder, cipher).made
         with database.write() as db:
-            actual = active_id(db)
+            actual = find_active_id(db)
             if actual != expected_active:
                 raise ActiveModelChanged(expected_active, actual)
             # Enrolments go on meanwhile. Whoever comes with the last of them is verified with the former
             # model until a process that follows the switch has made the new template, within seconds.
-            if is_last or not others_added_since(db, embedder.model_id, seen):
+            if is_last or not were_others_added_since(db, embedder.model_id, seen):
                 model = switch(db)
                 break
     with database.read() as db:
-        return Switched(model, made, subjects_lacking(db, model.id))
+        return SwitchResult(model, made, find_subjects_lacking(db, model.id))

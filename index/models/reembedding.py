@@ -20,8 +20,8 @@ from index import audit
 from index.crops import Crops, StoredCrop, count_without_template_of
 from index.database.database import Database
 from index.gallery.codec import VectorCodec
-from index.gallery.coverage import subjects_lacking
-from index.gallery.enrolment import insert
+from index.gallery.coverage import find_subjects_lacking
+from index.gallery.enrolment import insert_template
 from index.ids import uuid7
 from index.sealing.cipher import TemplateCipher, template_binding
 from index.tables import TemplateRow
@@ -69,22 +69,24 @@ def reembed(
     with database.read() as db:
         total = count_without_template_of(db, model_id)
     made = done = 0
-    for crops in batches_of(to_embed(database, cipher, model_id)):
+    for crops in batches_of(find_crops_to_embed(database, cipher, model_id)):
         if stop():
             break
-        vectors = embed(embedder, crops)
+        vectors = embed_crops(embedder, crops)
         with database.write() as db:
-            made += write(db, model_id, cipher, crops, vectors)
+            made += write_templates(db, model_id, cipher, crops, vectors)
         done += len(crops)
         progress(done, max(total, done))
     with database.read() as db:
         left = count_without_template_of(db, model_id)
-        return Reembedding(made, left, subjects_lacking(db, model_id))
+        return Reembedding(made, left, find_subjects_lacking(db, model_id))
 
 
-def to_embed(database: Database, cipher: TemplateCipher | None, model_id: str) -> Iterator[StoredCrop]:
+def find_crops_to_embed(
+    database: Database, cipher: TemplateCipher | None, model_id: str
+) -> Iterator[StoredCrop]:
     """The crops without a template of this model; none where there is no key."""
-    return Crops(database, cipher).to_embed(model_id) if cipher else iter(())
+    return Crops(database, cipher).open_unembedded(model_id) if cipher else iter(())
 
 
 def batches_of(crops: Iterator[StoredCrop]) -> Iterator[tuple[StoredCrop, ...]]:
@@ -93,14 +95,14 @@ def batches_of(crops: Iterator[StoredCrop]) -> Iterator[tuple[StoredCrop, ...]]:
         yield batch
 
 
-def embed(embedder: Embedder, crops: Sequence[StoredCrop]) -> Vector:
+def embed_crops(embedder: Embedder, crops: Sequence[StoredCrop]) -> Vector:
     """(n, dim) vectors of n crops."""
     if not crops:
         return np.empty((0, embedder.dim), np.float32)
     return embedder.embed_crops(np.stack([decode(crop.picture, ImageLimits()) for crop in crops]))
 
 
-def write(
+def write_templates(
     db: Session,
     model_id: str,
     cipher: TemplateCipher | None,
@@ -121,7 +123,7 @@ def write(
         template_id = uuid7()
         binding = template_binding(template_id, crop.subject_id, model_id)
         sealed, key_id = codec.encode(binding, vector)
-        insert(
+        insert_template(
             db,
             TemplateRow(
                 id=template_id,

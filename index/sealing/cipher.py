@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from index.errors import KeyInvalid, KeyUnknown, TemplateUnreadable
-from index.sealing.rotation import Rotation, random_rotation
+from index.sealing.rotation import Rotation, draw_rotation
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -31,17 +31,17 @@ KeySource = Callable[[], Sequence[bytes] | None]
 """The keys of now, the sealing one first; None while they are as they were at the last call."""
 
 
-def bound_to(kind: str, *names: object) -> bytes:
+def build_binding(kind: str, *names: object) -> bytes:
     """What sealed bytes belong to, as associated data: the kind of row, its id, its owner."""
     return json.dumps([kind, *map(str, names)]).encode()
 
 
 def template_binding(template_id: UUID, subject_id: UUID, model_id: str) -> bytes:
     """What a template's vector belongs to."""
-    return bound_to("template", template_id, subject_id, model_id)
+    return build_binding("template", template_id, subject_id, model_id)
 
 
-def key_of_text(text: str) -> bytes:
+def parse_key(text: str) -> bytes:
     """A key as an operator writes it: 64 hexadecimal digits, or base64 (either alphabet).
 
     Raises:
@@ -103,7 +103,7 @@ class SealingKey:
 
     def rotation(self, dim: int) -> Rotation:
         """The secret rotation of this key's vectors."""
-        return random_rotation(self._rotation_seed, dim)
+        return draw_rotation(self._rotation_seed, dim)
 
 
 class TemplateCipher:
@@ -131,7 +131,7 @@ class TemplateCipher:
         Raises:
             KeyInvalid: If one is no key, or there is none.
         """
-        keys = [key_of_text(one) for one in text.replace(",", " ").split()]
+        keys = [parse_key(one) for one in text.replace(",", " ").split()]
         if not keys:
             raise KeyInvalid
         return cls(*keys)
@@ -153,10 +153,10 @@ class TemplateCipher:
         self._refresh()
         return self._keys
 
-    def key_named(self, key_id: str) -> SealingKey | None:
+    def find_key(self, key_id: str) -> SealingKey | None:
         """The key of this id, where it is known."""
-        found = _named(self._keys, key_id)
-        return found or _named(self.keys, key_id)
+        found = _find_key(self._keys, key_id)
+        return found or _find_key(self.keys, key_id)
 
     def seal(self, binding: bytes, plain: bytes) -> tuple[bytes, str]:
         """The sealed bytes and the id of the key that opens them."""
@@ -170,7 +170,7 @@ class TemplateCipher:
             TemplateUnreadable: If it was changed, sealed for something else or with an unknown key, or is
                 not sealed at all.
         """
-        key = self.key_named(key_id) if key_id else None
+        key = self.find_key(key_id) if key_id else None
         if key is None:
             raise KeyUnknown(row_id, self._why_unknown(key_id))
         try:
@@ -193,7 +193,7 @@ class TemplateCipher:
                 self._keys = tuple(SealingKey(one) for one in keys)
 
 
-def _named(keys: Sequence[SealingKey], key_id: str) -> SealingKey | None:
+def _find_key(keys: Sequence[SealingKey], key_id: str) -> SealingKey | None:
     return next((key for key in keys if key.id == key_id), None)
 
 

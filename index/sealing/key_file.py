@@ -10,7 +10,7 @@ from pathlib import Path
 
 from embedding.files import write_file
 from index.errors import KeyInvalid
-from index.sealing.cipher import KEY_BYTES, key_of_text
+from index.sealing.cipher import KEY_BYTES, parse_key
 
 _HEADER = (
     "# The template keys of this installation, the sealing one first. A copy of the database is worthless\n"
@@ -45,7 +45,7 @@ class KeyFile:
             return []
         except UnicodeDecodeError as error:
             raise KeyInvalid from error
-        return [key_of_text(line) for line in lines if line.strip() and not line.startswith("#")]
+        return [parse_key(line) for line in lines if line.strip() and not line.startswith("#")]
 
     def read_if_changed(self) -> list[bytes] | None:
         """The keys, where the file is another one than at the last call."""
@@ -72,7 +72,7 @@ class KeyFile:
         Raises:
             OSError: If it cannot be written.
         """
-        with self._alone():
+        with self._lock():
             if self.exists():
                 return False
             may_make()
@@ -81,12 +81,12 @@ class KeyFile:
 
     def add(self) -> None:
         """Put a new key before the others: from now on it seals; raises as `make`."""
-        with self._alone():
+        with self._lock():
             self._replace([secrets.token_bytes(KEY_BYTES), *self.read()])
 
     def keep_only(self, keys: Sequence[bytes]) -> None:
         """Drop every other key; raises as `make`."""
-        with self._alone():
+        with self._lock():
             self._replace([key for key in self.read() if key in keys])
 
     def write(self, keys: Sequence[bytes]) -> None:
@@ -96,7 +96,7 @@ class KeyFile:
             FileExistsError: If there is one with other keys.
             OSError: If it cannot be written.
         """
-        with self._alone():
+        with self._lock():
             if self.exists() and self.read() != list(keys):
                 raise FileExistsError(f"{self.path} holds other keys; move it away first")
             self._replace(keys)
@@ -108,11 +108,11 @@ class KeyFile:
             KeyInvalid: If what is there is no file of keys.
             OSError: If it cannot be written.
         """
-        with self._alone():
+        with self._lock():
             self._replace([*keys, *(key for key in self.read() if key not in keys)])
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _lock(self) -> Iterator[None]:
         """One process at a time; the lock ends with the process, however that ends."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(self.path.with_name(f".{self.path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)

@@ -18,7 +18,7 @@ _WORD_BYTES = 8
 
 
 @lru_cache(maxsize=16)
-def random_rotation(seed: bytes, dim: int) -> Rotation:
+def draw_rotation(seed: bytes, dim: int) -> Rotation:
     """The orthogonal matrix of a seed, uniform over all of them (Haar).
 
     A product of Householder reflections (Stewart 1980; Mezzadri 2007) in elementary float64 operations over a
@@ -28,7 +28,7 @@ def random_rotation(seed: bytes, dim: int) -> Rotation:
         seed: Secret.
         dim: At least 1.
     """
-    normal = _normal_numbers(seed, dim * (dim + 1) // 2)
+    normal = _draw_normal_numbers(seed, dim * (dim + 1) // 2)
     matrix, signs, start = np.eye(dim), np.ones(dim), 0
     for n in range(dim):
         x = normal[start : start + dim - n].copy()
@@ -42,7 +42,7 @@ def random_rotation(seed: bytes, dim: int) -> Rotation:
     return matrix
 
 
-def _normal_numbers(seed: bytes, count: int) -> NDArray[np.float64]:
+def _draw_normal_numbers(seed: bytes, count: int) -> NDArray[np.float64]:
     """Standard normal numbers: from SHAKE-256 (FIPS 202), by Box and Muller's method."""
     pairs = (count + 1) // 2
     stream = hashlib.shake_256(b"invigil rotation" + seed).digest(2 * pairs * _WORD_BYTES)

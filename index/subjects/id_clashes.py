@@ -30,27 +30,27 @@ class Clash:
         verb = "equals" if self.how == "equal" else "looks like"
         where = f" on the roster of session {self.session_id}" if self.session_id else ""
         first, second = f"{self.first} ({self.first_id})", f"{self.second} ({self.second_id})"
-        return f"External id {ascii_only(second)} {verb} {ascii_only(first)}{where}."
+        return f"External id {escape_non_ascii(second)} {verb} {escape_non_ascii(first)}{where}."
 
 
-def ascii_only(text: str) -> str:
+def escape_non_ascii(text: str) -> str:
     """A text in which characters that look like others can be told apart: `s-1 (\\u0455-1)`."""
     escaped = text.encode("ascii", "backslashreplace").decode()
     return text if text == escaped else f"{text} = {escaped}"
 
 
-def subject_clashes(db: Session) -> list[Clash]:
+def find_subject_clashes(db: Session) -> list[Clash]:
     """Subjects whose external ids are equal or look alike, each pair once."""
     found: dict[tuple[UUID, UUID], Clash] = {}
     for name in ("external_key", *SKELETONS):
         how: How = "equal" if name == "external_key" else "looks_alike"
-        for first, second in _pairs(db, name):
+        for first, second in _find_pairs(db, name):
             clash = Clash(how, first[1], str(first[0]), second[1], str(second[0]))
             found.setdefault((first[0], second[0]), clash)
     return list(found.values())
 
 
-def _pairs(db: Session, name: str) -> Iterator[tuple[tuple[UUID, str], tuple[UUID, str]]]:
+def _find_pairs(db: Session, name: str) -> Iterator[tuple[tuple[UUID, str], tuple[UUID, str]]]:
     """The first subject of each form that several have, with each of the others."""
     form = getattr(SubjectRow, name)
     several = select(form).where(form.is_not(None)).group_by(form).having(func.count() > 1)

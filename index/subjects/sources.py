@@ -6,14 +6,14 @@ from itertools import islice
 from sqlalchemy import select
 
 from index.database.database import Database
-from index.external_ids import external_key
+from index.external_ids import build_external_key
 from index.tables import SubjectRow, TemplateRow
 
 # Both databases take far more parameters in one statement (SQLite 32,766).
 _IDS_IN_ONE_QUERY = 5000
 
 
-def enrolled_sources(database: Database, model_id: str) -> set[tuple[str, str]]:
+def find_enrolled_sources(database: Database, model_id: str) -> set[tuple[str, str]]:
     """(key of the external id, SHA-256 of the picture) of the model's templates whose picture is known."""
     query = (
         select(SubjectRow.external_key, TemplateRow.source_digest)
@@ -24,9 +24,9 @@ def enrolled_sources(database: Database, model_id: str) -> set[tuple[str, str]]:
         return {(key, digest) for key, digest in db.execute(query) if key and digest}
 
 
-def people_with_template(database: Database, external_ids: Collection[str]) -> set[str]:
+def find_people_with_template(database: Database, external_ids: Collection[str]) -> set[str]:
     """Those of the external ids whose subject has a template, of whichever model."""
-    keys = {one: external_key(one) for one in external_ids}
+    keys = {one: build_external_key(one) for one in external_ids}
     wanted, found = iter(set(keys.values())), set[str]()
     with database.read() as db:
         while block := list(islice(wanted, _IDS_IN_ONE_QUERY)):

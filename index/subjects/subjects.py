@@ -10,10 +10,10 @@ from sqlalchemy import Select, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.consent.legal_basis import WARNED_BEFORE, BasisState, is_another, is_in_state, state_of
+from index.consent.legal_basis import WARNED_BEFORE, BasisState, is_in_state, is_new_basis, state_of
 from index.database.database import Database
 from index.errors import ExternalIdAmbiguous, ExternalIdExists, SubjectNotFound
-from index.external_ids import SKELETONS, external_key, forms_of
+from index.external_ids import SKELETONS, build_external_key, forms_of
 from index.fields import columns_of
 from index.ids import uuid7
 from index.tables import SubjectRow, TemplateRow, utc_now
@@ -124,7 +124,7 @@ class Subjects:
             ExternalIdAmbiguous: If several external ids equal this one.
         """
         with self._database.read() as db:
-            return _id_of(db, reference)
+            return _find_id(db, reference)
 
     def find(self, reference: UUID | ExternalId) -> Subject:
         """The subject of this id.
@@ -156,15 +156,15 @@ class Subjects:
             has_template: Only those with, or only those without a template.
             basis: Only those whose legal basis stands so.
         """
-        query = _listed().order_by(SubjectRow.id).limit(limit)
+        query = _select_subjects().order_by(SubjectRow.id).limit(limit)
         if after is not None:
             query = query.where(SubjectRow.id > after)
         if external_id is not None:
-            query = query.where(SubjectRow.external_key == external_key(external_id))
+            query = query.where(SubjectRow.external_key == build_external_key(external_id))
         if contains is not None:
             query = query.where(
                 or_(
-                    SubjectRow.external_key.contains(external_key(contains), autoescape=True),
+                    SubjectRow.external_key.contains(build_external_key(contains), autoescape=True),
                     SubjectRow.display_name.icontains(contains, autoescape=True),
                 )
             )
@@ -175,7 +175,7 @@ class Subjects:
             query = query.where(is_in_state(basis, utc_now(), self._warned_before))
         with self._database.read() as db:
             rows = db.execute(query).all()
-        return [self._subject(row.SubjectRow, row.templates) for row in rows]
+        return [self._build_subject(row.SubjectRow, row.templates) for row in rows]
 
     def change(
         self,
@@ -209,7 +209,7 @@ class Subjects:
             if fields.get("external_id") != subject.external_id:
                 _refuse_taken(db, fields.get("external_id"), but_by=subject.id)
             basis = fields.get("legal_basis")
-            if subject.withdrawn_at and basis and is_another(basis, subject.legal_basis):
+            if subject.withdrawn_at and basis and is_new_basis(basis, subject.legal_basis):
                 fields["withdrawn_at"] = None
             db.execute(
                 update(SubjectRow).where(SubjectRow.id == subject.id).values(**fields, changed_at=utc_now())
@@ -227,13 +227,13 @@ class Subjects:
             return self._one(db, subject.id)
 
     def _one(self, db: Session, reference: UUID | ExternalId) -> Subject:
-        row = db.execute(_listed().where(SubjectRow.id == _id_of(db, reference))).one_or_none()
+        row = db.execute(_select_subjects().where(SubjectRow.id == _find_id(db, reference))).one_or_none()
         if row is None:
             # Erased between the two questions.
             raise SubjectNotFound(reference if isinstance(reference, UUID) else str(reference))
-        return self._subject(row.SubjectRow, row.templates)
+        return self._build_subject(row.SubjectRow, row.templates)
 
-    def _subject(self, row: SubjectRow, templates: int) -> Subject:
+    def _build_subject(self, row: SubjectRow, templates: int) -> Subject:
         return Subject(
             id=row.id,
             external_id=row.external_id,
@@ -248,18 +248,18 @@ class Subjects:
         )
 
 
-def _id_of(db: Session, reference: UUID | ExternalId) -> UUID:
+def _find_id(db: Session, reference: UUID | ExternalId) -> UUID:
     if isinstance(reference, UUID):
         subject_id = db.scalar(_ID_BY_ID, {"key": reference})
     else:
-        found = db.execute(_IDS_BY_KEY, {"key": external_key(reference.value)}).all()
-        subject_id = meant_by(reference.value, found)
+        found = db.execute(_IDS_BY_KEY, {"key": build_external_key(reference.value)}).all()
+        subject_id = choose_meant(reference.value, found)
     if subject_id is None:
         raise SubjectNotFound(reference if isinstance(reference, UUID) else str(reference))
     return subject_id
 
 
-def meant_by(external_id: str, found: Sequence[tuple[UUID, str | None]]) -> UUID | None:
+def choose_meant(external_id: str, found: Sequence[tuple[UUID, str | None]]) -> UUID | None:
     """Which of the rows with an equal external id is meant: the only one, or the one that is spelled so.
 
     Several can only be of before ids were compared.
@@ -273,7 +273,7 @@ def meant_by(external_id: str, found: Sequence[tuple[UUID, str | None]]) -> UUID
     return next(iter(spelled or [row_id for row_id, _ in found]), None)
 
 
-def _listed() -> Select[tuple[SubjectRow, int]]:
+def _select_subjects() -> Select[tuple[SubjectRow, int]]:
     templates = (
         select(func.count())
         .where(TemplateRow.subject_id == SubjectRow.id)

@@ -37,7 +37,7 @@ def list_audit_events(
 ) -> AuditEventList:
     """The events in their order; of one subject or one action where asked."""
     with parts.database.read() as db:
-        rows = audit.events(
+        rows = audit.list_events(
             db, limit=limit + 1, after_seq=read_seq(cursor), subject_id=subject_id, action=action
         )
         items = [AuditEvent.model_validate(row, from_attributes=True) for row in rows]

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from embedding.calibration import Target
-from index.gallery.coverage import coverage_of, subjects_lacking
-from index.models.models import Model, active_id
-from index.models.promotion import Switched
+from index.gallery.coverage import coverage_of, find_subjects_lacking
+from index.models.models import Model, find_active_id
+from index.models.promotion import SwitchResult
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import KIOSK_SCOPES, Scope
@@ -149,7 +149,7 @@ def list_lacking(
     """The subjects who have templates, but none of this model and no kept crop to make one of."""
     parts.models.find(model_id)
     with parts.database.read() as db:
-        found = subjects_lacking(db, model_id, limit=limit + 1, after=read_id(cursor))
+        found = find_subjects_lacking(db, model_id, limit=limit + 1, after=read_id(cursor))
     items, following = page_of(found, limit, str)
     return Lacking(items=items, next_cursor=following)
 
@@ -213,7 +213,7 @@ def forced_because(wanted: Promote | RollBack) -> str | None:
 
 
 def switched(
-    parts: Parts, switch: Callable[[Switches], Switched], request: Request, caller: Caller
+    parts: Parts, switch: Callable[[Switches], SwitchResult], request: Request, caller: Caller
 ) -> Answer:
     """Do a switch, and let this process follow before it answers."""
     done = switch(
@@ -243,7 +243,7 @@ def shown(parts: Parts, model: Model) -> ShownModel:
     # The self-test's vector is a face's template, if a public one; no template leaves the service.
     manifest = {name: value for name, value in model.facts.items() if name != "self_test"}
     with parts.database.read() as db:
-        covered = coverage_of(db, model.id, active_id(db))
+        covered = coverage_of(db, model.id, find_active_id(db))
     return ShownModel(
         **vars(model),
         manifest=manifest,

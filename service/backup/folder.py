@@ -89,9 +89,9 @@ class BackupManifest(BaseModel):
             BackupRefused: If a key is missing, the manifest was changed, or a file is not what it was.
         """
         for key_id in (self.key_id, *self.key_ids):
-            if cipher.key_named(key_id) is None:
+            if cipher.find_key(key_id) is None:
                 raise BackupRefused(f"The backup needs the template key {key_id}, which is not there.")
-        key = cipher.key_named(self.key_id)
+        key = cipher.find_key(self.key_id)
         if key is None or not hmac.compare_digest(self.mac, self.with_mac(key).mac):
             raise BackupRefused(f"{folder / MANIFEST} was changed since the backup was made.")
         for file in self.files:

@@ -15,7 +15,7 @@ from index.copying import copy_rows
 from index.database.database import Database
 from index.models.keeping import copy_of, find_bundle
 from index.models.models import Model, Models
-from index.resealing import TEMPLATES, UnreadableRow, key_ids_in_use, unreadable_rows
+from index.resealing import TEMPLATES, UnreadableRow, find_key_ids_in_use, find_unreadable_rows
 from index.sealing.cipher import TemplateCipher
 from index.sealing.key_file import KEY_FILE, KeyFile
 from index.tables import utc_now
@@ -67,11 +67,11 @@ def back_up(settings: Settings, database: Database, folder: Path, keys_place: Pa
         cipher = TemplateCipher(*known)
         copy_anchor(Anchor(settings.anchor, cipher), draft / ANCHOR)
         with copy.read() as db:
-            audit_seq, audit_digest = audit.newest_head(db)
+            audit_seq, audit_digest = audit.find_newest_head(db)
             # What else a row may name, somebody has written into it.
-            in_use = key_ids_in_use(db, [TEMPLATES])
-            key_ids = sorted(one for one in in_use if one and cipher.key_named(one))
-            warn_of(unreadable_rows(db, cipher, TEMPLATES))
+            in_use = find_key_ids_in_use(db, [TEMPLATES])
+            key_ids = sorted(one for one in in_use if one and cipher.find_key(one))
+            warn_of(find_unreadable_rows(db, cipher, TEMPLATES))
             revision = copy.revision()
         copy.close()
         KeyFile(keys_file).put_first(known)

@@ -16,13 +16,13 @@ from pathlib import Path
 import service.exams.tables  # noqa: F401
 from embedding.bundle import Bundle
 from index import audit
-from index.anchor import Anchor, AnchorLine, common_head, heads_to_find
-from index.copying import copy_rows, filled_table
+from index.anchor import Anchor, AnchorLine, find_common_head, find_expected_heads
+from index.copying import copy_rows, find_filled_table
 from index.database.database import Database
 from index.database.revisions import is_known_revision
 from index.errors import KeyInvalid
-from index.models.keeping import find_bundle, keep
-from index.resealing import TEMPLATES, seal_former_rows, unreadable_rows
+from index.models.keeping import find_bundle, keep_copy
+from index.resealing import TEMPLATES, find_unreadable_rows, seal_former_rows
 from index.sealing.cipher import TemplateCipher
 from index.sealing.key_file import KeyFile
 from service.anchoring import RETURNED, Anchoring
@@ -97,7 +97,7 @@ def restore(settings: Settings, database: Database, source: Source) -> Restored:
             draft.upgrade(lambda db: seal_former_rows(db, lambda: cipher, SEALED_TABLES, actor="upgrade"))
             with draft.read() as db:
                 # Its digest says that the file is as it was written: these were so before.
-                warn_of(unreadable_rows(db, cipher, TEMPLATES))
+                warn_of(find_unreadable_rows(db, cipher, TEMPLATES))
             own = Anchor(source.folder / ANCHOR, cipher).lines()
             outlived = outlived_lines(settings, source, cipher)
             faults = check_trail(draft, manifest, own, outlived)
@@ -111,7 +111,7 @@ def restore(settings: Settings, database: Database, source: Source) -> Restored:
             removed = settle(Anchoring(draft, anchor), manifest, faults, source.forced_because)
             database.upgrade()
             with draft.snapshot() as old, database.write() as new:
-                require_empty_rows(filled_table(new))
+                require_empty_rows(find_filled_table(new))
                 copy_rows(old, new)
     newest = max((line.at for line in outlived), default=None)
     return Restored(manifest, removed, datetime.fromisoformat(newest) if newest else None, faults)
@@ -127,7 +127,7 @@ def require_empty(database: Database) -> None:
         return
     database.require_current()
     with database.read() as db:
-        require_empty_rows(filled_table(db))
+        require_empty_rows(find_filled_table(db))
 
 
 def require_empty_rows(table: str | None) -> None:
@@ -182,7 +182,7 @@ def place_bundles(settings: Settings, manifest: BackupManifest, folder: Path) ->
         bundle: Bundle | None = find_bundle([place], model.id, model.calibration_id)
         if bundle is None:
             raise BackupRefused(f"{place} does not hold model {model.id}.")
-        keep(bundle, settings.data_dir)
+        keep_copy(bundle, settings.data_dir)
 
 
 def outlived_lines(settings: Settings, source: Source, cipher: TemplateCipher) -> list[AnchorLine]:
@@ -203,16 +203,16 @@ def check_trail(
 ) -> list[str]:
     """What is wrong with the audit trail of a backup, in words; empty where nothing is."""
     with draft.read() as db:
-        heads = [head for head in heads_to_find(own) if head[0] <= manifest.audit_seq]
+        heads = [head for head in find_expected_heads(own) if head[0] <= manifest.audit_seq]
         heads.append((manifest.audit_seq, manifest.audit_digest))
         found = audit.verify_chain(db, expected_heads=[head for head in heads if head[0]])
         other = [
             head
-            for head in heads_to_find(outlived)
-            if head[0] <= manifest.audit_seq and audit.digest_at(db, head[0]) != head[1]
+            for head in find_expected_heads(outlived)
+            if head[0] <= manifest.audit_seq and audit.find_digest(db, head[0]) != head[1]
         ]
         # A branch that was given up by an earlier restore is one of this installation all the same.
-        known = common_head(db, own)
+        known = find_common_head(db, own)
     if not found.is_whole:
         return [f"The audit trail of the backup breaks at event {found.first_bad_seq} ({found.reason})"]
     faults = [

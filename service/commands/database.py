@@ -8,7 +8,7 @@ from service.commands.forcing import Force, Reason, forced_because
 from service.commands.options import AsJson
 
 if TYPE_CHECKING:
-    from index.resealing import Resealed
+    from index.resealing import ResealReport
 
 db = typer.Typer(no_args_is_help=True, help="The database: bring it up to date, check it.")
 audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
@@ -48,14 +48,14 @@ def check(as_json: AsJson = False) -> None:
     from dataclasses import asdict
 
     from index.database.database import Database
-    from index.database.revisions import newest_revision
+    from index.database.revisions import find_newest_revision
     from service.commands.opening import read_settings
     from service.commands.showing import show_json
     from service.exams.roster.clashes import find_clashes
     from service.template_keys import find_unreadable
 
     settings = read_settings()
-    needed = newest_revision()
+    needed = find_newest_revision()
     with closing(Database(settings.database)) as database:
         actual = database.revision()
         clashes = find_clashes(database) if actual == needed else []
@@ -142,7 +142,7 @@ def reseal(
         raise typer.Exit(1)
 
 
-def show_resealed(done: "Resealed") -> None:
+def show_resealed(done: "ResealReport") -> None:
     """Say what was sealed, and what is left and why."""
     counts = ", ".join(f"{count:,} {name}" for name, count in done.sealed.items())
     typer.echo(f"Sealed with key {done.key_id}: {counts}.")

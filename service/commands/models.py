@@ -13,7 +13,7 @@ from service.commands.options import AsJson
 
 if TYPE_CHECKING:
     from index.models.models import Models
-    from index.models.promotion import Switched
+    from index.models.promotion import SwitchResult
     from service.models.promotion import Switches
 
 ACTOR = "invigil models"
@@ -102,13 +102,13 @@ def rollback(force: Force = False, reason: Reason = None, as_json: AsJson = Fals
     switch(lambda switches, models: switches.rollback(), as_json, "A rollback", forced_because(force, reason))
 
 
-def promote_named(switches: "Switches", models: "Models", start: str, override: str | None) -> "Switched":
+def promote_named(switches: "Switches", models: "Models", start: str, override: str | None) -> "SwitchResult":
     """Promote the one model whose id begins like this."""
     return switches.promote(one_named(models, start), override)
 
 
 def switch(
-    how: "Callable[[Switches, Models], Switched]", as_json: bool, what: str, forced: str | None
+    how: "Callable[[Switches, Models], SwitchResult]", as_json: bool, what: str, forced: str | None
 ) -> None:
     """Switch to another model, with a progress bar while its templates are made, and say what was done."""
     from index.models.models import Models

@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from index.database.database import Database
-from index.database.revisions import newest_revision
+from index.database.revisions import find_newest_revision
 from service.errors import StartRefused
 from service.exams.context import Origin
 from service.exams.guard import By, note_override, open_windows, refuse_while_open
@@ -50,7 +50,7 @@ def upgrade_database(settings: Settings, database: Database, forced_because: str
     from service.template_keys import TemplateKeys
 
     what, sessions = "An upgrade of the database", list[UUID]()
-    if database.revision() not in (None, newest_revision()):
+    if database.revision() not in (None, find_newest_revision()):
         sessions = refuse_while_open(database, what, forced_because, open_windows)
     TemplateKeys(settings).upgrade(database, announce=announce)
     note_override(database, what, By(Origin("invigil db"), forced_because), sessions)

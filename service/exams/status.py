@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm import Session as OrmSession
 
-from index.consent.legal_basis import ended_among
+from index.consent.legal_basis import find_ended
 from index.twins import twins_of
 from service.exams.schemas import Candidate, Counts, Flags
 from service.exams.tables import AdmissionRow, CheckinRow, OverrideRow, RosterEntryRow, SessionRow
@@ -139,7 +139,7 @@ def candidate_documents(
 ) -> list[Candidate]:
     """Roster entries and how they stand."""
     twins = twin_entries(db, entries)
-    ended = ended_among(db, {entry.subject_id for entry in entries if entry.subject_id})
+    ended = find_ended(db, {entry.subject_id for entry in entries if entry.subject_id})
     return [
         candidate_document(
             entry,

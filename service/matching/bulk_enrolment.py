@@ -25,9 +25,9 @@ from index.errors import (
     SubjectNotFound,
     TemplateUnreadable,
 )
-from index.external_ids import external_key
+from index.external_ids import build_external_key
 from index.gallery.enrolment import EnrolledTemplate, EnrolmentWarning
-from index.subjects.sources import enrolled_sources, people_with_template
+from index.subjects.sources import find_enrolled_sources, find_people_with_template
 from index.subjects.subjects import ExternalId, Subject
 from service.matching.enrolling import enrol_embedding
 from service.matching.photo_lists import Photo
@@ -125,7 +125,7 @@ class BulkEnrolment:
     def __init__(self, parts: Parts, force_reason: str | None = None) -> None:
         self._parts = parts
         self._force_reason = force_reason
-        self._known = enrolled_sources(parts.database, parts.embedder.model_id)
+        self._known = find_enrolled_sources(parts.database, parts.embedder.model_id)
         self._subjects: dict[str, Subject] = {}
 
     def run(self, photos: Sequence[Photo]) -> Generator[Result, None, None]:
@@ -144,7 +144,7 @@ class BulkEnrolment:
     def without_template(self, external_ids: Iterable[str]) -> list[str]:
         """Those of whom there is no template of any model, now."""
         wanted = {one for one in external_ids if one and is_text(one)}
-        return sorted(set(external_ids) - people_with_template(self._parts.database, wanted) - {""})
+        return sorted(set(external_ids) - find_people_with_template(self._parts.database, wanted) - {""})
 
     def _prepare(self, photos: Sequence[Photo]) -> list[Prepared]:
         """Read, digest and embed; runs in a worker's thread and touches no database."""
@@ -173,14 +173,14 @@ class BulkEnrolment:
         except ValueError:
             # A list may name what no system can: a path with a zero byte.
             return Prepared(photo, "", OSError(errno.EINVAL, "its path cannot be one"))
-        if (external_key(photo.external_id), digest) in self._known:
+        if (build_external_key(photo.external_id), digest) in self._known:
             return Prepared(photo, digest, None)
         return Picture(photo, digest)
 
     def _finish(self, prepared: Prepared) -> Result:
         """Enrol one prepared photo, or say why not."""
         photo, outcome = prepared.photo, prepared.outcome
-        if outcome is None or (external_key(photo.external_id), prepared.digest) in self._known:
+        if outcome is None or (build_external_key(photo.external_id), prepared.digest) in self._known:
             return Result(photo, Fate.KNOWN)
         try:
             # Somebody whose every photo is refused is a subject too: a roster then names who lacks one.
@@ -193,7 +193,7 @@ class BulkEnrolment:
         except GalleryError as error:
             # A duplicate, an id that cannot be one; or erased since the run began, and not to come back.
             return Result(photo, Fate.REFUSED, Refusal.of(error))
-        self._known.add((external_key(photo.external_id), prepared.digest))
+        self._known.add((build_external_key(photo.external_id), prepared.digest))
         return Result(photo, Fate.ENROLLED, warnings=warnings)
 
     def _subject(self, photo: Photo) -> Subject:

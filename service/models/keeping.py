@@ -3,7 +3,7 @@
 from embedding.bundle import Bundle
 from embedding.embedder import Embedder
 from embedding.errors import BundleError
-from index.models.keeping import keep
+from index.models.keeping import keep_copy
 from index.models.models import Model
 from index.models.promotion import open_registered
 from service.logs import log
@@ -22,6 +22,6 @@ def keep_or_warn(bundle: Bundle, settings: Settings) -> None:
     reason to close the door.
     """
     try:
-        keep(bundle, settings.data_dir)
+        keep_copy(bundle, settings.data_dir)
     except (OSError, BundleError) as error:
         log.warning("bundle_not_kept", model_id=bundle.model_id, reason=str(error))

@@ -15,7 +15,7 @@ from embedding.errors import FmrNotSupported
 from embedding.image import Pixels
 from embedding.template import Template
 from index.database.database import Database
-from index.gallery.gallery import EnrolmentLimits, FormerProbe, Gallery, Nearest
+from index.gallery.gallery import DuplicateProbe, EnrolmentLimits, Gallery, Nearest
 from index.gallery.replay import LeftOut
 from index.sealing.cipher import TemplateCipher
 from service.decision import Policy
@@ -176,19 +176,19 @@ class Serving:
         """How many templates a search among these subjects, or among all, does not see."""
         return sum(model.gallery.not_searched(within) for model in self.models)
 
-    def unreadable_among(self, subject_ids: Collection[UUID]) -> set[UUID]:
+    def find_unreadable(self, subject_ids: Collection[UUID]) -> set[UUID]:
         """Those of the subjects of whom a row of the model that knows them does not open."""
         known = self.models_of(subject_ids)
         return {
             one
             for model in self.models
-            for one in model.gallery.unreadable_among([each for each in known if known[each] is model])
+            for one in model.gallery.find_unreadable([each for each in known if known[each] is model])
         }
 
-    def former_probes(self, probe: Embedding) -> list[FormerProbe]:
+    def former_probes(self, probe: Embedding) -> list[DuplicateProbe]:
         """The same face under each former model, to look for duplicates."""
         return [
-            FormerProbe(model.gallery, model.template_of(probe), model.enrolment_limits, newer)
+            DuplicateProbe(model.gallery, model.template_of(probe), model.enrolment_limits, newer)
             for model, newer in self._each()
             if newer
         ]

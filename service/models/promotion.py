@@ -16,7 +16,7 @@ from index.crops import count_without_template_of
 from index.database.database import Database
 from index.models.errors import BundleChanged, CalibrationUnfit, CropsLeft
 from index.models.models import Model, Models, make_active, roll_back
-from index.models.promotion import Switched, gate_fault, switch_to
+from index.models.promotion import SwitchResult, find_gate_fault, switch_to
 from index.models.reembedding import reembed
 from index.sealing.cipher import TemplateCipher
 from service.decision import Policy
@@ -70,7 +70,7 @@ class Switches:
         self._progress = progress
         self._is_open = is_open
 
-    def promote(self, model_id: str, override_reason: str | None = None) -> Switched:
+    def promote(self, model_id: str, override_reason: str | None = None) -> SwitchResult:
         """Make a candidate the active model.
 
         Args:
@@ -84,7 +84,7 @@ class Switches:
             DatabaseError: If it could not be written; then the present model stays.
         """
         candidate, active = self._models.find(model_id), self._models.active()
-        fault = None if candidate == active else gate_fault(candidate, active)
+        fault = None if candidate == active else find_gate_fault(candidate, active)
         if fault is not None and override_reason is None:
             raise fault
         details: dict[str, Any] = dict(self._details)
@@ -93,13 +93,13 @@ class Switches:
         change = partial(make_active, model_id=model_id)
         return self._switch(candidate, active, change, details)
 
-    def rollback(self) -> Switched:
+    def rollback(self) -> SwitchResult:
         """Return to the model that the active one replaced; raises as `promote`, or NothingToRollBack."""
         return self._switch(self._models.former(), self._models.active(), roll_back, dict(self._details))
 
     def _switch(
         self, target: Model, active: Model | None, change: Callable[..., Model], details: dict[str, Any]
-    ) -> Switched:
+    ) -> SwitchResult:
         embedder = self._opened(target)
         require_rates(embedder, self._settings)
         self._require_few_crops(target.id)

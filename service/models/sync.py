@@ -11,7 +11,7 @@ from collections.abc import Callable
 from embedding.embedder import Embedder
 from index.database.database import Database
 from index.errors import DatabaseError, GalleryError
-from index.gallery.coverage import added_since, knows_others
+from index.gallery.coverage import knows_others, was_added_since
 from index.models.models import Model, Models
 from index.models.reembedding import reembed
 from index.sealing.cipher import TemplateCipher
@@ -133,7 +133,7 @@ class Following:
         # Numbers of a history that never was say nothing about this one.
         is_new = (active.id, active.gallery.loads) != (model_id, loads)
         with self._database.read() as db:
-            is_due = is_new or added_since(db, once - {active.id}, seq)
+            is_due = is_new or was_added_since(db, once - {active.id}, seq)
         if once and is_due and (is_new or newest > seq):
             made = reembed(
                 self._database,

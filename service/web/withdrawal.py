@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 from starlette.templating import Jinja2Templates
 
-from index.consent.withdrawal import subject_of_link
+from index.consent.withdrawal import find_subject_of_link
 from index.errors import LinkInvalid
 from service.api.inputs import PartsHere
 from service.web import desk
@@ -24,7 +24,7 @@ def ask(request: Request, parts: PartsHere, token: str) -> HTMLResponse:
     """What a withdrawal means, and the button."""
     try:
         with parts.database.read() as db:
-            subject_of_link(db, token)
+            find_subject_of_link(db, token)
     except LinkInvalid:
         return show(request, 410, state="invalid")
     return show(request, 200, state="asked")

@@ -67,7 +67,7 @@ def test_a_model_is_registered_promoted_and_rolled_back(
 def reasons(cli: CommandLine) -> list[str]:
     """What the audit trail says why a model was promoted against the comparison."""
     with Database(f"sqlite:///{cli.folder}/var/invigil.db").read() as db:
-        found = [event.details.get("override_reason") for event in audit.events(db, limit=100)]
+        found = [event.details.get("override_reason") for event in audit.list_events(db, limit=100)]
     return [reason for reason in found if reason is not None]
 
 

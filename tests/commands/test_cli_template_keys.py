@@ -17,8 +17,8 @@ from former_tables import copy_database, turn_back
 from sqlalchemy import select
 
 from index.database.database import Database
-from index.database.revisions import scripts
-from index.gallery.codec import unrotated
+from index.database.revisions import open_scripts
+from index.gallery.codec import undo_rotation
 from index.sealing.cipher import TemplateCipher, template_binding
 from index.sealing.key_file import KEY_FILE, KeyFile
 from index.tables import TemplateRow
@@ -270,7 +270,7 @@ def test_an_installation_of_any_earlier_revision_is_upgraded_and_still_verifies(
     cli.run("enrol", "photos")
     vector, file = plain_vector(cli), cli.folder / "var" / "invigil.db"
     copy_database(file, tmp_path / "today.db")
-    revisions = [script.revision for script in scripts().walk_revisions()]
+    revisions = [script.revision for script in open_scripts().walk_revisions()]
     owned = revisions.index("20261127_with_owners")
 
     for age, revision in enumerate(revisions[1:], start=1):
@@ -292,7 +292,7 @@ def test_an_installation_of_any_earlier_revision_is_upgraded_and_still_verifies(
 def plain_vector(cli: CommandLine) -> bytes:
     """The model's own vector of the only row, as earlier versions have stored it."""
     key = TemplateCipher(*KeyFile(key_file(cli)).read()).key
-    return unrotated(key, opened_vector(cli)).astype("<f4").tobytes()
+    return undo_rotation(key, opened_vector(cli)).astype("<f4").tobytes()
 
 
 def test_two_installations_store_vectors_that_have_nothing_to_do_with_each_other(

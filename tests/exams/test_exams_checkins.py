@@ -311,7 +311,7 @@ class TestAPictureThatCannotBeUsed:
 def declined(hall: ExamDay) -> list[tuple[str, str | None]]:
     """Who was turned away without an attempt, and why."""
     with hall.desk.database.read() as db:
-        events = audit.events(db, limit=100, action="checkin.declined")
+        events = audit.list_events(db, limit=100, action="checkin.declined")
         entries = [db.get(RosterEntryRow, UUID(one.details["entry_id"])) for one in events]
         return [
             (one.details["code"], entry.external_id if entry else None)
@@ -647,7 +647,7 @@ def test_whoever_is_turned_away_is_noted_without_a_name(hall: ExamDay) -> None:
         hall.arrive("c1", "1", kiosk="door 1")
 
     with hall.desk.database.read() as db:
-        events = audit.events(db, limit=100, action="checkin.declined")
+        events = audit.list_events(db, limit=100, action="checkin.declined")
     assert [event.details["code"] for event in events] == ["already_checked_in"]
     assert "Ann" not in str(events[0].details)
     assert "'c1'" not in str(events[0].details)

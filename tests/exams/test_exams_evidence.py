@@ -107,7 +107,7 @@ class TestTheEvidenceOfOneCandidate:
         export_evidence(hall.desk, hall.session.id, "c1", ORIGIN)
 
         with hall.desk.database.read() as db:
-            assert len(audit.events(db, limit=10, action="evidence.exported")) == 1
+            assert len(audit.list_events(db, limit=10, action="evidence.exported")) == 1
 
     def test_needs_a_candidate_of_the_session(self, hall: ExamDay) -> None:
         with pytest.raises(NotOnRoster):
@@ -143,7 +143,7 @@ class TestTheAuditChain:
 
     def test_holds_no_names(self, hall: ExamDay) -> None:
         with hall.desk.database.read() as db:
-            details = str([one.details for one in audit.events(db, limit=1000)])
+            details = str([one.details for one in audit.list_events(db, limit=1000)])
 
         assert "'Ann'" not in details
         assert "'c1'" not in details
@@ -252,7 +252,7 @@ class TestRetention:
 
         assert again.checkins == 0
         with over.desk.database.read() as db:
-            assert len(audit.events(db, limit=10, action="exam.purged")) == 1
+            assert len(audit.list_events(db, limit=10, action="exam.purged")) == 1
             assert counts_of(db, session_row(db, over.session.id)).attempts == 2
 
     def test_does_not_begin_before_its_time(self, hall: ExamDay) -> None:
@@ -364,7 +364,7 @@ class TestKeptPictures:
         with album.desk.database.read() as db:
             sealed = db.scalar(select(ThumbnailRow.sealed))
             assert b"JFIF" not in (sealed or b"JFIF")
-            assert len(audit.events(db, limit=10, action="thumbnail.viewed")) == 1
+            assert len(audit.list_events(db, limit=10, action="thumbnail.viewed")) == 1
 
     def test_go_when_their_days_are_over(self, album: ExamDay, astronaut_jpeg: bytes) -> None:
         checkin = album.arrive("c1", "1", photograph=astronaut_jpeg).checkin

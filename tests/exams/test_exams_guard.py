@@ -117,7 +117,7 @@ class TestWindows:
 
         with hall.desk.database.read() as db:
             action = "session.changed" if field == "opens_at" else "exam.changed"
-            event = audit.events(db, limit=10, action=action)[-1]
+            event = audit.list_events(db, limit=10, action=action)[-1]
         assert event.details["changes"][field].keys() == {"from", "to"}
         assert event.details["reason"] == WHY
 
@@ -131,7 +131,7 @@ class TestWindows:
         change(hall, closes_at=closes, reason=WHY)
 
         with hall.desk.database.read() as db:
-            (event,) = audit.events(db, limit=10, action="session.changed")
+            (event,) = audit.list_events(db, limit=10, action="session.changed")
         assert event.details["reason"] == WHY
         assert event.details["changes"].keys() == {"closes_at"}
         assert event.details["changes"]["closes_at"]["to"] == closes.isoformat(timespec="microseconds")
@@ -272,7 +272,7 @@ class TestAWrongClock:
         sweep(database, ORIGIN)
         change(due, name="Algebra")
         with database.write() as db:
-            newest = audit.events(db, limit=1000)[-1].seq
+            newest = audit.list_events(db, limit=1000)[-1].seq
             ahead = utc_now() + timedelta(days=400)
             db.execute(update(AuditEventRow).where(AuditEventRow.seq == newest).values(at=ahead))
         change(due, name="Algebra I")

@@ -207,7 +207,7 @@ def test_an_import_is_an_event_with_the_digest_of_the_roster_and_no_candidate(ha
     hall.roster("c1,Ann,A")
 
     with hall.desk.database.read() as db:
-        details = audit.events(db, limit=10, action="roster.imported")[0].details
+        details = audit.list_events(db, limit=10, action="roster.imported")[0].details
     assert (details["candidates"], details["added"], len(details["roster"])) == (1, 1, 64)
     assert "Ann" not in str(details)
 

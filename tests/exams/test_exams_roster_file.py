@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.external_ids import plain_external_id
+from index.external_ids import normalise_external_id
 from service.exams.errors import RosterUnreadable
 from service.exams.roster.file import Row, rows_of_csv
 
@@ -17,7 +17,7 @@ printable = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, ma
 
 def is_stored_as_it_is(text: str) -> bool:
     try:
-        return plain_external_id(text) == text
+        return normalise_external_id(text) == text
     except ValueError:
         return False
 

@@ -127,9 +127,9 @@ def test_what_json_cannot_hold_is_refused(chain: Database) -> None:
 
 def test_events_are_listed_in_order_by_subject_and_action(chain: Database) -> None:
     with chain.read() as db:
-        first = audit.events(db, limit=3)
-        rest = audit.events(db, limit=100, after_seq=first[-1].seq)
-        none = audit.events(db, limit=100, action="test.undone")
+        first = audit.list_events(db, limit=3)
+        rest = audit.list_events(db, limit=100, after_seq=first[-1].seq)
+        none = audit.list_events(db, limit=100, action="test.undone")
 
     assert [event.seq for event in [*first, *rest]] == list(range(1, EVENTS + 1))
     assert none == []

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from index.database.database import Database
 from index.errors import KeyInvalid, TemplateUnreadable
-from index.sealing.cipher import TemplateCipher, bound_to, template_binding
+from index.sealing.cipher import TemplateCipher, build_binding, template_binding
 from index.tables import TemplateRow
 
 KEY = bytes(range(32))
@@ -43,7 +43,7 @@ def test_what_is_sealed_opens_only_for_its_own_owner_and_unchanged() -> None:
         template_binding(uuid4(), ana, MODEL),
         template_binding(template_id, ben, MODEL),
         template_binding(template_id, ana, OTHER_MODEL),
-        bound_to("crop", template_id, ana),
+        build_binding("crop", template_id, ana),
     ]
     attempts: list[Callable[[], object]] = [
         *(partial(cipher.open, template_id, other, sealed, key_id) for other in others),

@@ -72,9 +72,9 @@ def test_a_crop_is_kept_encrypted_and_opens_again(
         row = db.scalars(select(CropRow)).one()
 
     assert PICTURE[:50] not in row.picture
-    found = list(Crops(database, cipher).to_embed(OTHER_MODEL))
+    found = list(Crops(database, cipher).open_unembedded(OTHER_MODEL))
     assert [(one.subject_id, one.picture) for one in found] == [(subject, PICTURE)]
-    assert list(Crops(database, cipher).to_embed(MODEL)) == []
+    assert list(Crops(database, cipher).open_unembedded(MODEL)) == []
 
 
 def test_a_refused_enrolment_leaves_no_crop(database: Database, gallery: Gallery) -> None:
@@ -138,7 +138,7 @@ def test_a_crop_whose_time_is_over_goes_and_its_template_stays(
         first.expires_at = yesterday
 
     # What is over is not used even before it is removed.
-    assert len(list(Crops(database, cipher).to_embed(OTHER_MODEL))) == 1
+    assert len(list(Crops(database, cipher).open_unembedded(OTHER_MODEL))) == 1
     assert purge_crops(database, until=utc_now(), actor="retention") == 1
     assert rows(database) == (2, 1)
     assert gallery.nearest(made_template(1), 1, max_d=0.1) != []
@@ -151,7 +151,7 @@ def test_many_crops_come_in_blocks_and_each_once(
     for person in range(130):
         enrol(gallery, subject, person)
 
-    found = [one.id for one in Crops(database, cipher).to_embed(OTHER_MODEL)]
+    found = [one.id for one in Crops(database, cipher).open_unembedded(OTHER_MODEL)]
 
     assert len(found) == len(set(found)) == 130
 
@@ -165,7 +165,7 @@ def test_only_crops_of_people_with_a_basis_for_training_are_trained_on(
     enrol(gallery, allowed, 1)
     enrol(gallery, silent, 2)
 
-    found = list(Crops(database, cipher).of_training())
+    found = list(Crops(database, cipher).open_trainable())
 
     assert [(subject, picture) for subject, _, picture in found] == [(allowed, PICTURE)]
 
@@ -198,7 +198,7 @@ def test_crops_are_kept_under_the_key_that_the_start_made(
 
     cipher = TemplateKeys(service.parts.settings).cipher()
     assert cipher is not None
-    assert len(list(Crops(service.parts.database, cipher).to_embed("sha256:other"))) == 1
+    assert len(list(Crops(service.parts.database, cipher).open_unembedded("sha256:other"))) == 1
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ def test_an_enrolment_over_http_keeps_what_the_network_saw(keeping: Service, ast
     keeping.enrolled(astronaut_jpeg)
 
     embedder = keeping.parts.embedder
-    found = list(Crops(keeping.parts.database, TemplateCipher.from_text(KEY)).to_embed("sha256:other"))
+    found = list(Crops(keeping.parts.database, TemplateCipher.from_text(KEY)).open_unembedded("sha256:other"))
     crop = decode(found[0].picture, ImageLimits())
     again = embedder.embed_crops(crop[None])
     assert crop.shape == (112, 112, 3)

@@ -14,9 +14,9 @@ from sqlalchemy import func, select, update
 
 from index.database.database import Database
 from index.errors import ExternalIdAmbiguous, ExternalIdExists
-from index.external_ids import external_key, forms_of, look_alike, plain_external_id, skeleton
+from index.external_ids import build_external_key, forms_of, look_alike, normalise_external_id, skeleton
 from index.ids import uuid7
-from index.subjects.id_clashes import subject_clashes
+from index.subjects.id_clashes import find_subject_clashes
 from index.subjects.subjects import ExternalId, Subjects
 from index.tables import SubjectRow, utc_now
 
@@ -134,23 +134,23 @@ def test_of_two_spellings_at_once_one_wins(database: Database) -> None:
 def test_the_key_of_a_key_is_itself_and_neither_composition_nor_case_matters(text: str) -> None:
     import unicodedata
 
-    key = external_key(text)
+    key = build_external_key(text)
 
-    assert external_key(key) == key
+    assert build_external_key(key) == key
     for form in ("NFC", "NFD", "NFKC", "NFKD"):
-        assert external_key(unicodedata.normalize(form, text)) == key
-    assert external_key(text.casefold()) == key
+        assert build_external_key(unicodedata.normalize(form, text)) == key
+    assert build_external_key(text.casefold()) == key
 
 
 @given(st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=60))
 def test_a_stored_id_is_stored_again_as_it_is(text: str) -> None:
     try:
-        plain = plain_external_id(text)
+        plain = normalise_external_id(text)
     except ValueError:
         return
 
-    assert plain_external_id(plain) == plain
-    assert external_key(plain) == external_key(text)
+    assert normalise_external_id(plain) == plain
+    assert build_external_key(plain) == build_external_key(text)
     assert look_alike(forms_of(plain), forms_of(text))
 
 
@@ -175,7 +175,7 @@ def test_ids_of_before_that_clash_stay_and_are_listed(empty_url: str, open_datab
 
     subjects = Subjects(database)
     with database.read() as db:
-        found = {(one.how, one.first, one.second) for one in subject_clashes(db)}
+        found = {(one.how, one.first, one.second) for one in find_subject_clashes(db)}
     assert found == {("equal", "José", "Jose\u0301"), ("looks_alike", "ѕ-1", "s-1")}
     for external_id, subject_id in ids.items():
         assert subjects.find(ExternalId(external_id)).id == subject_id

@@ -214,7 +214,7 @@ def test_a_twin_may_be_enrolled_for_a_reason_that_is_kept(database: Database, ga
     enrol(gallery, ben, made_template(1, sample=1), force_reason="identical twins, papers seen")
 
     with database.read() as db:
-        last = audit.events(db, limit=100, subject_id=ben, action="template.enrolled")[-1]
+        last = audit.list_events(db, limit=100, subject_id=ben, action="template.enrolled")[-1]
     assert last.details["reason"] == "identical twins, papers seen"
     assert last.details["duplicate_of"] == str(ana)
 
@@ -254,7 +254,7 @@ def test_look_alikes_inside_a_roster_are_named_once_with_their_smallest_distance
             enrol(gallery, subject_id, made_template(person, sample), force_reason="made twins")
     roster = list(samples)[:-1]
 
-    pairs = gallery.close_pairs(roster, max_d=0.3)
+    pairs = gallery.find_close_pairs(roster, max_d=0.3)
 
     expected: dict[tuple[UUID, UUID], float] = {}
     for a, b in combinations(sorted(roster), 2):

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from fixtures_database import OpenDatabase
 
-from index.audit import events
+from index.audit import list_events
 from index.database.database import Database
 from index.errors import JobEnded, JobInvalid, JobNotFound, JobTaken
 from index.jobs.jobs import LOG_LINES, Job, Jobs
@@ -32,7 +32,7 @@ def test_a_job_waits_with_its_parameters_filled_in(jobs: Jobs, database: Databas
     assert (job.state, job.progress, job.params["recipe"]) == ("queued", 0.0, "retrain")
     assert jobs.waiting() == [job.id]
     with database.read() as db:
-        recorded = [event.action for event in events(db, limit=9)]
+        recorded = [event.action for event in list_events(db, limit=9)]
     assert recorded == ["job.submitted"]
 
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from embedding.bundle import Bundle
 from embedding.errors import BundleCorrupted
-from index.models.keeping import copy_of, is_whole, keep
+from index.models.keeping import copy_of, is_whole, keep_copy
 
 pytestmark = [pytest.mark.usefixtures("nobody_else"), pytest.mark.not_quick("copies and opens bundles")]
 
@@ -61,11 +61,11 @@ def test_a_promoted_model_needs_the_folder_no_more_that_it_was_registered_in(
 
 
 def test_a_copy_that_was_damaged_is_replaced_by_the_original(turned: Bundle, tmp_path: Path) -> None:
-    place = keep(turned, tmp_path)
+    place = keep_copy(turned, tmp_path)
     (place / turned.manifest.embedder.file).write_bytes(b"damaged")
     before = is_whole(place)
 
-    again = keep(turned, tmp_path)
+    again = keep_copy(turned, tmp_path)
 
     assert (before, again, is_whole(again)) == (False, place_of(turned, tmp_path), True)
 
@@ -79,14 +79,14 @@ def test_a_bundle_that_was_replaced_since_it_was_opened_is_not_copied_under_its_
     shutil.copytree(turned.path, folder, dirs_exist_ok=True)
 
     with pytest.raises(BundleCorrupted):
-        keep(opened, tmp_path)
+        keep_copy(opened, tmp_path)
 
     assert list((tmp_path / "models").iterdir()) == []
 
 
 def test_two_who_copy_at_the_same_time_leave_one_whole_copy(turned: Bundle, tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as several:
-        places = set(several.map(lambda _: keep(turned, tmp_path), range(16)))
+        places = set(several.map(lambda _: keep_copy(turned, tmp_path), range(16)))
 
     assert places == set((tmp_path / "models").iterdir())
     assert [is_whole(place) for place in places] == [True]

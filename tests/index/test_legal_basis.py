@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from index import audit
 from index.clock import CONFIRMED, confirm_clock
-from index.consent.expiry import ANNOUNCED, Expired, sweep_expired
+from index.consent.expiry import ANNOUNCED, ExpirySweep, sweep_expired
 from index.consent.legal_basis import BasisState
 from index.consent.withdrawal import issue_link
 from index.database.database import Database
@@ -47,7 +47,7 @@ def test_whoever_has_no_basis_any_more_is_neither_compared_nor_found_nor_enrolle
 
     assert (found(gallery, 1), found(gallery, 2)) == ([], [ben])
     assert gallery.nearest(made_template(1), 2, max_d=4.0, within=[ana, ben])[0].subject_id == ben
-    assert gallery.close_pairs([ana, ben], 4.0) == []
+    assert gallery.find_close_pairs([ana, ben], 4.0) == []
     with pytest.raises(LegalBasisExpired):
         gallery.distance_to(ana, made_template(1))
     with pytest.raises(LegalBasisExpired):
@@ -176,16 +176,16 @@ class TestLinks:
 class TestErasureOfTheExpired:
     def events(self, database: Database, action: str) -> list[UUID | None]:
         with database.read() as db:
-            return [event.subject_id for event in audit.events(db, limit=100, action=action)]
+            return [event.subject_id for event in audit.list_events(db, limit=100, action=action)]
 
     def test_announces_first_and_erases_a_day_later(self, database: Database) -> None:
         gallery = open_gallery(database)
         ana, ben = person(database, gallery, 1, days=-8), person(database, gallery, 2, days=-6)
 
-        assert sweep_expired(database, 7 * DAY, actor="retention") == Expired(announced=1)
-        assert sweep_expired(database, 7 * DAY, actor="retention") == Expired()
+        assert sweep_expired(database, 7 * DAY, actor="retention") == ExpirySweep(announced=1)
+        assert sweep_expired(database, 7 * DAY, actor="retention") == ExpirySweep()
         later = utc_now() + TOMORROW
-        assert sweep_expired(database, 7 * DAY, actor="retention", now=later) == Expired(1, 1)
+        assert sweep_expired(database, 7 * DAY, actor="retention", now=later) == ExpirySweep(1, 1)
 
         assert self.events(database, ANNOUNCED) == [ana, ben]
         assert self.events(database, "subject.erased") == [ana]
@@ -201,7 +201,7 @@ class TestErasureOfTheExpired:
 
         Subjects(database).change(ana, legal_basis=basis_until(30), actor="test")
 
-        assert sweep_expired(database, 7 * DAY, actor="retention", now=utc_now() + TOMORROW) == Expired()
+        assert sweep_expired(database, 7 * DAY, actor="retention", now=utc_now() + TOMORROW) == ExpirySweep()
         assert found(gallery, 1) == [ana]
 
     def test_announces_anew_where_the_end_is_another(self, database: Database) -> None:
@@ -211,7 +211,7 @@ class TestErasureOfTheExpired:
         Subjects(database).change(ana, legal_basis=basis_until(-9), actor="test")
 
         later = utc_now() + TOMORROW
-        assert sweep_expired(database, 7 * DAY, actor="retention", now=later) == Expired(announced=1)
+        assert sweep_expired(database, 7 * DAY, actor="retention", now=later) == ExpirySweep(announced=1)
 
     @pytest.mark.parametrize("leap", [timedelta(days=400), -timedelta(days=2)])
     def test_stops_where_the_clock_has_leapt(self, database: Database, leap: timedelta) -> None:
@@ -230,7 +230,7 @@ class TestErasureOfTheExpired:
             confirm_clock(db, actor="test")
 
         later = utc_now() + TOMORROW
-        assert sweep_expired(database, 7 * DAY, actor="retention", now=later) == Expired(announced=1)
+        assert sweep_expired(database, 7 * DAY, actor="retention", now=later) == ExpirySweep(announced=1)
         assert self.events(database, CONFIRMED) == [None]
 
     def test_takes_hundreds_in_turns(self, database: Database) -> None:
@@ -239,9 +239,9 @@ class TestErasureOfTheExpired:
             add_many(db, 450)
         ben = subjects.add(legal_basis=basis_until(30), actor="test").id
 
-        assert sweep_expired(database, 7 * DAY, actor="retention") == Expired(announced=450)
+        assert sweep_expired(database, 7 * DAY, actor="retention") == ExpirySweep(announced=450)
         later = utc_now() + TOMORROW
-        assert sweep_expired(database, 7 * DAY, actor="retention", now=later) == Expired(erased=450)
+        assert sweep_expired(database, 7 * DAY, actor="retention", now=later) == ExpirySweep(erased=450)
 
         assert [one.id for one in subjects.page()] == [ben]
 

@@ -58,7 +58,9 @@ def test_everybody_is_sealed_with_the_new_key_and_the_old_one_is_needed_no_more(
     assert (done.sealed, done.is_complete) == ({"templates": 7, "crops": 7}, True)
     assert key_ids(database) == {SealingKey(NEW).id}
     verify_all(database, TemplateCipher(NEW), people)
-    crops = {crop.subject_id: crop.picture for crop in Crops(database, TemplateCipher(NEW)).to_embed(MODEL)}
+    crops = {
+        crop.subject_id: crop.picture for crop in Crops(database, TemplateCipher(NEW)).open_unembedded(MODEL)
+    }
     assert crops == {subject: b"crop of %d" % person for person, subject in people.items()}
     with pytest.raises(TemplateUnreadable):
         open_gallery(database, cipher=TemplateCipher(OLD)).catch_up()
@@ -240,9 +242,9 @@ def set_revision(database: Database, revision: str) -> None:
     """Make the tables older ones."""
     from alembic import command
 
-    from index.database.revisions import alembic_config
+    from index.database.revisions import build_alembic_config
 
     with database.engine.connect() as connection, connection.begin():
-        config = alembic_config()
+        config = build_alembic_config()
         config.attributes["connection"] = connection
         command.downgrade(config, revision)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from index.database.database import Database
 from index.gallery.gallery import Gallery
 from index.sealing.cipher import SealingKey, TemplateCipher, template_binding
-from index.sealing.rotation import random_rotation
+from index.sealing.rotation import draw_rotation
 from index.tables import TemplateRow
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
@@ -20,7 +20,7 @@ KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
 
 @pytest.mark.parametrize("dim", [1, 2, 3, 32, 128, 512])
 def test_a_rotation_keeps_lengths_and_angles(dim: int) -> None:
-    rotation = random_rotation(KEY, dim)
+    rotation = draw_rotation(KEY, dim)
 
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(dim), atol=1e-12)
 
@@ -28,7 +28,7 @@ def test_a_rotation_keeps_lengths_and_angles(dim: int) -> None:
 def test_rotations_are_spread_evenly() -> None:
     # The trace of a uniform orthogonal matrix has mean 0 and variance 1 (Diaconis and Shahshahani 1994); that
     # of a few reflections would be near to the dimension.
-    traces = [np.trace(random_rotation(bytes([n]) * 32, 24)) for n in range(200)]
+    traces = [np.trace(draw_rotation(bytes([n]) * 32, 24)) for n in range(200)]
 
     assert abs(np.mean(traces)) < 0.3
     assert 0.7 < np.var(traces) < 1.4
@@ -36,16 +36,16 @@ def test_rotations_are_spread_evenly() -> None:
 
 def test_a_rotation_is_the_same_on_every_machine() -> None:
     # Reckoned once with another implementation: reflections multiplied out one by one as whole matrices.
-    rotation = random_rotation(KEY, 4)
+    rotation = draw_rotation(KEY, 4)
 
     np.testing.assert_allclose(rotation, by_whole_matrices(KEY, 4), atol=1e-12)
     assert round(float(rotation[0, 0]), 9) == 0.109711628
 
 
 def by_whole_matrices(seed: bytes, dim: int) -> np.ndarray:
-    from index.sealing.rotation import _normal_numbers
+    from index.sealing.rotation import _draw_normal_numbers
 
-    numbers = iter(_normal_numbers(seed, dim * (dim + 1) // 2).tolist())
+    numbers = iter(_draw_normal_numbers(seed, dim * (dim + 1) // 2).tolist())
     product, signs = np.eye(dim), []
     for n in range(dim):
         x = np.zeros(dim)
@@ -123,4 +123,4 @@ def distances(gallery: Gallery, people: list[UUID], sample: int) -> list[float]:
         found.append(gallery.distance_to(subject, probe).d)
         found += [one.d for one in gallery.nearest(probe, 6, max_d=4.0)]
         found += [one.d for one in gallery.nearest(probe, 6, max_d=4.0, within=people[:4])]
-    return found + [d for _, _, d in gallery.close_pairs(people, 4.0)]
+    return found + [d for _, _, d in gallery.find_close_pairs(people, 4.0)]

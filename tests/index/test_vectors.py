@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from numpy.typing import NDArray
 
 from embedding.template import Template, distance
-from index.vectors import VectorIndex, distances, k_nearest, pairs_within
+from index.vectors import VectorIndex, compute_distances, find_pairs_within, k_nearest
 
 DIM = 16
 
@@ -130,7 +130,7 @@ def test_a_reader_sees_whole_vectors_whatever_a_writer_does() -> None:
 def test_distances_are_those_of_the_template() -> None:
     vectors = unit_vectors(20)
 
-    d = distances(vectors[0], vectors)
+    d = compute_distances(vectors[0], vectors)
 
     expected = [distance(Template(vectors[0], "m"), Template(vector, "m")) for vector in vectors]
     assert d.tolist() == pytest.approx(expected, abs=1e-12)
@@ -162,7 +162,7 @@ def test_the_bulk_search_says_where_there_was_nothing_more_to_find() -> None:
 def test_close_pairs_equal_a_plain_loop() -> None:
     vectors = unit_vectors(60, dim=3)
 
-    pairs = list(pairs_within(vectors, 0.1, rows=7))
+    pairs = list(find_pairs_within(vectors, 0.1, rows=7))
 
     expected = {
         (i, j): d

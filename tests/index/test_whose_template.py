@@ -8,11 +8,11 @@ import pytest
 from made_templates import MODEL, OTHER_MODEL, add_subject, open_gallery, template_at
 
 from embedding.template import Template
-from index.audit import events
+from index.audit import list_events
 from index.database.database import Database
 from index.errors import DuplicateIdentity, NotTheSamePerson
 from index.gallery.enrolment import EnrolledTemplate, EnrolmentLimits, EnrolmentWarning
-from index.gallery.gallery import FormerProbe, Gallery
+from index.gallery.gallery import DuplicateProbe, Gallery
 from index.subjects.subjects import Subjects
 from index.twins import Twin, twins_of
 
@@ -93,7 +93,7 @@ def test_a_reason_enrols_what_disagrees_and_goes_into_the_audit_chain(
     assert enrolled.warnings == (EnrolmentWarning("disagreement_not_refused"),)
     assert known_twins(database, subject) == {}
     with database.read() as db:
-        details = events(db, limit=10, action="template.enrolled")[-1].details
+        details = list_events(db, limit=10, action="template.enrolled")[-1].details
     assert (details["forced"], details["reason"]) == (True, "after an operation")
     assert details["disagrees_with"] == [str(first.id)]
 
@@ -105,7 +105,7 @@ def test_templates_of_a_former_model_have_a_say_under_their_own_model(
     first = enrol(former, subject, 0)
 
     def offer(former_degrees: float) -> EnrolledTemplate:
-        probe = FormerProbe(former, turned(former_degrees, OTHER_MODEL), LIMITS, newer=(MODEL,))
+        probe = DuplicateProbe(former, turned(former_degrees, OTHER_MODEL), LIMITS, newer=(MODEL,))
         return gallery.enrol(
             subject,
             turned(0),

@@ -12,7 +12,7 @@ from fixtures_service import Service
 from restoring import keep_copy
 from tampering import cut_tail, remove_all_events, write_chain_anew
 
-from index.anchor import Anchor, erased_subjects
+from index.anchor import Anchor, find_erased_subjects
 from index.database.database import Database
 from service.template_keys import TemplateKeys
 
@@ -37,7 +37,7 @@ def test_an_erasure_is_noted_before_it_is_answered(service: Service) -> None:
 
     service.call("DELETE", f"/v1/subjects/{subject}")
 
-    assert {str(one) for one in erased_subjects(anchor_of(service).lines())} == {subject}
+    assert {str(one) for one in find_erased_subjects(anchor_of(service).lines())} == {subject}
 
 
 def test_the_newest_event_is_noted_when_the_service_stops(

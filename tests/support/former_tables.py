@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from alembic import command
 
 from index.database.database import Database
-from index.database.revisions import alembic_config
+from index.database.revisions import build_alembic_config
 
 
 def upgrade_to(database: Database, revision: str) -> None:
-    config = alembic_config()
+    config = build_alembic_config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)

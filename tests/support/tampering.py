@@ -10,7 +10,7 @@ from index.tables import AuditEventRow
 def cut_tail(database: Database, count: int) -> None:
     """Remove the newest events."""
     with database.write() as db:
-        newest = audit.newest_head(db)[0]
+        newest = audit.find_newest_head(db)[0]
         db.execute(delete(AuditEventRow).where(AuditEventRow.seq > newest - count))
 
 

@@ -17,7 +17,7 @@ from index.database.database import Database
 from index.errors import DatabaseUnavailable
 from index.jobs.jobs import Jobs
 from index.models.models import Models
-from index.models.reembedding import write
+from index.models.reembedding import write_templates
 from index.roles import API, TRAINER, WORKER
 from index.sealing.cipher import TemplateCipher
 from index.subjects.subjects import Subjects
@@ -146,8 +146,8 @@ def test_the_service_enrols_erases_and_withdraws_and_the_worker_does_its_jobs(
     models = Models(worker)
     models.register(OTHER_MODEL, name="made", dim=DIM, actor="job")
     Jobs(worker).begin(job.id, "worker")
-    kept = list(Crops(worker, CIPHER).of_training())
-    reembedded = write_templates(worker, OTHER_MODEL)
+    kept = list(Crops(worker, CIPHER).open_trainable())
+    reembedded = reembed_made_vectors(worker, OTHER_MODEL)
     Jobs(worker).end(job.id, "worker", "done", result={})
 
     assert (len(kept), reembedded) == (2, 2)
@@ -159,9 +159,9 @@ def test_the_service_enrols_erases_and_withdraws_and_the_worker_does_its_jobs(
     api.require_writable()
 
 
-def write_templates(database: Database, model_id: str) -> int:
+def reembed_made_vectors(database: Database, model_id: str) -> int:
     """What re-embedding writes, of vectors that are made here."""
-    crops = list(Crops(database, CIPHER).to_embed(model_id))
+    crops = list(Crops(database, CIPHER).open_unembedded(model_id))
     vectors = np.stack([made_template(50 + number).vector for number in range(len(crops))])
     with database.write() as db:
-        return write(db, model_id, CIPHER, crops, vectors)
+        return write_templates(db, model_id, CIPHER, crops, vectors)

@@ -168,7 +168,7 @@ def _enrolled(crops: Crops | None, only: frozenset[str] | None) -> FaceSet:
     assert crops is not None
     found = [
         (name_of_crop(subject_id, crop_id), str(subject_id), picture)
-        for subject_id, crop_id, picture in crops.of_training()
+        for subject_id, crop_id, picture in crops.open_trainable()
         if only is None or str(crop_id) in only
     ]
     names, identities, encoded = ([row[column] for row in found] for column in range(3))

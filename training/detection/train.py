@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from index.jobs.places import beside_project
+from index.jobs.places import resolve_checkpoint
 from training.detection.assign import cell_points
 from training.detection.augment import Composer
 from training.detection.bank import open_bank
@@ -122,7 +122,7 @@ def train_detector(recipe: DetectorRecipe, data: Path, run: RunFolder, *, resume
     if resume:
         training.restore(run.last)
     elif recipe.start_from:
-        training.begin_as(beside_project(recipe.start_from))
+        training.begin_as(resolve_checkpoint(recipe.start_from))
     batches = open_batches(recipe, data, run, recipe.seed + training.step)
     keeper = Keeper(run, training, Pace(checkpoint_minutes=recipe.checkpoint_minutes))
     with progress_bar("train", shown=True) as report:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from index.errors import nearest_of
+from index.errors import suggest_nearest
 from training.data.reading import reason_of
 from training.embedder.augment import Augmentation
 from training.embedder.class_tree import TreePart
@@ -202,7 +202,7 @@ def open_recipe(name_or_path: str | Path) -> Recipe:
     shipped = {path.stem: path for path in RECIPES.glob("*.toml")}
     path = shipped.get(str(name_or_path), Path(name_or_path))
     if not path.is_file():
-        raise RecipeInvalid(path, f"there is no such recipe; {nearest_of(str(name_or_path), shipped)}")
+        raise RecipeInvalid(path, f"there is no such recipe; {suggest_nearest(str(name_or_path), shipped)}")
     recipe = read_recipe(path, Recipe)
     refuse_contradictions(recipe, path)
     return recipe

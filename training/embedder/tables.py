@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from index.errors import nearest_of
+from index.errors import suggest_nearest
 from training.errors import RecipeInvalid
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ def _explain(details: Sequence[ErrorDetails], kind: type) -> tuple[Sequence[int 
     place, value, context = first["loc"], first["input"], first.get("ctx", {})
     match first["type"]:
         case "unexpected_keyword_argument":
-            return place, f"unknown key; {nearest_of(str(place[-1]), _keys_at(kind, place[:-1]))}"
+            return place, f"unknown key; {suggest_nearest(str(place[-1]), _keys_at(kind, place[:-1]))}"
         case "missing" if isinstance(place[-1], int):
             return place[:-1], f"{int(details[-1]['loc'][-1]) + 1} values are needed, not {len(value)}"
         case "missing":
@@ -53,7 +53,7 @@ def _explain(details: Sequence[ErrorDetails], kind: type) -> tuple[Sequence[int 
         case "too_long":
             return place, f"{context['max_length']} values are needed, not {context['actual_length']}"
         case "enum":
-            return place, f"{value!r} is unknown; {nearest_of(value, _words(context))}"
+            return place, f"{value!r} is unknown; {suggest_nearest(value, _words(context))}"
         case name:
             return place, f"{value!r} is no {name.removesuffix('_type')}"
 

@@ -20,7 +20,7 @@ from embedding.embedder import Embedder
 from embedding.manifest import Provenance
 from index.jobs.jobs import Job
 from index.jobs.params import RetrainParams
-from index.jobs.places import beside_project, is_shipped, places_of, recipe_places
+from index.jobs.places import find_places, find_recipe_places, is_shipped, resolve_checkpoint
 from training.data.confusions import Confusion, write_confusions
 from training.data.faces import SPLIT, FaceSet, Split, class_labels
 from training.data.groups import format_groups, groups_of, read_groups, write_groups
@@ -114,13 +114,13 @@ class Retraining:
             JobInvalid: If it, or the job, names a place that the job may not read.
         """
         asked, data = self.params.recipe, [Path(place) for place in self.params.data[:1]] or [self.folder]
-        self.shop.check_places(self.job, places_of(self.job.params))
+        self.shop.check_places(self.job, find_places(self.job.params))
         if not isinstance(asked, str):
             return read_table(asked, Recipe, "recipe")
         try:
             recipe = open_recipe(asked)
             if not is_shipped(asked):
-                self.shop.check_places(self.job, recipe_places(asdict(recipe), data))
+                self.shop.check_places(self.job, find_recipe_places(asdict(recipe), data))
         except RecipeInvalid as error:
             if not self.job.confined:
                 raise

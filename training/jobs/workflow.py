@@ -19,7 +19,7 @@ from embedding.errors import EmbeddingError
 from index.errors import DatabaseError, GalleryError, JobEnded, JobTaken
 from index.jobs.jobs import DETAIL_CHARACTERS, Ended, Job
 from index.jobs.params import EvaluateParams, ReembedParams
-from index.jobs.places import places_of
+from index.jobs.places import find_places
 from index.models.reembedding import reembed
 from training.errors import CheckpointNotSaved, TrainingError
 from training.jobs.lease import Abandoned, Hold, JobCancelled
@@ -111,7 +111,7 @@ def evaluate_steps(shop: Workshop, job: Job) -> list[Step]:
         from training.evaluation.evaluate import evaluate_all
         from training.reports.evaluation import write_report
 
-        shop.check_places(job, places_of(job.params))
+        shop.check_places(job, find_places(job.params))
         wanted = EvaluateParams.model_validate(job.params)
         pictures = open_pictures(Path(wanted.data))
         evaluation, evidence = evaluate_all(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index.vectors import distances
+from index.vectors import compute_distances
 from training.errors import NothingToMine
 from training.evaluation.comparisons import Indices, Pairs
 from training.evaluation.evaluation import SUSPECT_D
@@ -118,7 +118,7 @@ def _in_band(block: Neighbours, vectors: Vectors, people: People, band: float) -
 
 def _positives(anchor: int, d: Distances, own: Indices, vectors: Vectors) -> tuple[Indices, Distances]:
     """For each d(A, N), the picture of the same person whose d is nearest to it, and that d: (k,), (k,)."""
-    d_own = distances(vectors[anchor], vectors[own]).astype(np.float32)
+    d_own = compute_distances(vectors[anchor], vectors[own]).astype(np.float32)
     order = np.argsort(d_own, kind="stable")
     after = np.minimum(np.searchsorted(d_own[order], d), len(own) - 1)
     before = np.maximum(after - 1, 0)
@@ -219,7 +219,7 @@ def _hardest_against(anchors: Indices, negatives: Indices, vectors: Vectors, mos
     """The hardest triplets with anchors of one identity and negatives of another."""
     found = Triplets.none()
     for anchor in anchors if len(anchors) > 1 and len(negatives) else ():
-        d = distances(vectors[anchor], vectors[negatives]).astype(np.float32)
+        d = compute_distances(vectors[anchor], vectors[negatives]).astype(np.float32)
         positives, d_positive = _positives(int(anchor), d, anchors[anchors != anchor], vectors)
         more = _triplets(np.full(len(d), anchor), positives, negatives, d_positive, d)
         found = Triplets.joined([found, more]).hardest_first()

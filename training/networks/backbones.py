@@ -8,7 +8,7 @@ import torchvision
 from torch import nn
 from torchvision.models import ResNet
 
-from index.errors import nearest_of
+from index.errors import suggest_nearest
 from training.errors import NetworkInvalid
 from training.networks.cbam import add_cbam
 from training.networks.embedder import DenseTrunk, FaceEmbedder
@@ -58,7 +58,7 @@ def _torchvision(config: NetworkConfig) -> nn.Module:
     """A classifier of torchvision whose classes are the dimensions of the embedding."""
     known = torchvision.models.list_models(module=torchvision.models)
     if config.kind not in known:
-        nearest = nearest_of(config.kind, ["dense", "vit", *known])
+        nearest = suggest_nearest(config.kind, ["dense", "vit", *known])
         raise NetworkInvalid(f"There is no network {config.kind!r}; {nearest}")
     _require_faces_to_fit(config)
     network = _untrained(config)

@@ -11,7 +11,7 @@ from pydantic import Field
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session as OrmSession
 
-from index.external_ids import external_key
+from index.external_ids import build_external_key
 from index.ids import uuid7
 from index.tables import utc_now
 from service.exams.audit import OVERRIDE_RECORDED, note_evidence
@@ -154,7 +154,7 @@ def newest_decision(db: OrmSession, session_id: UUID, external_id: str) -> Overr
         select(OverrideRow)
         .join(RosterEntryRow, RosterEntryRow.id == OverrideRow.entry_id)
         .where(RosterEntryRow.session_id == session_id)
-        .where(RosterEntryRow.external_key == external_key(external_id))
+        .where(RosterEntryRow.external_key == build_external_key(external_id))
         .order_by(OverrideRow.created_at.desc(), OverrideRow.number.desc())
         .limit(1)
     )

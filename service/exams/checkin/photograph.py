@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session as OrmSession
 from embedding.embedder import Embedding
 from embedding.errors import FaceError, ImageError, QualityRefused
 from embedding.quality import Purpose
-from index.external_ids import external_key
+from index.external_ids import build_external_key
 from service.decision import CalibrationFacts, Outcome, Quality, StageTimes
 from service.exams.checkin.comparison import Comparison, compare, may_be_looked_for, model_for
 from service.exams.checkin.rules import (
@@ -315,6 +315,6 @@ def checkins_page(
 
 def of_candidate(session_id: UUID, external_id: str) -> ColumnElement[bool]:
     """Attempts of a candidate, however the id is spelled."""
-    same = RosterEntryRow.external_key == external_key(external_id)
+    same = RosterEntryRow.external_key == build_external_key(external_id)
     entries = select(RosterEntryRow.id).where(RosterEntryRow.session_id == session_id, same)
     return CheckinRow.entry_id.in_(entries)

@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session as OrmSession
 
-from index.consent.legal_basis import ended_among
-from index.external_ids import external_key
-from index.subjects.subjects import meant_by
+from index.consent.legal_basis import find_ended
+from index.external_ids import build_external_key
+from index.subjects.subjects import choose_meant
 from index.tables import utc_now
 from service.errors import SessionNotFound
 from service.exams.audit import CHECKIN_DECLINED, CHECKIN_RECORDED, note, note_evidence
@@ -84,7 +84,7 @@ def expect(db: OrmSession, arrival: Arrival) -> Expected:
         ExternalIdAmbiguous: If several candidates have an equal id.
     """
     claimed = arrival.external_id
-    wanted = {"session_id": arrival.session_id, "external_key": claimed and external_key(claimed)}
+    wanted = {"session_id": arrival.session_id, "external_key": claimed and build_external_key(claimed)}
     found = db.execute(EXPECTED, wanted).all()
     if not found:
         raise SessionNotFound(arrival.session_id)
@@ -132,7 +132,7 @@ def find_entry(db: OrmSession, session_id: UUID, external_id: str | None) -> Ros
     """
     if external_id is None:
         return None
-    same = RosterEntryRow.external_key == external_key(external_id)
+    same = RosterEntryRow.external_key == build_external_key(external_id)
     query = select(RosterEntryRow).where(RosterEntryRow.session_id == session_id, same)
     return entry_meant_by(external_id, db.scalars(query).all())
 
@@ -145,7 +145,7 @@ def entry_meant_by(external_id: str | None, found: Sequence[RosterEntryRow]) -> 
     """
     if external_id is None:
         return None
-    entry_id = meant_by(external_id, [(entry.id, entry.external_id) for entry in found])
+    entry_id = choose_meant(external_id, [(entry.id, entry.external_id) for entry in found])
     return next((entry for entry in found if entry.id == entry_id), None)
 
 
@@ -242,7 +242,7 @@ def require_another_photograph(db: OrmSession, expected: Expected, entry: Roster
 
 def has_no_basis(db: OrmSession, entry: RosterEntryRow) -> bool:
     """Whether the candidate's legal basis has ended; it is read anew before each decision."""
-    return entry.subject_id is not None and bool(ended_among(db, [entry.subject_id]))
+    return entry.subject_id is not None and bool(find_ended(db, [entry.subject_id]))
 
 
 def seat_for(db: OrmSession, row: SessionRow, entry: RosterEntryRow | None, asked: str | None) -> str | None:

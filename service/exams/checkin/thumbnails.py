@@ -9,7 +9,7 @@ from PIL import Image
 
 from embedding.image import ImageLimits, decode
 from index.resealing import SealedTable
-from index.sealing.cipher import bound_to
+from index.sealing.cipher import build_binding
 from index.tables import utc_now
 from service.exams.audit import note
 from service.exams.context import Desk, Origin
@@ -45,7 +45,7 @@ def thumbnail_row(desk: Desk, exam: ExamRow, checkin_id: UUID, picture: bytes) -
 
 def thumbnail_binding(checkin_id: UUID, exam_id: UUID) -> bytes:
     """What a picture of an attempt belongs to."""
-    return bound_to("thumbnail", checkin_id, exam_id)
+    return build_binding("thumbnail", checkin_id, exam_id)
 
 
 def shrunk(picture: bytes) -> bytes:

@@ -50,7 +50,7 @@ def verify_evidence(database: Database) -> list[Tampering]:
     recorded: Counts = defaultdict(Counter)
     kept: Counter[str] = Counter()
     with database.read() as db:
-        purges = {one.details["exam_id"]: one for one in audit.events_after(db, 0, action=EXAM_PURGED)}
+        purges = {one.details["exam_id"]: one for one in audit.list_events_after(db, 0, action=EXAM_PURGED)}
         for event in evidence_events(db):
             exam_id, kind = event.details["exam_id"], evidence_of(event)[0].__tablename__
             purge = purges.get(exam_id)
@@ -70,7 +70,7 @@ def verify_evidence(database: Database) -> list[Tampering]:
 
 def evidence_events(db: OrmSession) -> Iterator[AuditEventRow]:
     """The chain's events that hold the digest of a row, oldest first."""
-    events = audit.events_after(db, 0, action=RECORDED)
+    events = audit.list_events_after(db, 0, action=RECORDED)
     return (event for event in events if "evidence" in event.details)
 
 
@@ -111,11 +111,11 @@ def wrong_rosters(db: OrmSession, purges: dict[str, AuditEventRow], recorded: Co
     """
     sizes: dict[str, int] = defaultdict(int)
     newest: dict[str, AuditEventRow] = {}
-    for event in audit.events_after(db, 0, action=ROSTER_IMPORTED):
+    for event in audit.list_events_after(db, 0, action=ROSTER_IMPORTED):
         session_id = event.details["session_id"]
         sizes[session_id] += event.details["added"] - event.details["removed"]
         newest[session_id] = event
-    deleted = {one.details["exam_id"] for one in audit.events_after(db, 0, action=EXAM_DELETED)}
+    deleted = {one.details["exam_id"] for one in audit.list_events_after(db, 0, action=EXAM_DELETED)}
     query = select(RosterEntryRow.session_id, func.count()).group_by(RosterEntryRow.session_id)
     present = {str(session_id): count for session_id, count in db.execute(query)}
     found = []

@@ -262,7 +262,7 @@ def missed(desk: Desk, session_id: UUID, after_seq: int, digest: str = "") -> li
 
 def rows_behind(db: OrmSession, after_seq: int, limit: int) -> Sequence[AuditEventRow]:
     """The chain's events that a board shows, oldest first."""
-    return audit.events(db, limit=limit, after_seq=after_seq, action=KINDS)
+    return audit.list_events(db, limit=limit, after_seq=after_seq, action=KINDS)
 
 
 def build(desk: Desk, db: OrmSession, session_id: UUID, rows: Sequence[AuditEventRow]) -> list[FeedEvent]:

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
-from index.consent.legal_basis import ended_among
+from index.consent.legal_basis import find_ended
 from index.errors import ExternalIdAmbiguous
 from index.external_ids import SKELETONS, forms_of
-from index.subjects.subjects import meant_by
+from index.subjects.subjects import choose_meant
 from index.tables import SubjectRow, TemplateRow
 from service.exams.roster.file import Row
 from service.exams.roster.report import Findings, RosterReport
@@ -100,7 +100,7 @@ def subjects_by_key(
     subjects, ambiguous = {}, {}
     for key, people in found.items():
         try:
-            meant = meant_by(spellings[key], people)
+            meant = choose_meant(spellings[key], people)
         except ExternalIdAmbiguous:
             ambiguous[key] = sorted(external_id or "" for _, external_id in people)
             continue
@@ -224,7 +224,7 @@ def without_template(
     for batch in batches(subject_ids):
         mine = TemplateRow.subject_id.in_(batch) & TemplateRow.model_id.in_(model_ids)
         enrolled.update(db.scalars(select(TemplateRow.subject_id).where(mine).distinct()))
-        enrolled -= ended_among(db, batch)
+        enrolled -= find_ended(db, batch)
     return Findings.of(
         {"row": row.row, "external_id": row.external_id, "display_name": row.display_name}
         for key, row in wanted.items()

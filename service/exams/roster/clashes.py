@@ -6,14 +6,14 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session as OrmSession
 
 from index.database.database import Database
-from index.subjects.id_clashes import Clash, subject_clashes
+from index.subjects.id_clashes import Clash, find_subject_clashes
 from service.exams.tables import RosterEntryRow
 
 
 def find_clashes(database: Database) -> list[Clash]:
     """Every pair that clashes."""
     with database.read() as db:
-        return subject_clashes(db) + roster_clashes(db)
+        return find_subject_clashes(db) + roster_clashes(db)
 
 
 def roster_clashes(db: OrmSession) -> list[Clash]:

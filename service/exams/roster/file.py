@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from index.external_ids import external_key, plain_external_id
+from index.external_ids import build_external_key, normalise_external_id
 from index.fields import holds_controls
 from service.exams.errors import RosterUnreadable
 from service.spreadsheet import delimiter_of
@@ -51,7 +51,7 @@ class Row:
     @property
     def key(self) -> str:
         """What the external id is compared by."""
-        return external_key(self.external_id)
+        return build_external_key(self.external_id)
 
 
 class RosterCandidate(BaseModel):
@@ -200,7 +200,7 @@ def read_row(number: int, fields: Mapping[str, object], line: int = 0) -> Row:
     if external_id is None:
         raise RosterUnreadable("is empty", row=number, column="external_id")
     try:
-        external_id = plain_external_id(external_id)
+        external_id = normalise_external_id(external_id)
     except ValueError as error:
         raise RosterUnreadable(str(error), row=number, column="external_id") from error
     return Row(

@@ -114,7 +114,7 @@ def obstacles_of(
 ) -> Iterator[CannotVerify]:
     """Who cannot be verified by a photograph; each for the first reason that applies."""
     subject_ids = [entry.subject_id for entry in entries if entry.subject_id]
-    damaged = serving.unreadable_among(subject_ids)
+    damaged = serving.find_unreadable(subject_ids)
     templates, twins = templates_of(db, subject_ids), twins_of(db, subject_ids)
     ended = bases_of(db, subject_ids, has_ended())
     for entry in entries:
@@ -222,7 +222,7 @@ def look_alikes(desk: Desk, entries: Iterable[RosterEntryRow], policy: Policy) -
             flagged_twins=(by_subject[a].twin and by_subject[b].twin) or (a, b) in pairs,
         )
         for model in desk.serving.models
-        for a, b, d in model.gallery.close_pairs(
+        for a, b, d in model.gallery.find_close_pairs(
             [one for one in by_subject if known.get(one) is model],
             model.supported_policy(policy.match_fmr, policy.refer_fmr).refer,
         )
