@@ -1,1 +1,1 @@
-"""Templates → who is near. FAISS and the enrolment database."""
+"""Templates → nearest people: FAISS and the enrolment database."""

@@ -1,10 +1,9 @@
-"""What is known of the audit chain outside the database: an append-only file of its heads, of erasures and
-of withdrawals.
+"""The audit chain's anchor outside the database: an append-only file of heads, erasures and withdrawals.
 
-A chain alone cannot show that its end was cut off, nor that all of it was written anew. Each line of this
-file holds the number and digest of an event, and an HMAC (RFC 2104) over itself and the line before, under a
-key that is not in the database. Erasures are named by subject id: whoever puts an older database back erases
-them again.
+A chain alone cannot show that its end was cut off, or that all of it was rewritten. Each line of this file
+holds the number and digest of an event, and an HMAC (RFC 2104) over itself and the previous line, under a key
+that is not in the database. Erasures name the subject's id, so that restoring an older database erases these
+people again.
 """
 
 import fcntl
@@ -42,14 +41,13 @@ class AnchorLine:
     """One line.
 
     Attributes:
-        kind: `head`: the newest event of then. `erased`: the event of an erasure. `withdrawn`: the event of a
-            withdrawal. `restored`: an older
-            database was put back on purpose, and this is the newest event that it had of what was written
-            down; what the lines before say beyond it is no more.
+        kind: `head`: the newest event at that time. `erased`: an erasure. `withdrawn`: a withdrawal.
+            `restored`: an older database was restored on purpose, and this is the newest recorded event that
+            it has; later events on earlier lines no longer exist.
         at: When it was written.
-        seq: Of the event; 0 before the first.
-        digest: Of the event.
-        subject_id: Who was erased, or has withdrawn.
+        seq: Number of the event; 0 before the first.
+        digest: Digest of the event.
+        subject_id: The subject who was erased or withdrew.
         key_id: The key of the MAC.
         mac: Hexadecimal, over this line and the digest of the line before.
     """
@@ -69,27 +67,27 @@ class AnchorLine:
 
     @property
     def line_digest(self) -> str:
-        """SHA-256 of the whole line, which the next one's MAC covers."""
+        """SHA-256 of the whole line; the next line's MAC covers it."""
         return digest_json(asdict(self))
 
     def mac_under(self, key: SealingKey, previous: str) -> str:
-        """The MAC that this line has to have."""
+        """The MAC that this line must have."""
         content = canonical_json({**asdict(self), "mac": previous})
         return hmac.new(key.mac_key, content, hashlib.sha256).hexdigest()
 
 
 class Anchor:
-    """The file of one data folder; safe to use from many processes."""
+    """The anchor file of one data folder; several processes may use it at once."""
 
     def __init__(self, path: Path, cipher: TemplateCipher) -> None:
         self.path = path
         self.cipher = cipher
 
     def lines(self) -> list[AnchorLine]:
-        """Every line, oldest first; none where there is no file.
+        """Every line, oldest first; empty if there is no file.
 
         Raises:
-            AnchorInvalid: If a line was changed, removed or put in, or its key is not known.
+            AnchorInvalid: If a line was changed, removed or inserted, or its key is unknown.
         """
         try:
             text = self.path.read_text(encoding="utf-8")
@@ -98,16 +96,16 @@ class Anchor:
         return self._verify_lines(text)
 
     def note(self, db: Session) -> Head | None:
-        """Write down every erasure and withdrawal since the last line, and the newest event, if it is new.
+        """Append every erasure and withdrawal since the last line, and the newest event, if it is new.
 
         Args:
             db: For reading.
 
         Returns:
-            The event that was written down; None where nothing was new.
+            The event that was appended; None if nothing is new.
 
         Raises:
-            AnchorInvalid: As `lines`; then nothing is written.
+            AnchorInvalid: As `lines`; nothing is written in that case.
             OSError: If the file cannot be written.
         """
         with self._lock() as file:
@@ -125,7 +123,7 @@ class Anchor:
             return newest
 
     def note_restored(self, db: Session) -> None:
-        """Write down that an older database was put back on purpose, and what its newest event is.
+        """Record that an older database was restored on purpose, and its newest event.
 
         Raises:
             AnchorInvalid, OSError: As `note`.
@@ -137,8 +135,8 @@ class Anchor:
             _flush(file)
 
     def take_over(self, other: Sequence[AnchorLine]) -> None:
-        """Write down what another machine's anchor knows: its lines where there are none here, else erasures
-        and withdrawals.
+        """Adopt another machine's anchor: all of its lines if this one is empty, else its erasures and
+        withdrawals.
 
         Raises:
             AnchorInvalid, OSError: As `note`.
@@ -173,9 +171,9 @@ class Anchor:
         return line
 
     def _verify_lines(self, text: str) -> list[AnchorLine]:
-        """The whole lines of a text; one that a crash has torn is left out.
+        """The complete lines of a text, without one that a crash has cut off.
 
-        A line of a key that is dropped by now is vouched for by the next one of a key that is known.
+        A line under a key that has since been dropped is covered by the next line under a known key.
         """
         lines: list[AnchorLine] = []
         vouched = 0
@@ -204,7 +202,7 @@ class Anchor:
 
 
 def find_expected_heads(lines: Sequence[AnchorLine]) -> list[Head]:
-    """The events that the chain must still have."""
+    """The events that the chain must still contain."""
     heads: list[Head] = []
     for line in lines:
         if line.kind == "restored":
@@ -214,12 +212,12 @@ def find_expected_heads(lines: Sequence[AnchorLine]) -> list[Head]:
 
 
 def find_erased_subjects(lines: Sequence[AnchorLine]) -> set[UUID]:
-    """Everybody who was ever erased, also where the database of then is no more."""
+    """Everybody who was ever erased, even if the database of that time no longer exists."""
     return {UUID(line.subject_id) for line in lines if line.kind == "erased" and line.subject_id}
 
 
 def find_withdrawals(lines: Sequence[AnchorLine]) -> list[WithdrawalSeen]:
-    """Every withdrawal that was ever written down."""
+    """Every withdrawal on record."""
     return [
         WithdrawalSeen(line.seq, line.digest, UUID(line.subject_id))
         for line in lines
@@ -228,7 +226,7 @@ def find_withdrawals(lines: Sequence[AnchorLine]) -> list[WithdrawalSeen]:
 
 
 def find_common_head(db: Session, lines: Sequence[AnchorLine]) -> Head:
-    """The newest event of these lines that the chain has."""
+    """The newest event of these lines that is in the chain."""
     for line in reversed(lines):
         if audit.find_digest(db, line.seq) == line.digest:
             return line.head
@@ -236,7 +234,7 @@ def find_common_head(db: Session, lines: Sequence[AnchorLine]) -> Head:
 
 
 def find_fork(db: Session, lines: Sequence[AnchorLine]) -> Head:
-    """The newest event of these lines before the first one that the chain does not have."""
+    """The newest event of these lines before the first one that is not in the chain."""
     heads = sorted(find_expected_heads(lines))
     lost = [seq for seq, digest in heads if audit.find_digest(db, seq) != digest]
     first_lost = min(lost, default=None)
@@ -245,7 +243,7 @@ def find_fork(db: Session, lines: Sequence[AnchorLine]) -> Head:
 
 
 def _read_whole_lines(file: IO[str]) -> str:
-    """The file's text; the rest of a line that a crash has torn is cut off."""
+    """The file's text; truncates an incomplete last line that a crash has left."""
     file.seek(0)
     text = file.read()
     whole = text[: text.rfind("\n") + 1]

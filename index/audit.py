@@ -1,8 +1,8 @@
-"""The audit chain: who did what, in an order that nobody can change unseen.
+"""The audit chain: who did what, in an order that nobody can change unnoticed.
 
-Each event holds the SHA-256 of its content and of the digest before it (a hash chain; Haber and Stornetta
+Each event holds the SHA-256 of its content and of the previous digest (a hash chain; Haber and Stornetta
 1991). An event never holds a picture, a vector or a name: it outlives the subject, whose erasure leaves the
-chain whole.
+chain intact.
 """
 
 import json
@@ -26,12 +26,12 @@ _LAST = select(AuditEventRow.seq, AuditEventRow.digest).order_by(AuditEventRow.s
 
 @dataclass(frozen=True)
 class ChainReport:
-    """What a walk along the chain found.
+    """The result of checking the chain.
 
     Attributes:
-        events: How many links were good, from the first on.
-        head: The digest of the last good link. Kept elsewhere, it shows later whether the end was cut off.
-        first_bad_seq: The event at which the chain breaks; None when it is whole.
+        events: How many events are valid, counted from the first.
+        head: The digest of the last valid event. Kept elsewhere, it shows later whether the end was cut off.
+        first_bad_seq: The event at which the chain breaks; None if it is intact.
         reason: Why it breaks there.
     """
 
@@ -55,18 +55,19 @@ def record(
     request_id: str | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> AuditEventRow:
-    """Add an event in the writer's own transaction: what is rolled back was never recorded.
+    """Add an event in the caller's transaction, so that a rollback also removes the event.
 
     Args:
-        db: An ordered one of `Database.write`; two writers at once would both follow the same event.
+        db: An ordered transaction of `Database.write`; two unordered writers could both extend the same
+            event.
         action: What was done, `noun.verb` in the past: `template.enrolled`.
         actor: The key or operator by id and name.
-        subject_id: Whom it concerns.
-        request_id: The request it came with.
-        details: JSON values; nothing biometric, no names.
+        subject_id: The subject concerned.
+        request_id: Id of the request.
+        details: JSON values without names or biometric data.
 
     Raises:
-        ValueError: If the details hold what JSON cannot (NaN, infinity).
+        ValueError: If the details hold values that JSON cannot represent (NaN, infinity).
     """
     last = db.execute(_LAST).first()
     event = AuditEventRow(
@@ -76,7 +77,7 @@ def record(
         actor=actor,
         subject_id=subject_id,
         request_id=request_id,
-        # Stored as it will be read again, so that a tuple or an enum digests alike now and later.
+        # Stored as it will be read, so that a tuple or an enum has the same digest now and later.
         details=json.loads(json.dumps(dict(details or {}), allow_nan=False)),
         previous_digest=last.digest if last else FIRST_DIGEST,
     )
@@ -87,7 +88,7 @@ def record(
 
 
 def digest_of(event: AuditEventRow) -> str:
-    """SHA-256 of the event in canonical JSON, the time in UTC microseconds."""
+    """SHA-256 of the event in canonical JSON, with the time in UTC microseconds."""
     content = {
         "seq": event.seq,
         "at": event.at.isoformat(timespec="microseconds"),
@@ -109,7 +110,7 @@ def list_events(
     subject_id: UUID | None = None,
     action: str | Collection[str] | None = None,
 ) -> list[AuditEventRow]:
-    """Events in their order, from the one behind `after_seq`; of one action, or of any of several."""
+    """Events in order, after `after_seq`; of one action, or of any of several."""
     query = (
         select(AuditEventRow).where(AuditEventRow.seq > after_seq).order_by(AuditEventRow.seq).limit(limit)
     )
@@ -128,7 +129,7 @@ def find_newest_head(db: Session) -> tuple[int, str]:
 
 
 def find_digest(db: Session, seq: int) -> str | None:
-    """The digest of an event; None where there is none of this number."""
+    """The digest of an event; None if there is no event with this number."""
     if seq == 0:
         return FIRST_DIGEST
     return db.scalar(select(AuditEventRow.digest).where(AuditEventRow.seq == seq))
@@ -137,7 +138,7 @@ def find_digest(db: Session, seq: int) -> str | None:
 def list_events_after(
     db: Session, seq: int, *, action: str | Collection[str], subject_id: UUID | None = None
 ) -> Iterator[AuditEventRow]:
-    """Every event of one action, or of several, after this one, in their order."""
+    """Every event of one action, or of any of several, after this one, in order."""
     while block := list_events(db, limit=_BLOCK_ROWS, after_seq=seq, action=action, subject_id=subject_id):
         yield from block
         seq = block[-1].seq
@@ -149,13 +150,13 @@ def verify_chain(
     expected_head: tuple[int, str] | None = None,
     expected_heads: Collection[tuple[int, str]] = (),
 ) -> ChainReport:
-    """Walk the whole chain and report the first event that is not as it was written.
+    """Check the whole chain and report the first event that was changed.
 
     Args:
         db: For reading.
-        expected_head: Number and digest of an event noted down earlier. A chain alone cannot show that its
-            newest events were cut off, or that it was written anew; a note of one can.
-        expected_heads: More of them.
+        expected_head: Number and digest of an event recorded earlier. A chain alone cannot show that its
+            newest events were cut off, or that all of it was rewritten; such a record can.
+        expected_heads: More such records.
     """
     expected: dict[int, set[str]] = {}
     for seq, digest in [*expected_heads, *([expected_head] if expected_head else [])]:
@@ -175,11 +176,11 @@ def verify_chain(
 
 
 def _find_fault(event: AuditEventRow, seq: int, previous: str) -> tuple[int, Fault] | None:
-    """Where the chain is broken, if it is broken between the last good event and this one."""
+    """Where and how the chain is broken between the last valid event and this one, if it is."""
     if event.seq != seq:
         return seq, "missing"
     is_itself = event.digest == digest_of(event)
     if event.previous_digest == previous:
         return None if is_itself else (seq, "changed")
-    # An event that is whole but follows another digest shows that the one before was rewritten.
+    # An event that is valid itself but follows another digest shows that the previous one was rewritten.
     return (seq - 1, "changed") if is_itself and seq > 1 else (seq, "reordered")

@@ -1,11 +1,11 @@
-"""One spelling of JSON for every row and event whose digest is kept, so that anybody can digest it again."""
+"""Canonical JSON for every row and event whose digest is stored, so that anybody can compute it again."""
 
 import hashlib
 import json
 
 
 def canonical_json(content: object) -> bytes:
-    """The content as JSON that is the same wherever it is written: keys sorted, no spaces, UTF-8.
+    """The content as canonical JSON: sorted keys, no spaces, UTF-8.
 
     Raises:
         ValueError: If it holds what JSON cannot (NaN, infinity).

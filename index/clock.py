@@ -1,7 +1,7 @@
-"""Whether the machine's clock can be believed: the audit chain shows what it said before.
+"""Whether the machine's clock can be trusted: the audit chain shows its earlier times.
 
-What is deleted because its time has come does not come back when the clock is put right. So a clock that
-leaps, ahead or back, stops all deleting until somebody says that it is right.
+Data that is deleted because of a wrong clock does not come back when the clock is corrected. So a clock that
+leaps, forwards or backwards, stops all deletion until somebody confirms it.
 """
 
 from dataclasses import dataclass
@@ -16,29 +16,29 @@ from index.errors import ClockLeapt
 from index.tables import AuditEventRow
 
 AHEAD = timedelta(days=2)
-"""A sweep writes an event every day, so a longer silence is a leap, or a machine that was off for as long."""
+"""A sweep writes an event every day, so a longer gap is a leap, or the machine was off."""
 
 BACK = timedelta(minutes=5)
-"""Clocks of several machines that write one chain differ by less."""
+"""The clocks of several machines that write to one chain differ by less."""
 
 NOTICE = timedelta(days=1)
-"""Between the announcement of a deletion and the deletion."""
+"""Time between the announcement of a deletion and the deletion."""
 
 CONFIRMED = "clock.confirmed"
 STEADY = (CONFIRMED, "retention.announced")
-"""Events that are written only where every event before them was in order."""
+"""Events that are written only if every earlier event was in order."""
 
 
 @dataclass(frozen=True)
 class Leap:
-    """Two events, or an event and now, whose times do not go together."""
+    """Two events, or an event and now, whose times contradict each other."""
 
     before: datetime
     after: datetime
 
 
 def find_leap(db: Session, now: datetime) -> Leap | None:
-    """The first leap since the clock was last in order; None where there is none."""
+    """The first leap since the clock was last in order; None if there is none."""
     start = db.scalar(select(func.max(AuditEventRow.seq)).where(AuditEventRow.action.in_(STEADY))) or 0
     since = select(AuditEventRow.at).where(AuditEventRow.seq >= start).order_by(AuditEventRow.seq)
     times = [*db.scalars(since), now]
@@ -60,5 +60,5 @@ def require_steady(db: Session, now: datetime) -> None:
 
 
 def confirm_clock(db: Session, *, actor: str) -> AuditEventRow:
-    """Somebody has looked at the clock, and it is right: deleting may begin again, announced anew."""
+    """Record that somebody has confirmed the clock: deletions may start again, each announced again."""
     return audit.record(db, action=CONFIRMED, actor=actor)

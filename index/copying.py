@@ -1,4 +1,5 @@
-"""Every row of one database in another, which may be of the other kind: for copies, and to put them back."""
+"""Copy all rows of one database into another, also between SQLite and PostgreSQL, for backups and
+restores."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -16,21 +17,21 @@ Change = Callable[[RowMapping], dict[str, Any]]
 
 
 def copy_rows(source: Session, target: Session) -> dict[str, int]:
-    """Copy every table, and how far its numbers were given out; returns the number of rows by table.
+    """Copy every table and its highest used number; returns the number of rows by table.
 
-    Who is signed in to a page is left out: a copy is nobody's browser. The tables are those of the packages
-    that are imported.
+    Page sessions are left out: no browser holds an id for the copy. Only the tables of imported packages are
+    copied.
 
     Args:
         source: A `Database.snapshot` at this program's revision.
-        target: A `Database.write` in tables that hold nothing.
+        target: A `Database.write` on empty tables.
 
     Raises:
-        RowsRefused: If the target's kind of database does not hold what the source's did.
-        DatabaseError: If one of them cannot do its part; then the target holds nothing.
+        RowsRefused: If the target's kind of database cannot hold a row of the source.
+        DatabaseError: If either database fails; the target is then empty.
     """
     if _is_sqlite(target):
-        # Until the end of this transaction: a row may come before the one that it refers to.
+        # Deferred to the end of this transaction: a row may be copied before the one it refers to.
         target.execute(text("PRAGMA defer_foreign_keys = ON"))
     tables = [one for one in Base.metadata.sorted_tables if one is not PageSessionRow.__table__]
     copied = {table.name: copy_table(source, target, table) for table in tables}
@@ -47,9 +48,9 @@ def copy_table(source: Session, target: Session, table: Table, change: Change = 
 
     Args:
         source: For reading.
-        target: For writing, with what the rows refer to.
+        target: For writing; holds the rows that these refer to.
         table: At the same revision in both.
-        change: Makes of a row the one that is written.
+        change: Maps each row to the one to write.
 
     Raises:
         RowsRefused, DatabaseError: As `copy_rows`.
@@ -71,7 +72,7 @@ def copy_table(source: Session, target: Session, table: Table, change: Change = 
 
 
 def find_filled_table(db: Session, but: Collection[str] = ()) -> str | None:
-    """The name of a table that holds something; None where all are empty."""
+    """The name of a table with rows; None if all are empty."""
     for table in Base.metadata.sorted_tables:
         if table.name not in but and db.execute(select(table).limit(1)).first() is not None:
             return table.name
@@ -79,7 +80,7 @@ def find_filled_table(db: Session, but: Collection[str] = ()) -> str | None:
 
 
 def _find_self_references(table: Table) -> Sequence[Column[Any]]:
-    """Columns that refer to other rows of the same table: they are filled in when all of them are there."""
+    """Columns that refer to rows of the same table; they are filled in after all rows are copied."""
     return [
         column for column in table.columns if any(key.column.table is table for key in column.foreign_keys)
     ]
@@ -99,7 +100,7 @@ def _is_sqlite(db: Session) -> bool:
 
 
 def _read_highest_number(db: Session, table: Table) -> int:
-    """The highest number that this table has ever given to a row, also to one that is gone."""
+    """The highest number that this table has ever given to a row, including removed rows."""
     if _is_sqlite(db):
         query = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
         return int(db.scalar(query, {"name": table.name}) or 0)
@@ -108,7 +109,7 @@ def _read_highest_number(db: Session, table: Table) -> int:
 
 
 def _reserve_numbers(db: Session, table: Table, number: int) -> None:
-    """No number up to this one is given to a row again: some process may know it by another."""
+    """Never give a number up to this one to a new row: a process may remember it for another row."""
     if not number:
         return
     if _is_sqlite(db):

@@ -1,7 +1,8 @@
-"""Kept crops: aligned faces of enrolments, so that another model's templates can be made without the person.
+"""Kept crops: aligned faces from enrolments, so that another model's templates can be made without the
+person.
 
-They are always encrypted. A crop goes with its subject, with a template that was made of it, or when its time
-is over; only the last leaves the templates.
+They are always encrypted. A crop is removed with its subject, with a template made from it, or when its
+retention ends; only the last leaves the templates.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -30,7 +31,7 @@ class NewCrop:
 
     Attributes:
         picture: (112, 112) RGB as PNG.
-        days: How long it is kept.
+        days: Retention in days.
     """
 
     picture: bytes
@@ -39,7 +40,7 @@ class NewCrop:
 
 @dataclass(frozen=True)
 class StoredCrop:
-    """A crop as it was kept; `picture` is a PNG."""
+    """A stored crop; `picture` is a PNG."""
 
     id: UUID
     subject_id: UUID
@@ -54,10 +55,10 @@ class Crops:
         self._cipher = cipher
 
     def open_trainable(self) -> Iterator[tuple[UUID, UUID, bytes]]:
-        """Subject, crop and PNG of everybody who may be trained on, in the order they were kept.
+        """Subject id, crop id and PNG of all crops that training may use, in the order of enrolment.
 
         Raises:
-            TemplateUnreadable: If a crop was sealed with another key or changed.
+            TemplateUnreadable: If a crop was sealed with another key or was changed.
         """
         after = UUID(int=0)
         query = _select_kept().add_columns(SubjectRow.legal_basis).join(SubjectRow).limit(_BLOCK_ROWS)
@@ -72,7 +73,7 @@ class Crops:
             after = rows[-1][0].id
 
     def named(self, crop_ids: Collection[UUID]) -> dict[UUID, bytes]:
-        """The PNGs of those of the crops that may still be looked at.
+        """The PNGs of those crops that may still be shown.
 
         Raises:
             TemplateUnreadable: As `of_training`.
@@ -82,7 +83,7 @@ class Crops:
         return {row.id: open_crop(self._cipher, row) for row in rows}
 
     def open_unembedded(self, model_id: str) -> Iterator[StoredCrop]:
-        """The crops of which there is no template of this model; one that cannot be read is left out."""
+        """The crops without a template of this model; unreadable ones are left out."""
         after = UUID(int=0)
         while True:
             with self._database.read() as db:
@@ -94,7 +95,8 @@ class Crops:
 
 
 def purge_crops(database: Database, *, until: datetime, actor: str) -> int:
-    """Remove the crops whose time was over at `until`; their templates stay. Returns how many went."""
+    """Remove the crops whose retention ended by `until`; their templates stay. Returns how many were
+    removed."""
     with database.write() as db:
         over = delete(CropRow).where(CropRow.expires_at <= until).returning(CropRow.id)
         gone = len(db.scalars(over).all())
@@ -106,7 +108,7 @@ def purge_crops(database: Database, *, until: datetime, actor: str) -> int:
 
 
 def keep_crop(db: Session, cipher: TemplateCipher, subject_id: UUID, new: NewCrop) -> UUID:
-    """Write a crop in the enrolment's own transaction; returns its id."""
+    """Write a crop in the enrolment's transaction; returns its id."""
     crop_id = uuid7()
     picture, key_id = cipher.seal(crop_binding(crop_id, subject_id), new.picture)
     db.add(
@@ -124,7 +126,7 @@ def keep_crop(db: Session, cipher: TemplateCipher, subject_id: UUID, new: NewCro
 
 
 def select_without_template(model_id: str) -> Select[CropRow]:
-    """A block of the crops of which this model has no template, by id."""
+    """A query for one block of the crops without a template of this model, by id."""
     made = select(TemplateRow.number).where(
         TemplateRow.crop_id == CropRow.id, TemplateRow.model_id == model_id
     )
@@ -132,7 +134,7 @@ def select_without_template(model_id: str) -> Select[CropRow]:
 
 
 def count_without_template_of(db: Session, model_id: str) -> int:
-    """How many crops there are of which this model has no template."""
+    """How many crops have no template of this model."""
     found = select_without_template(model_id).limit(None).subquery()
     return db.scalar(select(func.count()).select_from(found)) or 0
 
@@ -141,18 +143,18 @@ def open_crop(cipher: TemplateCipher, row: CropRow) -> bytes:
     """The PNG of a crop.
 
     Raises:
-        TemplateUnreadable: If it was sealed with another key or for somebody else, or changed.
+        TemplateUnreadable: If it was sealed with another key or for somebody else, or was changed.
     """
     return cipher.open(row.id, crop_binding(row.id, row.subject_id), row.picture, row.key_id)
 
 
 def crop_binding(crop_id: UUID, subject_id: UUID) -> bytes:
-    """What a crop's picture belongs to."""
+    """The associated data that binds a crop's picture to its row and subject."""
     return build_binding("crop", crop_id, subject_id)
 
 
 def open_readable(cipher: TemplateCipher, rows: Iterable[CropRow]) -> Iterator[StoredCrop]:
-    """The crops that this key opens: one lost crop must not keep all others from a new model."""
+    """The crops that this key opens: one damaged crop must not block all others from re-embedding."""
     for row in rows:
         try:
             yield StoredCrop(row.id, row.subject_id, open_crop(cipher, row))
@@ -161,7 +163,7 @@ def open_readable(cipher: TemplateCipher, rows: Iterable[CropRow]) -> Iterator[S
 
 
 def permits_training(basis: Mapping[str, Any] | None, now: datetime) -> bool:
-    """Whether a subject's legal basis names training, and on what ground, and is still in force."""
+    """Whether a subject's legal basis names training, with its ground, and is still in force."""
     if not basis or basis.get("training") is not True or not (basis.get("basis") and basis.get("reference")):
         return False
     expires_at = basis.get("expires_at")
@@ -169,7 +171,7 @@ def permits_training(basis: Mapping[str, Any] | None, now: datetime) -> bool:
 
 
 def _select_kept() -> Select[CropRow]:
-    """Crops whose time is not over, of people whose legal basis is in force, in the order they were kept."""
+    """A query for the crops within their retention whose subjects have a basis in force, oldest first."""
     in_time = CropRow.expires_at.is_(None) | (CropRow.expires_at > utc_now())
     ended = select(SubjectRow.id).where(SubjectRow.id == CropRow.subject_id, has_ended())
     return select(CropRow).where(in_time, ~ended.correlate(CropRow).exists()).order_by(CropRow.id)

@@ -1,4 +1,4 @@
-"""Why the gallery cannot do what it was asked.
+"""Errors of the gallery and the enrolment database.
 
     GalleryError
     ├── SubjectNotFound            subject_not_found
@@ -35,7 +35,7 @@
         ├── DatabaseUnavailable    database_unavailable  no connection, or one that takes no writes
         └── DatabaseOutdated       database_outdated     the tables are older or newer than the program
 
-Every class has a stable `code`; what it means to a caller over HTTP is decided in `service/problems.py`.
+Every class has a stable `code`; `service/problems.py` maps it to an HTTP status.
 """
 
 from collections.abc import Iterable, Sequence
@@ -47,21 +47,21 @@ from uuid import UUID
 
 
 def suggest_nearest(word: str, words: Iterable[str]) -> str:
-    """The end of a refusal: the nearest valid word, or all of them where none is near."""
+    """The end of an error message: the nearest valid word, or all of them if none is near."""
     known = sorted(words)
     near = get_close_matches(word, known, n=1)
-    # Quoted, for a name may hold a comma.
+    # Quoted, because a name may contain a comma.
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(map(repr, known))}."
 
 
 class GalleryError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base of all errors of this package."""
 
     code: ClassVar[str] = "internal"
 
 
 class SubjectNotFound(GalleryError):
-    """Nobody is known by this id."""
+    """No subject has this id."""
 
     code = "subject_not_found"
 
@@ -71,7 +71,7 @@ class SubjectNotFound(GalleryError):
 
 
 class TemplateNotFound(GalleryError):
-    """The subject has no such template, or no longer."""
+    """The subject has no such template, or has it no longer."""
 
     code = "template_not_found"
 
@@ -81,7 +81,7 @@ class TemplateNotFound(GalleryError):
 
 
 class ModelNotFound(GalleryError):
-    """No model was registered under this id."""
+    """No model is registered under this id."""
 
     code = "model_not_found"
 
@@ -91,7 +91,7 @@ class ModelNotFound(GalleryError):
 
 
 class FieldInvalid(GalleryError):
-    """Something was described that cannot be; `field` is the place, as in a JSON pointer."""
+    """A value is not allowed; `field` is its place, as in a JSON pointer."""
 
     code = "validation_failed"
 
@@ -102,15 +102,15 @@ class FieldInvalid(GalleryError):
 
 
 class SubjectInvalid(FieldInvalid):
-    """A field of a subject is not what it may be."""
+    """A field of a subject is not allowed."""
 
 
 class JobInvalid(FieldInvalid):
-    """A job that no worker could do as it is described."""
+    """A job that no worker could do as described."""
 
 
 class TextInvalid(GalleryError):
-    """A text that the database cannot hold, nor look for."""
+    """A text that the database can neither store nor search for."""
 
     code = "validation_failed"
 
@@ -119,7 +119,7 @@ class TextInvalid(GalleryError):
 
 
 class ExternalIdExists(GalleryError):
-    """Another subject has this external id, spelled in whichever way, or one that can be taken for it."""
+    """Another subject has this external id, in any spelling, or one that looks like it."""
 
     code = "external_id_exists"
 
@@ -132,7 +132,7 @@ class ExternalIdExists(GalleryError):
 
 
 class ExternalIdAmbiguous(GalleryError):
-    """Several external ids of before ids were compared equal this one, and none is spelled like it."""
+    """Several external ids from before ids were compared equal this one, and none has its exact spelling."""
 
     code = "external_id_ambiguous"
 
@@ -154,7 +154,7 @@ class DuplicateIdentity(GalleryError):
 
 
 class NotTheSamePerson(GalleryError):
-    """A new template is too far from every one that the subject has: one of them is of somebody else."""
+    """A new template is too far from all of the subject's own: one of them belongs to somebody else."""
 
     code = "not_the_same_person"
 
@@ -169,7 +169,7 @@ class NotTheSamePerson(GalleryError):
 
 
 class LegalBasisExpired(GalleryError):
-    """The subject's face may not be compared or enrolled any more."""
+    """The subject's face may no longer be compared or enrolled."""
 
     code = "legal_basis_expired"
 
@@ -179,7 +179,7 @@ class LegalBasisExpired(GalleryError):
 
 
 class LinkInvalid(GalleryError):
-    """A withdrawal link that was used, is over, or that nobody has issued."""
+    """A withdrawal link that is used, expired or was never issued."""
 
     code = "link_invalid"
 
@@ -198,7 +198,7 @@ class NoTemplate(GalleryError):
 
 
 class WrongModel(GalleryError):
-    """A template of another model; its distance to this gallery's would mean nothing."""
+    """A template of another model; its distances to this gallery's templates mean nothing."""
 
     code = "model_mismatch"
 
@@ -228,7 +228,7 @@ class JobNotFound(GalleryError):
 
 
 class JobEnded(GalleryError):
-    """The job has ended: nothing can be done about it any more."""
+    """The job has already ended."""
 
     code = "job_ended"
 
@@ -239,7 +239,7 @@ class JobEnded(GalleryError):
 
 
 class JobTaken(GalleryError):
-    """Another worker has taken the job over; what this one says of it counts no more."""
+    """Another worker has taken over the job; this worker's updates are refused."""
 
     code = "job_taken"
 
@@ -250,7 +250,7 @@ class JobTaken(GalleryError):
 
 
 class RowsRefused(GalleryError):
-    """One kind of database does not hold what the other did: a text with NUL, a reference to nothing."""
+    """One kind of database cannot hold what the other did: a text with NUL, a dangling reference."""
 
     code = "rows_refused"
 
@@ -260,7 +260,7 @@ class RowsRefused(GalleryError):
 
 
 class CipherError(GalleryError):
-    """Stored templates and the key do not go together."""
+    """Stored templates and the key do not match."""
 
     code = "template_unreadable"
 
@@ -275,7 +275,7 @@ class KeyInvalid(CipherError):
 
 
 class TemplateUnreadable(CipherError):
-    """The key is missing or another one, or the stored bytes were changed."""
+    """The key is missing or wrong, or the stored bytes were changed."""
 
     code = "template_unreadable"
 
@@ -290,7 +290,7 @@ class KeyUnknown(TemplateUnreadable):
 
 
 class ClockLeapt(GalleryError):
-    """The machine's clock leapt; what would be deleted by it cannot be brought back."""
+    """The machine's clock leapt; what is deleted because of it cannot be restored."""
 
     code = "clock_leapt"
 
@@ -302,7 +302,7 @@ class ClockLeapt(GalleryError):
 
 
 class AnchorInvalid(CipherError):
-    """What is known of the audit chain outside the database was changed, or its key is missing."""
+    """The audit chain's anchor was changed, or its key is missing."""
 
     code = "anchor_invalid"
 
@@ -312,7 +312,7 @@ class AnchorInvalid(CipherError):
 
 
 class AddressInvalid(GalleryError, ValueError):
-    """The database's address cannot be used; the message does not show it, for it may hold a password."""
+    """The database's address cannot be used; the message omits it because it may contain a password."""
 
     code = "database_address_invalid"
 
@@ -324,13 +324,13 @@ class AddressInvalid(GalleryError, ValueError):
 
 
 class DatabaseError(GalleryError):
-    """The database could not do its part; nothing was written and the call may be repeated."""
+    """The database failed; nothing was written and the call may be repeated."""
 
     code = "database_unavailable"
 
 
 class DatabaseBusy(DatabaseError):
-    """Somebody else held the lock, or every connection, for longer than we wait."""
+    """Others held the lock, or every connection, for longer than the wait limit."""
 
     code = "database_busy"
 
@@ -339,7 +339,7 @@ class DatabaseBusy(DatabaseError):
 
 
 class DatabaseFull(DatabaseError):
-    """No room is left for the database on its disk."""
+    """The database's disk is full."""
 
     code = "database_full"
 
@@ -348,7 +348,7 @@ class DatabaseFull(DatabaseError):
 
 
 class DatabaseUnavailable(DatabaseError):
-    """There is no connection to the database, or what is behind it cannot do its part."""
+    """There is no connection to the database, or the server cannot work."""
 
     code = "database_unavailable"
 
@@ -357,7 +357,7 @@ class DatabaseUnavailable(DatabaseError):
 
 
 class DatabaseOutdated(DatabaseError):
-    """The tables are older or newer than this program."""
+    """The tables are of an older or newer revision than this program's."""
 
     code = "database_outdated"
 

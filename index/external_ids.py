@@ -1,8 +1,8 @@
-"""External ids: what one may hold, when two of them are the same, and when two look the same.
+"""External ids: which are allowed, when two are the same, and when two look the same.
 
-A name that is composed otherwise, typed in capitals or in full width is the same id; an id whose letters come
-from another alphabet is another one, and nobody at a door can tell them apart. The first kind is compared by
-a key, the second by skeletons (Unicode Technical Standard #39, section 4).
+An id in another Unicode composition, in capitals or in full width is the same id. An id with letters from
+another alphabet is a different one that nobody at a door can tell apart. Keys detect the first kind,
+skeletons the second (Unicode Technical Standard #39, section 4).
 """
 
 import functools
@@ -14,7 +14,7 @@ from importlib import resources
 
 MAX_CHARACTERS = 255
 MAX_KEY_BYTES = 2_600
-"""PostgreSQL's index takes no longer text; 255 characters of any alphabet stay below."""
+"""The longest text that PostgreSQL's index takes; 255 characters of any alphabet are shorter."""
 
 _REFUSED = {
     "Cc": "control characters",
@@ -26,7 +26,7 @@ _REFUSED = {
     "Zp": "paragraph separators",
 }
 
-# Nobody sees these either, although they are no format characters (Unicode's Default_Ignorable_Code_Point).
+# These are invisible too, although they are not format characters (Unicode's Default_Ignorable_Code_Point).
 _INVISIBLE = frozenset(
     chr(number)
     for first, last in (
@@ -44,16 +44,16 @@ _INVISIBLE = frozenset(
 
 
 def normalise_external_id(text: str) -> str:
-    """An external id as it is stored: NFC, without blanks around it.
+    """An external id in its stored form: NFC, without surrounding white space.
 
     Raises:
-        ValueError: Saying what is wrong, as the end of a sentence about the id.
+        ValueError: If it is not allowed; the message is the end of a sentence about the id.
     """
     plain = unicodedata.normalize("NFC", text).strip()
     if not 1 <= len(plain) <= MAX_CHARACTERS:
         raise ValueError(f"it must have 1 to {MAX_CHARACTERS} characters, not {len(plain)}")
     if plain.isascii() and plain.isprintable():
-        # Most are, and a roster has many. In such an id nothing becomes more than two characters.
+        # Most ids are ASCII, and a roster has many. In these no character becomes more than two.
         return plain
     found = next((_REFUSED[kind] for kind in map(unicodedata.category, plain) if kind in _REFUSED), None)
     if found:
@@ -66,9 +66,9 @@ def normalise_external_id(text: str) -> str:
 
 
 def build_external_key(text: str) -> str:
-    """What external ids are compared by: caseless compatibility matching (The Unicode Standard, D146).
+    """The key for comparing external ids: caseless compatibility matching (The Unicode Standard, D146).
 
-    Characters that nobody sees do not count, so that a pasted id is found too.
+    Invisible characters do not count, so that a pasted id is found too.
     """
     if text.isascii():
         return text.strip().lower() or text
@@ -78,7 +78,7 @@ def build_external_key(text: str) -> str:
 
 
 def skeleton(text: str) -> str:
-    """UTS 39's skeleton: two texts that have the same one can be taken for each other."""
+    """UTS 39's skeleton: two texts with the same skeleton look alike."""
     mapped = _strip_invisible(unicodedata.normalize("NFD", text)).translate(_build_prototypes())
     return unicodedata.normalize("NFD", mapped)
 
@@ -86,8 +86,8 @@ def skeleton(text: str) -> str:
 def forms_of(external_id: str | None) -> dict[str, str | None]:
     """The columns by which an external id is compared.
 
-    The skeletons are of the id as it is, in small and in capital letters, since these are all one id: a
-    Cyrillic `Ѕ-1` is refused where `s-1` is there already.
+    There are skeletons of the id as written, in lower case and in upper case, since all of these are one id:
+    a Cyrillic `Ѕ-1` is refused if `s-1` exists.
     """
     if external_id is None:
         return dict.fromkeys(("external_key", *SKELETONS))
@@ -113,18 +113,18 @@ def _strip_invisible(text: str) -> str:
 
 @functools.cache
 def _build_prototypes() -> dict[int, str]:
-    """Each confusable character and what stands for all that it can be taken for.
+    """Maps each confusable character to one prototype for all characters that look like it.
 
-    The package has Unicode's confusables.txt as pairs in both directions, so that the prototype of a group
-    is not marked. Any member will do, as long as it is one for all: the longest, for only a single character
-    can be mapped.
+    The package has Unicode's confusables.txt as pairs in both directions and does not mark the prototype of a
+    group. Any member will do if it is the same for the whole group: we take the longest, because only single
+    characters can be mapped.
     """
     pairs = json.loads(
         resources.files("confusable_homoglyphs").joinpath("confusables.json").read_text("utf-8")
     )
     near: defaultdict[str, set[str]] = defaultdict(set)
     for character, others in pairs.items():
-        # The file sets text that runs from right to left in marks, which are none of it.
+        # The file wraps right-to-left text in direction marks, which are not part of it.
         near[_decompose(character)] |= {_decompose(other["c"]) for other in others}
     prototypes: dict[int, str] = {}
     left = set(near)

@@ -1,4 +1,4 @@
-"""What the fields of a subject may hold."""
+"""Check the fields of a subject."""
 
 import json
 import unicodedata
@@ -17,7 +17,7 @@ def columns_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields as columns of the subject table.
 
     Raises:
-        SubjectInvalid: If one is not what it may be.
+        SubjectInvalid: If one is not allowed.
     """
     columns = {_COLUMNS[name][0]: _COLUMNS[name][1](name, value) for name, value in fields.items()}
     if "external_id" in columns:
@@ -28,7 +28,7 @@ def columns_of(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_text(field: str, value: str | None) -> str | None:
-    """Any script, spaces, slashes and emoji; nothing that a terminal or a database would act on."""
+    """Any script, spaces, slashes and emoji, but nothing that a terminal or a database would interpret."""
     if value is None:
         return None
     if not 1 <= len(value) <= MAX_TEXT_CHARACTERS:
@@ -46,8 +46,8 @@ def _check_external_id(field: str, value: str | None) -> str | None:
 
 
 def holds_controls(text: str) -> bool:
-    """Whether a text holds control characters (Cc) or halves of a character, which UTF-8 cannot hold (Cs)."""
-    # Asked first because most texts are plain: a large roster has hundreds of thousands.
+    """Whether a text contains control characters (Cc) or lone surrogates, which UTF-8 cannot encode (Cs)."""
+    # The quick check comes first because most texts are plain: a large roster has hundreds of thousands.
     return not text.isprintable() and any(unicodedata.category(one) in ("Cc", "Cs") for one in text)
 
 
@@ -67,7 +67,7 @@ def _check_metadata(field: str, value: Mapping[str, Any] | None) -> dict[str, An
 _COLUMNS: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
     "external_id": ("external_id", _check_external_id),
     "display_name": ("display_name", _check_text),
-    # `metadata` is taken in SQLAlchemy's classes.
+    # SQLAlchemy's classes reserve `metadata`.
     "metadata": ("details", _check_metadata),
     "legal_basis": ("legal_basis", _check_metadata),
 }

@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time they were made."""
+"""Identifiers that sort by creation time."""
 
 import secrets
 import threading
@@ -11,10 +11,10 @@ _last = 0
 
 
 def uuid7() -> UUID:
-    """A new UUIDv7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, then a counter, then chance.
+    """A new UUIDv7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, then a counter, then random bits.
 
-    Within one process the ids ascend strictly, also inside one millisecond and when the clock steps back
-    (section 6.2, method 1: the 12 bits of `rand_a` count; a full counter borrows the next millisecond).
+    Within one process the ids ascend strictly, even within one millisecond and when the clock steps back
+    (section 6.2, method 1: `rand_a` is a 12-bit counter; an overflow borrows the next millisecond).
     """
     global _last
     with _lock:

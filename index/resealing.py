@@ -1,7 +1,7 @@
-"""Every sealed row anew with the key that seals now: a new key, and with it a new rotation of all vectors.
+"""Seal every sealed row again with the current key: a new key also gives all vectors a new rotation.
 
-It goes on while the service runs: a process that has both keys reads either. Each batch is one transaction,
-and what is done is known by the key in the row, so a run that was killed goes on where it stopped.
+The service may run meanwhile: a process with both keys reads either kind of row. Each batch is one
+transaction, and each row names its key, so an interrupted run continues where it stopped.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,13 +31,13 @@ class SealedTable:
     """A table with sealed rows.
 
     Attributes:
-        name: As the audit chain and people read it.
-        order: Ascending in the order in which rows are sealed anew.
-        row_id: What the row is known by.
-        sealed: The sealed bytes.
-        key_id: The key that opens them.
-        binding: What a row's bytes belong to.
-        is_vector: Whether it is a vector, which is rotated, too.
+        name: Name in the audit chain and in messages.
+        order: Column that gives the order of resealing.
+        row_id: Column of the row's id.
+        sealed: Column of the sealed bytes.
+        key_id: Column of the id of the key that opens them.
+        binding: Computes the associated data of a row.
+        is_vector: Whether the content is a vector, which is also rotated.
     """
 
     name: str
@@ -54,7 +54,7 @@ class SealedTable:
         return self.order.class_
 
     def of_other_keys(self, key_id: str) -> ColumnElement[bool]:
-        """The rows that another key has sealed, or none."""
+        """The condition for rows that are sealed with another key or not at all."""
         return or_(self.key_id.is_(None), self.key_id != key_id)
 
 
@@ -79,14 +79,14 @@ CROPS = SealedTable(
 
 @dataclass(frozen=True)
 class ResealReport:
-    """What one run did.
+    """The result of one run.
 
     Attributes:
-        key_id: The key that seals now.
-        sealed: How many rows of each table were sealed anew.
-        left: How many rows of each table another key has sealed still: of keys that are not known, of before
+        key_id: Id of the current key.
+        sealed: How many rows of each table were resealed.
+        left: How many rows of each table are still sealed with another key: with an unknown key, from before
             rows were bound to their owner, or changed by somebody.
-        unreadable: Some of those that could not be opened.
+        unreadable: Some of the rows that could not be opened.
     """
 
     key_id: str
@@ -96,7 +96,7 @@ class ResealReport:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every row is sealed with the key that seals now."""
+        """Whether every row is sealed with the current key."""
         return not any(self.left.values())
 
 
@@ -110,20 +110,20 @@ def reseal(
     progress: Callable[[int, int], None] = lambda done, total: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> ResealReport:
-    """Seal every row of these tables with the first key; the one place where that begins.
+    """Seal every row of these tables with the first key.
 
     Args:
         database: At the present revision.
-        cipher: With every key that rows are sealed with.
+        cipher: Has every key that rows are sealed with.
         tables: `TEMPLATES`, `CROPS`, and those of other packages.
         actor: Who asks, for the audit chain.
-        from_before: Take rows as well that are not encrypted, or bound to their id alone. Whoever could write
-            into the database may have exchanged such rows.
-        progress: Told after each batch how many rows were looked at, and of how many.
-        stop: Asked before each batch; what is done stays done.
+        from_before: Also accept rows that are not encrypted, or bound to their id alone. Anybody with write
+            access to the database may have exchanged such rows.
+        progress: Called after each batch with the number of rows checked and the total.
+        stop: Called before each batch; True ends the run and keeps the work done.
 
     Raises:
-        DatabaseError: If the database cannot do its part; the same call goes on from there later.
+        DatabaseError: If the database fails; the same call continues from there later.
     """
     with database.read() as db:
         total = sum(count_left(db, tables, cipher.key_id).values())
@@ -154,13 +154,13 @@ def reseal(
 def seal_former_rows(
     db: Session, find_cipher: Callable[[], TemplateCipher], tables: Sequence[SealedTable], actor: str
 ) -> int:
-    """Seal all rows of before in one transaction, that of the upgrade which then refuses such rows.
+    """Seal all unbound rows in the transaction of the upgrade after which such rows are refused.
 
-    A picture that cannot be opened stays as it is. The cipher is asked for only where there are rows. Returns
+    A picture that cannot be opened stays as it is. The cipher is requested only if there are rows. Returns
     how many rows were sealed.
 
     Raises:
-        TemplateUnreadable: If a template cannot be opened; then nothing may be upgraded.
+        TemplateUnreadable: If a template cannot be opened; the upgrade must then stop.
     """
     if all(db.scalar(select(table.order).limit(1)) is None for table in tables):
         return 0
@@ -185,13 +185,13 @@ def count_left(db: Session, tables: Sequence[SealedTable], key_id: str) -> dict[
 
 
 def find_key_ids_in_use(db: Session, tables: Sequence[SealedTable]) -> set[str | None]:
-    """The keys that rows are sealed with; None for rows that are not."""
+    """The ids of the keys that rows are sealed with; None stands for rows that are not sealed."""
     return {key_id for table in tables for key_id in db.scalars(select(table.key_id).distinct())}
 
 
 @dataclass(frozen=True)
 class UnreadableRow:
-    """A sealed row that does not open: somebody has changed it, or its key is not set."""
+    """A sealed row that cannot be opened: somebody has changed it, or its key is not set."""
 
     table: str
     row_id: UUID
@@ -199,10 +199,11 @@ class UnreadableRow:
 
 
 def find_unreadable_rows(db: Session, cipher: TemplateCipher, table: SealedTable) -> list[UnreadableRow]:
-    """Open every row of a table, and return those that do not open.
+    """Try to open every row of a table, and return those that cannot be opened.
 
     Raises:
-        TemplateUnreadable: If no row opens for want of its key: the keys are not this database's.
+        TemplateUnreadable: If no row can be opened because its key is missing: these are not this database's
+            keys.
     """
     opened, faulty = 0, list[tuple[UnreadableRow, TemplateUnreadable]]()
     for block in db.scalars(select(table.row).execution_options(yield_per=BATCH_ROWS)).partitions():
@@ -228,7 +229,7 @@ def _select_batch(table: SealedTable, key_id: str, after: Any) -> Select[Any]:
 def _seal_rows(
     db: Session, cipher: TemplateCipher, table: SealedTable, rows: Sequence[Any], from_before: bool
 ) -> tuple[int, list[UUID]]:
-    """Seal rows anew; returns how many, and those that no key opens."""
+    """Reseal rows; returns how many, and the ids of those that no key opens."""
     key, done, unreadable = cipher.key, 0, []
     for row in rows:
         row_id, binding = getattr(row, table.row_id.key), table.binding(db, row)
@@ -248,10 +249,10 @@ def _seal_rows(
 def _open_row(
     cipher: TemplateCipher, table: SealedTable, row: Any, row_id: UUID, binding: bytes, from_before: bool
 ) -> bytes:
-    """The content of a row; of a vector, the model's own.
+    """The content of a row; for a vector, without the rotation.
 
     Raises:
-        ValueError, InvalidTag: If no key opens it, or it is of before and that is not allowed.
+        ValueError, InvalidTag: If no key opens it, or it is an unbound row and those are not allowed.
     """
     key_id, sealed = getattr(row, table.key_id.key), getattr(row, table.sealed.key)
     key = cipher.find_key(key_id) if key_id else None

@@ -1,7 +1,8 @@
-"""What each service's database role may do; `postgres/roles.sql` makes them where an installation wants them.
+"""Rights of each service's database role; `postgres/roles.sql` creates the roles for installations that want
+them.
 
-The service cannot change what the audit chain, the change log and the evidence say, and has nothing to do
-with the tables of the engine of jobs. A worker reads no template's vector, no name and nothing of exams.
+The service cannot change the audit chain, the change log or the evidence, and has no access to the job
+engine's tables. A worker reads no template's vector, no name and nothing about exams.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,17 +19,17 @@ EVERYTHING = "SELECT, INSERT, UPDATE, DELETE"
 TEMPLATE_WITHOUT_VECTOR = "number, id, subject_id, model_id, quality, source_digest, crop_id, created_at"
 
 Rights = Mapping[str, str]
-"""Table → privileges; a column list in parentheses goes with each."""
+"""Table → privileges, each with an optional column list in parentheses."""
 
 OF_API: Rights = {
     "audit_event": ADD,
     "gallery_change": ADD,
     "checkin": "SELECT, INSERT, DELETE",
     "checkin_override": "SELECT, INSERT, DELETE",
-    # Readiness writes it as it is, to see whether anything can be written.
+    # Readiness updates it without a change, to test whether the database accepts writes.
     "alembic_version": "SELECT, UPDATE",
 }
-"""Where the service may not do everything."""
+"""Tables on which the service does not have all rights."""
 
 OF_WORKER: Rights = {
     "job": "SELECT, UPDATE",
@@ -45,7 +46,7 @@ OF_TRAINER: Rights = {"model": READ, "alembic_version": READ}
 
 @dataclass(frozen=True)
 class Role:
-    """A role, its rights by table, and those on all other tables."""
+    """A role, its rights on some tables, and those on all others."""
 
     name: str
     rights: Rights
@@ -61,10 +62,10 @@ _ROLES_THERE = text("SELECT rolname FROM pg_roles")
 
 
 def grant_rights(db: Session) -> None:
-    """Give the roles that there are their rights, and no others, on the tables that this role owns.
+    """Give the existing roles exactly their rights on the tables that the current role owns.
 
     Args:
-        db: On PostgreSQL, as whoever has made the tables; for anybody else it does nothing.
+        db: On PostgreSQL, as the owner of the tables; otherwise nothing happens.
     """
     tables = list(db.scalars(_OWNED))
     if not tables:
@@ -77,7 +78,7 @@ def grant_rights(db: Session) -> None:
 
 
 def statements_of(role: Role, tables: list[str]) -> Iterator[str]:
-    """The statements for one role; the names are ours or the database's own."""
+    """The statements for one role; all names come from us or from the database."""
     for table in tables:
         yield f'REVOKE ALL ON "{table}" FROM {role.name}'
         if rights := role.rights.get(table, role.otherwise):

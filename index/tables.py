@@ -1,4 +1,4 @@
-"""The tables that every process shares. They are the truth; the vectors in memory are a cache of them."""
+"""The tables that every process shares. They are the source of truth; the vectors in memory are a cache."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -37,13 +37,13 @@ NAMING_CONVENTION = {
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC with microseconds; SQLite, which knows no time zones, stores it without one."""
+    """A time in UTC with microseconds; SQLite has no time zones and stores it without one."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a time without a zone: nobody could say which moment it means."""
+        """Refuse a time without a zone, which is ambiguous."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -51,19 +51,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give every time its zone back."""
+        """Restore the zone of every time."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-# SQLite counts by itself only in a column declared INTEGER.
+# SQLite assigns numbers only in a column declared INTEGER.
 RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 Json = JSON(none_as_null=True)
 
 
 def external_form(name: str) -> Callable[[DefaultExecutionContext], str | None]:
-    """The default of a column that holds a form of the row's external id (`index.external_ids.forms_of`)."""
+    """The default of a column with a form of the row's external id (`index.external_ids.forms_of`)."""
 
     def form(context: DefaultExecutionContext) -> str | None:
         given: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]
@@ -73,12 +73,12 @@ def external_form(name: str) -> Callable[[DefaultExecutionContext], str | None]:
 
 
 def utc_now() -> datetime:
-    """The present moment, with its zone."""
+    """The current time, with its zone."""
     return datetime.now(UTC)
 
 
 class Base(DeclarativeBase):
-    """The one catalogue of tables, also for those that other packages add."""
+    """The only catalogue of tables, including those of other packages."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
     type_annotation_map: ClassVar[dict[Any, Any]] = {
@@ -91,14 +91,14 @@ class Base(DeclarativeBase):
 
 
 class SubjectRow(Base):
-    """A person. Nothing here is needed to recognise one; all of it goes at erasure."""
+    """A person. Nothing here is needed to recognise one; erasure removes all of it."""
 
     __tablename__ = "subject"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     external_id: Mapped[str | None] = mapped_column(String(255), unique=True)
-    # What ids are compared by. Nothing here is unique: rows of before may clash, and nothing is merged by
-    # itself. Whoever writes an id stands in the one line of writers, and asks first.
+    # The forms by which ids are compared. They are not unique: older rows may clash, and nothing is merged
+    # automatically. Writers of ids are serialised and check for clashes first.
     external_key: Mapped[str | None] = mapped_column(Text, index=True, default=external_form("external_key"))
     external_skeleton: Mapped[str | None] = mapped_column(
         Text, index=True, default=external_form(SKELETONS[0])
@@ -112,7 +112,7 @@ class SubjectRow(Base):
     display_name: Mapped[str | None] = mapped_column(String(255))
     details: Mapped[dict[str, Any] | None] = mapped_column("metadata")
     legal_basis: Mapped[dict[str, Any] | None]
-    # As `legal_basis` has it, so that the database can ask for it.
+    # A copy from `legal_basis`, so that queries can use it.
     basis_expires_at: Mapped[datetime | None] = mapped_column(index=True)
     withdrawn_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -120,7 +120,7 @@ class SubjectRow(Base):
 
 
 class WithdrawalLinkRow(Base):
-    """A link by which a person withdraws consent alone, once; of its token only the SHA-256 is kept."""
+    """A link that lets a person withdraw consent, once; only the SHA-256 of its token is stored."""
 
     __tablename__ = "withdrawal_link"
 
@@ -143,8 +143,8 @@ class ModelRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     calibration_id: Mapped[str | None] = mapped_column(String(100))
     facts: Mapped[dict[str, Any]]
-    # How it compares with the model that was active when it was made (training/evaluation/gate.py);
-    # none where nobody compared.
+    # How it compares with the model that was active when it was made (training/evaluation/gate.py); null if
+    # never compared.
     gate: Mapped[dict[str, Any] | None]
     location: Mapped[str | None] = mapped_column(Text)
     replaced_id: Mapped[str | None] = mapped_column(ForeignKey("model.id"))
@@ -163,7 +163,7 @@ class ModelRow(Base):
 
 
 class TemplateRow(Base):
-    """One enrolled template. `number` is what the vectors in memory are known by; it is never used twice."""
+    """One enrolled template. `number` identifies its vector in memory and is never reused."""
 
     __tablename__ = "template"
 
@@ -174,19 +174,19 @@ class TemplateRow(Base):
     vector: Mapped[bytes] = mapped_column(LargeBinary)
     key_id: Mapped[str | None] = mapped_column(String(16))
     quality: Mapped[dict[str, Any]]
-    # SHA-256 of the picture, where it came from a folder or list: a second bulk enrolment leaves it out.
+    # SHA-256 of the picture if it came from a folder or list, so that a second bulk enrolment skips it.
     source_digest: Mapped[str | None] = mapped_column(String(64))
-    # The crop it was made of, where it is kept: templates of several models may share one.
+    # The crop it was made from, if kept: templates of several models may share one.
     crop_id: Mapped[UUID | None] = mapped_column(ForeignKey("crop.id", ondelete="SET NULL"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
-    # Without AUTOINCREMENT, SQLite would give a removed row's number to the next template, and a process
-    # that has not yet heard of the removal would take one person's vector for another's.
+    # Without AUTOINCREMENT, SQLite would give a removed row's number to the next template, and a process that
+    # does not know of the removal yet would take one person's vector for another's.
     __table_args__ = ({"sqlite_autoincrement": True},)
 
 
 class TwinRow(Base):
-    """Two subjects whose one face a person has enrolled twice, knowing it. The smaller id comes first."""
+    """Two subjects with the same face, both enrolled on purpose. The smaller id comes first."""
 
     __tablename__ = "twin"
 
@@ -194,17 +194,17 @@ class TwinRow(Base):
     other_id: Mapped[UUID] = mapped_column(
         ForeignKey("subject.id", ondelete="CASCADE"), primary_key=True, index=True
     )
-    # The one that was enrolled in spite of the other. No foreign key: another model's may replace it.
+    # The template that was enrolled despite the other. Not a foreign key: another model's may replace it.
     template_id: Mapped[UUID]
     reason: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class CropRow(Base):
-    """The aligned face of an enrolment, always encrypted; kept only where the settings say so.
+    """The aligned face of an enrolment, always encrypted; kept only if the settings say so.
 
-    It lets another model's template be made without the person, and a network be trained where there is a
-    legal basis for that. Its end of retention removes it and leaves the templates.
+    It allows another model's template to be made without the person, and training if there is a legal basis
+    for that. The end of its retention removes it and leaves the templates.
     """
 
     __tablename__ = "crop"
@@ -218,10 +218,10 @@ class CropRow(Base):
 
 
 class JobRow(Base):
-    """Work that takes longer than a request: asked for by the service, done by a worker.
+    """Work that takes longer than a request: the service submits it, a worker does it.
 
-    `state` is `queued`, `running`, `done`, `failed` or `cancelled`. The row is where the two meet; whatever
-    the worker needs to survive a crash is its own affair.
+    `state` is `queued`, `running`, `done`, `failed` or `cancelled`. The two communicate through this row
+    only; the worker stores elsewhere what it needs to survive a crash.
     """
 
     __tablename__ = "job"
@@ -239,7 +239,7 @@ class JobRow(Base):
     error: Mapped[dict[str, Any] | None]
     actor: Mapped[str] = mapped_column(String(255))
     worker: Mapped[str | None] = mapped_column(String(255))
-    # Asked for over HTTP: it reads nothing outside the folders that the operator allows.
+    # Submitted over HTTP: it may only read the folders that the operator allows.
     confined: Mapped[bool] = mapped_column(default=False)
     cancel_requested_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -249,7 +249,7 @@ class JobRow(Base):
 
 
 class GalleryChangeRow(Base):
-    """What happened to the gallery, in the order in which it was committed; every process replays it."""
+    """Changes to the gallery in the order of their commits; every process replays them."""
 
     __tablename__ = "gallery_change"
 
@@ -263,7 +263,7 @@ class GalleryChangeRow(Base):
 
 
 class ApiKeyRow(Base):
-    """A caller's key: the prefix is public, of the secret only a hash is kept."""
+    """A caller's key: the prefix is public; only a hash of the secret is stored."""
 
     __tablename__ = "api_key"
 
@@ -281,7 +281,7 @@ class ApiKeyRow(Base):
 
 
 class FailedComparisonRow(Base):
-    """A comparison with a subject that was no match; counted for an hour, across keys and processes."""
+    """A comparison with a subject that did not match; counted for an hour, across keys and processes."""
 
     __tablename__ = "failed_comparison"
 
@@ -293,9 +293,9 @@ class FailedComparisonRow(Base):
 
 
 class PageSessionRow(Base):
-    """Somebody who has signed in to a page: the browser holds the id, the database its SHA-256.
+    """A page session of somebody who has signed in: the browser holds the id, the database its SHA-256.
 
-    It ends when somebody signs out, when nobody has used it for a while, and with its key.
+    It ends at sign-out, after a time without use, and with its key.
     """
 
     __tablename__ = "page_session"
@@ -303,18 +303,19 @@ class PageSessionRow(Base):
     id_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     page: Mapped[str] = mapped_column(String(16))
     api_key_id: Mapped[UUID] = mapped_column(ForeignKey("api_key.id", ondelete="CASCADE"), index=True)
-    # What seals the key's kept answers, wrapped by the id: it cannot be had from what is stored.
+    # The key that seals the stored responses, wrapped with the session's id: the database alone cannot open
+    # it.
     seal: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     last_used_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class IdempotencyRecordRow(Base):
-    """A POST that was claimed under the caller's `Idempotency-Key`, and the response once there is one.
+    """A POST claimed under the caller's `Idempotency-Key`, with the response once there is one.
 
-    `state` is `claimed`, `done`, or `erased` when the subject it was about has been erased: the response
-    is then gone too, and the same key must not bring the subject back. A claim whose lease has ended may be
-    taken over: its process died, or its work failed. `body` is sealed for the caller alone.
+    `state` is `claimed`, `done`, or `erased` if its subject has been erased: the response is then removed
+    too, and the same key must not bring the subject back. A claim may be taken over after its lease ends: its
+    process died, or its work failed. `body` is sealed for the caller alone.
     """
 
     __tablename__ = "idempotency_record"
@@ -335,12 +336,12 @@ class IdempotencyRecordRow(Base):
 
 
 class AuditEventRow(Base):
-    """One link of the audit chain: it holds the digest of its content and of the link before."""
+    """One event of the audit chain, with the digest of its content and of the previous event."""
 
     __tablename__ = "audit_event"
 
-    # Counted by the writer and not by the database: a rolled-back row would leave a gap, and a gap is
-    # how a removed row is recognised.
+    # Numbered by the writer and not by the database: a rollback would leave a gap, and a gap means a removed
+    # row.
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(default=utc_now)
     action: Mapped[str] = mapped_column(String(64), index=True)

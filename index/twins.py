@@ -1,4 +1,4 @@
-"""Who is known to look like whom: pairs whose one face a person has enrolled twice, with a reason."""
+"""Twins: pairs of subjects with the same face that a person has enrolled on purpose, with a reason."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 
 from index.tables import SubjectRow, TemplateRow, TwinRow
 
-# Both databases take far more parameters in one statement (SQLite 32,766).
+# Both databases accept far more parameters per statement (SQLite 32,766).
 _IDS_IN_ONE_QUERY = 5000
 
 
 @dataclass(frozen=True)
 class Twin:
-    """The other one of a pair, and why a person has enrolled both."""
+    """The other subject of a pair, and why both are enrolled."""
 
     subject_id: UUID
     external_id: str | None
@@ -25,7 +25,7 @@ class Twin:
 def note_twins(
     db: Session, subject_id: UUID, others: Collection[UUID], template_id: UUID, reason: str
 ) -> None:
-    """Remember that a person has told a subject apart from others with the same face."""
+    """Record that a person has told a subject apart from others with the same face."""
     for other in others:
         first, second = sorted((subject_id, other))
         if db.get(TwinRow, (first, second)) is None:
@@ -35,7 +35,7 @@ def note_twins(
 
 
 def twins_of(db: Session, subject_ids: Sequence[UUID]) -> dict[UUID, list[Twin]]:
-    """The known twins of each subject, among the given ones or not; who has none is left out."""
+    """The known twins of each subject, whether given here or not; subjects without any are left out."""
     found: dict[UUID, list[Twin]] = {}
     for start in range(0, len(subject_ids), _IDS_IN_ONE_QUERY):
         some = subject_ids[start : start + _IDS_IN_ONE_QUERY]
@@ -48,7 +48,7 @@ def twins_of(db: Session, subject_ids: Sequence[UUID]) -> dict[UUID, list[Twin]]
 
 
 def forget_twins(db: Session, subject_id: UUID, template_ids: Collection[UUID]) -> None:
-    """Forget the pairs that rest on removed templates: these, or the last that a subject had."""
+    """Forget the pairs that depend on removed templates: these, or a subject's last."""
     db.execute(delete(TwinRow).where(TwinRow.template_id.in_(template_ids)))
     if not db.scalar(select(exists().where(TemplateRow.subject_id == subject_id))):
         mine = (TwinRow.subject_id == subject_id) | (TwinRow.other_id == subject_id)

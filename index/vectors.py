@@ -1,6 +1,6 @@
 """Unit vectors in memory and the search among them. The only file that imports FAISS.
 
-A search is exact: it reads every vector (`METRIC_L2`, squared), and d is what FAISS returns.
+A search is exact: it reads every vector, and d is the squared distance that FAISS returns (`METRIC_L2`).
 """
 
 import os
@@ -23,22 +23,22 @@ Ids = NDArray[np.uint8]
 
 SEGMENT_ROWS = 32_768
 
-# A removed row is rewritten away once this share of its segment is removed.
+# Compact a segment once this share of its rows is removed.
 _COMPACT_AT = 0.25
 
-# Threads that help whoever searches; with more than a few, memory gives no more.
+# Threads that help each search; beyond a few, memory bandwidth is the limit.
 _HELPERS = min(3, (os.cpu_count() or 1) - 1)
 
 
 class Found(NamedTuple):
-    """What a search found, nearest first; shorter than asked when there was no more to find."""
+    """The result of a search, nearest first; shorter than requested if there are fewer vectors."""
 
     d: Vectors  # (n,)
     numbers: Numbers  # (n,)
 
 
 class Taken(NamedTuple):
-    """Vectors with what they are known by, ascending by number."""
+    """Vectors with their numbers and ids, ascending by number."""
 
     numbers: Numbers  # (n,)
     vectors: Vectors  # (n, dim)
@@ -47,7 +47,7 @@ class Taken(NamedTuple):
 
 @dataclass(frozen=True)
 class _Segment:
-    """A block of vectors that only grows at its end: rows below `filled` belong to this view of it."""
+    """A block of vectors that only grows at its end: this view has the rows below `filled`."""
 
     vectors: Vectors  # (capacity, dim)
     numbers: Numbers  # (capacity,), ascending
@@ -56,7 +56,7 @@ class _Segment:
     removed: int = 0
 
     def rows_of(self, numbers: Numbers) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-        """Which of the numbers are here, and in which rows."""
+        """Which of the numbers are in this segment, and in which rows."""
         here = self.numbers[: self.filled]
         rows = np.searchsorted(here, numbers)
         inside = rows < self.filled
@@ -65,11 +65,11 @@ class _Segment:
 
 
 class VectorIndex:
-    """Numbered vectors that many threads search while one at a time adds and removes.
+    """Numbered vectors that many threads search while one thread at a time adds and removes.
 
-    Readers take the present tuple of segments and keep it: a writer never changes what a view shows except
-    for a removed row, which becomes infinitely far in place, for every view at once. New vectors go behind
-    the last row that any view shows, or into a new segment; so nothing is copied and no reader waits.
+    Readers take the current tuple of segments and keep it. Writers never change what a view shows, except
+    that a removed row becomes infinitely far in place, for every view at once. New vectors go after the last
+    row of any view, or into a new segment, so nothing is copied and no reader waits.
     """
 
     def __init__(self, dim: int, segment_rows: int = SEGMENT_ROWS) -> None:
@@ -83,7 +83,7 @@ class VectorIndex:
 
     @property
     def last_number(self) -> int:
-        """The highest number ever added; 0 when there is none."""
+        """The highest number ever added; 0 if there is none."""
         segments = self._segments
         return int(segments[-1].numbers[segments[-1].filled - 1]) if segments else 0
 
@@ -93,8 +93,7 @@ class VectorIndex:
         Args:
             numbers: (n,) ascending and above `last_number`.
             vectors: (n, dim) of unit length.
-            ids: (n, 16), whose vectors they are. A database that was put back gives its numbers anew; an id
-                is never given twice.
+            ids: (n, 16) ids of the templates. A restored database reuses numbers, but never ids.
 
         Raises:
             ValueError: If the numbers do not ascend or the vectors have another dimension.
@@ -110,7 +109,7 @@ class VectorIndex:
                 done += self._append(numbers[done:], vectors[done:], ids[done:])
 
     def _append(self, numbers: Numbers, vectors: Vectors, ids: Ids) -> int:
-        """Fill the last segment, or begin one; return how many fitted."""
+        """Fill the last segment, or start one; returns how many fitted."""
         *full, last = self._segments or (_create_segment(self._segment_rows, self.dim),)
         if last.filled == len(last.numbers):
             full, last = [*full, last], _create_segment(self._segment_rows, self.dim)
@@ -123,15 +122,15 @@ class VectorIndex:
         return count
 
     def remove(self, numbers: Numbers) -> int:
-        """Take vectors out; what is not here is passed over. Returns how many were here.
+        """Remove vectors; ignores unknown numbers. Returns how many were removed.
 
-        The vector itself is overwritten, and no search that begins now can return it.
+        The vector itself is overwritten, and no search that starts after this returns it.
         """
         numbers = np.unique(numbers)
         with self._writing:
             segments = [_remove_from(segment, numbers) for segment in self._segments]
             gone = sum(new.removed - old.removed for new, old in zip(segments, self._segments, strict=True))
-            # The last segment still grows: rewriting it would strand the rows that a view has not shown.
+            # Not the last segment, which still grows: compacting it would lose rows that no view shows yet.
             worn = [_compact(segment) if _needs_compacting(segment) else segment for segment in segments[:-1]]
             self._segments = (*(segment for segment in worn if segment.filled), *segments[-1:])
             return gone
@@ -152,7 +151,7 @@ class VectorIndex:
         return Found(d[order], numbers[order])
 
     def take(self, numbers: Numbers) -> Taken:
-        """Those of the numbers that are here."""
+        """The vectors of those numbers that exist."""
         numbers = np.unique(numbers)
         taken = [_take_from(segment, numbers) for segment in self._segments]
         if not taken:
@@ -163,7 +162,7 @@ class VectorIndex:
 
 
 def compute_distances(query: Vectors, vectors: Vectors) -> NDArray[np.float64]:
-    """d between one vector (dim,) and each of (n, dim), reckoned as `embedding.template.distance` does."""
+    """d between one vector (dim,) and each of (n, dim), computed as `embedding.template.distance` does."""
     differences = vectors.astype(np.float64) - query.astype(np.float64)
     d: NDArray[np.float64] = np.einsum("nd,nd->n", differences, differences)
     return np.minimum(d, 4.0)
@@ -172,7 +171,7 @@ def compute_distances(query: Vectors, vectors: Vectors) -> NDArray[np.float64]:
 def k_nearest(
     queries: Vectors, base: Vectors, k: int, *, query_rows: int = 4096, base_rows: int = 262_144
 ) -> Iterator[tuple[int, Vectors, Numbers]]:
-    """The k nearest rows of `base` for every query, a block of queries at a time, in bounded memory.
+    """The k nearest rows of `base` for every query, one block of queries at a time, in bounded memory.
 
     Exact up to rounding: many queries are compared as ‖q‖² + ‖b‖² − 2 q·b, where small d lose digits
     (about 1e-6).
@@ -181,7 +180,7 @@ def k_nearest(
     Args:
         queries: (n, dim) float32.
         base: (m, dim) float32.
-        k: How many; where m < k, the rest has row −1 and infinite d.
+        k: How many; if m < k, the rest has row −1 and infinite d.
         query_rows: Queries in one block.
         base_rows: Rows of the base in one block.
 
@@ -201,7 +200,7 @@ def k_nearest(
 
 
 def find_pairs_within(vectors: Vectors, max_d: float, *, rows: int = 256) -> Iterator[tuple[int, int, float]]:
-    """Every pair of rows i < j with d <= max_d, in bounded memory (beside the pairs themselves).
+    """Every pair of rows i < j with d <= max_d, in bounded memory (besides the pairs themselves).
 
     Args:
         vectors: (n, dim) of unit length.
@@ -211,7 +210,7 @@ def find_pairs_within(vectors: Vectors, max_d: float, *, rows: int = 256) -> Ite
     for start in range(0, len(vectors), rows):
         block = vectors[start : start + rows]
         rest = vectors[start:]
-        # A little more than asked, because the products round; then exactly.
+        # A little more than required, because the products round; then exactly.
         near = np.argwhere(block @ rest.T >= 1.0 - max_d / 2.0 - 1e-5)
         for i, j in near[near[:, 0] < near[:, 1]]:
             d = float(compute_distances(block[i], rest[j : j + 1])[0])
@@ -220,7 +219,7 @@ def find_pairs_within(vectors: Vectors, max_d: float, *, rows: int = 256) -> Ite
 
 
 def k_means(vectors: Vectors, k: int, *, seed: int = 0) -> Numbers:
-    """(n, dim) → (n,) which of k ≤ n clusters each vector is in: the best of five beginnings."""
+    """(n, dim) → (n,) the cluster of each vector, of k ≤ n: the best of five random starts."""
     few_or_many = {"min_points_per_centroid": 1, "max_points_per_centroid": len(vectors)}
     clustering = faiss.Kmeans(vectors.shape[1], k, niter=20, nredo=5, seed=seed, **few_or_many)
     clustering.train(np.ascontiguousarray(vectors, np.float32))
@@ -228,7 +227,7 @@ def k_means(vectors: Vectors, k: int, *, seed: int = 0) -> Numbers:
 
 
 def _create_segment(rows: int, dim: int) -> _Segment:
-    # Pages that are never written to cost no memory, so a segment may be made whole at once.
+    # Pages that are never written to cost no memory, so a segment is allocated in full.
     return _Segment(
         np.empty((rows, dim), np.float32), np.empty(rows, np.int64), np.empty((rows, 16), np.uint8), filled=0
     )
@@ -244,8 +243,8 @@ def _take_from(segment: _Segment, numbers: Numbers) -> Taken:
 def _remove_from(segment: _Segment, numbers: Numbers) -> _Segment:
     rows = segment.rows_of(numbers)[1]
     rows = rows[np.isfinite(segment.vectors[rows, 0])]
-    # FAISS never returns an infinite distance. A reader in the middle of the row sees old numbers, or some
-    # infinite ones, whose sum is infinite: never a wrong finite d.
+    # FAISS never returns an infinite distance. A concurrent reader sees old numbers, or some infinite ones,
+    # whose sum is infinite: never a wrong finite d.
     segment.vectors[rows] = np.inf
     return replace(segment, removed=segment.removed + len(rows)) if len(rows) else segment
 
@@ -262,10 +261,10 @@ def _compact(segment: _Segment) -> _Segment:
 
 
 def _search_segments(query: Vectors, segments: Sequence[_Segment], k: int) -> list[Found]:
-    """What each segment has, in their order; the caller goes through them, and idle threads help.
+    """Search every segment and return the results in order; the caller searches, and idle threads help.
 
-    A search waits for memory, not for arithmetic, so a second core shortens it. Where all cores are busy no
-    helper begins, and the caller has done the work alone and waited for nobody.
+    A search is limited by memory, not by arithmetic, so a second core shortens it. If all cores are busy, no
+    helper starts, and the caller does all the work without waiting.
     """
     waiting = iter(enumerate(segments))
     found: dict[int, Found] = {}
@@ -284,13 +283,13 @@ def _search_segments(query: Vectors, segments: Sequence[_Segment], k: int) -> li
 
 @cache
 def _helper_pool() -> ThreadPoolExecutor:
-    """Made by the first search that has use for it, and so not before a process is forked."""
+    """Created by the first search that needs it, and therefore not before a process forks."""
     return ThreadPoolExecutor(_HELPERS, "search")
 
 
 @contextmanager
 def _limit_threads(count: int) -> Iterator[None]:
-    """So many OpenMP threads for a while; torch may share them, and a training would go on with as many."""
+    """Limit OpenMP's threads for a block; torch may share the setting, so it is restored for a training."""
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(count)
     try:
@@ -300,8 +299,8 @@ def _limit_threads(count: int) -> Iterator[None]:
 
 
 def _search_block(query: Vectors, vectors: Vectors, numbers: Numbers, k: int) -> Found:
-    # OpenMP keeps this number for each calling thread. Many requests search at once, each in its own thread;
-    # teams of threads for one query would wait for each other in turn (measured: five times the work).
+    # OpenMP keeps this number per calling thread. Many requests search at once, each in its own thread; a
+    # team of threads per query would make them wait for each other (measured: five times the work).
     with _limit_threads(1):
         d, rows = faiss.knn(query.reshape(1, -1), vectors, min(k, len(vectors)))
     there = rows[0] >= 0

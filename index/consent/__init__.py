@@ -1,1 +1,1 @@
-"""Until when a person may be compared, and how everything about them goes."""
+"""How long a person may be compared, and how their data is removed."""

@@ -1,4 +1,4 @@
-"""Erasure: everything that is known of a person goes, in one transaction (GDPR, article 17)."""
+"""Erasure: remove everything known about a person, in one transaction (GDPR, article 17)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _IDS_IN_ONE_QUERY = 5000
 
 @dataclass(frozen=True)
 class ErasureReceipt:
-    """What was erased and when. It says nothing about who it was beyond the id."""
+    """What was erased and when. It identifies the person only by id."""
 
     subject_id: UUID
     erased_at: datetime
@@ -32,13 +32,13 @@ class ErasureReceipt:
 def erase_subject(
     db: Session, subject_id: UUID, *, actor: str, request_id: str | None = None
 ) -> ErasureReceipt:
-    """Remove a person's row, templates, crops and kept responses, and tell every process by the change log.
+    """Remove a person's row, templates, crops and stored responses; the change log informs every process.
 
     Args:
-        db: An ordered one of `Database.write`.
-        subject_id: A subject that exists.
+        db: An ordered transaction of `Database.write`.
+        subject_id: An existing subject.
         actor: Who erases, for the audit chain.
-        request_id: The request it came with.
+        request_id: Id of the request.
     """
     template_ids, crops = remove_biometrics(db, subject_id)
     responses = empty_responses(db, subject_id, [subject_id, *template_ids])
@@ -55,10 +55,10 @@ def erase_subject(
 
 
 def remove_biometrics(db: Session, subject_id: UUID) -> tuple[list[UUID], int]:
-    """Remove a person's templates and crops, and tell every process.
+    """Remove a person's templates and crops; the change log informs every process.
 
     Returns:
-        The ids of the templates, and how many crops there were.
+        The ids of the templates, and the number of crops.
     """
     gone = delete(TemplateRow).where(TemplateRow.subject_id == subject_id)
     removed = db.execute(gone.returning(TemplateRow.number, TemplateRow.model_id, TemplateRow.id)).all()
@@ -72,9 +72,10 @@ def remove_biometrics(db: Session, subject_id: UUID) -> tuple[list[UUID], int]:
 
 
 def remove_template(db: Session, row: TemplateRow) -> None:
-    """Remove a template with its crop and what other models made of it, and tell every process.
+    """Remove a template with its crop and other models' templates of that crop; the change log informs every
+    process.
 
-    Whoever removes a template means the picture: another model's template of it would bring the face back.
+    Removing a template means removing the picture: another model's template of it would bring the face back.
     """
     made = TemplateRow.crop_id == row.crop_id if row.crop_id else TemplateRow.number == row.number
     subject_id = row.subject_id
@@ -89,10 +90,10 @@ def remove_template(db: Session, row: TemplateRow) -> None:
 
 
 def empty_responses(db: Session, subject_id: UUID, made_ids: list[UUID]) -> int:
-    """Empty the kept responses; their claims stay: a repeated request must not bring the person back.
+    """Empty the stored responses but keep their claims: a repeated request must not bring the person back.
 
     Returns:
-        How many spoke of the subject or of what was made under these ids.
+        How many responses were about the subject or about anything created under these ids.
     """
     about = IdempotencyRecordRow.subject_id == subject_id
     made = IdempotencyRecordRow.resource_id.in_(made_ids)
@@ -106,7 +107,7 @@ def empty_responses(db: Session, subject_id: UUID, made_ids: list[UUID]) -> int:
 
 
 def erase_returned(database: Database, subject_ids: Collection[UUID], *, actor: str) -> int:
-    """Erase those of the subjects that there are; returns how many."""
+    """Erase those of the subjects that exist; returns how many."""
     wanted, erased = sorted(subject_ids), 0
     for start in range(0, len(wanted), _IDS_IN_ONE_QUERY):
         block = wanted[start : start + _IDS_IN_ONE_QUERY]

@@ -1,7 +1,7 @@
-"""Erasing people whose legal basis has ended, where the operator has set after how long.
+"""Erase people some time after the end of their legal basis, if the operator has set how long.
 
-Each of them is announced by an event of the audit chain first, and goes a day later at the earliest, if the
-basis still ends at the moment that was announced. A wrong date or a wrong clock can be put right in between.
+An audit event first announces each erasure. It follows a day later at the earliest, if the basis still ends
+at the announced time, so that a wrong date or clock can be corrected in between.
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ from index.tables import AuditEventRow, SubjectRow, utc_now
 
 ANNOUNCED = "subject.erasure_announced"
 _PEOPLE_IN_ONE_TURN = 200
-"""Other writers come in between; thousands of people may be due on one day."""
+"""People per transaction: other writers run in between, since thousands of people may be due on one day."""
 
 _ENDED_AT = func.coalesce(SubjectRow.withdrawn_at, SubjectRow.basis_expires_at)
 
 
 @dataclass(frozen=True)
 class ExpirySweep:
-    """How many people one sweep has announced, and how many it has erased."""
+    """How many people one sweep announced, and how many it erased."""
 
     announced: int = 0
     erased: int = 0
@@ -36,17 +36,17 @@ class ExpirySweep:
 def sweep_expired(
     database: Database, after: timedelta, *, actor: str, now: datetime | None = None
 ) -> ExpirySweep:
-    """Erase whom an earlier sweep has announced, a day ago or longer; announce who is due now.
+    """Erase the people announced at least a day ago by an earlier sweep; announce those who are due now.
 
     Args:
         database: With the subjects.
-        after: How long after its end, or its withdrawal, a basis is waited for.
-        actor: In whose name.
-        now: By default what the clock says.
+        after: Time from the end of a basis, or its withdrawal, to the erasure.
+        actor: Who erases, for the audit chain.
+        now: The machine's clock by default.
 
     Raises:
-        ClockLeapt: If the clock is in doubt; then nobody goes and nobody is announced.
-        DatabaseError: If it could not be written; what was done stays done.
+        ClockLeapt: If the clock is in doubt; nobody is then erased or announced.
+        DatabaseError: If it could not be written; finished work is kept.
     """
     now = now or utc_now()
     announced = erased = 0
@@ -73,7 +73,7 @@ def sweep_expired(
 
 
 def find_due_subjects(db: Session, until: datetime, after: UUID | None) -> Sequence[tuple[UUID, datetime]]:
-    """Some of those whose basis had ended by then, by id, with when it did."""
+    """One block of the subjects whose basis ended by then, by id, with the time of its end."""
     query = select(SubjectRow.id, SubjectRow.withdrawn_at, SubjectRow.basis_expires_at)
     query = query.where(until >= _ENDED_AT).order_by(SubjectRow.id).limit(_PEOPLE_IN_ONE_TURN)
     if after is not None:
@@ -82,7 +82,7 @@ def find_due_subjects(db: Session, until: datetime, after: UUID | None) -> Seque
 
 
 def find_announcements(db: Session, due: Sequence[tuple[UUID, datetime]]) -> dict[tuple[UUID, str], datetime]:
-    """When the erasure of each was first announced, since somebody last confirmed the clock."""
+    """When each erasure was first announced since the clock was last confirmed."""
     confirmed = db.scalar(select(func.max(AuditEventRow.seq)).where(AuditEventRow.action == CONFIRMED)) or 0
     query = select(AuditEventRow).where(
         AuditEventRow.action == ANNOUNCED,

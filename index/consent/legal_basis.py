@@ -1,7 +1,7 @@
-"""The legal basis of a subject: whether it is in force, and who is left out where it is not.
+"""The legal basis of a subject: whether it is in force, and whom comparisons leave out.
 
-A basis ends at its `expires_at`, and with its withdrawal. An expiry alone removes nothing: the person is left
-out of every comparison, and is back where the basis is renewed.
+A basis ends at its `expires_at` or with its withdrawal. Expiry alone removes nothing: the person is left out
+of every comparison until the basis is renewed.
 """
 
 from collections.abc import Collection, Mapping
@@ -19,11 +19,11 @@ from index.tables import SubjectRow, utc_now
 # Both databases take far more parameters in one statement (SQLite 32,766).
 _IDS_IN_ONE_QUERY = 5000
 
-# Built once: every verification asks it.
+# Built once, because every verification runs it.
 _BASIS = select(SubjectRow.basis_expires_at, SubjectRow.withdrawn_at).where(SubjectRow.id == bindparam("key"))
 
 WARNED_BEFORE = timedelta(days=30)
-"""How long before its end a basis counts as expiring, where nothing else is set."""
+"""Default time before its end from which a basis counts as expiring."""
 
 
 class BasisState(StrEnum):
@@ -37,7 +37,7 @@ class BasisState(StrEnum):
 
 
 def state_of(row: SubjectRow, now: datetime, warned_before: timedelta) -> BasisState:
-    """How the basis of one subject stands."""
+    """The state of one subject's basis."""
     if row.withdrawn_at is not None:
         return BasisState.WITHDRAWN
     if row.basis_expires_at is None:
@@ -49,7 +49,7 @@ def state_of(row: SubjectRow, now: datetime, warned_before: timedelta) -> BasisS
 
 
 def is_in_state(state: BasisState, now: datetime, warned_before: timedelta) -> ColumnElement[bool]:
-    """The condition for subjects in this state; the same rules as `state_of`."""
+    """The condition for subjects in this state; follows the same rules as `state_of`."""
     withdrawn = SubjectRow.withdrawn_at.is_not(None)
     end, warned_until = SubjectRow.basis_expires_at, now + warned_before
     match state:
@@ -86,7 +86,7 @@ def find_ended(db: Session, subject_ids: Collection[UUID], now: datetime | None 
 
 
 def require_basis(db: Session, subject_id: UUID) -> None:
-    """Refuse to work with the face of somebody whose basis has ended.
+    """Refuse to use the face of somebody whose basis has ended.
 
     Raises:
         SubjectNotFound: If there is no such subject.
@@ -101,10 +101,10 @@ def require_basis(db: Session, subject_id: UUID) -> None:
 
 
 def expiry_of(basis: Mapping[str, Any] | None) -> datetime | None:
-    """When a basis ends, as it is recorded.
+    """The recorded end of a basis.
 
     Raises:
-        SubjectInvalid: If that is no moment.
+        SubjectInvalid: If it is not a time.
     """
     text = basis.get("expires_at") if basis else None
     if text is None:
@@ -119,7 +119,8 @@ def expiry_of(basis: Mapping[str, Any] | None) -> datetime | None:
 
 
 def is_new_basis(basis: Mapping[str, Any], former: Mapping[str, Any] | None) -> bool:
-    """Whether a basis is a new one. Whoever sends the same again has not asked the person anew."""
+    """Whether a basis is a new one. Sending the same basis again does not mean that the person has agreed
+    again."""
     return former is None or any(
         basis.get(name) != former.get(name) for name in ("basis", "reference", "expires_at")
     )

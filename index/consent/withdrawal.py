@@ -1,7 +1,7 @@
-"""Withdrawn consent: templates and crops go at once, the person stays as a name (GDPR, article 7(3)).
+"""Withdrawn consent: templates and crops are removed at once, the person's name stays (GDPR, article 7(3)).
 
-Somebody can withdraw by a link, without an account: the link is random, of its token a digest alone is kept,
-and it works once.
+A person can withdraw with a link, without an account: the link is random, only a digest of its token is
+stored, and it works once.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _TOKEN_BYTES = 32
 
 @dataclass(frozen=True)
 class WithdrawalReceipt:
-    """What was removed and when. It says nothing about who it was beyond the id."""
+    """What was removed and when. It identifies the person only by id."""
 
     subject_id: UUID
     withdrawn_at: datetime
@@ -41,7 +41,7 @@ class WithdrawalReceipt:
 
 @dataclass(frozen=True)
 class WithdrawalLink:
-    """A link as it is given out, once: `token` cannot be read again."""
+    """A newly issued link; `token` cannot be read again."""
 
     token: str
     expires_at: datetime
@@ -49,7 +49,7 @@ class WithdrawalLink:
 
 @dataclass(frozen=True)
 class WithdrawalSeen:
-    """A withdrawal that an audit event of another history, or of this one, has written down."""
+    """A withdrawal on record in the audit chain, of this history or another."""
 
     seq: int
     digest: str
@@ -65,17 +65,17 @@ def withdraw_subject(
     request_id: str | None = None,
     **details: Any,
 ) -> WithdrawalReceipt:
-    """Remove a person's templates, crops and kept responses, and tell every process by the change log.
+    """Remove a person's templates, crops and stored responses; the change log informs every process.
 
-    Whoever has withdrawn before gets a receipt with the moment of then.
+    A repeated withdrawal returns a receipt with the time of the first one.
 
     Args:
-        db: An ordered one of `Database.write`.
-        subject_id: Whose consent ends.
+        db: An ordered transaction of `Database.write`.
+        subject_id: The subject whose consent ends.
         actor: Who withdraws, for the audit chain.
-        withdrawn_at: When the person said so; by default now.
-        request_id: The request it came with.
-        details: More for the audit chain.
+        withdrawn_at: When the person withdrew; now by default.
+        request_id: Id of the request.
+        details: Further details for the audit chain.
 
     Raises:
         SubjectNotFound: If there is no such subject.
@@ -101,7 +101,7 @@ def withdraw_subject(
 def issue_link(
     db: Session, subject_id: UUID, *, days: int, actor: str, request_id: str | None = None
 ) -> WithdrawalLink:
-    """A link for one person, for so many days; what was issued to them before stays valid.
+    """Issue a link for one person, valid for this many days; earlier links stay valid.
 
     Raises:
         SubjectNotFound: If there is no such subject.
@@ -127,10 +127,10 @@ def issue_link(
 
 
 def find_subject_of_link(db: Session, token: str) -> UUID:
-    """Whose link it is.
+    """The subject of a link.
 
     Raises:
-        LinkInvalid: If it was used, is over, or nobody has issued it.
+        LinkInvalid: If it is used, expired or was never issued.
     """
     query = select(WithdrawalLinkRow).where(WithdrawalLinkRow.token_digest == _digest(token))
     row = db.scalars(query).one_or_none()
@@ -140,7 +140,7 @@ def find_subject_of_link(db: Session, token: str) -> UUID:
 
 
 def withdraw_by_link(db: Session, token: str, *, request_id: str | None = None) -> WithdrawalReceipt:
-    """Withdraw the consent of the person whose link this is; none of their links works afterwards.
+    """Withdraw the consent of the link's person; none of their links works afterwards.
 
     Raises:
         LinkInvalid: As `subject_of_link`.
@@ -152,9 +152,9 @@ def withdraw_by_link(db: Session, token: str, *, request_id: str | None = None) 
 
 
 def withdraw_returned(database: Database, seen: Iterable[WithdrawalSeen], *, actor: str) -> int:
-    """Withdraw again for whoever came back with an older database; returns how many.
+    """Repeat the withdrawals of people who came back with an older database; returns how many.
 
-    A withdrawal that the database knows is left alone: the person may have agreed anew since.
+    Withdrawals in the database are left alone: the person may have agreed again since.
     """
     again = 0
     for one in seen:
@@ -171,7 +171,7 @@ def withdraw_returned(database: Database, seen: Iterable[WithdrawalSeen], *, act
 
 
 def _is_lost(db: Session, seen: WithdrawalSeen) -> bool:
-    """Whether the subject is there, and the chain says nothing of the withdrawal, or of its repetition."""
+    """Whether the subject exists and the chain has neither the withdrawal nor its repetition."""
     if audit.find_digest(db, seen.seq) == seen.digest or db.get(SubjectRow, seen.subject_id) is None:
         return False
     theirs = select(AuditEventRow.details).where(

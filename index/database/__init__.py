@@ -1,1 +1,1 @@
-"""The connection, transactions, and what to do when it is away."""
+"""Connections, transactions, and handling of outages."""

@@ -1,4 +1,4 @@
-"""How a database's address is written: SQLAlchemy's form, and PostgreSQL's own list of hosts."""
+"""Database addresses: SQLAlchemy's form, and PostgreSQL's own list of hosts."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from sqlalchemy.exc import ArgumentError
 
 from index.errors import AddressInvalid
 
-# Head, hosts with their ports, and the rest. A comma in the hosts is what SQLAlchemy cannot read.
+# Head, hosts with ports, and the rest. SQLAlchemy cannot parse a comma in the hosts.
 _SEVERAL_HOSTS = re.compile(
     r"(?P<head>[\w+]+://(?:[^:/@]*(?::[^@]*)?@)?)(?P<hosts>[^/?@]*,[^/?@]*)(?P<rest>[/?].*)?"
 )
@@ -18,13 +18,13 @@ _DEFAULT_PORT = "5432"
 
 
 def parse_address(text: str) -> URL:
-    """The database's address; of PostgreSQL also with several hosts (libpq, section 34.1.1.2).
+    """Parse a database address; for PostgreSQL it may have several hosts (libpq, section 34.1.1.2).
 
-    Of several hosts the one that takes writes is used unless the address says otherwise: the others are
-    standbys, on which nothing can be enrolled.
+    Of several hosts, the one that accepts writes is used unless the address says otherwise: the others are
+    standbys, on which nobody can be enrolled.
 
     Raises:
-        AddressInvalid: If it is no address. The message does not show it, for it may hold a password.
+        AddressInvalid: If it is not an address. The message omits it because it may contain a password.
     """
     several = _SEVERAL_HOSTS.fullmatch(text)
     try:
@@ -60,13 +60,13 @@ def _check_address(address: URL) -> URL:
 
 
 def jobs_file(database: Path) -> Path:
-    """Where the engine of jobs keeps its own tables, beside a SQLite database."""
+    """The file with the job engine's own tables, next to a SQLite database."""
     path = database.resolve()
     return path.with_name(f"{path.stem}-jobs{path.suffix}")
 
 
 def file_of(text: str) -> Path | None:
-    """The file of a SQLite address; None of any other, and of what is no address."""
+    """The file of a SQLite address; None for any other text."""
     try:
         address = parse_address(text)
     except AddressInvalid:

@@ -1,7 +1,7 @@
 """The enrolment database: SQLite in a file, or PostgreSQL.
 
-Both behave alike: writing transactions stand in one line, each sees what the one before has committed, and
-what was committed is on the disk. On that rests the rule that sequence numbers follow the order of commits.
+Both behave alike: writing transactions are serialised, each sees the commits of all earlier ones, and
+committed data is on disk. This is why sequence numbers follow the order of commits.
 """
 
 import sqlite3
@@ -38,13 +38,13 @@ from index.tables import Base
 
 __all__ = ["Base", "Database"]
 
-# Any number will do, as long as every process of every version takes the same one.
+# Any number will do if every process of every version uses the same one.
 _WRITER_LOCK = 0x1A71_611
 _SETTLING_MILLISECONDS = 100
 
 
 class Database:
-    """One database and its pool of connections; thread-safe."""
+    """One database and its pool of connections. Thread-safe."""
 
     def __init__(self, url: str, *, lock_wait_seconds: float = 5.0) -> None:
         """Prepare to connect; nothing is opened yet.
@@ -55,7 +55,7 @@ class Database:
             lock_wait_seconds: How long a writer waits for its turn before DatabaseBusy.
 
         Raises:
-            AddressInvalid: If the url is no address of a database.
+            AddressInvalid: If the url is not the address of a database.
         """
         address = parse_address(url)
         self.is_sqlite = address.get_backend_name() == "sqlite"
@@ -68,12 +68,12 @@ class Database:
         )
         event.listen(self.engine, "handle_error", translate, retval=True)
         self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
-        # One statement sees one state in PostgreSQL either way; without a transaction around it, two round
-        # trips of three are saved.
+        # In PostgreSQL a single statement sees one state in any case; without a transaction around it, it
+        # takes one round trip instead of three.
         self._reader = (
             self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         )
-        # In SQLite each transaction sees one moment.
+        # In SQLite each transaction sees one state.
         self._snapshots = (
             self.engine
             if self.is_sqlite
@@ -82,17 +82,17 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session for reading. It never waits for a writer.
+        """A session for reading, which never waits for a writer.
 
         Raises:
-            DatabaseError: If the database cannot be reached or no connection comes free.
+            DatabaseError: If the database cannot be reached or no connection is free in time.
         """
         with _translate_pool_errors(), Session(self._reader, expire_on_commit=False) as db:
             yield db
 
     @contextmanager
     def snapshot(self) -> Iterator[Session]:
-        """A session for reading that sees one moment throughout, however long it takes.
+        """A session for reading that sees one state throughout, however long it takes.
 
         Raises:
             DatabaseOutdated: If the tables are not this program's.
@@ -108,13 +108,13 @@ class Database:
 
         Args:
             ordered: Wait until every other ordered writer has committed. The gallery, the subjects and the
-                audit chain need it. Rows that nobody counts (a claim, a time of last use) may go without;
-                SQLite has one writer at a time in any case.
+                audit chain need it. Rows without an order (a claim, a time of last use) do not; SQLite has
+                one writer at a time in any case.
 
         Raises:
-            DatabaseBusy: If the turn did not come in time.
-            DatabaseOutdated: If the tables are not this program's any more, or not yet.
-            DatabaseError: If the database cannot be reached or cannot write; then nothing is written.
+            DatabaseBusy: If the wait for other writers took too long.
+            DatabaseOutdated: If the tables are no longer, or not yet, of this program's revision.
+            DatabaseError: If the database cannot be reached or cannot write; nothing is then written.
         """
         with (
             self._queue_in_process(),
@@ -122,16 +122,16 @@ class Database:
             Session(self._writer, expire_on_commit=False) as db,
             db.begin(),
         ):
-            # Now and not at the first statement: what the block reads elsewhere must not be older.
+            # Now and not at the first statement: other data that the block reads must not be older.
             db.connection()
             if ordered and not self.is_sqlite:
                 db.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
-            # Within the turn, for an upgrade takes a turn as well.
+            # Under the writers' lock, because an upgrade takes it too.
             require_revision(db)
             yield db
 
     def require_writable(self) -> None:
-        """Write something that changes nothing, and commit it.
+        """Commit a write that changes nothing.
 
         Raises:
             DatabaseError: As `write`.
@@ -140,11 +140,11 @@ class Database:
             db.execute(update(REVISION).values(version_num=REVISION.c.version_num))
 
     def upgrade(self, seal_former_rows: Callable[[Session], object] | None = None) -> None:
-        """Bring the tables to this program's revision; two processes may try it at once.
+        """Upgrade the tables to this program's revision; several processes may try it at once.
 
         Args:
-            seal_former_rows: Called in the same transaction where the tables are of before rows were bound to
-                their owner: what it leaves is refused from then on.
+            seal_former_rows: Called in the same transaction if the tables are from before rows were bound to
+                their owner; rows that it leaves are refused from then on.
 
         Raises:
             DatabaseError: As `write`.
@@ -188,9 +188,10 @@ class Database:
             raise DatabaseOutdated(actual=self.revision(), expected=find_newest_revision())
 
     def engine_url(self) -> str:
-        """Where a job engine keeps its own tables: the same PostgreSQL, or a private file beside SQLite's.
+        """The address for the job engine's own tables: the same PostgreSQL, or a private file next to
+        SQLite's.
 
-        A second writer in the SQLite file itself would poll there while somebody waits at the door.
+        A second writer in the SQLite file itself would poll it while somebody waits at the door.
         """
         address = self.engine.url
         if not self.is_sqlite:
@@ -200,14 +201,13 @@ class Database:
         return f"sqlite:///{beside}"
 
     def settle(self) -> None:
-        """Empty SQLite's write-ahead log into the file, so that no older copy of an erased row remains in it.
+        """Checkpoint SQLite's write-ahead log, so that no older copy of an erased row remains in it.
 
-        A reader at work can prevent it for longer than is waited here; a later call, or the closing of the
-        last connection, then does it.
+        A long read can prevent it; a later call, or closing the last connection, then does it.
         """
         if not self.is_sqlite:
             return
-        # What was committed stays committed: a log that cannot be emptied now must not look like a failure.
+        # The commit stands: a log that cannot be emptied now must not look like a failure.
         with (
             suppress(sqlite3.OperationalError, DatabaseError, PoolTimeout),
             open_driver_connection(self.engine) as raw,
@@ -219,11 +219,11 @@ class Database:
                 raw.execute(f"PRAGMA busy_timeout = {int(self._lock_wait_seconds * 1000)}")
 
     def close(self) -> None:
-        """Give every connection back."""
+        """Close every connection."""
         self.engine.dispose()
 
     def _queue_in_process(self) -> AbstractContextManager[None]:
-        """Threads queue here in SQLite, where waiting in the database is polling with growing pauses."""
+        """For SQLite, threads queue here: waiting in the database is polling with growing pauses."""
         return self._one_writer() if self.is_sqlite else nullcontext()
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""How connections of each kind of database are opened and prepared."""
+"""Open and prepare connections to each kind of database."""
 
 import os
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ _POOL_SIZE = 16
 _POOL_OVERFLOW = 32
 _RECYCLE_SECONDS = 300
 
-# A machine that is gone after a failover answers nothing, not even that it is gone. It is noticed within half
-# a minute, and not after the two hours of the system's defaults; the address may say otherwise.
+# A machine that disappears in a failover answers nothing at all. With these settings it is noticed within
+# half a minute, not after the two hours of the system's defaults; the address may override them.
 _PATIENCE = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -28,17 +28,17 @@ _PATIENCE = {
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
-    # FULL: an answered enrolment survives a power cut; NORMAL would lose the last commits.
+    # FULL: a confirmed enrolment survives a power cut; NORMAL would lose the last commits.
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    # Removed templates are overwritten in the file and not merely unlinked.
+    # Removed templates are overwritten in the file, not just unlinked.
     "PRAGMA secure_delete = ON",
     "PRAGMA journal_size_limit = 67108864",
 )
 
 
 def create_sqlite_engine(address: URL, lock_wait_seconds: float) -> Engine:
-    """Connections to a file, which is made where there is none."""
+    """Connections to a file, which is created if there is none."""
     file = Path(str(address.database))
     create_private_file(file)
     engine = create_engine(
@@ -57,18 +57,19 @@ def create_sqlite_engine(address: URL, lock_wait_seconds: float) -> Engine:
 
 
 def _note_file(file: Path, record: ConnectionPoolEntry) -> None:
-    """Remember which file a connection is opened to; before, so that it is never taken for a later one."""
+    """Remember which file a connection opens, before it does, so that it is never mistaken for a later
+    file."""
     record.info["file"] = _read_identity(file)
     if record.info["file"] is None:
-        # SQLite would make an empty one, where somebody may be about to put a backup.
+        # SQLite would create an empty one, just where somebody may be restoring a backup.
         raise DatabaseUnavailable(f"there is no file {file.name}")
 
 
 def _require_same_file(file: Path, record: ConnectionPoolEntry) -> None:
-    """Open again where another file was put in place: SQLite would go on with the one that has no name now.
+    """Reconnect if another file was put in place: SQLite would continue with the unlinked one.
 
     Raises:
-        InvalidatePoolError: The pool then opens all of its connections again.
+        InvalidatePoolError: If so; the pool then reopens all of its connections.
     """
     if record.info["file"] != _read_identity(file):
         raise InvalidatePoolError
@@ -83,14 +84,14 @@ def _read_identity(file: Path) -> tuple[int, int] | None:
 
 
 def create_private_file(path: Path) -> None:
-    """Make the file readable by its owner alone; SQLite gives its side files the same rights."""
+    """Create the file readable only by its owner; SQLite gives its side files the same rights."""
     path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
-    # The driver would begin transactions by itself, late and without IMMEDIATE; two writers that both began
-    # by reading could then never both finish.
+    # The driver would begin transactions itself, late and without IMMEDIATE; of two writers that both began
+    # by reading, one could then never finish.
     connection.isolation_level = None
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma)
@@ -102,7 +103,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def open_driver_connection(engine: Engine) -> Iterator[Any]:
-    """A connection of the driver's own, outside any transaction."""
+    """A raw connection of the driver, outside any transaction."""
     connection = engine.raw_connection()
     try:
         yield connection.dbapi_connection
@@ -112,7 +113,7 @@ def open_driver_connection(engine: Engine) -> Iterator[Any]:
 
 @contextmanager
 def disable_foreign_keys(connection: Connection) -> Iterator[None]:
-    """Let a migration rebuild a table without the removal of the old one cascading through the others."""
+    """Let a migration rebuild a table without dropping the old one cascading to the others."""
     raw: Any = connection.connection.dbapi_connection
     raw.execute("PRAGMA foreign_keys = OFF")
     try:
@@ -122,22 +123,22 @@ def disable_foreign_keys(connection: Connection) -> Iterator[None]:
 
 
 def create_postgresql_engine(address: URL, lock_wait_seconds: float) -> Engine:
-    """Connections to a server, or to whichever of several hosts takes writes."""
+    """Connections to a server, or to the one of several hosts that accepts writes."""
     patience = {name: value for name, value in _PATIENCE.items() if name not in address.query}
     return create_engine(
         address,
         connect_args={
             **patience,
-            "client_encoding": "utf8",  # of a database made as SQL_ASCII psycopg would return bytes
+            "client_encoding": "utf8",  # for a SQL_ASCII database psycopg would return bytes
             "options": f"-c lock_timeout={int(lock_wait_seconds * 1000)} -c timezone=UTC",
         },
         pool_size=_POOL_SIZE,
         max_overflow=_POOL_OVERFLOW,
         pool_timeout=lock_wait_seconds,
-        # A restarted server leaves dead connections in the pool; each is tried before it is given out.
+        # A restarted server leaves dead connections in the pool; each is tested before use.
         pool_pre_ping=True,
-        # One that still works may lead to a server that is no longer the first; none is kept for ever.
+        # A working connection may lead to a server that is no longer the primary, so none is kept for ever.
         pool_recycle=_RECYCLE_SECONDS,
-        # What a statement was given is personal: an error's text must not hold it.
+        # A statement's parameters are personal data: an error's text must not contain them.
         hide_parameters=True,
     )

@@ -1,4 +1,4 @@
-"""What a database driver's error means to us."""
+"""Translate a database driver's errors to ours."""
 
 import sqlite3
 
@@ -31,8 +31,8 @@ _POSTGRESQL_BUSY = (
     pg.TooManyConnections,
 )
 
-# Class 23, a rule of the tables, and 22, a value that cannot be: the statement is at fault and not the
-# database. Whoever expects one catches it; else it is a fault of ours, and to repeat it would not help.
+# Class 23, a violated constraint, and 22, an invalid value: the statement is at fault and not the database.
+# Callers that expect one catch it; otherwise it is our fault, and a repetition would not help.
 _OF_THE_STATEMENT = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
@@ -43,15 +43,15 @@ _OF_THE_STATEMENT = (
 
 
 def translate(context: ExceptionContext) -> GalleryError | None:
-    """The error of ours that stands for a driver's, or None if the driver's says it best.
+    """Our error for a driver's error, or None to keep the driver's.
 
-    It is called for every error on a connection (SQLAlchemy's `handle_error`), also when connecting and when
-    committing. A failed ping only makes the pool connect again, so it must stay what it is.
+    SQLAlchemy calls it for every error on a connection (`handle_error`), including connecting and committing.
+    A failed ping only makes the pool reconnect, so it must stay as it is.
 
-    Whatever has no name of its own is DatabaseUnavailable: a server that takes no writes, that has no memory
-    left, whose tables are away for a moment. The connection is then given up with all others of the pool, for
-    the next ones may lead to a server that works. One to a file is rolled back and kept: closed in the middle
-    of a statement, SQLite holds its lock until the statement is forgotten.
+    Any other error is DatabaseUnavailable: a server that accepts no writes, has no memory left or has lost
+    its tables for a moment. All connections of the pool are then dropped, because new ones may lead to a
+    working server. A connection to a file is rolled back and kept: if closed in the middle of a statement,
+    SQLite holds its lock until the statement is garbage-collected.
     """
     if context.is_pre_ping:
         return None
@@ -64,7 +64,7 @@ def translate(context: ExceptionContext) -> GalleryError | None:
 
 
 def _forget_detail(context: ExceptionContext, original: psycopg.Error) -> None:
-    """PostgreSQL quotes the whole row in the detail of a rule that it breaks; no log may hold that."""
+    """PostgreSQL quotes the whole row in the detail of a constraint error; no log may contain that."""
     reason, _, detail = str(original).partition("\n")
     if detail:
         original.args = (reason,)
@@ -74,7 +74,8 @@ def _forget_detail(context: ExceptionContext, original: psycopg.Error) -> None:
 
 def _classify(original: BaseException) -> GalleryError | None:
     if isinstance(original, psycopg.DataError) and "NUL" in str(original):
-        # The driver refuses it before the server sees it. SQLite holds such a text, and finds nobody by it.
+        # The driver refuses it before it reaches the server. SQLite stores such a text but finds nobody by
+        # it.
         return TextInvalid()
     if isinstance(original, _OF_THE_STATEMENT):
         return None
@@ -86,7 +87,7 @@ def _classify(original: BaseException) -> GalleryError | None:
 
 
 def _translate_sqlite(error: sqlite3.Error) -> DatabaseError:
-    # The low byte is the error, the bytes above it say where it happened (SQLite "extended result codes").
+    # The low byte is the error; the higher bytes say where it happened (SQLite "extended result codes").
     return _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, DatabaseUnavailable)(str(error))
 
 

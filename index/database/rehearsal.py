@@ -1,4 +1,4 @@
-"""A copy of who is enrolled, to try on what an enrolment would come to."""
+"""A copy of the gallery, for dry runs of enrolments."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ _TABLES: tuple[type[Base], ...] = (ModelRow, SubjectRow, TemplateRow, GalleryCha
 
 
 def copy_gallery(source: Database, target: Database) -> None:
-    """Copy models, subjects and templates, which stay sealed; kept crops are left out.
+    """Copy models, subjects and templates, which stay sealed; leaves out kept crops.
 
     Args:
-        source: At this program's revision; it is only read.
-        target: With its tables, and nothing in them.
+        source: At this program's revision; only read.
+        target: With empty tables.
 
     Raises:
-        DatabaseError: If one of them cannot do its part.
+        DatabaseError: If either database fails.
     """
     with source.snapshot() as old, target.write() as new:
         for row in _TABLES:

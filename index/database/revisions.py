@@ -1,4 +1,4 @@
-"""Which revision the tables are at, which one this program needs, and what lies between."""
+"""The revision of the tables, the revision that this program needs, and the migrations between them."""
 
 import functools
 from pathlib import Path
@@ -12,11 +12,11 @@ from index.errors import DatabaseOutdated
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
-# Alembic's own table: one row that names the revision of all others.
+# Alembic's own table: one row with the revision of all other tables.
 REVISION = table("alembic_version", column("version_num"))
 
 _ROWS_SEALED = "20261127_with_owners"
-"""From this revision on a row that is not sealed for its owner is refused."""
+"""From this revision on, rows that are not sealed for their owner are refused."""
 
 
 def require_revision(db: Session) -> None:
@@ -37,7 +37,7 @@ def is_sealed_at(revision: str) -> bool:
 
 
 def is_known_revision(revision: str) -> bool:
-    """Whether this program can upgrade tables of a revision; one that it does not know is newer."""
+    """Whether this program can upgrade tables of a revision; an unknown one is newer."""
     return any(one.revision == revision for one in open_scripts().walk_revisions())
 
 
@@ -48,12 +48,12 @@ def find_newest_revision() -> str | None:
 
 
 def open_scripts() -> ScriptDirectory:
-    """The migrations that this program has."""
+    """This program's migrations."""
     return ScriptDirectory.from_config(build_alembic_config())
 
 
 def build_alembic_config() -> Config:
-    """Where the migrations are, for Alembic's commands."""
+    """The configuration of Alembic's commands."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     return config

@@ -1,4 +1,4 @@
-"""Can anything be written now? Asked by readiness, which anybody may ask as often as they like."""
+"""Test whether the database accepts writes, for the readiness check, which anybody may call at any rate."""
 
 import threading
 import time
@@ -7,11 +7,11 @@ from index.database.database import Database
 from index.errors import DatabaseError
 
 TRIAL_SECONDS = 1.0
-"""How long an outcome holds: a trial costs a flush to the disk."""
+"""How long a result is reused: a test costs a flush to disk."""
 
 
 class WriteTrial:
-    """Writes and commits, at most once in TRIAL_SECONDS however many ask."""
+    """Writes and commits at most once in TRIAL_SECONDS, however many callers there are."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -20,7 +20,7 @@ class WriteTrial:
         self._error: DatabaseError | None = None
 
     def require_writable(self) -> None:
-        """Refuse where the last trial failed.
+        """Raise the last test's error, if it failed.
 
         Raises:
             DatabaseError: As `Database.write`.

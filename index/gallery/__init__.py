@@ -1,1 +1,1 @@
-"""Enrolled templates: rows, their vectors, and who is near."""
+"""Enrolled templates: rows, their vectors, and the search for the nearest."""

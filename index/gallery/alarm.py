@@ -1,4 +1,4 @@
-"""What the audit trail says of templates that do not open: once of each, whichever process sees it first."""
+"""Record templates that do not open in the audit chain: each once, by the first process that sees it."""
 
 from collections.abc import Iterable
 
@@ -13,10 +13,10 @@ ACTOR = "alarm"
 
 
 def note_left_out(database: Database, left_out: Iterable[LeftOut]) -> None:
-    """Write into the audit trail which templates do not open, unless it is there already.
+    """Record in the audit chain which templates do not open, unless it is there already.
 
     Raises:
-        DatabaseError: If it could not be written; then nothing is.
+        DatabaseError: If it could not be written; nothing is then written.
     """
     with database.write() as db:
         for one in left_out:
@@ -26,6 +26,6 @@ def note_left_out(database: Database, left_out: Iterable[LeftOut]) -> None:
 
 
 def is_noted(db: Session, left_out: LeftOut) -> bool:
-    """Whether an event names the template."""
+    """Whether an event already names the template."""
     known = audit.list_events_after(db, 0, action=UNREADABLE, subject_id=left_out.subject_id)
     return any(event.details["template_id"] == str(left_out.template_id) for event in known)

@@ -1,7 +1,7 @@
-"""The gallery's change log, and how to tell that it is another one than before.
+"""The gallery's change log, and how to detect that its history has been replaced.
 
-A standby that had not heard of the last commits, or a backup that was put back, goes on with another history:
-it gives the same numbers to other changes. So a change is known by its number and by what it says.
+A standby without the last commits, or a restored backup, continues with another history, in which the same
+numbers mean other changes. So a change is identified by its number and its content.
 """
 
 from datetime import datetime
@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 
 from index.tables import GalleryChangeRow
 
-# Every search asks the first; built once, for building costs more than asking.
+# Every search runs the first; built once, because building costs more than running.
 _CHANGE = select(GalleryChangeRow.seq, GalleryChangeRow.created_at, GalleryChangeRow.template_number)
 _NEWEST = _CHANGE.order_by(GalleryChangeRow.seq.desc()).limit(1)
 _NUMBERED = _CHANGE.where(GalleryChangeRow.seq == bindparam("seq"))
 
 
 class Change(NamedTuple):
-    """One gallery change; no other history has the same one under its number."""
+    """One gallery change; no other history has the same change under its number."""
 
     seq: int
     at: datetime | None
@@ -27,16 +27,16 @@ class Change(NamedTuple):
 
 
 NO_CHANGE = Change(0, None, 0)
-"""Where nothing has happened yet; every history begins with it."""
+"""The start of every history, before any change."""
 
 
 def find_newest_change(db: Session) -> Change:
-    """The newest change that this session sees."""
+    """The newest change visible to this session."""
     return _build_change(db.execute(_NEWEST).one_or_none())
 
 
 def is_in_history(db: Session, change: Change) -> bool:
-    """Whether the log that this session sees has the change."""
+    """Whether the log visible to this session has the change."""
     return (
         change == NO_CHANGE
         or _build_change(db.execute(_NUMBERED, {"seq": change.seq}).one_or_none()) == change

@@ -1,4 +1,4 @@
-"""Vectors as they lie in the rows, and as one process compares them."""
+"""Encode vectors for the rows, and decode them to the form that a process compares."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -14,7 +14,7 @@ from index.vectors import Vectors
 
 
 class StoredVector(Protocol):
-    """What is read of a template's row."""
+    """The columns needed to decode a template's row."""
 
     id: UUID
     subject_id: UUID
@@ -24,7 +24,7 @@ class StoredVector(Protocol):
 
 
 class Decoded(NamedTuple):
-    """What could be read of some rows, and why the others could not."""
+    """The vectors of the readable rows, and the errors of the others."""
 
     rows: Sequence[Any]
     vectors: Vectors  # (n, dim), of these rows
@@ -34,8 +34,9 @@ class Decoded(NamedTuple):
 class VectorCodec:
     """Little-endian float32; with a cipher, rotated by the sealing key's rotation and then sealed.
 
-    Every vector in memory has the rotation of the key that sealed when the codec was made, whatever key its
-    row was sealed with: all of them, and every probe, can be compared while rows are sealed anew.
+    All vectors in memory have the rotation of the key that was sealing when the codec was created, whatever
+    key their rows are sealed with: so all of them, and every probe, can be compared while rows are being
+    resealed.
     """
 
     def __init__(self, cipher: TemplateCipher | None, dim: int) -> None:
@@ -49,17 +50,17 @@ class VectorCodec:
         return [key.id for key in self._cipher.keys] if self._cipher else []
 
     def rotate(self, vector: Vectors) -> Vectors:
-        """A model's own vector (dim,) as this process compares it."""
+        """Rotate a model's own vector (dim,) to the form that this process compares."""
         return _apply(self._home.rotation(self.dim), vector) if self._home else vector
 
     def encode(self, binding: bytes, vector: Vectors) -> tuple[bytes, str | None]:
-        """The bytes to store of a model's own vector, and the id of the key that opens them."""
+        """The bytes to store for a model's own vector, and the id of the key that opens them."""
         if self._cipher is None:
             return _to_bytes(vector), None
         return seal_vector(self._cipher.key, binding, vector)
 
     def decode_many(self, rows: Sequence[Any]) -> Vectors:
-        """The vectors of some `StoredVector`s as this process compares them: (n, dim).
+        """The vectors of some `StoredVector`s in the form that this process compares: (n, dim).
 
         Raises:
             TemplateUnreadable: If one cannot be opened or has another length.
@@ -70,7 +71,7 @@ class VectorCodec:
         return decoded.vectors
 
     def decode_readable(self, rows: Sequence[Any]) -> Decoded:
-        """As `decode_many`, for those of the rows that can be opened."""
+        """`decode_many` for those rows that can be opened."""
         opened, plain, unreadable = [], [], []
         for row in rows:
             try:
@@ -95,7 +96,7 @@ class VectorCodec:
         return plain
 
     def _align_rotations(self, vectors: Vectors, key_ids: Sequence[str | None]) -> Vectors:
-        """Give those that another key has rotated the rotation of this process."""
+        """Change vectors rotated by other keys to this process's rotation."""
         home = self._home
         if self._cipher is None or home is None or all(key_id == home.id for key_id in key_ids):
             return vectors
@@ -109,18 +110,18 @@ class VectorCodec:
 
 
 def seal_vector(key: SealingKey, binding: bytes, vector: Vectors) -> tuple[bytes, str]:
-    """A model's own vector, rotated and sealed, and the key's id."""
+    """Rotate and seal a model's own vector; also returns the key's id."""
     rotated = _apply(key.rotation(len(vector)), vector)
     return key.seal(binding, _to_bytes(rotated)), key.id
 
 
 def undo_rotation(key: SealingKey, vector: Vectors) -> Vectors:
-    """A model's own vector again, of one that this key has rotated."""
+    """Undo this key's rotation, which gives the model's own vector."""
     return _apply(key.rotation(len(vector)).T, vector)
 
 
 def _apply(rotation: Rotation, vector: NDArray[np.floating[Any]]) -> Vectors:
-    # In float64, so that a vector that is rotated back is what it was to the last float32 digit or so.
+    # In float64, so that rotating there and back is exact to about the last float32 digit.
     return (rotation @ vector.astype(np.float64)).astype(np.float32)
 
 

@@ -1,4 +1,5 @@
-"""Which models know whom: templates of two models are never compared; a person may be known to one alone."""
+"""Which models know whom: templates of two models are never compared, so a person may be known to only
+one."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -9,17 +10,17 @@ from sqlalchemy.orm import Session, aliased
 
 from index.tables import GalleryChangeRow, TemplateRow
 
-# Both databases take far more parameters in one statement (SQLite 32,766).
+# Both databases accept far more parameters per statement (SQLite 32,766).
 _IDS_IN_ONE_QUERY = 5000
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many subjects hang on a model.
+    """How many subjects depend on a model.
 
     Attributes:
-        subjects: With a template of it.
-        only_here: Of them, those without a template of the active model.
+        subjects: Those with a template of this model.
+        only_here: Of these, those without a template of the active model.
     """
 
     subjects: int
@@ -27,7 +28,7 @@ class Coverage:
 
 
 def models_of(db: Session, subject_ids: Collection[UUID]) -> dict[UUID, set[str]]:
-    """The models of each subject's templates; who has none is left out."""
+    """The models of each subject's templates; subjects without any are left out."""
     wanted = list(subject_ids)
     found: dict[UUID, set[str]] = {}
     for start in range(0, len(wanted), _IDS_IN_ONE_QUERY):
@@ -39,13 +40,13 @@ def models_of(db: Session, subject_ids: Collection[UUID]) -> dict[UUID, set[str]
 
 
 def knows_others(db: Session, model_id: str, than: Sequence[str]) -> bool:
-    """Whether the model has a template of somebody of whom none of the other models has one."""
+    """Whether the model has a template of somebody whom none of the other models knows."""
     mine = select(TemplateRow.number).where(TemplateRow.model_id == model_id, ~_is_known_to(than)).limit(1)
     return db.scalar(mine) is not None
 
 
 def was_added_since(db: Session, model_ids: Collection[str], seq: int) -> bool:
-    """Whether one of these models was given a template after the gallery change of this number."""
+    """Whether a template of one of these models was added after the gallery change with this number."""
     added = select(GalleryChangeRow.seq).where(
         GalleryChangeRow.seq > seq,
         GalleryChangeRow.kind == "added",
@@ -55,7 +56,7 @@ def was_added_since(db: Session, model_ids: Collection[str], seq: int) -> bool:
 
 
 def were_others_added_since(db: Session, model_id: str, seq: int) -> bool:
-    """Whether any other model was given a template after the gallery change of this number."""
+    """Whether a template of any other model was added after the gallery change with this number."""
     added = select(GalleryChangeRow.seq).where(
         GalleryChangeRow.seq > seq, GalleryChangeRow.kind == "added", GalleryChangeRow.model_id != model_id
     )
@@ -63,7 +64,7 @@ def were_others_added_since(db: Session, model_id: str, seq: int) -> bool:
 
 
 def coverage_of(db: Session, model_id: str, active_id: str | None) -> Coverage:
-    """How many subjects hang on a model."""
+    """How many subjects depend on a model."""
     count = select(func.count(distinct(TemplateRow.subject_id))).where(TemplateRow.model_id == model_id)
     subjects = db.scalar(count) or 0
     if active_id is None or model_id == active_id:
@@ -74,13 +75,13 @@ def coverage_of(db: Session, model_id: str, active_id: str | None) -> Coverage:
 def find_subjects_lacking(
     db: Session, model_id: str, *, limit: int | None = None, after: UUID | None = None
 ) -> list[UUID]:
-    """The subjects with templates, but none of this model, by id: they need a photograph, or a kept crop.
+    """Subjects with templates, but none of this model, by id: they need a photograph or a kept crop.
 
     Args:
         db: For reading.
         model_id: The model.
-        limit: At most so many.
-        after: Only those behind this one.
+        limit: At most this many.
+        after: Only those after this one.
     """
     query = select(TemplateRow.subject_id).where(~_is_known_to([model_id])).distinct()
     if after is not None:
@@ -89,7 +90,7 @@ def find_subjects_lacking(
 
 
 def _is_known_to(model_ids: Sequence[str]) -> ColumnElement[bool]:
-    """Whether the template's subject has one of these models, too."""
+    """The condition that the template's subject also has a template of one of these models."""
     other = aliased(TemplateRow)
     theirs = select(other.number).where(
         other.subject_id == TemplateRow.subject_id, other.model_id.in_(model_ids)

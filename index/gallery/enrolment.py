@@ -1,4 +1,4 @@
-"""The rows of enrolments, and what they are looked up for."""
+"""Read and write the rows of enrolments."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,18 +31,18 @@ _STORED = select(
 )
 _TEMPLATES_OF = _STORED.where(TemplateRow.subject_id == bindparam("subject_id"))
 
-# Both databases take far more parameters in one statement (SQLite 32,766).
+# Both databases accept far more parameters per statement (SQLite 32,766).
 _IDS_IN_ONE_QUERY = 5000
 
 
 @dataclass(frozen=True)
 class EnrolmentLimits:
-    """What the distance of a new template to others means, under one model.
+    """What the distances of a new template to others mean, under one model.
 
     Attributes:
-        duplicate: d up to which another subject's template is taken for the same face.
-        near: d up to which another subject is named in a warning; None names nobody.
-        own: d beyond which a template of the same subject is of another face; None looks at none.
+        duplicate: d up to which another subject's template counts as the same face.
+        near: d up to which a warning names another subject; None disables it.
+        own: d beyond which a template of the same subject counts as another face; None disables the check.
     """
 
     duplicate: float
@@ -51,13 +51,13 @@ class EnrolmentLimits:
 
     @property
     def farthest(self) -> float:
-        """d up to which other subjects are looked for."""
+        """d up to which other subjects are searched."""
         return max(self.duplicate, self.near or 0.0)
 
 
 @dataclass(frozen=True)
 class EnrolmentWarning:
-    """What whoever enrols should know of a template that was not refused, and whom it is about.
+    """A warning about a template that was not refused, and the subject it concerns.
 
     `code` is `duplicate_not_refused`, `disagreement_not_refused`, `near_other_subject` or
     `templates_not_searched`.
@@ -70,13 +70,13 @@ class EnrolmentWarning:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a new template was found to be near to, or far from.
+    """The subjects that a new template is near to, and the own templates it is far from.
 
     Attributes:
         duplicates: Other subjects with this face, nearest first.
-        near: Other subjects who would match but are no duplicates, nearest first.
-        disagreeing: The subject's own templates, where every one of them is of another face.
-        not_searched: How many templates of others do not open: one of them may be of this face.
+        near: Other subjects who would match but are not duplicates, nearest first.
+        disagreeing: The subject's own templates, if all of them are of another face.
+        not_searched: How many templates of others do not open; one of them may be of this face.
     """
 
     duplicates: Sequence[Nearest]
@@ -87,7 +87,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class EnrolledTemplate:
-    """A template as callers see one; never its vector. `warnings` come with its enrolment alone."""
+    """A template as callers see it, without its vector. Only an enrolment returns `warnings`."""
 
     id: UUID
     subject_id: UUID
@@ -98,7 +98,7 @@ class EnrolledTemplate:
 
 
 def enrolled_template(row: TemplateRow) -> EnrolledTemplate:
-    """A row without its vector."""
+    """The callers' view of a row, without its vector."""
     return EnrolledTemplate(row.id, row.subject_id, row.model_id, row.quality, row.created_at)
 
 
@@ -122,10 +122,10 @@ def find_comparable(db: Session, subject_id: UUID, model_id: str) -> Sequence[An
 
 
 def require_known(db: Session, subject_id: UUID, model_id: str) -> None:
-    """Refuse an enrolment of nobody, without a basis, or under a model that was never registered.
+    """Refuse an enrolment of an unknown subject, without a legal basis, or under an unregistered model.
 
     Raises:
-        SubjectNotFound, LegalBasisExpired, ModelNotFound: Naming which.
+        SubjectNotFound, LegalBasisExpired, ModelNotFound: According to what is missing.
     """
     require_basis(db, subject_id)
     if not db.scalar(_MODEL_KNOWN, {"model_id": model_id}):
@@ -133,7 +133,7 @@ def require_known(db: Session, subject_id: UUID, model_id: str) -> None:
 
 
 def insert_template(db: Session, row: TemplateRow) -> EnrolledTemplate:
-    """Write the row and its gallery change together: no process can hear of the one without the other."""
+    """Write the row and its gallery change together, so that no process can see one without the other."""
     db.add(row)
     db.flush()
     db.add(GalleryChangeRow(kind="added", template_number=row.number, model_id=row.model_id))
@@ -141,10 +141,10 @@ def insert_template(db: Session, row: TemplateRow) -> EnrolledTemplate:
 
 
 def find_by_id(db: Session, template_id: UUID | None, subject_id: UUID) -> EnrolledTemplate | None:
-    """The template that an earlier attempt under this id has enrolled.
+    """The template already enrolled under this id, if any.
 
     Raises:
-        ValueError: If the id is another subject's template.
+        ValueError: If the template belongs to another subject.
     """
     if template_id is None:
         return None
@@ -157,7 +157,7 @@ def find_by_id(db: Session, template_id: UUID | None, subject_id: UUID) -> Enrol
 def find_by_source(
     db: Session, subject_id: UUID, model_id: str, source_digest: str | None
 ) -> EnrolledTemplate | None:
-    """The subject's template of this model that was made of the same picture, by whomever."""
+    """The subject's template of this model from the same picture, if any, no matter who enrolled it."""
     if source_digest is None:
         return None
     query = select(TemplateRow).where(
@@ -170,7 +170,7 @@ def find_by_source(
 
 
 def read_own_templates(db: Session, subject_id: UUID, model_id: str) -> Sequence[Any]:
-    """The stored vectors of a subject's templates of one model; none, where there are none."""
+    """The stored vectors of a subject's templates of one model; may be empty."""
     rows = db.execute(_TEMPLATES_OF, {"subject_id": subject_id}).all()
     return [row for row in rows if row.model_id == model_id]
 
@@ -184,7 +184,7 @@ def read_rows_of(db: Session, subject_ids: Collection[UUID], model_id: str) -> I
 
 
 def refuse_conflict(db: Session, subject_id: UUID, found: Findings) -> None:
-    """Refuse a face that is another subject's, or not this one's.
+    """Refuse a face that belongs to another subject, or does not belong to this one.
 
     Raises:
         DuplicateIdentity: Naming the nearest other subject.
@@ -198,7 +198,7 @@ def refuse_conflict(db: Session, subject_id: UUID, found: Findings) -> None:
 
 
 def warnings_of(db: Session, found: Findings) -> tuple[EnrolmentWarning, ...]:
-    """What is to be said of a template that was enrolled all the same."""
+    """The warnings about a template that was enrolled all the same."""
     general = [EnrolmentWarning("duplicate_not_refused")] if found.duplicates else []
     general += [EnrolmentWarning("disagreement_not_refused")] if found.disagreeing else []
     general += [EnrolmentWarning("templates_not_searched")] if found.not_searched else []
@@ -215,7 +215,7 @@ def external_id_of(db: Session, subject_id: UUID) -> str | None:
 
 
 def build_audit_details(template_id: UUID, found: Findings, force_reason: str | None) -> dict[str, Any]:
-    """What the audit chain keeps of an enrolment: ids, and why it was not refused."""
+    """The audit details of an enrolment: ids, and why it was not refused."""
     details: dict[str, Any] = {"template_id": str(template_id)}
     if found.duplicates or found.disagreeing:
         details |= {"forced": True, "reason": force_reason}

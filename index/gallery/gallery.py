@@ -1,8 +1,8 @@
-"""The gallery: enrolled templates, and who is near a probe.
+"""The gallery: enrolled templates, and the search for the nearest.
 
 Rows first, vectors second: a template is a committed row before any search can see its vector, and a vector
-that a search brings up counts only while its row is there. A vector whose row was rolled back would match and
-could never be removed; a row whose vector was lost in a crash comes back by replay of the change log.
+that a search finds counts only while its row exists. A vector whose row was rolled back would match and could
+never be removed; a row whose vector was lost in a crash comes back through a replay of the change log.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -61,16 +61,16 @@ from index.vectors import Vectors, compute_distances
 __all__ = ["DuplicateProbe", "EnrolledTemplate", "EnrolmentLimits", "ErasureReceipt", "Gallery", "Nearest"]
 
 _MOST_NAMED = 8
-"""Other subjects near to a new template who are named, the nearest."""
+"""Most subjects near a new template that warnings name, nearest first."""
 
 
 @dataclass(frozen=True)
 class DuplicateProbe:
-    """A face under a former model, to be looked for among those whom no newer model knows.
+    """A face under one model, to search for among the subjects whom no newer model knows.
 
     Attributes:
         limits: What its distances mean.
-        newer: The models that come before this one.
+        newer: Ids of the models that take precedence over this one.
     """
 
     gallery: "Gallery"
@@ -80,7 +80,7 @@ class DuplicateProbe:
 
 
 class Gallery:
-    """All templates of one model; thread-safe, and safe for several processes on one database."""
+    """All templates of one model. Thread-safe; several processes may use one database."""
 
     def __init__(
         self, database: Database, *, model_id: str, dim: int, cipher: TemplateCipher | None = None
@@ -88,10 +88,10 @@ class Gallery:
         """Prepare an empty view; `catch_up` reads the rows.
 
         Args:
-            database: With its tables at the present revision.
+            database: With its tables at the current revision.
             model_id: The model whose templates these are. It must be registered before the first enrolment.
             dim: Length of its vectors.
-            cipher: Encrypts and rotates templates; rows that it has not sealed are then refused.
+            cipher: Encrypts and rotates templates; with one, rows that it did not seal are refused.
         """
         self.model_id = model_id
         self._database = database
@@ -105,20 +105,20 @@ class Gallery:
 
     @property
     def loads(self) -> int:
-        """How often every row was read: at the start, and again whenever the database went back in time."""
+        """How often every row has been read: at the start, and whenever the database went back in time."""
         return self._replay.loads
 
     @property
     def left_out(self) -> list[LeftOut]:
-        """Templates that no search sees, because their rows do not open: an alarm."""
+        """Templates that no search sees because their rows do not open; any is an alarm."""
         return list(self._replay.left_out.values())
 
     def not_searched(self, within: Collection[UUID] | None = None) -> int:
-        """How many templates a search among these subjects, or among all, does not see."""
+        """How many templates a search among these subjects, or among all, misses."""
         return sum(within is None or one.subject_id in within for one in self._replay.left_out.values())
 
     def look_again(self) -> None:
-        """Take up again what was left out and can be opened by now.
+        """Load templates that were left out and can be opened now.
 
         Raises:
             DatabaseError: If the database cannot be reached.
@@ -127,10 +127,10 @@ class Gallery:
             self._replay.look_again(db)
 
     def catch_up(self) -> int:
-        """Take up every change that is committed by now; returns the number of the newest.
+        """Replay every committed change; returns the number of the newest.
 
         Raises:
-            TemplateUnreadable: If rows are there, and no key that is set is one of theirs.
+            TemplateUnreadable: If there are rows, and none of the set keys is theirs.
             DatabaseError: If the database cannot be reached.
         """
         with self._database.read() as db:
@@ -156,20 +156,20 @@ class Gallery:
         """Add a template to a subject. Once this returns, every search in every process finds it.
 
         Args:
-            subject_id: Whose template it is.
-            template: Of this gallery's model.
-            quality: Measures of the picture it was made of.
-            duplicate_threshold: d up to which another subject's template is taken for the same face.
+            subject_id: The subject of the template.
+            template: A template of this gallery's model.
+            quality: Measures of the picture it was made from.
+            duplicate_threshold: d up to which another subject's template counts as the same face.
             actor: Who enrols, for the audit chain.
-            template_id: Given by a caller who may have to repeat the call: the same id is enrolled once.
+            template_id: Chosen by a caller who may have to repeat the call: the same id is enrolled once.
             force_reason: Why a face may be enrolled under two subjects (twins), or far from the subject's
                 other templates; goes into the audit chain.
-            source_digest: SHA-256 of the picture; a subject is given one template of each, whoever asks.
-            crop: What the template was made of, where it is to be kept; the gallery then needs a cipher.
+            source_digest: SHA-256 of the picture; a subject gets only one template per picture, whoever asks.
+            crop: The crop of the template, if it is to be kept; the gallery then needs a cipher.
             near_threshold: As `EnrolmentLimits.near`.
             own_threshold: As `EnrolmentLimits.own`.
             former: The same face under former models that still know people whom this one does not.
-            request_id: The request it came with.
+            request_id: Id of the request.
 
         Raises:
             WrongModel: If the template is of another model.
@@ -178,7 +178,7 @@ class Gallery:
             LegalBasisExpired: If the subject's basis has ended.
             DuplicateIdentity: If another subject has this face and no reason was given.
             NotTheSamePerson: If every template of the subject is of another face and no reason was given.
-            DatabaseError: If it could not be written; then it is not enrolled.
+            DatabaseError: If it could not be written; it is then not enrolled.
         """
         self._require_own(template)
         with self._database.write() as db:
@@ -212,13 +212,13 @@ class Gallery:
     def remove(
         self, subject_id: UUID, template_id: UUID, *, actor: str, request_id: str | None = None
     ) -> None:
-        """Remove one template, its crop and what other models made of that crop.
+        """Remove one template, its crop and other models' templates of that crop.
 
         Once this returns, no search in any process finds it again.
 
         Raises:
             TemplateNotFound: If the subject has no such template.
-            DatabaseError: If it could not be written; then it is not removed.
+            DatabaseError: If it could not be written; it is then not removed.
         """
         with self._database.write() as db:
             row = db.scalars(
@@ -238,11 +238,11 @@ class Gallery:
         self._show()
 
     def erase(self, subject_id: UUID, *, actor: str, request_id: str | None = None) -> ErasureReceipt:
-        """Remove everything that is known of a subject, its vectors in this process's memory included.
+        """Remove everything known about a subject, including the vectors in this process's memory.
 
         Raises:
             SubjectNotFound: If there is no such subject.
-            DatabaseError: If it could not be written; then nothing is erased.
+            DatabaseError: If it could not be written; nothing is then erased.
         """
         with self._remove_for_good() as db:
             if db.get(SubjectRow, subject_id) is None:
@@ -257,13 +257,13 @@ class Gallery:
         withdrawn_at: datetime | None = None,
         request_id: str | None = None,
     ) -> WithdrawalReceipt:
-        """End a subject's consent: templates and crops are gone when this returns; again changes nothing.
+        """End a subject's consent: templates and crops are gone when this returns. Idempotent.
 
         Args:
-            subject_id: Whose.
+            subject_id: The subject.
             actor: Who withdraws, for the audit chain.
-            withdrawn_at: When the person said so; by default now.
-            request_id: The request it came with.
+            withdrawn_at: When the person withdrew; now by default.
+            request_id: Id of the request.
 
         Raises:
             SubjectNotFound: If there is no such subject.
@@ -275,17 +275,17 @@ class Gallery:
             )
 
     def withdraw_by_link(self, token: str, *, request_id: str | None = None) -> WithdrawalReceipt:
-        """As `withdraw`, for the person whose link this is.
+        """`withdraw` for the link's person.
 
         Raises:
-            LinkInvalid: If the link was used, is over, or nobody has issued it.
+            LinkInvalid: If the link is used, expired or was never issued.
             DatabaseError: If it could not be written; then nothing is withdrawn.
         """
         with self._remove_for_good() as db:
             return withdraw_by_link(db, token, request_id=request_id)
 
     def require_basis(self, subject_id: UUID) -> None:
-        """Refuse before a photograph is looked at.
+        """Refuse a subject whose basis has ended, before any photograph is processed.
 
         Raises:
             SubjectNotFound: If there is no such subject.
@@ -295,25 +295,25 @@ class Gallery:
             require_basis(db, subject_id)
 
     def templates_of(self, subject_id: UUID) -> list[EnrolledTemplate]:
-        """A subject's templates of every model, oldest first; empty also where there is no such subject."""
+        """A subject's templates of every model, oldest first; also empty if there is no such subject."""
         query = select(TemplateRow).where(TemplateRow.subject_id == subject_id).order_by(TemplateRow.number)
         with self._database.read() as db:
             return [enrolled_template(row) for row in db.scalars(query)]
 
     def models_of(self, subject_ids: Collection[UUID]) -> dict[UUID, set[str]]:
-        """The models of each subject's templates; who has none is left out."""
+        """The models of each subject's templates; subjects without any are left out."""
         with self._database.read() as db:
             return models_of(db, subject_ids)
 
     def distance_to(self, subject_id: UUID, probe: Template) -> Nearest:
-        """The nearest of one subject's templates, read from the rows alone: exact and without any index.
+        """The nearest of one subject's templates, read from the rows: exact and without an index.
 
         Raises:
             WrongModel: If the probe, or every template of the subject, is of another model.
             SubjectNotFound: If there is no such subject.
             LegalBasisExpired: If the subject's basis has ended.
             NoTemplate: If the subject has none.
-            TemplateUnreadable: If one of the subject's rows does not open; no search sees it from now on.
+            TemplateUnreadable: If one of the subject's rows does not open; searches leave it out from now on.
         """
         self._require_own(probe)
         with self._database.read() as db:
@@ -331,17 +331,16 @@ class Gallery:
         within: Collection[UUID] | None = None,
         unknown_to: Collection[str] = (),
     ) -> list[Nearest]:
-        """The k nearest people with d <= max_d, nearest first; fewer, or none, when no more are near enough.
+        """The k nearest people with d <= max_d, nearest first; fewer, or none, if no more are near enough.
 
-        Whoever was enrolled before the call is found; whoever was removed before it, or whose legal basis has
-        ended, is not.
+        Finds everybody enrolled before the call, and nobody removed before it or whose legal basis has ended.
 
         Args:
-            probe: Of this gallery's model.
-            k: How many people at most, however many templates each has.
+            probe: A template of this gallery's model.
+            k: At most this many people, however many templates each has.
             max_d: Largest d.
-            within: Only these subjects, without touching the rest of the gallery.
-            unknown_to: Only subjects of whom none of these models has a template.
+            within: Only these subjects, without reading the rest of the gallery.
+            unknown_to: Only subjects without a template of any of these models.
 
         Raises:
             WrongModel: If the probe is of another model.
@@ -359,9 +358,9 @@ class Gallery:
             return keep_in_force(db, drop_known(db, people, unknown_to), k)
 
     def find_close_pairs(self, subject_ids: Collection[UUID], max_d: float) -> list[tuple[UUID, UUID, float]]:
-        """Pairs of the given subjects who look alike, with the smallest d between their templates.
+        """Pairs of these subjects who look alike, with the smallest d between their templates.
 
-        Whose legal basis has ended is left out.
+        Leaves out subjects whose legal basis has ended.
 
         Args:
             subject_ids: A roster.
@@ -377,7 +376,7 @@ class Gallery:
         return find_pairs(self._replay.vectors, owners, max_d)
 
     def find_others_near(self, db: Session, subject_id: UUID, probe: DuplicateProbe) -> list[Nearest]:
-        """Other subjects with about this face. Under the writers' lock nobody can enrol one meanwhile."""
+        """Other subjects with a similar face. Under the writers' lock nobody can enrol one meanwhile."""
         self._require_own(probe.template)
         self._replay.catch_up(db)
         vectors, max_d = self._replay.vectors, probe.limits.farthest
@@ -387,7 +386,7 @@ class Gallery:
         )
 
     def distances_to_own(self, db: Session, subject_id: UUID, template: Template) -> list[tuple[UUID, float]]:
-        """The subject's templates of this model with their d to another one; none, where there are none."""
+        """The subject's templates of this model, each with its d to another template; may be empty."""
         own = read_own_templates(db, subject_id, self.model_id)
         if not own:
             return []
@@ -395,7 +394,7 @@ class Gallery:
         return [(row.id, float(each)) for row, each in zip(own, d, strict=True)]
 
     def find_unreadable(self, subject_ids: Collection[UUID]) -> set[UUID]:
-        """Those of the subjects of whom a row does not open; no search sees such rows from now on."""
+        """Those subjects with a row that does not open; searches leave out such rows from now on."""
         with self._database.read() as db:
             rows = list(read_rows_of(db, subject_ids, self.model_id))
         unreadable = self._codec.decode_readable(rows).unreadable
@@ -435,23 +434,23 @@ class Gallery:
 
     @contextmanager
     def _remove_for_good(self) -> Iterator[Session]:
-        """A transaction after which what it removed is neither on the disk nor in this process's memory."""
+        """A transaction after which the removed data is neither on disk nor in this process's memory."""
         with self._database.write() as db:
             yield db
         self._database.settle()
         self._show()
 
     def _show(self) -> None:
-        """Bring this process's memory up to what was just committed.
+        """Update this process's memory to the latest commit.
 
-        A lost connection must not make a committed change look failed: every search catches up in any case.
+        A lost connection must not make a committed change look failed; every search catches up anyway.
         """
         with suppress(DatabaseError, TemplateUnreadable):
             self.catch_up()
 
 
 def compare_with_enrolled(db: Session, subject_id: UUID, probes: Sequence[DuplicateProbe]) -> Findings:
-    """Who else has this face or nearly, and whether the subject's own templates disagree with it."""
+    """Find other subjects with this or a similar face, and own templates that disagree with it."""
     duplicates: list[Nearest] = []
     near: list[Nearest] = []
     for probe in probes:
@@ -462,7 +461,7 @@ def compare_with_enrolled(db: Session, subject_id: UUID, probes: Sequence[Duplic
 
 
 def find_disagreeing(db: Session, subject_id: UUID, probes: Sequence[DuplicateProbe]) -> list[UUID]:
-    """The subject's own templates of any model, if every one of them is of another face; else none."""
+    """The subject's own templates of any model if all of them are of another face, else none."""
     far: list[UUID] = []
     for probe in probes:
         limit = probe.limits.own

@@ -1,7 +1,7 @@
-"""Who is near: from vectors to people, every answer checked against the rows.
+"""Nearest neighbours: from vectors to people, with every result checked against the rows.
 
-A vector counts only for the row whose template id it was read with. So it can have no wrong owner, even in a
-database that was put back and has given the vector's number to somebody else.
+A vector counts only for the row with the template id that it was read with. So it cannot get a wrong owner,
+even in a restored database that has given the vector's number to somebody else.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -19,16 +19,16 @@ from index.gallery.coverage import models_of
 from index.tables import TemplateRow
 from index.vectors import Ids, Numbers, VectorIndex, Vectors, compute_distances, find_pairs_within
 
-# How many vectors a search asks for first; several of them may be one person's.
+# How many vectors a search fetches first; several of them may belong to one person.
 _FIRST_FETCH = 32
 
-# FAISS sums in 32 bits; what lies this little beyond the limit is decided by the exact d.
+# FAISS sums in 32 bits; this close to the limit, the exact d decides.
 _ROUNDING = 1e-4
 
-# Mostly the nearest alone is wanted; a large roster is not asked for as a whole.
+# Most callers want only the nearest person; a large roster is not fetched as a whole.
 _PEOPLE_IN_ONE_LOOK = 64
 
-# Both databases take far more parameters in one statement (SQLite 32,766).
+# Both databases accept far more parameters per statement (SQLite 32,766).
 _IDS_IN_ONE_QUERY = 5000
 
 
@@ -42,7 +42,7 @@ class Nearest:
 
 
 class Owner(NamedTuple):
-    """Whose a template is."""
+    """The owner of a template."""
 
     template_id: UUID
     subject_id: UUID
@@ -50,7 +50,7 @@ class Owner(NamedTuple):
 
 @dataclass(frozen=True)
 class Owners:
-    """Whose some templates are, with what their vectors are known by."""
+    """The owners of some templates, with the numbers and ids of their vectors."""
 
     numbers: Numbers  # (n,), ascending
     ids: Ids  # (n, 16)
@@ -79,16 +79,16 @@ def find_nearest_people(
 ) -> list[Nearest]:
     """The k nearest people with d <= max_d in the whole gallery.
 
-    More vectors are fetched until k different people are among them, or everybody within max_d is.
+    Fetches more vectors until they include k different people, or everybody within max_d.
 
     Args:
         db: For reading.
-        vectors: Of one model.
-        probe: (dim,) of the same.
-        k: How many people at most.
+        vectors: The vectors of one model.
+        probe: (dim,) vector of the same model.
+        k: At most this many people.
         max_d: Largest d.
-        skip: Somebody who is not looked for.
-        unknown_to: Only people of whom none of these models has a template.
+        skip: A person to leave out.
+        unknown_to: Only people without a template of any of these models.
     """
     fetch = max(_FIRST_FETCH, 2 * k)
     while True:
@@ -103,7 +103,7 @@ def find_nearest_people(
 
 
 def keep_in_force(db: Session, people: Sequence[Nearest], k: int) -> list[Nearest]:
-    """The first k of the people whose legal basis has not ended; it is read from the rows each time."""
+    """The first k of these people whose legal basis is in force, which is read from the rows each time."""
     found: list[Nearest] = []
     for start in range(0, len(people), _PEOPLE_IN_ONE_LOOK):
         block = people[start : start + _PEOPLE_IN_ONE_LOOK]
@@ -115,7 +115,7 @@ def keep_in_force(db: Session, people: Sequence[Nearest], k: int) -> list[Neares
 
 
 def drop_known(db: Session, people: list[Nearest], model_ids: Collection[str]) -> list[Nearest]:
-    """The people of whom none of these models has a template."""
+    """The people without a template of any of these models."""
     if not people or not model_ids:
         return people
     known = models_of(db, [one.subject_id for one in people])
@@ -137,7 +137,7 @@ def find_best(vectors: VectorIndex, probe: Vectors, owners: Owners, max_d: float
 
 
 def find_pairs(vectors: VectorIndex, owners: Owners, max_d: float) -> list[tuple[UUID, UUID, float]]:
-    """Pairs of the owners with the smallest d between their templates, where it is at most max_d."""
+    """Pairs of owners with the smallest d between their templates, if it is at most max_d."""
     known, theirs = vectors_of(vectors, owners)
     people = [owner.subject_id for owner in known]
     smallest: dict[tuple[UUID, UUID], float] = {}
@@ -149,7 +149,7 @@ def find_pairs(vectors: VectorIndex, owners: Owners, max_d: float) -> list[tuple
 
 
 def vectors_of(vectors: VectorIndex, owners: Owners) -> tuple[list[Owner], Vectors]:
-    """The owners whose vectors are here, one for each of the (m, dim) vectors."""
+    """The owners of the loaded vectors, one for each of the (m, dim) vectors."""
     taken = vectors.take(owners.numbers)
     rows = np.searchsorted(owners.numbers, taken.numbers)
     same = (owners.ids[rows] == taken.ids).all(axis=1)
@@ -157,7 +157,7 @@ def vectors_of(vectors: VectorIndex, owners: Owners) -> tuple[list[Owner], Vecto
 
 
 def read_owners(db: Session, column: InstrumentedAttribute[Any], values: Collection[Any]) -> Owners:
-    """The owners of the templates that the rows still hold and whose column has one of the values."""
+    """The owners of existing templates whose column has one of these values."""
     wanted = list(values)
     query = _select_owners(column)
     return Owners.of(
@@ -171,6 +171,6 @@ def read_owners(db: Session, column: InstrumentedAttribute[Any], values: Collect
 
 @cache
 def _select_owners(column: InstrumentedAttribute[Any]) -> Select[int, UUID, UUID]:
-    """Built once for each column: building costs more than asking."""
+    """Built once per column, because building costs more than running."""
     query = select(TemplateRow.number, TemplateRow.id, TemplateRow.subject_id)
     return query.where(column.in_(bindparam("wanted", expanding=True)))

@@ -1,7 +1,7 @@
-"""How the vectors in memory follow the rows: load once, then replay the change log.
+"""Keep the vectors in memory in sync with the rows: load once, then replay the change log.
 
-A row that does not open is left out: whoever changes one row must not stop the search for everybody else.
-Where no row opens for want of a key, the key is wrong, and nothing is searched.
+A row that does not open is left out: a change to one row must not stop the search for everybody else. If no
+row opens because keys are missing, the key is wrong, and nothing is searched.
 """
 
 import threading
@@ -20,7 +20,7 @@ from index.gallery.codec import VectorCodec
 from index.tables import GalleryChangeRow, TemplateRow
 from index.vectors import VectorIndex
 
-# Rows in one read: enough to make the statement's cost vanish, too few to be a second gallery in memory.
+# Rows per read: enough to hide the cost of a statement, too few to hold a second gallery in memory.
 _BLOCK_ROWS = 4096
 
 _ROWS = select(
@@ -54,7 +54,7 @@ _CHANGES = (
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A template that no search sees, because its row does not open.
+    """A template that no search sees because its row does not open.
 
     Attributes:
         why: What is wrong with the row.
@@ -66,14 +66,16 @@ class LeftOut:
 
 
 class Replay:
-    """The vectors of one model in this process, and how far they have followed the change log.
+    """The vectors of one model in this process, and the last replayed change.
 
-    Sequence numbers follow the order of commits (`Database.write`), so nothing can appear later below a
-    number that was already taken up, unless the database goes back in time: then everything is loaded again.
+    Sequence numbers follow the order of commits (`Database.write`), so no change can appear later with a
+    number below a replayed one, unless the database goes back in time: then everything is loaded again.
 
     Attributes:
-        loads: How often everything was loaded; whoever remembers sequence numbers forgets them when it rises.
-        left_out: Templates that are not among the vectors, by number; replaced as a whole, never changed.
+        loads: How often everything was loaded; callers that remember sequence numbers must drop them when it
+            rises.
+        left_out: Templates that are not among the vectors, by number; the mapping is replaced, never
+            modified.
     """
 
     def __init__(self, codec: VectorCodec, model_id: str) -> None:
@@ -86,21 +88,22 @@ class Replay:
         self._taking = threading.Lock()
 
     def catch_up(self, db: Session) -> Change:
-        """Take up what this session can see; one small query when there is nothing new.
+        """Replay all changes visible to this session; one small query if there is nothing new.
 
         Args:
-            db: One that has read nothing yet, or that holds the writers' lock: what it sees must not be
-                older than this call.
+            db: A session that has read nothing yet, or holds the writers' lock: its view must not be older
+                than this call.
 
         Returns:
-            The newest change that the session sees; another thread may be further already.
+            The newest change visible to the session; another thread may already be further.
 
         Raises:
-            TemplateUnreadable: If no row can be opened, for their keys are not set.
+            TemplateUnreadable: If no row can be opened because their keys are not set.
         """
         before = self._taken
         newest = find_newest_change(db)
-        # The session, and with it a connection, is held before the lock: whoever holds the lock can finish.
+        # The session, and with it a connection, is taken before the lock, so that the lock's holder can
+        # finish.
         if newest != before:
             with self._taking:
                 if self._taken is None or self._has_gone_back(db, before, newest):
@@ -112,13 +115,13 @@ class Replay:
         return newest
 
     def leave_out(self, found: Sequence[tuple[Any, TemplateUnreadable]]) -> None:
-        """Let no search see these rows any more: they do not open now, whatever they did before."""
+        """Hide these rows from every search: they do not open now, even if they did before."""
         with self._taking:
             self.vectors.remove(np.array([row.number for row, _ in found], np.int64))
             self._note_left_out(found)
 
     def look_again(self, db: Session) -> None:
-        """Load everything anew if a template that was left out opens by now; forget those that are gone.
+        """Reload everything if a template that was left out opens now; forget those that were removed.
 
         Raises:
             TemplateUnreadable: As `catch_up`.
@@ -129,15 +132,16 @@ class Replay:
         rows = db.execute(_ROWS.where(TemplateRow.number.in_(numbers))).all()
         opened, newest = self._codec.decode_readable(rows).rows, find_newest_change(db)
         with self._taking:
-            # What another thread has taken up behind this session's view must not be lost by a load.
+            # A reload must not lose newer changes, invisible to this session, that another thread has
+            # replayed.
             if opened and self._taken is not None and self._taken.seq <= newest.seq:
                 self._load(db, newest)
             self._forget_left_out(set(numbers) - {row.number for row in rows})
 
     def _require_key(self, db: Session) -> None:
-        """Refuse to search among nobody where rows are there and the key is not.
+        """Refuse to search an empty index if there are rows but not their key.
 
-        One row that names another key may be somebody's work; that no row names a key of ours, is not.
+        A single row with another key may be tampering; if no row has one of our keys, the keys are wrong.
         """
         left_out = list(self.left_out.values())
         if not left_out or len(self.vectors) or not all(isinstance(one.why, KeyUnknown) for one in left_out):
@@ -147,9 +151,9 @@ class Replay:
             raise left_out[0].why
 
     def _has_gone_back(self, db: Session, before: Change | None, newest: Change) -> bool:
-        """Whether the change taken up last is not in the history that the session sees.
+        """Whether the last replayed change is missing from the history visible to the session.
 
-        What another thread took up meanwhile may be newer than what this session sees. What had been taken up
+        Changes that another thread replays meanwhile may be newer than the session's view. Changes replayed
         before the session began may not.
         """
         taken = self._taken
@@ -158,7 +162,7 @@ class Replay:
         return not is_in_history(db, taken)
 
     def _load(self, db: Session, newest: Change) -> None:
-        """Read all rows. Some may be newer than `newest`; the replay passes over what is already here."""
+        """Read all rows. Some may be newer than `newest`; the replay skips what is already loaded."""
         vectors, last = VectorIndex(self._codec.dim), 0
         unreadable: list[tuple[Any, TemplateUnreadable]] = []
         mine = _ROWS.where(TemplateRow.model_id == self._model_id)
@@ -171,9 +175,9 @@ class Replay:
         self._taken = newest
 
     def _take_block(self, db: Session, taken: Change, newest: Change) -> Change:
-        """Take up some changes; returns the last of them.
+        """Replay one block of changes; returns the last of them.
 
-        What was added and is removed by now has no row any more and is left out.
+        A template that has since been removed has no row and is skipped.
         """
         span = {"after": taken.seq, "newest": newest.seq, "model_id": self._model_id}
         changes = db.execute(_CHANGES, span).all()
@@ -191,7 +195,7 @@ class Replay:
         return Change(last_row.seq, last_row.created_at, last_row.number)
 
     def _add(self, vectors: VectorIndex, rows: Sequence[Any]) -> Sequence[tuple[Any, TemplateUnreadable]]:
-        """Add the vectors of some rows; returns the rows that do not open, and why."""
+        """Add the vectors of some rows; returns the rows that do not open, with their errors."""
         decoded = self._codec.decode_readable(rows)
         ids = np.frombuffer(b"".join(row.id.bytes for row in decoded.rows), np.uint8).reshape(-1, 16)
         vectors.add(np.array([row.number for row in decoded.rows], np.int64), decoded.vectors, ids)

@@ -1,4 +1,4 @@
-"""Whose templates belong to a roster, remembered while the gallery stays as it is."""
+"""The owners of a roster's templates, cached until the gallery changes."""
 
 import threading
 from collections import OrderedDict
@@ -11,12 +11,12 @@ from index.gallery.changes import Change
 from index.gallery.neighbours import Owners, read_owners
 from index.tables import TemplateRow
 
-# Sessions that one process serves at a time; a forgotten roster is only read again.
+# Cached rosters: the sessions that one process serves at a time. An evicted roster is just read again.
 _KEPT = 64
 
 
 class Rosters:
-    """Owners by roster. No vector is kept here, so nothing remains of a person who is erased but an id."""
+    """Owners by roster. It holds no vectors, so only an id remains of a person who is erased."""
 
     def __init__(self) -> None:
         self._read: OrderedDict[frozenset[UUID], tuple[Change, Owners]] = OrderedDict()
@@ -27,8 +27,8 @@ class Rosters:
 
         Args:
             db: For reading.
-            newest: The newest gallery change that the session sees. While it is the newest, no template can
-                have come or gone, and what was read before under it is still so.
+            newest: The newest gallery change visible to the session. While it is the newest, no template has
+                been added or removed, and cached owners are valid.
             subject_ids: The roster.
         """
         roster = frozenset(subject_ids)

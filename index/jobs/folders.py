@@ -1,8 +1,8 @@
-"""The folders of jobs: nobody but the owner reads them, and no page in them holds a face of an enrolment.
+"""The folders of jobs: only the owner can read them, and no page in them contains a face from an enrolment.
 
-A page names the crops that it is about; a picture is put in when somebody looks at it, from the rows of that
-moment (`fill_in`). So whoever is erased, withdraws or is past the retention is on no page any more, whichever
-process saw to it, and whether the job still runs.
+A page names its crops; the pictures are filled in from the current rows when somebody opens the page
+(`fill_in`). So people who were erased, withdrew or are past their retention are on no page any more,
+whichever process removed them, and even while the job runs.
 """
 
 import base64
@@ -19,21 +19,21 @@ from index.crops import Crops
 
 FOLDER = "jobs"
 RECORD = "gathered.json"
-"""Of what a job read; it names the crops."""
+"""The record of what a job read; it names the crops."""
 REPORT = "report.html"
 REVIEW = "mined/review.html"
 TARGETS = "targets"
-"""Where a training with a teacher keeps what the teacher makes of each face."""
+"""The folder in which a training stores its teacher's output for each face."""
 
 REFERENCE = re.compile(r'src="crop:([0-9a-f-]{36})"')
 _PICTURES = b"data:image/"
 _IDS_AT_ONCE = 500
 EMPTY = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="
-"""One clear pixel: the picture's name below it stays."""
+"""One transparent pixel; the caption below it stays."""
 
 
 def make_private(folder: Path) -> None:
-    """Take everybody else's rights away from a folder and what is in it; what vanishes meanwhile is left."""
+    """Remove everybody else's rights to a folder and its content; ignores files that vanish meanwhile."""
     for place in (folder, *folder.rglob("*")):
         with suppress(FileNotFoundError):
             if not place.is_symlink():
@@ -41,7 +41,7 @@ def make_private(folder: Path) -> None:
 
 
 def remove_former_pages(data_dir: Path) -> list[Path]:
-    """Remove the pages that an earlier version has written with faces of enrolments; returns which.
+    """Remove pages with faces of enrolments that an earlier version wrote; returns their paths.
 
     Raises:
         OSError: If one can be neither read nor removed.
@@ -60,19 +60,19 @@ def remove_former_pages(data_dir: Path) -> list[Path]:
 
 
 def remove_targets(folder: Path) -> None:
-    """Remove what a teacher made of enrolments for one training: vectors of people, in clear."""
+    """Remove a teacher's output for enrolments: people's vectors in plain form."""
     if names_crops(folder):
         shutil.rmtree(folder / TARGETS, ignore_errors=True)
 
 
 def find_job_folders(data_dir: Path) -> Iterator[Path]:
-    """The folder of each job that has written something on this machine."""
+    """The folder of each job that has written anything on this machine."""
     with suppress(FileNotFoundError):
         yield from (folder for folder in (data_dir / FOLDER).iterdir() if folder.is_dir())
 
 
 def names_crops(folder: Path) -> bool:
-    """Whether a job has read crops of enrolments; one whose record cannot be read may have."""
+    """Whether a job has read crops of enrolments, or may have because its record is unreadable."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -83,17 +83,17 @@ def names_crops(folder: Path) -> bool:
 
 
 def fill_in(page: str, crops: Crops | None) -> tuple[str, int]:
-    """A page with the pictures that may still be shown.
+    """Fill a page with the pictures that may still be shown.
 
     Args:
         page: As the job wrote it.
-        crops: Of the enrolment database; without a key no picture can be opened.
+        crops: Those of the enrolment database; None if there is no key to open them.
 
     Returns:
-        The page, and how many pictures are not there any more.
+        The page, and how many pictures are missing.
 
     Raises:
-        TemplateUnreadable: If a crop was sealed with another key or changed.
+        TemplateUnreadable: If a crop was sealed with another key or was changed.
     """
     wanted = sorted({UUID(one) for one in REFERENCE.findall(page)})
     found: dict[str, str] = {}
@@ -108,7 +108,7 @@ def fill_in(page: str, crops: Crops | None) -> tuple[str, int]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner reads, from its first byte on."""
+    """Write a file that only its owner can read, from its first byte on."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
         file.write(text)

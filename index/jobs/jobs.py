@@ -1,4 +1,4 @@
-"""Jobs: asked for by the service, done by a worker. The row is all that the two know of each other."""
+"""Jobs: the service submits them, a worker does them. The two communicate only through the row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,26 +23,26 @@ Ended = Literal["done", "failed", "cancelled"]
 
 ENDED: frozenset[str] = frozenset({"done", "failed", "cancelled"})
 LEASE = timedelta(seconds=30)
-"""A worker that has said nothing for so long is taken for dead; it gives up by itself before."""
+"""A worker silent for this long is presumed dead; it stops on its own before then."""
 LOG_LINES = 200
 LINE_CHARACTERS = 500
 DETAIL_CHARACTERS = 300
-"""Of a stored error: whoever may ask for jobs reads it, whatever a file or a library had to say in it."""
+"""Longest stored error: everybody who may list jobs can read it, including text from files or libraries."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it stands.
+    """The state of a job.
 
     Attributes:
-        step: What is being done; the last thing that was, once the job has ended.
+        step: The current step, or the last one if the job has ended.
         progress: From 0 to 1, of the whole job.
-        metrics: The newest figures of the step.
-        log: Its last lines, oldest first.
+        metrics: The latest figures of the step.
+        log: The last lines of its log, oldest first.
         error: `step`, `code` and `detail` of a failure, the detail in one line.
-        worker: Who does it, or did it last.
-        confined: Asked for over HTTP: it reads nothing outside the folders that the operator allows.
-        changed_at: Of its worker's last heartbeat.
+        worker: The worker that does it, or did it last.
+        confined: Submitted over HTTP: it may only read the folders that the operator allows.
+        changed_at: Time of its worker's last heartbeat.
     """
 
     id: UUID
@@ -66,7 +66,7 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether it is done, failed or cancelled."""
         return self.state in ENDED
 
 
@@ -86,19 +86,18 @@ class Jobs:
         folders: Sequence[Path] | None = None,
         secrets: Sequence[Path] = (),
     ) -> Job:
-        """Let a job wait for a worker; one of this id that is known already stays as it is.
+        """Queue a job for a worker; an existing job with this id stays unchanged.
 
         Args:
-            kind: What is to be done.
-            params: Of the kind.
-            actor: Who asks for it.
-            job_id: Of the new job.
-            folders: What the job may read is below one of them; None for a caller who may read what the
-                worker may.
-            secrets: Files in them that it may not read.
+            kind: The kind of job.
+            params: Its parameters.
+            actor: Who submits it.
+            job_id: Id of the new job.
+            folders: It may read only below these; None for a caller who may read all that the worker may.
+            secrets: Files below them that it may not read.
 
         Raises:
-            JobInvalid: If a worker could not do it as it is described, or it names a place outside `folders`.
+            JobInvalid: If a worker could not do it as described, or it names a path outside `folders`.
         """
         checked = check_params(kind, dict(params))
         if folders is not None:
@@ -114,7 +113,7 @@ class Jobs:
             return _build_job(row)
 
     def find(self, job_id: UUID) -> Job:
-        """The job of this id.
+        """The job with this id.
 
         Raises:
             JobNotFound: If there is none.
@@ -123,7 +122,7 @@ class Jobs:
             return _build_job(_find_row(db, job_id))
 
     def page(self, limit: int, before: UUID | None = None) -> list[Job]:
-        """Jobs from the newest on, or from the one behind `before`."""
+        """Jobs, newest first, starting after `before`."""
         query = select(JobRow).order_by(JobRow.id.desc()).limit(limit)
         if before is not None:
             query = query.where(JobRow.id < before)
@@ -131,7 +130,8 @@ class Jobs:
             return [_build_job(row) for row in db.scalars(query)]
 
     def request_cancel(self, job_id: UUID, *, actor: str) -> Job:
-        """Ask for a job's end. One that waits ends at once, a running one at its next step; twice is once.
+        """Request a job's cancellation. A queued job ends at once, a running one at its next step;
+        idempotent.
 
         Raises:
             JobNotFound: If there is none.
@@ -149,21 +149,21 @@ class Jobs:
             return _build_job(row)
 
     def waiting(self) -> list[UUID]:
-        """Jobs that nobody has begun, in the order they came."""
+        """Queued jobs, oldest first."""
         return self._find_ids(JobRow.state == "queued")
 
     def running(self) -> list[Job]:
-        """Jobs that were begun and have not ended, whether their worker lives or not."""
+        """Running jobs, whether their worker is alive or not."""
         with self._database.read() as db:
             rows = db.scalars(select(JobRow).where(JobRow.state == "running").order_by(JobRow.id))
             return [_build_job(row) for row in rows]
 
     def begin(self, job_id: UUID, worker: str) -> Job:
-        """Take a job up, or take it over. What its former worker still writes is refused from now on.
+        """Take a job, or take it over. Updates by its former worker are refused from now on.
 
         Raises:
             JobNotFound: If there is none.
-            JobEnded: If it has ended: it was cancelled before it began.
+            JobEnded: If it was cancelled before it began.
         """
         with self._database.write() as db:
             row = _find_row(db, job_id, lock=True)
@@ -183,7 +183,8 @@ class Jobs:
         metrics: Mapping[str, Any] | None = None,
         lines: list[str] | None = None,
     ) -> bool:
-        """Write down how far a job is; without anything, a heartbeat. Returns whether it is to end.
+        """Record a job's progress; without arguments it is a heartbeat. Returns whether cancellation is
+        requested.
 
         Raises:
             JobTaken: If another worker has taken it over.
@@ -207,7 +208,7 @@ class Jobs:
         result: dict[str, Any] | None = None,
         error: dict[str, Any] | None = None,
     ) -> Job:
-        """Say how a job ended; its log stays.
+        """Record how a job ended; its log stays.
 
         Raises:
             JobTaken: If another worker has taken it over.
@@ -223,7 +224,7 @@ class Jobs:
             return _build_job(row)
 
     def release(self, job_id: UUID, worker: str) -> None:
-        """Leave a running job to the next worker: this one stops."""
+        """Release a running job for the next worker."""
         with self._database.write(ordered=False) as db:
             row = _find_row(db, job_id, lock=True)
             if row.worker == worker and row.state == "running":

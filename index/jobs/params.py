@@ -1,4 +1,5 @@
-"""What may be asked of each kind of job. The service checks it before a job waits, the worker reads it."""
+"""The parameters of each kind of job. The service validates them before it queues a job; the worker reads
+them."""
 
 from typing import Annotated, Any, Literal
 
@@ -39,7 +40,7 @@ class RetrainParams(_Params):
     confusions: Annotated[list[Confusion], Field(max_length=10_000)] = []
 
     def as_command(self) -> str:
-        """What asks for the same on the command line."""
+        """The equivalent command line."""
         recipe = self.recipe if isinstance(self.recipe, str) else "RECIPE.toml"
         options = [f"--data {place}" for place in self.data]
         options += ["--enrolled"] if self.enrolled else []
@@ -81,11 +82,11 @@ PARAMS: dict[str, type[_Params]] = {
 
 
 def check_params(kind: str, params: dict[str, Any]) -> dict[str, Any]:
-    """The parameters with their defaults, as they are stored.
+    """Validate the parameters and add their defaults, as they are stored.
 
     Raises:
-        JobInvalid: If the kind is unknown, or a parameter is unknown or not what it may be; the nearest valid
-            word is named.
+        JobInvalid: If the kind or a parameter is unknown, or a value is not allowed; the message names the
+            nearest valid word.
     """
     if kind not in PARAMS:
         raise JobInvalid("kind", f"there is no kind {kind!r}; {suggest_nearest(kind, PARAMS)}")

@@ -1,7 +1,7 @@
-"""Which files a job may read that was asked for over HTTP: those below folders that the operator allows.
+"""The files that a job submitted over HTTP may read: those below folders that the operator allows.
 
-The service checks before a job waits, and the worker again before it reads: what a symbolic link leads to,
-only the machine that follows it can tell. A job from the command line reads what its caller may read anyway.
+The service checks before it queues a job, and the worker again before it reads, because only the machine that
+follows a symbolic link knows its target. A job from the command line reads what its caller may read anyway.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,13 +13,13 @@ from index.errors import JobInvalid
 
 PROJECT = Path(__file__).resolve().parents[2]
 SHIPPED = PROJECT / "training" / "checkpoints"
-"""What the project's own recipes start from; public, so that any job may."""
+"""The checkpoints that the project's own recipes start from; public, so any job may read them."""
 RECIPES = PROJECT / "training" / "recipes"
 
 RECIPE_PLACES = ("start_from", "data.split_of", "teacher.path", "mining.confusions", "mining.pool")
-"""Every key of a recipe that names a file or a folder."""
+"""Every key of a recipe whose value is a file or a folder."""
 BESIDE_DATA = frozenset({"teacher.path", "mining.confusions", "mining.pool"})
-"""Those of them that are relative to the data."""
+"""Those keys whose paths are relative to the data."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Place:
     """A file or folder that a job names.
 
     Attributes:
-        key: Where it is named, as a refusal says it.
-        path: As it would be opened.
+        key: The key that names it, for error messages.
+        path: The path that would be opened.
     """
 
     key: str
@@ -38,12 +38,12 @@ class Place:
 def refuse_places_outside(
     folders: Sequence[Path], places: Iterator[Place], secrets: Sequence[Path] = ()
 ) -> None:
-    """Refuse a job that names anything outside these folders, whether it exists or not, or a secret in them.
+    """Refuse a job that names any path outside these folders, whether it exists or not, or a secret in them.
 
     Args:
-        folders: What the job may read is below one of them.
-        places: What it names.
-        secrets: Files of the installation that are no job's to read, nor is a folder that holds one.
+        folders: The job may read only below these.
+        places: The paths that it names.
+        secrets: Files of the installation that no job may read, nor any folder that contains one.
 
     Raises:
         JobInvalid: Naming the key.
@@ -61,18 +61,18 @@ def refuse_places_outside(
 
 
 def holds_secret(place: Path, secret: Path) -> bool:
-    """Whether a place is a secret file, under whatever name, or a folder above it."""
+    """Whether a path is a secret file, under any name, or a folder above it."""
     try:
         if secret.resolve().is_relative_to(place.resolve()):
             return True
         return place.is_file() and secret.is_file() and place.samefile(secret)
     except (OSError, RuntimeError, ValueError):
-        # Neither can be looked at, or nothing of the kind is there.
+        # One of them cannot be inspected or does not exist.
         return False
 
 
 def find_places(params: Mapping[str, Any]) -> Iterator[Place]:
-    """Everything that the parameters of a job name, whatever its kind."""
+    """Every path in the parameters of a job of any kind."""
     data = params.get("data") or ()
     data = [data] if isinstance(data, str) else [place for place in data if isinstance(place, str)]
     yield from (Place("params/data", Path(place)) for place in data)
@@ -84,16 +84,16 @@ def find_places(params: Mapping[str, Any]) -> Iterator[Place]:
     if isinstance(recipe, str) and not is_shipped(recipe):
         yield Place("params/recipe", Path(recipe))
     if isinstance(recipe, Mapping):
-        # Without a folder of faces, the training works beside the job's own.
+        # Without a folder of faces, the training works next to the job's own.
         yield from find_recipe_places(recipe, [Path(place) for place in data[:1]])
 
 
 def find_recipe_places(recipe: Mapping[str, Any], data: Sequence[Path]) -> Iterator[Place]:
-    """What a recipe names.
+    """Every path in a recipe.
 
     Args:
         recipe: As a table.
-        data: The folder that some of its places are relative to, where it is known.
+        data: The folder that some of its paths are relative to, if known.
     """
     for key in RECIPE_PLACES:
         named = _look_up(recipe, key)
@@ -107,12 +107,12 @@ def find_recipe_places(recipe: Mapping[str, Any], data: Sequence[Path]) -> Itera
 
 
 def is_shipped(recipe: str) -> bool:
-    """Whether a recipe's name is that of one of the project's."""
+    """Whether a recipe's name is that of a shipped one."""
     return recipe in {path.stem for path in RECIPES.glob("*.toml")}
 
 
 def resolve_checkpoint(named: str) -> Path:
-    """A checkpoint as it is named: from here, or from where the project lies."""
+    """Resolve a checkpoint's path, relative to the working directory or to the project."""
     path, beside = Path(named), PROJECT / named
     try:
         return path if path.is_file() or not beside.is_file() else beside
@@ -124,7 +124,7 @@ def _is_below(path: Path, roots: Sequence[Path]) -> bool:
     try:
         real = path.resolve()
     except (OSError, RuntimeError, ValueError):
-        # A name too long, a loop of links, a NUL.
+        # The name is too long, has a loop of links, or contains a NUL.
         return False
     return any(real.is_relative_to(root) for root in roots)
 

@@ -1,1 +1,1 @@
-"""Which models exist, which one decides, and the switch to another."""
+"""The registered models, the active one, and the switch to another."""

@@ -7,18 +7,19 @@
     ├── CropsLeft              crops_left            too many templates are to be made first
     └── ActiveModelChanged     active_model_changed  somebody else switched meanwhile
 
-They change with what a promotion asks; those of the gallery do not.
+They change with the rules of promotion; the gallery's errors do not.
 """
 
 from index.errors import GalleryError
 
 
 class PromotionError(GalleryError):
-    """A model cannot become the active one now; the active one stays."""
+    """A model cannot become active now; the active one stays."""
 
 
 class PromotionRefused(PromotionError):
-    """The comparison with the active model speaks against it; an override with a reason goes over this."""
+    """The comparison with the active model is unfavourable; an override with a reason can still promote
+    it."""
 
     code = "promotion_refused"
 
@@ -38,7 +39,7 @@ class BundleChanged(PromotionError):
 
 
 class CalibrationUnfit(PromotionError):
-    """Nobody knows which distances stand for the configured rates under this model."""
+    """This model's calibration does not cover the configured rates."""
 
     code = "calibration_unfit"
 
@@ -47,7 +48,7 @@ class CalibrationUnfit(PromotionError):
 
 
 class CropsLeft(PromotionError):
-    """So many kept crops have no template of the model yet that a request would take too long."""
+    """Too many kept crops have no template of the model yet; a request would take too long."""
 
     code = "crops_left"
 
@@ -60,7 +61,7 @@ class CropsLeft(PromotionError):
 
 
 class ActiveModelChanged(PromotionError):
-    """The model that was active when the switch was decided no longer is."""
+    """The active model has changed since the switch was decided."""
 
     code = "active_model_changed"
 

@@ -1,7 +1,7 @@
-"""Our own copy of every bundle in use, in the data folder, where no upgrade of the program reaches.
+"""Our own copy of every bundle in use, in the data folder, which upgrades of the program do not touch.
 
-Where a copy lies follows from what it is, so nothing needs to be written down: each machine finds its own,
-and processes that make one at the same time make the same.
+The path of a copy follows from its content, so nothing needs to be recorded: each machine finds its own, and
+processes that copy at the same time write the same.
 """
 
 import shutil
@@ -15,16 +15,17 @@ from embedding.installation import copy_bundle
 
 
 def copy_of(data_dir: Path, model_id: str, calibration_id: str | None) -> Path:
-    """Where the copy of a model's bundle is, if there is one.
+    """The path of the copy of a model's bundle, whether it exists or not.
 
-    The calibration is no part of a model's id, and is not the same when an upgrade brings a better one.
+    The calibration is not part of a model's id, and an upgrade may bring a better one.
     """
-    # Longer than any name a retraining may give to a bundle beside it.
+    # Longer than any name that a retraining may give to a bundle next to it.
     return data_dir / "models" / "-".join([model_id.replace(":", "-"), calibration_id or "uncalibrated"])
 
 
 def find_bundle(places: Iterable[Path], model_id: str, calibration_id: str | None) -> Bundle | None:
-    """The first of these folders that holds a model whole and with its calibration; None where none does."""
+    """The first of these folders with an intact bundle of this model and calibration; None if there is
+    none."""
     for place in places:
         try:
             bundle = Bundle.load(place)
@@ -37,11 +38,11 @@ def find_bundle(places: Iterable[Path], model_id: str, calibration_id: str | Non
 
 
 def keep_copy(bundle: Bundle, data_dir: Path) -> Path:
-    """Copy a bundle, unless its copy is there and whole; returns the folder of the copy.
+    """Copy a bundle unless an intact copy exists; returns the folder of the copy.
 
     Raises:
-        OSError: If there is no room, or nothing may be written.
-        BundleError: If the bundle is no longer what it was.
+        OSError: If the disk is full or not writable.
+        BundleError: If the bundle has changed.
     """
     calibration = bundle.manifest.calibration
     place = copy_of(data_dir, bundle.model_id, calibration.id if calibration else None)
@@ -53,7 +54,8 @@ def keep_copy(bundle: Bundle, data_dir: Path) -> Path:
         try:
             draft.rename(place)
         except OSError:
-            # Something is there: what another process has just made is as good, a damaged copy is replaced.
+            # Something exists: a copy that another process has just made is as good; a damaged one is
+            # replaced.
             if not is_whole(place):
                 shutil.rmtree(place, ignore_errors=True)
                 draft.rename(place)
@@ -61,7 +63,7 @@ def keep_copy(bundle: Bundle, data_dir: Path) -> Path:
 
 
 def is_whole(place: Path) -> bool:
-    """Whether a bundle is here with every file as its manifest says."""
+    """Whether the folder has a bundle whose files all match its manifest."""
     try:
         Bundle.load(place)
     except BundleError:

@@ -1,4 +1,4 @@
-"""Which models this installation knows, and which one is active. Exactly one is, once there is any."""
+"""The models of this installation. Exactly one is active, once there is any."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,12 +23,12 @@ class Model:
     """A registered model bundle.
 
     Attributes:
-        state: `candidate` until it was active for the first time, `retired` after it was; `incoming` while
-            every process opens it, so that the switch to it costs nobody a request.
-        facts: The bundle's manifest, as it was when registered.
-        gate: How it compares with the model that was active when it was made; None where nobody compared.
+        state: `candidate` until first active, `retired` afterwards; `incoming` while every process opens it,
+            so that the switch delays no request.
+        facts: The bundle's manifest at the time of registration.
+        gate: How it compares with the model that was active when it was made; None if never compared.
         location: The bundle's folder.
-        replaced_id: The model that was active before this one; what a rollback returns to.
+        replaced_id: The model that was active before this one, which a rollback returns to.
     """
 
     id: str
@@ -53,12 +53,12 @@ class Models:
     def begin_with(
         self, bundle: "Bundle", *, actor: str = "system", replace_unused: bool = False
     ) -> tuple[Model, Model]:
-        """Register a bundle, and make it the active model where there is none yet; in one transaction.
+        """Register a bundle and, if there is no active model yet, activate it; in one transaction.
 
         Args:
-            bundle: What a process was started with.
+            bundle: The bundle that the process was started with.
             actor: For the audit chain.
-            replace_unused: Make it the active model also where another is, and nobody is enrolled.
+            replace_unused: Also activate it instead of another model if nobody is enrolled.
 
         Returns:
             The bundle's model, and the active one.
@@ -72,7 +72,7 @@ class Models:
             return _build_model(row), _build_model(present)
 
     def register_bundle(self, bundle: "Bundle", *, actor: str) -> Model:
-        """Make a bundle's model known, as `register`."""
+        """Register a bundle's model, as `register` does."""
         with self._database.write() as db:
             return _build_model(_register(db, actor, bundle.model_id, bundle.dim, _fields_of(bundle)))
 
@@ -88,13 +88,13 @@ class Models:
         location: str | None = None,
         actor: str,
     ) -> Model:
-        """Make a model known as a candidate. One that is known keeps its state and takes the new facts.
+        """Register a model as a candidate. A registered model keeps its state and gets the new facts.
 
-        A comparison that is known stays until another one is given.
+        A recorded comparison stays until another one is given.
 
         Args:
-            model_id: Digest of the bundle's content; the same content is the same model wherever it lies.
-            name: What people call it.
+            model_id: Digest of the bundle's content; the same content is the same model wherever it is.
+            name: Its name, for people.
             dim: Length of its vectors.
             calibration_id: The calibration that turns its distances into error rates.
             facts: The bundle's manifest.
@@ -114,12 +114,12 @@ class Models:
             return _build_model(_register(db, actor, model_id, dim, fields))
 
     def activate(self, model_id: str, *, actor: str, details: dict[str, Any] | None = None) -> Model:
-        """Make a model the active one; the present one retires in the same transaction.
+        """Activate a model; the current one retires in the same transaction.
 
         Args:
             model_id: A registered model.
-            actor: Who decides it.
-            details: Why, for the audit chain.
+            actor: Who decides.
+            details: The reason, for the audit chain.
 
         Raises:
             ModelNotFound: If it is not registered.
@@ -128,7 +128,8 @@ class Models:
             return make_active(db, model_id, actor=actor, details=details)
 
     def announce(self, model_id: str) -> Model:
-        """Name the model that is about to become active; every process opens it beside the present one.
+        """Announce the model that is about to become active; every process opens it in addition to the
+        current one.
 
         Raises:
             ModelNotFound: If it is not registered.
@@ -142,22 +143,22 @@ class Models:
             return _build_model(row)
 
     def rollback(self, *, actor: str, details: dict[str, Any] | None = None) -> Model:
-        """Make the model active that the present one replaced.
+        """Activate the model that the current one replaced.
 
         Raises:
-            NothingToRollBack: If the present one replaced none.
+            NothingToRollBack: If the current one replaced none.
         """
         with self._database.write() as db:
             return roll_back(db, actor=actor, details=details)
 
     def active(self) -> Model | None:
-        """The model in use; None before the first is."""
+        """The active model; None before there is one."""
         with self._database.read() as db:
             row = _find_active(db)
             return _build_model(row) if row else None
 
     def withdraw(self, model_id: str) -> None:
-        """Take an announcement back; a model that is not announced is left as it is."""
+        """Withdraw an announcement; does nothing to a model that is not announced."""
         with self._database.write() as db:
             _withdraw(db, ModelRow.id == model_id)
 
@@ -171,7 +172,7 @@ class Models:
             return _build_model(_find_former(db))
 
     def find(self, model_id: str) -> Model:
-        """The model of this id.
+        """The model with this id.
 
         Raises:
             ModelNotFound: If it is not registered.
@@ -180,7 +181,7 @@ class Models:
             return _build_model(_find_row(db, model_id))
 
     def in_use(self) -> list[Model]:
-        """The active model, the one that a rollback returns to, and those with somebody's template."""
+        """The active model, the one that a rollback returns to, and all with a template."""
         with self._database.read() as db:
             active = _find_active(db)
             wanted = set(db.scalars(select(TemplateRow.model_id).distinct()))
@@ -189,14 +190,14 @@ class Models:
             return [_build_model(row) for row in rows]
 
     def all(self) -> list[Model]:
-        """Every registered model, oldest first; there are never so many that they need pages."""
+        """Every registered model, oldest first; there are too few to need pages."""
         with self._database.read() as db:
             rows = db.scalars(select(ModelRow).order_by(ModelRow.registered_at, ModelRow.id))
             return [_build_model(row) for row in rows]
 
 
 def make_active(db: Session, model_id: str, *, actor: str, details: dict[str, Any] | None = None) -> Model:
-    """Make a model the active one within an ordered transaction; raises as `Models.activate`."""
+    """Activate a model within an ordered transaction; raises as `Models.activate`."""
     row = _find_row(db, model_id)
     if row.state != "active":
         row.replaced_id = _switch(db, row)
@@ -205,7 +206,7 @@ def make_active(db: Session, model_id: str, *, actor: str, details: dict[str, An
 
 
 def roll_back(db: Session, *, actor: str, details: dict[str, Any] | None = None) -> Model:
-    """Make the former model active within an ordered transaction; raises as `Models.rollback`."""
+    """Activate the former model within an ordered transaction; raises as `Models.rollback`."""
     row = _find_former(db)
     left = _switch(db, row)
     _record(db, "model.rolled_back", actor, row, {**(details or {}), "from": left})
@@ -269,11 +270,12 @@ def _find_row(db: Session, model_id: str) -> ModelRow:
 
 
 def _switch(db: Session, row: ModelRow) -> str | None:
-    """Retire the active model, activate this one; returns the id of the one that retired."""
+    """Retire the active model and activate this one; returns the id of the retired one."""
     present = _find_active(db)
     if present is not None:
         present.state = "retired"
-        # The database refuses two active rows even within a transaction: first the one, then the other.
+        # The database refuses two active rows even within a transaction, so retire one before activating the
+        # other.
         db.flush()
     row.state, row.activated_at = "active", utc_now()
     db.flush()

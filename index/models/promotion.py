@@ -1,8 +1,8 @@
-"""Another model becomes the active one: compared, opened everywhere, its templates made, then switched to.
+"""Switch to another model: check its comparison, open it everywhere, make its templates, activate it.
 
-The switch is one transaction: whoever was enrolled before it has, where a crop is kept, a template of the new
-model. Processes follow by themselves. What was enrolled under the former model stays, so a rollback is the
-same switch the other way.
+The switch is one transaction: everybody enrolled before it who has a kept crop has a template of the new
+model. Processes follow by themselves. The former model's templates stay, so a rollback is the same switch in
+reverse.
 """
 
 from collections.abc import Callable
@@ -25,17 +25,18 @@ from index.models.reembedding import reembed
 from index.sealing.cipher import TemplateCipher
 
 _ROUNDS = 5
-"""How often crops that came during the last look are embedded before the switch is made without them."""
+"""How many rounds embed the crops that arrived during the previous round before the switch goes ahead without
+them."""
 
 
 @dataclass(frozen=True)
 class SwitchResult:
-    """A switch that was made.
+    """The result of a switch.
 
     Attributes:
-        model: The one that is active now.
-        reembedded: Templates that were made of kept crops.
-        without_template: Subjects whom the new model does not know; they are verified with a former one.
+        model: The model that is now active.
+        reembedded: Number of templates made from kept crops.
+        without_template: Subjects without a template of the new model; a former model verifies them.
     """
 
     model: Model
@@ -44,7 +45,7 @@ class SwitchResult:
 
 
 def find_gate_fault(candidate: Model, active: Model | None) -> PromotionRefused | None:
-    """Why the comparison of both speaks against the candidate; None where it does not."""
+    """Why the comparison of both models forbids promoting the candidate; None if it does not."""
     gate = candidate.gate
     if active is None:
         return None
@@ -65,16 +66,16 @@ def find_gate_fault(candidate: Model, active: Model | None) -> PromotionRefused 
 def open_registered(
     model: Model, data_dir: Path, limits: ImageLimits = DEFAULT_LIMITS, threads: int | None = None
 ) -> Embedder:
-    """The embedder of a registered model, every file verified.
+    """Open the embedder of a registered model and verify every file.
 
     Args:
-        model: With the place where it was registered.
-        data_dir: Where our own copy is, if it was in use before; it goes before that place.
-        limits: Of pictures.
-        threads: Of each network.
+        model: The model, with the folder where it was registered.
+        data_dir: The folder of our own copies; a copy takes precedence over the registered folder.
+        limits: Largest pictures.
+        threads: Threads of each network.
 
     Raises:
-        BundleChanged: If its files are missing or damaged, or not those that were registered.
+        BundleChanged: If its files are missing, damaged or not those that were registered.
     """
     copy = copy_of(data_dir, model.id, model.calibration_id)
     if is_whole(copy):
@@ -105,32 +106,32 @@ def switch_to(
     *,
     expected_active: str | None,
 ) -> SwitchResult:
-    """Make the embedder's templates of the kept crops, then switch to its model.
+    """Make the embedder's templates of all kept crops, then switch to its model.
 
     Args:
         database: With the model registered.
         cipher: Opens the crops.
-        embedder: Of the model that becomes active.
-        switch: `make_active` or `roll_back`, in a transaction that finds no enrolment since the crops were
+        embedder: The embedder of the model that becomes active.
+        switch: `make_active` or `roll_back`; runs in a transaction without enrolments since the crops were
             embedded.
-        expected_active: The model that is active while this is decided.
+        expected_active: The active model on which this decision is based.
 
     Raises:
-        ActiveModelChanged: If somebody else switched meanwhile.
-        DatabaseError: If it could not be written; then the present model stays.
+        ActiveModelChanged: If somebody else has switched meanwhile.
+        DatabaseError: If it could not be written; the current model then stays.
     """
     made = 0
     for is_last in (*[False] * _ROUNDS, True):
         with database.read() as db:
             seen = find_newest_change(db).seq
-        # No network runs and nothing long is read while every writer waits: both are done before.
+        # No inference and no long reads while all writers wait: both happen before.
         made += reembed(database, embedder, cipher).made
         with database.write() as db:
             actual = find_active_id(db)
             if actual != expected_active:
                 raise ActiveModelChanged(expected_active, actual)
-            # Enrolments go on meanwhile. Whoever comes with the last of them is verified with the former
-            # model until a process that follows the switch has made the new template, within seconds.
+            # Enrolments continue meanwhile. The last of these people are verified with the former model until
+            # a process that follows the switch has made their new templates, within seconds.
             if is_last or not were_others_added_since(db, embedder.model_id, seen):
                 model = switch(db)
                 break

@@ -1,7 +1,8 @@
-"""Another model's templates of the faces that are enrolled already, made from their kept crops.
+"""Make another model's templates of enrolled faces, from their kept crops.
 
-What is done is known by crop and model, so a run that was killed goes on where it stopped, and two at once do
-the work once. Enrolments go on meanwhile: each batch is embedded first and then written in a moment.
+Finished work is identified by crop and model, so an interrupted run continues where it stopped, and two runs
+at once do the work once. Enrolments continue meanwhile: each batch is embedded first and then written in a
+moment.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,12 +33,12 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Reembedding:
-    """What one run did.
+    """The result of one run.
 
     Attributes:
-        made: New templates.
-        left: Crops of which there is still no template: the run was stopped, or the key does not open them.
-        without_template: Subjects with templates of other models alone; no crop of them is kept.
+        made: Number of new templates.
+        left: Number of crops still without a template: the run was stopped, or the key does not open them.
+        without_template: Subjects with templates of other models only, and no kept crop.
     """
 
     made: int
@@ -57,13 +58,13 @@ def reembed(
 
     Args:
         database: With the model registered.
-        embedder: Of the model whose templates are made.
+        embedder: The embedder of the model whose templates are made.
         cipher: Opens the crops and seals the templates; without one there are no crops.
-        progress: Told after each batch how many crops are done, and of how many.
-        stop: Asked before each batch; what is done stays done.
+        progress: Called after each batch with the number of crops done and the total.
+        stop: Called before each batch; True ends the run and keeps the work done.
 
     Raises:
-        DatabaseError: If the database cannot do its part; the same call goes on from there later.
+        DatabaseError: If the database fails; the same call continues from there later.
     """
     model_id = embedder.model_id
     with database.read() as db:
@@ -85,12 +86,12 @@ def reembed(
 def find_crops_to_embed(
     database: Database, cipher: TemplateCipher | None, model_id: str
 ) -> Iterator[StoredCrop]:
-    """The crops without a template of this model; none where there is no key."""
+    """The crops without a template of this model; none if there is no key."""
     return Crops(database, cipher).open_unembedded(model_id) if cipher else iter(())
 
 
 def batches_of(crops: Iterator[StoredCrop]) -> Iterator[tuple[StoredCrop, ...]]:
-    """The crops in groups that enter the network and the database together."""
+    """Group the crops into batches for the network and the database."""
     while batch := tuple(islice(crops, BATCH)):
         yield batch
 
@@ -109,13 +110,13 @@ def write_templates(
     crops: Iterable[StoredCrop],
     vectors: Vector,
 ) -> int:
-    """Write the templates that are still missing; returns how many.
+    """Write those templates that are still missing; returns how many.
 
-    A crop may be gone by now: whoever was erased must not come back.
+    A crop may have been removed meanwhile: people who were erased must not come back.
     """
     codec, made = VectorCodec(cipher, vectors.shape[1]), 0
     for crop, vector in zip(crops, vectors, strict=True):
-        # Not their vectors: the worker's database role may not read any (index/roles.py).
+        # Without their vectors, which the worker's database role may not read (index/roles.py).
         columns = TemplateRow.model_id, TemplateRow.quality, TemplateRow.source_digest
         siblings = db.execute(select(*columns).where(TemplateRow.crop_id == crop.id)).all()
         if not siblings or any(sibling.model_id == model_id for sibling in siblings):

@@ -1,1 +1,1 @@
-"""Keys, and what they seal."""
+"""Keys and sealing."""

@@ -1,9 +1,9 @@
-"""Templates at rest: sealed with a key, bound to their owner, and turned by a secret rotation.
+"""Templates at rest: sealed with a key, bound to their owner, and rotated by a secret matrix.
 
-Sealing is AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce before each ciphertext. What the bytes
-belong to is authenticated with them: bytes put in another person's row, or in another model's, do not open.
+Sealing is AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce before each ciphertext. The owner of the
+bytes is authenticated with them: moved to another person's or another model's row, they do not open.
 
-An installation may have several keys. The first seals; every one opens what it has sealed, so a key can be
+An installation may have several keys. The first one seals; each opens what it has sealed, so a key can be
 replaced while the service runs (`index/resealing.py`).
 """
 
@@ -28,24 +28,24 @@ KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 KeySource = Callable[[], Sequence[bytes] | None]
-"""The keys of now, the sealing one first; None while they are as they were at the last call."""
+"""Returns the current keys, the sealing one first, or None if they have not changed since the last call."""
 
 
 def build_binding(kind: str, *names: object) -> bytes:
-    """What sealed bytes belong to, as associated data: the kind of row, its id, its owner."""
+    """The associated data that binds sealed bytes to the kind of row, its id and its owner."""
     return json.dumps([kind, *map(str, names)]).encode()
 
 
 def template_binding(template_id: UUID, subject_id: UUID, model_id: str) -> bytes:
-    """What a template's vector belongs to."""
+    """The associated data of a template's vector."""
     return build_binding("template", template_id, subject_id, model_id)
 
 
 def parse_key(text: str) -> bytes:
-    """A key as an operator writes it: 64 hexadecimal digits, or base64 (either alphabet).
+    """Parse a key as an operator writes it: 64 hexadecimal digits, or base64 (either alphabet).
 
     Raises:
-        KeyInvalid: If it is neither, or not of 32 bytes.
+        KeyInvalid: If it is neither, or does not have 32 bytes.
     """
     text = text.strip()
     try:
@@ -61,12 +61,12 @@ def parse_key(text: str) -> bytes:
 
 
 class SealingKey:
-    """One key. Each use of it has a key of its own, derived with HKDF (RFC 5869).
+    """One key. Each purpose has its own key, derived with HKDF (RFC 5869).
 
     Attributes:
-        id: Names the key in a row and tells nothing about it.
-        former_id: The same in rows that were written before rows were bound to their owner.
-        mac_key: Authenticates what lies outside the database.
+        id: Names the key in a row and reveals nothing about it.
+        former_id: The id in rows from before rows were bound to their owner.
+        mac_key: Authenticates data outside the database.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -85,7 +85,7 @@ class SealingKey:
         self._rotation_seed = _derive(key, b"invigil rotation")
 
     def seal(self, binding: bytes, plain: bytes) -> bytes:
-        """The nonce and the encrypted bytes: 28 bytes more than given."""
+        """The nonce and the ciphertext: 28 bytes more than the plain text."""
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._aes.encrypt(nonce, plain, binding)
 
@@ -98,24 +98,24 @@ class SealingKey:
         return _decrypt(self._aes, sealed, binding)
 
     def open_former(self, row_id: UUID, sealed: bytes) -> bytes:
-        """What was sealed when rows were bound to their id alone; raises as `open`."""
+        """Open a row from before rows were bound to their owner; raises as `open`."""
         return _decrypt(self._former_aes, sealed, row_id.bytes)
 
     def rotation(self, dim: int) -> Rotation:
-        """The secret rotation of this key's vectors."""
+        """The secret rotation for this key's vectors."""
         return draw_rotation(self._rotation_seed, dim)
 
 
 class TemplateCipher:
-    """Seals and opens the rows of one installation; thread-safe."""
+    """Seals and opens the rows of one installation. Thread-safe."""
 
     def __init__(self, key: bytes, *former: bytes, source: KeySource = lambda: None) -> None:
-        """Take the key that seals, and those that only open.
+        """Take the key that seals, and the keys that only open.
 
         Args:
             key: 32 bytes.
             former: Keys that rows may still be sealed with.
-            source: Asked before each sealing, and where a key is unknown, whether there are other keys now.
+            source: Called before each sealing, and for an unknown key, to check for changed keys.
 
         Raises:
             KeyInvalid: If one has another length.
@@ -126,10 +126,10 @@ class TemplateCipher:
 
     @classmethod
     def from_text(cls, text: str) -> "TemplateCipher":
-        """Take one key, or several with commas or white space between them, the sealing one first.
+        """Take one key, or several separated by commas or white space, the sealing one first.
 
         Raises:
-            KeyInvalid: If one is no key, or there is none.
+            KeyInvalid: If one is not a key, or there is none.
         """
         keys = [parse_key(one) for one in text.replace(",", " ").split()]
         if not keys:
@@ -143,7 +143,7 @@ class TemplateCipher:
 
     @property
     def key(self) -> SealingKey:
-        """The key that seals at this moment."""
+        """The key that seals now."""
         self._refresh()
         return self._keys[0]
 
@@ -154,7 +154,7 @@ class TemplateCipher:
         return self._keys
 
     def find_key(self, key_id: str) -> SealingKey | None:
-        """The key of this id, where it is known."""
+        """The key with this id, if it is known."""
         found = _find_key(self._keys, key_id)
         return found or _find_key(self.keys, key_id)
 
@@ -164,10 +164,10 @@ class TemplateCipher:
         return key.seal(binding, plain), key.id
 
     def open(self, row_id: UUID, binding: bytes, sealed: bytes, key_id: str | None) -> bytes:
-        """What was sealed for this owner.
+        """Open bytes sealed for this owner.
 
         Raises:
-            TemplateUnreadable: If it was changed, sealed for something else or with an unknown key, or is
+            TemplateUnreadable: If they were changed, sealed for something else or with an unknown key, or are
                 not sealed at all.
         """
         key = self.find_key(key_id) if key_id else None

@@ -1,4 +1,4 @@
-"""The template keys that an installation makes for itself: a file in the data folder."""
+"""The file in the data folder with the template keys that an installation creates itself."""
 
 import base64
 import fcntl
@@ -22,7 +22,7 @@ KEY_FILE = "template.keys"
 
 
 class KeyFile:
-    """A file of keys, one a line; readable by its owner alone, replaced as a whole or not at all."""
+    """A file of keys, one per line; readable only by its owner, replaced atomically."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,10 +33,10 @@ class KeyFile:
         return self.path.is_file()
 
     def read(self) -> list[bytes]:
-        """The keys, the sealing one first; empty where there is no file.
+        """The keys, the sealing one first; empty if there is no file.
 
         Raises:
-            KeyInvalid: If a line is no key.
+            KeyInvalid: If a line is not a key.
             OSError: If it cannot be read.
         """
         try:
@@ -48,7 +48,7 @@ class KeyFile:
         return [parse_key(line) for line in lines if line.strip() and not line.startswith("#")]
 
     def read_if_changed(self) -> list[bytes] | None:
-        """The keys, where the file is another one than at the last call."""
+        """The keys if the file has changed since the last call, else None."""
         try:
             stat = self.path.stat()
         except FileNotFoundError:
@@ -61,13 +61,13 @@ class KeyFile:
         return keys
 
     def make(self, may_make: Callable[[], None] = lambda: None) -> bool:
-        """Make the file with one new key unless it is there; of several processes one makes it.
+        """Create the file with one new key unless it exists; of several processes only one creates it.
 
         Args:
-            may_make: Raises where there must not be a new key; asked while no other process makes one.
+            may_make: Raises if there must not be a new key; called while no other process can create one.
 
         Returns:
-            Whether it was made here.
+            Whether this call created it.
 
         Raises:
             OSError: If it cannot be written.
@@ -80,7 +80,7 @@ class KeyFile:
             return True
 
     def add(self) -> None:
-        """Put a new key before the others: from now on it seals; raises as `make`."""
+        """Put a new key in front of the others, which seals from now on; raises as `make`."""
         with self._lock():
             self._replace([secrets.token_bytes(KEY_BYTES), *self.read()])
 
@@ -90,10 +90,10 @@ class KeyFile:
             self._replace([key for key in self.read() if key in keys])
 
     def write(self, keys: Sequence[bytes]) -> None:
-        """Make a file with these keys.
+        """Create a file with these keys.
 
         Raises:
-            FileExistsError: If there is one with other keys.
+            FileExistsError: If it exists with other keys.
             OSError: If it cannot be written.
         """
         with self._lock():
@@ -102,10 +102,10 @@ class KeyFile:
             self._replace(keys)
 
     def put_first(self, keys: Sequence[bytes]) -> None:
-        """Put these keys before those that are there, which older copies of the database need.
+        """Put these keys in front of the existing ones, which older copies of the database need.
 
         Raises:
-            KeyInvalid: If what is there is no file of keys.
+            KeyInvalid: If the existing file is not a file of keys.
             OSError: If it cannot be written.
         """
         with self._lock():
@@ -113,7 +113,7 @@ class KeyFile:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        """One process at a time; the lock ends with the process, however that ends."""
+        """Lock out other processes; the lock ends with the process, however that ends."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(self.path.with_name(f".{self.path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
         try:
@@ -123,6 +123,6 @@ class KeyFile:
             os.close(lock)
 
     def _replace(self, keys: Sequence[bytes]) -> None:
-        # The name must be on the disk before the first row that only this key opens.
+        # The file must be on disk before the first row that only this key opens.
         text = _HEADER + "".join(f"{base64.b64encode(key).decode()}\n" for key in keys)
         write_file(self.path, text.encode(), mode=0o600)

@@ -1,8 +1,8 @@
 """The secret rotation of an installation's vectors (ISO/IEC 24745: renewability and unlinkability).
 
-An orthogonal matrix keeps every distance: ‖Ra − Rb‖ = ‖a − b‖. So thresholds stay what they are, while stored
-vectors of two installations, or of one under two keys, have nothing to do with each other. It is no one-way
-function: whoever has the matrix, or enough distances, has the vectors.
+An orthogonal matrix keeps every distance: ‖Ra − Rb‖ = ‖a − b‖. So thresholds do not change, while the stored
+vectors of two installations, or of one under two keys, are unrelated. It is not a one-way function: the
+matrix, or enough distances, reveals the vectors.
 """
 
 import hashlib
@@ -21,12 +21,12 @@ _WORD_BYTES = 8
 def draw_rotation(seed: bytes, dim: int) -> Rotation:
     """The orthogonal matrix of a seed, uniform over all of them (Haar).
 
-    A product of Householder reflections (Stewart 1980; Mezzadri 2007) in elementary float64 operations over a
-    stream of our own: another machine or another version of a library gives the same to about 1e-14.
+    A product of Householder reflections (Stewart 1980; Mezzadri 2007) in elementary float64 operations on our
+    own random stream: other machines and library versions give the same matrix to about 1e-14.
 
     Args:
         seed: Secret.
-        dim: At least 1.
+        dim: Dimension of the vectors, at least 1.
     """
     normal = _draw_normal_numbers(seed, dim * (dim + 1) // 2)
     matrix, signs, start = np.eye(dim), np.ones(dim), 0
@@ -43,10 +43,10 @@ def draw_rotation(seed: bytes, dim: int) -> Rotation:
 
 
 def _draw_normal_numbers(seed: bytes, count: int) -> NDArray[np.float64]:
-    """Standard normal numbers: from SHAKE-256 (FIPS 202), by Box and Muller's method."""
+    """Standard normal numbers from SHAKE-256 (FIPS 202), by the Box-Muller transform."""
     pairs = (count + 1) // 2
     stream = hashlib.shake_256(b"invigil rotation" + seed).digest(2 * pairs * _WORD_BYTES)
-    # 53 bits make a float64 above 0 and at most 1, whose logarithm is finite.
+    # 53 bits give a float64 above 0 and at most 1, whose logarithm is finite.
     uniform = ((np.frombuffer(stream, "<u8") >> np.uint64(11)).astype(np.float64) + 1.0) / 2.0**53
     radius, angle = np.sqrt(-2.0 * np.log(uniform[:pairs])), 2.0 * np.pi * uniform[pairs:]
     numbers: NDArray[np.float64] = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])

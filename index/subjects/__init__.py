@@ -1,1 +1,1 @@
-"""Subjects, their external ids, and where their pictures came from."""
+"""Subjects, their external ids, and the sources of their pictures."""

@@ -1,4 +1,4 @@
-"""External ids of before ids were compared: which of them are one id, or can be taken for each other."""
+"""Find external ids, from before ids were compared, that are equal or look alike."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ How = Literal["equal", "looks_alike"]
 
 @dataclass(frozen=True)
 class Clash:
-    """Two ids that would not both be taken today. The first was there before the second."""
+    """Two ids that would not both be accepted today. The first is older than the second."""
 
     how: How
     first: str
@@ -34,7 +34,7 @@ class Clash:
 
 
 def escape_non_ascii(text: str) -> str:
-    """A text in which characters that look like others can be told apart: `s-1 (\\u0455-1)`."""
+    """A text in which look-alike characters can be told apart: `s-1 (\\u0455-1)`."""
     escaped = text.encode("ascii", "backslashreplace").decode()
     return text if text == escaped else f"{text} = {escaped}"
 
@@ -51,7 +51,7 @@ def find_subject_clashes(db: Session) -> list[Clash]:
 
 
 def _find_pairs(db: Session, name: str) -> Iterator[tuple[tuple[UUID, str], tuple[UUID, str]]]:
-    """The first subject of each form that several have, with each of the others."""
+    """For each form that several subjects share, the first subject with each of the others."""
     form = getattr(SubjectRow, name)
     several = select(form).where(form.is_not(None)).group_by(form).having(func.count() > 1)
     query = select(form, SubjectRow.id, SubjectRow.external_id).where(form.in_(several))

@@ -1,4 +1,4 @@
-"""Which pictures are enrolled already, so that a bulk enrolment can be repeated."""
+"""Find pictures that are already enrolled, so that a bulk enrolment can be repeated."""
 
 from collections.abc import Collection
 from itertools import islice
@@ -9,12 +9,12 @@ from index.database.database import Database
 from index.external_ids import build_external_key
 from index.tables import SubjectRow, TemplateRow
 
-# Both databases take far more parameters in one statement (SQLite 32,766).
+# Both databases accept far more parameters per statement (SQLite 32,766).
 _IDS_IN_ONE_QUERY = 5000
 
 
 def find_enrolled_sources(database: Database, model_id: str) -> set[tuple[str, str]]:
-    """(key of the external id, SHA-256 of the picture) of the model's templates whose picture is known."""
+    """(key of the external id, SHA-256 of the picture) for the model's templates whose picture is known."""
     query = (
         select(SubjectRow.external_key, TemplateRow.source_digest)
         .join(TemplateRow, TemplateRow.subject_id == SubjectRow.id)
@@ -25,7 +25,7 @@ def find_enrolled_sources(database: Database, model_id: str) -> set[tuple[str, s
 
 
 def find_people_with_template(database: Database, external_ids: Collection[str]) -> set[str]:
-    """Those of the external ids whose subject has a template, of whichever model."""
+    """Those external ids whose subject has a template of any model."""
     keys = {one: build_external_key(one) for one in external_ids}
     wanted, found = iter(set(keys.values())), set[str]()
     with database.read() as db:

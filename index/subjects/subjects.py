@@ -18,13 +18,13 @@ from index.fields import columns_of
 from index.ids import uuid7
 from index.tables import SubjectRow, TemplateRow, utc_now
 
-# Built once: every verification asks one of them, and building takes longer than the answer.
+# Built once, because every verification runs one of them and building takes longer than running.
 _ID_BY_ID = select(SubjectRow.id).where(SubjectRow.id == bindparam("key"))
 _IDS_BY_KEY = select(SubjectRow.id, SubjectRow.external_id).where(SubjectRow.external_key == bindparam("key"))
 
 
 class _Unset:
-    """Stands for a field that a change leaves alone; None would mean to empty it."""
+    """Marks a field that a change leaves alone; None empties it."""
 
 
 UNSET: Final = _Unset()
@@ -42,7 +42,7 @@ class ExternalId:
 
 @dataclass(frozen=True)
 class Subject:
-    """A person as callers see one."""
+    """A person as callers see them."""
 
     id: UUID
     external_id: str | None
@@ -60,7 +60,7 @@ class Subjects:
     """The people of one installation."""
 
     def __init__(self, database: Database, warned_before: timedelta = WARNED_BEFORE) -> None:
-        """Prepare access.
+        """Prepare access to the subjects.
 
         Args:
             database: With its tables.
@@ -83,17 +83,17 @@ class Subjects:
         """Add a person.
 
         Args:
-            external_id: The caller's own id, 1 to 255 characters, unlike every other subject's
+            external_id: The caller's own id, 1 to 255 characters, distinguishable from every other subject's
                 (`index.external_ids`).
-            display_name: What people call them, at most 255 characters.
+            display_name: Name for people to read, at most 255 characters.
             metadata: A JSON object of at most 16 kB.
             legal_basis: Why their templates may be kept: basis, reference, expires_at.
             actor: Who adds them, for the audit chain.
-            subject_id: Given by a caller who may have to repeat the call: the same id adds nobody twice.
-            request_id: The request it came with.
+            subject_id: Chosen by a caller who may have to repeat the call: the same id adds nobody twice.
+            request_id: Id of the request.
 
         Raises:
-            SubjectInvalid: If a field is not what it may be.
+            SubjectInvalid: If a field is not allowed.
             ExternalIdExists: If another subject has this external id, or one that looks like it.
             DatabaseError: If it could not be written.
         """
@@ -117,7 +117,7 @@ class Subjects:
             return self._one(db, subject_id)
 
     def id_of(self, reference: UUID | ExternalId) -> UUID:
-        """The subject's id alone: all that a verification needs, and cheaper than `find`.
+        """Only the subject's id, which is all that a verification needs; faster than `find`.
 
         Raises:
             SubjectNotFound: If there is none.
@@ -127,7 +127,7 @@ class Subjects:
             return _find_id(db, reference)
 
     def find(self, reference: UUID | ExternalId) -> Subject:
-        """The subject of this id.
+        """The subject with this id.
 
         Raises:
             SubjectNotFound: If there is none.
@@ -149,12 +149,12 @@ class Subjects:
         """Subjects in the order in which they were added.
 
         Args:
-            limit: At most so many.
-            after: Only those added behind this one.
+            limit: At most this many.
+            after: Only those added after this one.
             external_id: Only the one with this external id.
             contains: Only those with this text in their external id or name.
-            has_template: Only those with, or only those without a template.
-            basis: Only those whose legal basis stands so.
+            has_template: Only those with, or only those without, a template.
+            basis: Only those whose legal basis is in this state.
         """
         query = _select_subjects().order_by(SubjectRow.id).limit(limit)
         if after is not None:
@@ -188,9 +188,9 @@ class Subjects:
         legal_basis: Mapping[str, Any] | _Unset | None = UNSET,
         request_id: str | None = None,
     ) -> Subject:
-        """Change the given fields; None empties one, a field that is not given stays.
+        """Change the given fields; None empties a field.
 
-        Another legal basis ends a withdrawal: the person may be enrolled anew. The same one does not.
+        Another legal basis ends a withdrawal: the person may be enrolled again. The same basis does not.
 
         Raises:
             SubjectNotFound: If there is no such subject.
@@ -220,7 +220,7 @@ class Subjects:
                 actor=actor,
                 subject_id=subject.id,
                 request_id=request_id,
-                # Which fields, never what they hold: the chain is not erased with the person.
+                # The names of the fields, never their values: erasure does not remove the chain.
                 details={"fields": sorted(given)},
             )
             db.expire_all()
@@ -229,7 +229,7 @@ class Subjects:
     def _one(self, db: Session, reference: UUID | ExternalId) -> Subject:
         row = db.execute(_select_subjects().where(SubjectRow.id == _find_id(db, reference))).one_or_none()
         if row is None:
-            # Erased between the two questions.
+            # Erased between the two queries.
             raise SubjectNotFound(reference if isinstance(reference, UUID) else str(reference))
         return self._build_subject(row.SubjectRow, row.templates)
 
@@ -260,12 +260,13 @@ def _find_id(db: Session, reference: UUID | ExternalId) -> UUID:
 
 
 def choose_meant(external_id: str, found: Sequence[tuple[UUID, str | None]]) -> UUID | None:
-    """Which of the rows with an equal external id is meant: the only one, or the one that is spelled so.
+    """Which of the rows with an equal external id is meant: the only one, or the one with this exact
+    spelling.
 
-    Several can only be of before ids were compared.
+    Several rows can exist only from before ids were compared.
 
     Raises:
-        ExternalIdAmbiguous: If several are there and none is spelled so.
+        ExternalIdAmbiguous: If there are several and none has this spelling.
     """
     spelled = [row_id for row_id, spelling in found if spelling == external_id]
     if len(found) > 1 and not spelled:
@@ -284,9 +285,9 @@ def _select_subjects() -> Select[tuple[SubjectRow, int]]:
 
 
 def _refuse_taken(db: Session, external_id: str | None, but_by: UUID | None = None) -> None:
-    """Refuse an id that equals another subject's or looks like it; its own subject may spell it anew.
+    """Refuse an id that equals another subject's or looks like it; its own subject may change its spelling.
 
-    Ordered writers see each other, so asking first is enough.
+    Ordered writers see each other's commits, so checking first is enough.
     """
     if external_id is None:
         return
@@ -294,7 +295,7 @@ def _refuse_taken(db: Session, external_id: str | None, but_by: UUID | None = No
     forms = forms_of(external_id)
     alike = or_(*(column == forms[column.key] for column in columns))
     query = select(SubjectRow.id, SubjectRow.external_id, columns[0]).where(alike, SubjectRow.id != but_by)
-    # Whom it equals rather than whom it looks like, and the first of them.
+    # An equal id before a similar one, and the oldest of each.
     first = db.execute(query.order_by(columns[0] != forms["external_key"], SubjectRow.id)).first()
     if first is not None:
         raise ExternalIdExists(

@@ -88,7 +88,7 @@ class Retraining:
             checkpoint_minutes=min(machine.checkpoint_minutes, CHECKPOINT_MINUTES),
             judge_minutes=max(machine.judge_minutes, machine.checkpoint_minutes),
         )
-        start = str(beside_project(recipe.start_from)) if recipe.start_from else ""
+        start = str(resolve_checkpoint(recipe.start_from)) if recipe.start_from else ""
         return self._anchored(replace(recipe, machine=often, start_from=start))
 
     def _anchored(self, recipe: Recipe) -> Recipe:
@@ -96,7 +96,7 @@ class Retraining:
         if self._anchor is None:
             self._anchor = Anchor.read(self.folder)
         if self._anchor is None:
-            self._anchor = find_anchor(self.shop, recipe, str(beside_project(named)) if named else "")
+            self._anchor = find_anchor(self.shop, recipe, str(resolve_checkpoint(named)) if named else "")
         return self._anchor.applied(recipe)
 
     @property
