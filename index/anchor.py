@@ -1,9 +1,10 @@
-"""The audit chain's anchor outside the database: an append-only file of heads, erasures and withdrawals.
+"""The audit chain's anchor outside the database: an append-only file of heads, erasures, withdrawals and
+revoked keys.
 
 A chain alone cannot show that its end was cut off, or that all of it was rewritten. Each line of this file
 holds the number and digest of an event, and an HMAC (RFC 2104) over itself and the previous line, under a key
-that is not in the database. Erasures name the subject's id, so that restoring an older database erases these
-people again.
+that is not in the database. What must not be undone names the subject's or the key's id, so that restoring an
+older database does it again.
 """
 
 import fcntl
@@ -25,14 +26,15 @@ from index.canonical import canonical_json, digest_json
 from index.consent.withdrawal import WITHDRAWN, WithdrawalSeen
 from index.errors import AnchorInvalid
 from index.sealing.cipher import SealingKey, TemplateCipher
-from index.tables import utc_now
+from index.tables import AuditEventRow, utc_now
 
-Kind = Literal["head", "erased", "withdrawn", "restored"]
+Kind = Literal["head", "erased", "withdrawn", "revoked", "restored"]
 Head = tuple[int, str]
 """Number and digest of an event."""
 
 ERASED = "subject.erased"
-_NOTED: dict[str, Kind] = {ERASED: "erased", WITHDRAWN: "withdrawn"}
+REVOKED = "key.revoked"
+_NOTED: dict[str, Kind] = {ERASED: "erased", WITHDRAWN: "withdrawn", REVOKED: "revoked"}
 _BLOCK_EVENTS = 1000
 
 
@@ -42,12 +44,12 @@ class AnchorLine:
 
     Attributes:
         kind: `head`: the newest event at that time. `erased`: an erasure. `withdrawn`: a withdrawal.
-            `restored`: an older database was restored on purpose, and this is the newest recorded event that
-            it has; later events on earlier lines no longer exist.
+            `revoked`: a revoked key. `restored`: an older database was restored on purpose, and this is the
+            newest recorded event that it has; later events on earlier lines no longer exist.
         at: When it was written.
         seq: Number of the event; 0 before the first.
         digest: Digest of the event.
-        subject_id: The subject who was erased or withdrew.
+        subject_id: The subject who was erased or withdrew, or the key that was revoked.
         key_id: The key of the MAC.
         mac: Hexadecimal, over this line and the digest of the line before.
     """
@@ -96,7 +98,7 @@ class Anchor:
         return self._verify_lines(text)
 
     def note(self, db: Session) -> Head | None:
-        """Append every erasure and withdrawal since the last line, and the newest event, if it is new.
+        """Append what must not be undone since the last line, and the newest event, if it is new.
 
         Args:
             db: For reading.
@@ -116,7 +118,7 @@ class Anchor:
             known = find_common_head(db, lines)
             for event in audit.list_events_after(db, known[0], action=_NOTED):
                 kind, head = _NOTED[event.action], (event.seq, event.digest)
-                lines.append(self._append(file, lines, kind, head, event.subject_id))
+                lines.append(self._append(file, lines, kind, head, find_whose(event)))
             if not lines or lines[-1].head != newest:
                 self._append(file, lines, "head", newest)
             _flush(file)
@@ -135,18 +137,17 @@ class Anchor:
             _flush(file)
 
     def take_over(self, other: Sequence[AnchorLine]) -> None:
-        """Adopt another machine's anchor: all of its lines if this one is empty, else its erasures and
-        withdrawals.
+        """Adopt another machine's anchor: all lines if this one is empty, else what must not be undone.
 
         Raises:
             AnchorInvalid, OSError: As `note`.
         """
         with self._lock() as file:
             lines = self._verify_lines(_read_whole_lines(file))
-            erased = {line.subject_id for line in lines if line.kind == "erased"}
+            gone = {(line.kind, line.subject_id) for line in lines if line.kind in ("erased", "revoked")}
             withdrawn = {line.head for line in lines if line.kind == "withdrawn"}
             for line in other:
-                is_new = line.kind == "erased" and line.subject_id not in erased
+                is_new = line.kind in ("erased", "revoked") and (line.kind, line.subject_id) not in gone
                 is_new = is_new or (line.kind == "withdrawn" and line.head not in withdrawn)
                 if not lines or is_new:
                     subject_id = UUID(line.subject_id) if line.subject_id else None
@@ -214,6 +215,16 @@ def find_expected_heads(lines: Sequence[AnchorLine]) -> list[Head]:
 def find_erased_subjects(lines: Sequence[AnchorLine]) -> set[UUID]:
     """Everybody who was ever erased, even if the database of that time no longer exists."""
     return {UUID(line.subject_id) for line in lines if line.kind == "erased" and line.subject_id}
+
+
+def find_revoked_keys(lines: Sequence[AnchorLine]) -> set[UUID]:
+    """Every revoked key on record."""
+    return {UUID(line.subject_id) for line in lines if line.kind == "revoked" and line.subject_id}
+
+
+def find_whose(event: AuditEventRow) -> UUID | None:
+    """The subject, or the key, that an event is about."""
+    return UUID(event.details["key_id"]) if event.action == REVOKED else event.subject_id
 
 
 def find_withdrawals(lines: Sequence[AnchorLine]) -> list[WithdrawalSeen]:

@@ -3,15 +3,24 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from index import audit
-from index.anchor import Anchor, Head, find_erased_subjects, find_expected_heads, find_fork, find_withdrawals
+from index.anchor import (
+    Anchor,
+    Head,
+    find_erased_subjects,
+    find_expected_heads,
+    find_fork,
+    find_revoked_keys,
+    find_withdrawals,
+)
 from index.consent.erasure import erase_returned
 from index.consent.withdrawal import withdraw_returned
 from index.database.database import Database
 from index.errors import AnchorInvalid, DatabaseError
 from index.sealing.cipher import TemplateCipher
+from service.access.keys import Keys
 from service.errors import StartRefused
 from service.logs import log
 from service.settings import Settings
@@ -19,6 +28,18 @@ from service.template_keys import TemplateKeys
 
 RETURNED = "restore"
 """In whose name people are erased again who came back with an older database."""
+
+
+class Ended(NamedTuple):
+    """What came back with an older database and was ended again.
+
+    Attributes:
+        people: Who were erased, or had withdrawn.
+        keys: That were revoked.
+    """
+
+    people: int
+    keys: int
 
 
 @dataclass(frozen=True)
@@ -34,7 +55,7 @@ class Anchoring:
         return cls(database, Anchor(settings.anchor, cipher))
 
     def note(self) -> None:
-        """Write down the newest event, erasures and withdrawals; what is committed does not fail by it."""
+        """Write down the newest event and what must not be undone; what is committed does not fail by it."""
         try:
             with self.database.read() as db:
                 head = self.anchor.note(db)
@@ -44,8 +65,8 @@ class Anchoring:
         if head is not None:
             log.info("audit_head", seq=head[0], digest=head[1])
 
-    def erase_returned(self) -> int:
-        """Erase again, and withdraw again, whoever came back with an older database; returns how many people.
+    def end_returned(self) -> Ended:
+        """End again what came back with an older database: people, their consent, and keys.
 
         Raises:
             AnchorInvalid: If the anchor was changed: nobody could say then who was erased.
@@ -58,7 +79,10 @@ class Anchoring:
         withdrawn = withdraw_returned(self.database, find_withdrawals(lines), actor=RETURNED)
         if withdrawn:
             log.warning("withdrawn_again", subjects=withdrawn)
-        return returned + withdrawn
+        keys = Keys(self.database).revoke_returned(find_revoked_keys(lines), actor=RETURNED)
+        if keys:
+            log.warning("revoked_again", keys=keys)
+        return Ended(returned + withdrawn, keys)
 
     def verify(self, expected: Collection[Head] = ()) -> audit.ChainReport:
         """Walk the chain and compare it with the anchor, and with events noted elsewhere.
@@ -77,15 +101,16 @@ class Anchoring:
         Raises:
             AnchorInvalid, DatabaseError, OSError: If something cannot be read or written.
         """
-        returned = self.erase_returned()
+        ended = self.end_returned()
         with self.database.write() as db:
             known = find_fork(db, self.anchor.lines())[0]
-            details = {"reason": reason, "known_until": known, "erased": returned}
+            details = {"reason": reason, "known_until": known, "erased": ended.people, "revoked": ended.keys}
             audit.record(db, action="audit.loss_accepted", actor=RETURNED, details=details)
         with self.database.read() as db:
             self.anchor.note_restored(db)
         return (
-            f"The audit trail goes on after event {known}; {returned} people were erased or withdrawn again."
+            f"The audit trail goes on after event {known}; {ended.people} people were erased or withdrawn "
+            f"again, {ended.keys} keys revoked again."
         )
 
     def went_back(self) -> bool:
@@ -143,3 +168,13 @@ def accept_loss(settings: Settings, database: Database, reason: str) -> str:
     if not anchoring.went_back():
         raise StartRefused("The database has every event that the anchor knows: nothing is lost.")
     return anchoring.accept(reason)
+
+
+def note_now(settings: Settings, database: Database) -> None:
+    """Note what a command has just done, where the installation has a template key.
+
+    What cannot be noted is logged, and the service notes it within the hour.
+    """
+    cipher = TemplateKeys(settings).cipher()
+    if cipher is not None:
+        Anchoring.of(settings, database, cipher).note()

@@ -91,7 +91,7 @@ class Parts:
         anchoring = Anchoring.of(settings, database, cipher) if cipher else None
         if anchoring is not None and not reading:
             # Before anything is read, and long before the first request.
-            anchoring.erase_returned()
+            anchoring.end_returned()
             for page in remove_former_pages(settings.data_dir):
                 log.warning("page_removed", path=str(page), reason="it held faces of enrolments")
         following = Following(settings, database, cipher, active)
@@ -158,7 +158,7 @@ class Parts:
     def watch(self) -> None:
         """Follow the active model, and let the metrics read the gauges of these parts."""
         self.following.when_switched = self._describe
-        self.following.when_gone_back = self._erase_returned
+        self.following.when_gone_back = self._end_returned
         self._describe(self.following.serving)
         watch = self.metrics.watch
         admitted, waiting = self.pictures.count, self.pictures.waiting
@@ -180,9 +180,11 @@ class Parts:
     def _describe(self, serving: Serving) -> None:
         self.metrics.describe_model(serving.active.id, serving.active.calibration.id)
 
-    def _erase_returned(self) -> None:
+    def _end_returned(self) -> None:
         if self.anchoring is not None:
-            self.anchoring.erase_returned()
+            self.anchoring.end_returned()
+        # Nobody knows who has signed out since.
+        self.page_sessions.end_all()
 
     def _templates(self) -> int:
         return len(self.following.serving.active.gallery)

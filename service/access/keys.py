@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from index import audit
+from index.anchor import REVOKED
 from index.database.database import Database
 from index.errors import DatabaseError
 from index.ids import uuid7
@@ -113,10 +114,20 @@ class Keys:
             if row is None:
                 raise KeyNotFound(key_id)
             if row.revoked_at is None:
-                row.revoked_at = datetime.now(UTC)
-                details = {"key_id": str(key_id), "name": row.name}
-                audit.record(db, action="key.revoked", actor=actor, request_id=request_id, details=details)
+                revoke_row(db, row, actor=actor, request_id=request_id)
             return facts_of(row)
+
+    def revoke_returned(self, key_ids: Collection[UUID], *, actor: str) -> int:
+        """Revoke again the keys that came back with an older database; returns how many.
+
+        Raises:
+            DatabaseError: If it could not be written.
+        """
+        with self._database.read() as db:
+            back = [one for one in key_ids if is_back(db, one)]
+        for key_id in back:
+            self.revoke(key_id, actor=actor)
+        return len(back)
 
     def page(self, limit: int, after: UUID | None = None) -> list[KeyFacts]:
         """Up to `limit` keys in the order they were made, after the one named."""
@@ -244,6 +255,19 @@ def is_valid(row: ApiKeyRow, now: datetime) -> bool:
     """Whether a key is neither revoked nor outside its window."""
     begun = row.not_before is None or row.not_before <= now
     return row.revoked_at is None and begun and (row.expires_at is None or now < row.expires_at)
+
+
+def revoke_row(db: Session, row: ApiKeyRow, *, actor: str, request_id: str | None) -> None:
+    """End a key, with its audit event."""
+    row.revoked_at = datetime.now(UTC)
+    details = {"key_id": str(row.id), "name": row.name}
+    audit.record(db, action=REVOKED, actor=actor, request_id=request_id, details=details)
+
+
+def is_back(db: Session, key_id: UUID) -> bool:
+    """Whether a key is there that nobody has revoked."""
+    row = db.get(ApiKeyRow, key_id)
+    return row is not None and row.revoked_at is None
 
 
 def hash_of(secret: str) -> str:

@@ -126,6 +126,12 @@ class PageSessions:
         with self._database.read() as db:
             return set(db.scalars(query))
 
+    def end_all(self) -> int:
+        """Sign everybody out; returns how many there were."""
+        self._used.clear()
+        with self._database.write(ordered=False) as db:
+            return len(db.scalars(delete(PageSessionRow).returning(PageSessionRow.id_digest)).all())
+
     def purge(self) -> int:
         """Forget those that have ended by age; returns how many."""
         old = PageSessionRow.created_at < utc_now() - LIFETIME

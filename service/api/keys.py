@@ -90,7 +90,9 @@ def list_keys(parts: PartsHere, caller: Admin, limit: Limit = 50, cursor: Cursor
 @router.delete("/{key_id}", response_model=KeyDocument)
 def revoke_key(request: Request, parts: PartsHere, caller: Admin, key_id: UUID) -> KeyDocument:
     """Revoke a key: from this answer on it opens nothing, in any process."""
-    return document(parts.keys.revoke(key_id, actor=caller.actor, request_id=request.state.request_id))
+    revoked = parts.keys.revoke(key_id, actor=caller.actor, request_id=request.state.request_id)
+    parts.note_anchor()
+    return document(revoked)
 
 
 def document(facts: KeyFacts) -> KeyDocument:

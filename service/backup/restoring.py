@@ -25,7 +25,8 @@ from index.models.keeping import find_bundle, keep_copy
 from index.resealing import TEMPLATES, find_unreadable_rows, seal_former_rows
 from index.sealing.cipher import TemplateCipher
 from index.sealing.key_file import KeyFile
-from service.anchoring import RETURNED, Anchoring
+from service.access.page_sessions import PageSessions
+from service.anchoring import RETURNED, Anchoring, Ended
 from service.backup.folder import ANCHOR, DATABASE, MODELS, BackupManifest, read_manifest
 from service.backup.making import file_of_keys, warn_of
 from service.errors import BackupRefused
@@ -58,6 +59,7 @@ class Restored:
     Attributes:
         manifest: Of the backup.
         removed_again: How many people were erased, or have withdrawn, since it was made.
+        revoked_again: How many keys were revoked since.
         known_until: When the newest line of an anchor was written that outlived the machine; None where there
             is none beside the backup's own: nobody knows then who was erased since.
         faults: What is wrong with its audit trail; it was forced then.
@@ -65,6 +67,7 @@ class Restored:
 
     manifest: BackupManifest
     removed_again: int
+    revoked_again: int
     known_until: datetime | None
     faults: list[str] = field(default_factory=list)
 
@@ -108,13 +111,14 @@ def restore(settings: Settings, database: Database, source: Source) -> Restored:
             anchor = Anchor(settings.anchor, cipher)
             for lines in (own, outlived):
                 anchor.take_over(lines)
-            removed = settle(Anchoring(draft, anchor), manifest, faults, source.forced_because)
+            ended = settle(Anchoring(draft, anchor), manifest, faults, source.forced_because)
             database.upgrade()
             with draft.snapshot() as old, database.write() as new:
                 require_empty_rows(find_filled_table(new))
                 copy_rows(old, new)
     newest = max((line.at for line in outlived), default=None)
-    return Restored(manifest, removed, datetime.fromisoformat(newest) if newest else None, faults)
+    known_until = datetime.fromisoformat(newest) if newest else None
+    return Restored(manifest, ended.people, ended.keys, known_until, faults)
 
 
 def require_empty(database: Database) -> None:
@@ -225,17 +229,20 @@ def check_trail(
 
 def settle(
     anchoring: Anchoring, manifest: BackupManifest, faults: Sequence[str], forced_because: str | None
-) -> int:
-    """Remove again whoever was removed since, and write down that a backup was put back.
+) -> Ended:
+    """End again what was ended since, sign everybody out, and write down that a backup was put back.
 
     Returns:
-        How many people were removed.
+        What was ended.
     """
-    removed = anchoring.erase_returned()
+    ended = anchoring.end_returned()
+    # Nobody knows who has signed out since.
+    PageSessions(anchoring.database).end_all()
     details = {
         "made_at": manifest.made_at.isoformat(),
         "known_until": manifest.audit_seq,
-        "erased": removed,
+        "erased": ended.people,
+        "revoked": ended.keys,
         "faults": list(faults),
         "forced_because": forced_because if faults else None,
     }
@@ -243,4 +250,4 @@ def settle(
         audit.record(db, action="database.restored", actor=RETURNED, details=details)
     with anchoring.database.read() as db:
         anchoring.anchor.note_restored(db)
-    return removed
+    return ended

@@ -61,7 +61,7 @@ def restore(
     reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put a backup back into an empty installation. Whoever was erased after it is erased again first."""
+    """Put a backup back into an empty installation. What was erased or revoked after it is so again first."""
     from contextlib import closing
     from dataclasses import asdict
 
@@ -90,12 +90,14 @@ def show_restored(restored: "Restored") -> None:
     typer.echo(f"The installation is as it was at {manifest.made_at:%F %T} UTC.")
     if restored.removed_again:
         typer.echo(f"{restored.removed_again:,} people were erased again who were erased after that.")
+    if restored.revoked_again:
+        typer.echo(f"{restored.revoked_again:,} API keys were revoked again that were revoked after that.")
     if restored.known_until is None:
         typer.echo(
             "No anchor outlived the machine: whoever was erased after the backup is there again. "
             "Erase them before anybody is verified, and keep INVIGIL_ANCHOR_FILE on another disk."
         )
-    typer.echo("API keys that were revoked since are valid again: see `invigil keys list`.")
+        typer.echo("API keys that were revoked since are valid again: see `invigil keys list`.")
 
 
 def ask_for_place() -> Path:

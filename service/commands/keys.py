@@ -81,12 +81,17 @@ def revoke(
 ) -> None:
     """End a key at once, in every process."""
     from service.access.keys import Keys
+    from service.anchoring import note_now
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
+    from service.logs import configure_logs
 
-    with open_database(read_settings()) as database:
+    configure_logs()
+    settings = read_settings()
+    with open_database(settings) as database:
         keys = Keys(database)
         facts = keys.revoke(id_of(key, keys), actor=ACTOR)
+        note_now(settings, database)
     if as_json:
         show_json(told(facts))
     else:

@@ -7,10 +7,11 @@ change and no override, and no list of exams shows it unless it is asked for.
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.tables import ApiKeyRow, utc_now
+from service.access.keys import revoke_row
 from service.exams.audit import EXAM_DELETED, note
 from service.exams.context import Desk, Origin
 from service.exams.errors import SessionOpen
@@ -62,8 +63,10 @@ def refuse_while_open_without_reason(db: OrmSession, row: ExamRow, by: By) -> No
 def delete_rows(db: OrmSession, row: ExamRow, origin: Origin, reason: str | None) -> None:
     """Delete an exam that nobody has been at, with its rosters; its kiosks' keys end."""
     mine = select(SessionRow.id).where(SessionRow.exam_id == row.id)
-    keys = update(ApiKeyRow).where(ApiKeyRow.session_id.in_(mine), ApiKeyRow.revoked_at.is_(None))
-    db.execute(keys.values(revoked_at=utc_now()).execution_options(synchronize_session=False))
+    keys = select(ApiKeyRow).where(ApiKeyRow.session_id.in_(mine), ApiKeyRow.revoked_at.is_(None))
+    for key in db.scalars(keys).all():
+        # Each with an event of its own: a backup that is put back must not bring it back.
+        revoke_row(db, key, actor=origin.actor, request_id=origin.request_id)
     counts = sizes(db, row.id)
     remove_rows(db, row.id)
     of_exam = delete(SessionRow).where(SessionRow.exam_id == row.id)

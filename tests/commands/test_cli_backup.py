@@ -14,6 +14,7 @@ from uuid import UUID
 
 import pytest
 from fixtures_cli import CommandLine
+from fixtures_exams import hours_from_now
 from fixtures_service import Service
 from former_tables import insert, upgrade_to
 from full_disk import files_of_at_most
@@ -28,8 +29,9 @@ from index.ids import uuid7
 from index.sealing.cipher import SealingKey
 from index.sealing.key_file import KeyFile
 from index.tables import SubjectRow
+from service.access.scopes import Scope
 from service.backup.folder import read_manifest, record_files, write_manifest
-from service.errors import BackupRefused
+from service.errors import BackupRefused, Unauthenticated
 
 OLDER_REVISION = "20261127_with_owners"
 
@@ -96,6 +98,76 @@ def test_a_lost_machine_comes_back_with_everybody_but_those_erased_since(
     later = enrol_made(again, range(100, 105))
     assert [found(again, person) for person in later] == [[one] for one in later.values()]
     assert again.call("POST", "/v1/subjects", json={"external_id": "too late"}).status_code == 201
+
+
+def test_keys_and_sign_ins_that_were_ended_after_the_backup_open_nothing_after_the_restore(
+    machines: list[Machine], tmp_path: Path
+) -> None:
+    lost, new = machines
+    service = lost.start()
+    keys, sessions = service.parts.keys, service.parts.page_sessions
+    (by_api, one), (by_command, two), (kept, three) = (
+        keys.create(name, [Scope.SUBJECTS_READ], actor="test") for name in ("api", "command", "kept")
+    )
+    signed_in = sessions.open("console", keys.authenticate(three))
+    done = lost.run("backup", tmp_path / "backup", "--keys", tmp_path / "keys.txt")
+    assert done.status == 0, done
+    assert service.call("DELETE", f"/v1/keys/{by_api.id}").status_code == 200
+    assert lost.run("keys", "revoke", by_command.prefix).status == 0
+    sessions.end(signed_in.token)
+    stop(service)
+    lost.lose()
+
+    restored = new.run("restore", tmp_path / "backup", "--keys", tmp_path / "keys.txt", "--json")
+    again = new.start()
+
+    assert restored.document["revoked_again"] == 2
+    answers = [again.call("GET", "/v1/subjects", key=text).status_code for text in (one, two, three)]
+    assert answers == [401, 401, 200]
+    with pytest.raises(Unauthenticated):
+        again.parts.page_sessions.find("console", signed_in.token)
+    assert kept.revoked_at is None
+    assert new.run("audit", "verify").status == 0
+
+
+def test_a_key_that_came_back_with_a_copy_of_the_database_is_revoked_before_the_first_request(
+    sqlite_machines: list[Machine], tmp_path: Path
+) -> None:
+    machine = sqlite_machines[0]
+    service = machine.start()
+    facts, text = service.parts.keys.create("lost tablet", [Scope.SUBJECTS_READ], actor="test")
+    stop(service)
+    copy = Path(shutil.copy(machine.data_dir / "invigil.db", tmp_path / "copy.db"))
+    service = machine.start()
+    assert service.call("DELETE", f"/v1/keys/{facts.id}").status_code == 200
+    stop(service)
+    for name in ("invigil.db-wal", "invigil.db-shm"):
+        (machine.data_dir / name).unlink(missing_ok=True)
+    shutil.copy(copy, machine.data_dir / "invigil.db")
+
+    service = machine.start()
+
+    assert service.call("GET", "/v1/subjects", key=text).status_code == 401
+
+
+def test_the_kiosks_of_a_deleted_exam_open_nothing_after_a_restore(
+    sqlite_machines: list[Machine], tmp_path: Path
+) -> None:
+    lost, new = sqlite_machines[:2]
+    service = lost.start()
+    times = {"starts_at": hours_from_now(-1).isoformat(), "ends_at": hours_from_now(2).isoformat()}
+    exam = service.call("POST", "/v1/exams", json={"name": "Maths", **times}).json()["id"]
+    window = {"opens_at": hours_from_now(1).isoformat(), "closes_at": hours_from_now(2).isoformat()}
+    session = service.call("POST", f"/v1/exams/{exam}/sessions", json={"room": "R1", **window}).json()["id"]
+    key = service.call("POST", f"/v1/sessions/{session}/kiosk-keys", json={}).json()["key"]
+    lost.back_up(tmp_path / "backup", tmp_path / "keys.txt")
+    assert service.call("DELETE", f"/v1/exams/{exam}").status_code == 204
+    stop(service)
+    lost.lose()
+
+    new.restore(tmp_path / "backup", tmp_path / "keys.txt")
+
+    assert new.start().call("GET", f"/v1/sessions/{session}", key=key).status_code == 401
 
 
 @pytest.fixture
