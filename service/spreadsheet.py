@@ -1,5 +1,6 @@
 """CSV as spreadsheet programs write it, and CSV in which they run nothing that somebody wrote into a name."""
 
+import codecs
 import csv
 import re
 import unicodedata
@@ -18,6 +19,62 @@ def inert(text: str) -> str:
     seen = next((one for one in text if unicodedata.category(one) not in UNSEEN), "")
     is_formula = unicodedata.normalize("NFKC", seen).startswith(FORMULA_STARTS)
     return "'" + text if is_formula or text.startswith(LINE_STARTS) else text
+
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""Byte order marks; those of UTF-32 first, for one of UTF-16 begins alike."""
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_STATES_SEPARATOR = re.compile(rb'"?sep=', re.IGNORECASE)
+_LINE_END = re.compile(r"\r\n|\r|\n")
+SAVE_AS = "save the file as “CSV UTF-8”"
+
+
+class NotText(ValueError):
+    """A file whose letters would have to be guessed; `line` counts from 1."""
+
+    def __init__(self, reason: str, line: int = 1) -> None:
+        super().__init__(f"{reason}; {SAVE_AS}")
+        self.line = line
+
+
+def text_of_sheet(data: bytes) -> str:
+    """The text of a CSV file, as any spreadsheet program writes it: the one decoder of every list we read.
+
+    UTF-8, with a byte order mark or without; UTF-16 and UTF-32 with one ("Unicode text"); and Windows-1252
+    where the file begins with `sep=`, which Excel alone writes, and is no UTF-8. Any other encoding would
+    have to be guessed, and a wrong guess spoils names in silence.
+
+    Raises:
+        NotText: Naming the first line that cannot be read.
+    """
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    if encoding is not None:
+        return _decoded(data, encoding)
+    if data.startswith(_WORKBOOKS):
+        raise NotText("the file is an Excel workbook")
+    if b"\0" in data[:2]:
+        raise NotText("the file seems to be UTF-16, and has no byte order mark")
+    try:
+        return _decoded(data, "utf-8")
+    except NotText:
+        if not _STATES_SEPARATOR.match(data):
+            raise
+        return _decoded(data, "cp1252")
+
+
+def _decoded(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding).lstrip("\ufeff")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode(encoding, "ignore")
+        line = len(_LINE_END.findall(before)) + 1
+        name = {"cp1252": "Windows-1252"}.get(encoding, encoding.upper())
+        raise NotText(f"line {line} is not {name} (byte 0x{data[error.start]:02x})", line) from error
 
 
 DELIMITERS = ",;\t"

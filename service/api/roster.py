@@ -52,7 +52,8 @@ REQUEST_BODY: dict[str, Any] = {
             "text/csv": {
                 "schema": {
                     "type": "string",
-                    "description": f"RFC 4180, UTF-8; `,` or `;`; columns in any order: {COLUMNS}.",
+                    "description": "RFC 4180 in UTF-8, in UTF-16 with a byte order mark, or in Windows-1252 "
+                    f"behind a line `sep=;`; `,`, `;` or tab; columns in any order: {COLUMNS}.",
                 }
             },
             "application/json": {"schema": inline_schema(RosterDocument)},

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.errors import SourceInvalid
-from service.spreadsheet import delimiter_of, is_mangled
+from service.spreadsheet import NotText, delimiter_of, is_mangled, text_of_sheet
 
 COLUMNS = ("external_id", "display_name", "path")
 NEEDED = frozenset({"external_id", "path"})
@@ -69,21 +69,21 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 def _in_csv(path: Path) -> Iterator[Photo]:
-    """RFC 4180 with a heading, columns in any order; `,`, `;`, tab or `sep=`; UTF-8, also with its mark."""
+    """RFC 4180 with a heading, columns in any order; `,`, `;`, tab or `sep=`; as `text_of_sheet` reads it."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            text = file.read()
-            delimiter, start = delimiter_of(text)
-            rows = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter, strict=True)
-            columns = _columns(path, next(rows, []))
-            for row in rows:
-                if any(row):
-                    line = rows.line_num + (1 if start else 0)
-                    yield _photo(path, line, dict(zip(columns, row, strict=False)))
-    except UnicodeDecodeError as error:
-        raise SourceInvalid(path, "it is not UTF-8 text") from error
+        text = text_of_sheet(path.read_bytes())
+    except NotText as error:
+        raise SourceInvalid(path, str(error)) from error
+    delimiter, start = delimiter_of(text)
+    rows = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter, strict=True)
+    before = 1 if start else 0
+    try:
+        columns = _columns(path, next(rows, []))
+        for row in rows:
+            if any(row):
+                yield _photo(path, before + rows.line_num, dict(zip(columns, row, strict=False)))
     except csv.Error as error:
-        raise SourceInvalid(path, f"it is not CSV: {error}") from error
+        raise SourceInvalid(path, f"it is not CSV: {error}", before + rows.line_num) from error
 
 
 def _columns(path: Path, heading: list[str]) -> list[str]:

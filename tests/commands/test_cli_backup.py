@@ -19,6 +19,7 @@ from fixtures_service import Service
 from former_tables import insert, upgrade_to
 from full_disk import files_of_at_most
 from installations import Machine, enrol_made, found
+from restoring import keep_copy
 from tampering import write_chain_anew
 
 from embedding.bundle import Bundle
@@ -131,19 +132,15 @@ def test_keys_and_sign_ins_that_were_ended_after_the_backup_open_nothing_after_t
 
 
 def test_a_key_that_came_back_with_a_copy_of_the_database_is_revoked_before_the_first_request(
-    sqlite_machines: list[Machine], tmp_path: Path
+    sqlite_machines: list[Machine],
 ) -> None:
     machine = sqlite_machines[0]
     service = machine.start()
     facts, text = service.parts.keys.create("lost tablet", [Scope.SUBJECTS_READ], actor="test")
-    stop(service)
-    copy = Path(shutil.copy(machine.data_dir / "invigil.db", tmp_path / "copy.db"))
-    service = machine.start()
+    put_back = keep_copy(service.parts.database)
     assert service.call("DELETE", f"/v1/keys/{facts.id}").status_code == 200
     stop(service)
-    for name in ("invigil.db-wal", "invigil.db-shm"):
-        (machine.data_dir / name).unlink(missing_ok=True)
-    shutil.copy(copy, machine.data_dir / "invigil.db")
+    put_back()
 
     service = machine.start()
 

@@ -222,7 +222,7 @@ def test_a_report_of_refusals_runs_no_formula(
         ("list.csv", "external_id,photo\na,b\n", "list.csv, line 1: the column path is missing"),
         ("list.csv", "external_id,path\n,b.jpg\n", "list.csv, line 2: external_id or path is empty"),
         ("list.csv", "external_id,path\n", "list.csv: it lists no photo"),
-        ("list.csv", "external_id,path\nM\xfcller,b.jpg\n", "list.csv: it is not UTF-8 text"),
+        ("list.csv", "external_id,path\nM\xfcller,b.jpg\n", "list.csv: line 2 is not UTF-8 (byte 0xfc)"),
         ("photos/loose.jpg", "", "photos: loose.jpg lies beside the people's folders"),
         ("photos/a/.hidden", "", "photos: it lists no photo"),
     ],

@@ -102,7 +102,10 @@ def test_columns_that_nobody_asked_for_and_blank_lines_are_passed_over() -> None
         (b"name,seat\nAnn,1\n", "no column external_id; it has name, seat"),
         (b"external_id,seat,seat\na,1,2\n", "the column seat twice"),
         ("external_id,display_name\ns-1,Zoë\n".encode("latin-1"), "line 2 is not UTF-8 (byte 0xeb)"),
-        ("external_id\ns-1\n".encode("utf-16"), "not UTF-8"),
+        ("external_id\ns-1\n".encode("utf-16-le"), "UTF-16, and has no byte order mark"),
+        ("external_id,display_name\ns-1,A\ns-2,B\n".encode("utf-16")[:-1], "line 3 is not UTF-16"),
+        (b"sep=;\r\nexternal_id;display_name\r\ns-1;Z\x81\r\n", "line 3 is not Windows-1252 (byte 0x81)"),
+        (b"PK\x03\x04\x14\x00", "the file is an Excel workbook"),
         (
             "external_id,display_name\r\rs-1,Ann\rs-2,Zoë\r".encode("cp1252"),
             "line 4 is not UTF-8 (byte 0xeb)",
@@ -117,6 +120,32 @@ def test_columns_that_nobody_asked_for_and_blank_lines_are_passed_over() -> None
 )
 def test_what_is_not_a_roster_is_refused_by_its_place(data: bytes, says: str) -> None:
     assert says in str(refusal_of(data))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be with mark", "utf-32"])
+@pytest.mark.parametrize("start", ["", "sep=;\r\n"])
+def test_a_roster_is_read_in_every_encoding_that_says_which_it_is(encoding: str, start: str) -> None:
+    text = f"{start}external_id;display_name\r\ns-1;Zoë Łuk\r\n"
+    if encoding.endswith("mark"):
+        text, encoding = "\ufeff" + text, "utf-16-be"
+
+    (row,) = rows_of_csv(text.encode(encoding))
+
+    assert (row.external_id, row.display_name, row.line) == ("s-1", "Zoë Łuk", 3 if start else 2)
+
+
+def test_excels_unicode_text_with_tabs_and_its_windows_1252_behind_sep_are_read() -> None:
+    unicode_text = "external_id\tdisplay_name\tseat\r\ns-1\tZoë; Ann, Dr.\t7\r\n".encode("utf-16")
+    windows = "sep=;\r\nexternal_id;display_name;seat\r\ns-1;Zoë – “Ann” €;7\r\n".encode("cp1252")
+
+    assert rows_of_csv(unicode_text) == [Row(1, "s-1", "Zoë; Ann, Dr.", "7")]
+    assert rows_of_csv(windows) == [Row(1, "s-1", "Zoë – “Ann” €", "7")]
+
+
+def test_utf_8_behind_sep_stays_utf_8() -> None:
+    data = "sep=;\nexternal_id;display_name\ns-1;Łukasz\n".encode()
+
+    assert rows_of_csv(data)[0].display_name == "Łukasz"
 
 
 @pytest.mark.parametrize("size", [1_500, 2_000_000])

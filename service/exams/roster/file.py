@@ -1,13 +1,12 @@
 """A roster as it arrives: CSV (RFC 4180) or JSON → candidates, or where the file is wrong.
 
 Spreadsheets write a byte order mark, a line `sep=;`, semicolons where the decimal sign is a comma, line ends
-of any kind, an empty cell too many, and columns in any order; all of that is read. What would have to be
-guessed (another encoding, a row with a field too many) is refused by its place, all rows at once.
+of any kind, an empty cell too many, UTF-16, and columns in any order; all of that is read. What would have to
+be guessed (another encoding, a row with a field too many) is refused by its place, all rows at once.
 """
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,13 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from index.external_ids import build_external_key, normalise_external_id
 from index.fields import holds_controls
 from service.exams.errors import RosterUnreadable
-from service.spreadsheet import delimiter_of
+from service.spreadsheet import NotText, delimiter_of, text_of_sheet
 
 MAX_ROWS = 100_000
 MAX_FIELD_CHARACTERS = 1_000
 LIMITS = {"external_id": 255, "display_name": 255, "seat": 64, "accommodation": 255}
 COLUMNS = frozenset({*LIMITS, "manual_identification", "twin", "exam", "room"})
-BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 LISTED = 200
 YES = frozenset({"1", "true", "yes", "y", "x"})
 NO = frozenset({"", "0", "false", "no", "n"})
@@ -88,8 +86,8 @@ def rows_of_csv(data: bytes) -> list[Row]:
     """The candidates of a CSV roster.
 
     Raises:
-        RosterUnreadable: If it is not UTF-8, lacks the `external_id` column, has rows of another length,
-            fields that are too long, or flags that are neither yes nor no; it names all of these rows.
+        RosterUnreadable: If its encoding is not known, it lacks the `external_id` column, has rows of another
+            length, fields that are too long, or flags that are neither yes nor no; it names all such rows.
     """
     records = csv_records(text_of(data))
     header = header_of(next(records, (0, []))[1])
@@ -143,17 +141,12 @@ def text_of(data: bytes) -> str:
     """The file as text, without its byte order mark.
 
     Raises:
-        RosterUnreadable: If it is not UTF-8; nothing is guessed, a wrong guess would spoil names in silence.
+        RosterUnreadable: If its encoding would have to be guessed.
     """
-    if data.startswith(BYTE_ORDER_MARKS):
-        raise RosterUnreadable("the file is UTF-16, not UTF-8; save it as “CSV UTF-8”")
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = len(re.findall(rb"\r\n|\r|\n", data[: error.start])) + 1
-        raise RosterUnreadable(
-            f"line {line} is not UTF-8 (byte 0x{data[error.start]:02x}); save the file as “CSV UTF-8”"
-        ) from error
+        return text_of_sheet(data)
+    except NotText as error:
+        raise RosterUnreadable(str(error)) from error
 
 
 def csv_records(text: str) -> Iterator[tuple[int, list[str]]]:
