@@ -134,8 +134,7 @@ class Embedder:
         return cls(bundle, Detector(detector, record.score_threshold), network, limits, threads)
 
     def with_face_policies(self, policies: Mapping[Purpose, FacePolicy]) -> Self:
-        """A copy with these policies for pictures with several faces; a purpose without a policy refuses
-        them."""
+        """A copy with these policies for several faces; a purpose without one refuses them."""
         other = copy(self)
         other._policies = policies
         return other

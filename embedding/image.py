@@ -1,5 +1,4 @@
-"""Bytes → pixels and back: check the limits, find the format by its magic bytes, decode, apply the EXIF
-orientation.
+"""Bytes → pixels and back: limits, format by magic bytes, decoding, EXIF orientation.
 
 A header says how many pixels a picture has and how they are stored. The cost of decoding follows from that,
 and a picture that costs too much is refused before any of it is decoded. The result looks as it does in a
@@ -28,8 +27,7 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """Larger pictures are refused before decoding, as are those that would cost too much
-    (`formats.encoded`)."""
+    """Limits on pictures, checked before decoding; `formats.encoded` limits the cost as well."""
 
     max_bytes: int = 12 * 1024 * 1024
     max_pixels: int = 200_000_000

@@ -110,8 +110,7 @@ class Manifest(Record):
 
     @property
     def model_id(self) -> str:
-        """`sha256:…` of everything that determines a template: networks and alignment, not the
-        calibration."""
+        """`sha256:…` of what determines a template: networks and alignment, not the calibration."""
         content = {
             "alignment": ALIGNMENT,
             "detector": self.detector.model_dump(mode="json", exclude={"file", "bytes"}),

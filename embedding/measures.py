@@ -87,8 +87,7 @@ UPPER_HALF, LOWER_HALF = FACE_AREA & ~_BELOW_NOSE, FACE_AREA & _BELOW_NOSE
 
 
 def _sharpness(grey: NDArray[np.float32]) -> float:
-    """Standard deviation of what a small blur removes, divided by that of the crop, so that contrast cancels
-    out."""
+    """Deviation of what a small blur removes, over that of the crop, so that contrast cancels out."""
     fine = grey - cv2.GaussianBlur(grey, (0, 0), 1.5)
     return float(fine[FACE_AREA].std() / (grey[FACE_AREA].std() + 4.0))
 

@@ -1,5 +1,4 @@
-"""Copy all rows of one database into another, also between SQLite and PostgreSQL, for backups and
-restores."""
+"""Copy all rows of one database into another, also of the other kind, for backups and restores."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any

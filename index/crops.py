@@ -1,5 +1,4 @@
-"""Kept crops: aligned faces from enrolments, so that another model's templates can be made without the
-person.
+"""Kept crops: aligned faces of enrolments, to make another model's templates without the person.
 
 They are always encrypted. A crop is removed with its subject, with a template made from it, or when its
 retention ends; only the last leaves the templates.
@@ -95,8 +94,7 @@ class Crops:
 
 
 def purge_crops(database: Database, *, until: datetime, actor: str) -> int:
-    """Remove the crops whose retention ended by `until`; their templates stay. Returns how many were
-    removed."""
+    """Remove the crops whose retention ended by `until`, not their templates; returns how many."""
     with database.write() as db:
         over = delete(CropRow).where(CropRow.expires_at <= until).returning(CropRow.id)
         gone = len(db.scalars(over).all())

@@ -1,5 +1,4 @@
-"""Rights of each service's database role; `postgres/roles.sql` creates the roles for installations that want
-them.
+"""Rights of each service's database role; `postgres/roles.sql` creates the optional roles.
 
 The service cannot change the audit chain, the change log or the evidence, and has no access to the job
 engine's tables. A worker reads no template's vector, no name and nothing about exams.

@@ -1,4 +1,4 @@
-"""Why something cannot be trained, measured or calibrated.
+"""Errors of training, measuring and calibrating.
 
     TrainingError
     ├── ExtraMissing           the `[train]` extra is not installed
@@ -39,7 +39,7 @@ from index.errors import suggest_nearest
 
 
 class TrainingError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base of all errors of this package."""
 
 
 class ExtraMissing(TrainingError):
@@ -131,14 +131,14 @@ class TrainingStopped(TrainingError):
 
 
 class WorkshopLacks(TrainingError):
-    """This worker has not what the job needs."""
+    """This worker lacks something that the job needs."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"This worker lacks {what}.")
 
 
 class HeldOutTooFew(TrainingError):
-    """The comparisons of the people held out do not support a false match rate that is needed."""
+    """The people held out do not support a required false match rate."""
 
     def __init__(
         self, purpose: str, people: int, wanted: float, smallest: float, enough: int | None = None
@@ -156,7 +156,7 @@ class HeldOutTooFew(TrainingError):
 
 
 class LabelsDisagree(TrainingError):
-    """The same picture under two identities: one of the labels is wrong, and nobody can tell which."""
+    """The same picture under two identities: one of the labels is wrong, but it is unknown which."""
 
     def __init__(self, pictures: Collection[tuple[str, str]]) -> None:
         shown = "; ".join(f"{a} and {b}" for a, b in list(pictures)[:3])
@@ -169,7 +169,7 @@ class LabelsDisagree(TrainingError):
 
 
 class FacesChanged(TrainingError):
-    """What was gathered is not there any more, or may no longer be used."""
+    """Gathered faces are missing, or may no longer be used."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The faces are no longer those that were gathered: {reason}. Start a new job.")
@@ -206,7 +206,7 @@ class PicturesInvalid(TrainingError):
 
 
 class FiguresInvalid(TrainingError):
-    """What was measured of a bundle is not on record, or cannot be written into a document."""
+    """A bundle's figures are not on record, or cannot be written into a document."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}.")
@@ -226,7 +226,7 @@ class PairsInvalid(TrainingError):
 
 
 class NothingToCompare(TrainingError):
-    """No mated or no non-mated comparison is left; why is told by how many pictures failed."""
+    """No mated or no non-mated comparison is left; the number of failed pictures shows why."""
 
     def __init__(self, kind: str, pictures: int, failed: int) -> None:
         super().__init__(
@@ -269,7 +269,7 @@ class PoolInvalid(TrainingError):
 
 
 class TrainedOn(TrainingError):
-    """The calibration set holds what the network was trained on: its rates would be too good."""
+    """The calibration set contains training data of the network: its rates would be too good."""
 
     def __init__(self, what: str, seen: Collection[str]) -> None:
         shown = ", ".join(sorted(seen)[:5])
@@ -286,7 +286,7 @@ class IdentityTrained(TrainedOn):
 
 
 class PictureTrained(TrainedOn):
-    """The same bytes are in the training split, under whatever label."""
+    """The same bytes are in the training split, under any label."""
 
     def __init__(self, pictures: Collection[str]) -> None:
         super().__init__("pictures", pictures)

@@ -1,4 +1,4 @@
-"""What a person sees while a training runs."""
+"""Progress bars for trainings."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 Report = Callable[[int, int], None]
-"""Called with what is done and what there is in all."""
+"""Called with the number done and the total."""
 
 
 @contextmanager
 def progress_bar(what: str, *, shown: bool, unit: str = "images/s") -> Iterator[Report]:
-    """A bar with the rate and the time left, on stderr; nothing where it is not shown."""
+    """A bar on stderr with the rate and the remaining time; nothing if `shown` is false."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -28,8 +28,8 @@ def progress_bar(what: str, *, shown: bool, unit: str = "images/s") -> Iterator[
         def report(done: int, total: int) -> None:
             now = time.monotonic()
             if not started:
-                # The rate counts from the first report, for a training may go on from a checkpoint. Where it
-                # is the last one too, all of it was done since the beginning.
+                # The rate counts from the first report, because a training may resume from a checkpoint. If
+                # the first report is also the last, everything was done since the start.
                 started.append((begun, 0) if done == total else (now, done))
             since, first = started[0]
             bar.update(task, completed=done, total=total, rate=(done - first) / max(now - since, 1e-9))

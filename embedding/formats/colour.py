@@ -86,8 +86,7 @@ def _reduce_to_eight_bits(band: Image.Image) -> tuple[Image.Image, Image.Image |
 
 
 def _choose_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """The transform from the profile's colours to sRGB; None if it changes nothing or does not fit this
-    mode."""
+    """The transform from the profile to sRGB; None if it changes nothing or does not fit this mode."""
     if len(profile) > MAX_CACHED_PROFILE_BYTES:
         return _build_transform(profile, mode)
     return _cached_transform(profile, mode)

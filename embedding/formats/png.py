@@ -1,5 +1,4 @@
-"""PNG (ISO/IEC 15948): the chunks that make up the still picture, without text, times and animation
-frames."""
+"""PNG (ISO/IEC 15948): the chunks of the still picture, without text, times and animation frames."""
 
 import struct
 import zlib

@@ -82,8 +82,7 @@ class MadeUpPeople:
         return self._draw_identity(0, number)
 
     def relative(self, number: int, share: float) -> Code:
-        """(identity,) code of somebody who resembles a person: with a `share` of 0 the same person, with 1
-        unrelated."""
+        """(identity,) code of somebody like a person: the same person at a `share` of 0, unrelated at 1."""
         own = self._draw_identity(1, number)
         return np.asarray(np.sqrt(1 - share**2) * self.person(number) + share * own, np.float32)
 

@@ -72,8 +72,7 @@ def remove_biometrics(db: Session, subject_id: UUID) -> tuple[list[UUID], int]:
 
 
 def remove_template(db: Session, row: TemplateRow) -> None:
-    """Remove a template with its crop and other models' templates of that crop; the change log informs every
-    process.
+    """Remove a template with its crop and other models' templates of that crop, in every process.
 
     Removing a template means removing the picture: another model's template of it would bring the face back.
     """

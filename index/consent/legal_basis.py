@@ -119,8 +119,7 @@ def expiry_of(basis: Mapping[str, Any] | None) -> datetime | None:
 
 
 def is_new_basis(basis: Mapping[str, Any], former: Mapping[str, Any] | None) -> bool:
-    """Whether a basis is a new one. Sending the same basis again does not mean that the person has agreed
-    again."""
+    """Whether a basis is a new one: sending the same again does not renew the person's agreement."""
     return former is None or any(
         basis.get(name) != former.get(name) for name in ("basis", "reference", "expires_at")
     )

@@ -188,8 +188,7 @@ class Database:
             raise DatabaseOutdated(actual=self.revision(), expected=find_newest_revision())
 
     def engine_url(self) -> str:
-        """The address for the job engine's own tables: the same PostgreSQL, or a private file next to
-        SQLite's.
+        """The address of the job engine's tables: the same PostgreSQL, or a file next to SQLite's.
 
         A second writer in the SQLite file itself would poll it while somebody waits at the door.
         """

@@ -57,8 +57,7 @@ def create_sqlite_engine(address: URL, lock_wait_seconds: float) -> Engine:
 
 
 def _note_file(file: Path, record: ConnectionPoolEntry) -> None:
-    """Remember which file a connection opens, before it does, so that it is never mistaken for a later
-    file."""
+    """Remember which file a connection is about to open, so that it is not taken for a later one."""
     record.info["file"] = _read_identity(file)
     if record.info["file"] is None:
         # SQLite would create an empty one, just where somebody may be restoring a backup.

@@ -1,5 +1,4 @@
-"""Which models know whom: templates of two models are never compared, so a person may be known to only
-one."""
+"""Which models know whom: a person may have templates of only some models."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

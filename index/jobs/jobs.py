@@ -130,8 +130,7 @@ class Jobs:
             return [_build_job(row) for row in db.scalars(query)]
 
     def request_cancel(self, job_id: UUID, *, actor: str) -> Job:
-        """Request a job's cancellation. A queued job ends at once, a running one at its next step;
-        idempotent.
+        """Cancel a job: a queued one ends at once, a running one at its next step. Idempotent.
 
         Raises:
             JobNotFound: If there is none.
@@ -183,8 +182,7 @@ class Jobs:
         metrics: Mapping[str, Any] | None = None,
         lines: list[str] | None = None,
     ) -> bool:
-        """Record a job's progress; without arguments it is a heartbeat. Returns whether cancellation is
-        requested.
+        """Record a job's progress, or just a heartbeat; returns whether cancellation is requested.
 
         Raises:
             JobTaken: If another worker has taken it over.

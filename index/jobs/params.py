@@ -1,5 +1,4 @@
-"""The parameters of each kind of job. The service validates them before it queues a job; the worker reads
-them."""
+"""The parameters of each kind of job: the service validates them, the worker reads them."""
 
 from typing import Annotated, Any, Literal
 

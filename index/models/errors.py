@@ -18,8 +18,7 @@ class PromotionError(GalleryError):
 
 
 class PromotionRefused(PromotionError):
-    """The comparison with the active model is unfavourable; an override with a reason can still promote
-    it."""
+    """The comparison with the active model is unfavourable; a person may override it with a reason."""
 
     code = "promotion_refused"
 

@@ -24,8 +24,7 @@ def copy_of(data_dir: Path, model_id: str, calibration_id: str | None) -> Path:
 
 
 def find_bundle(places: Iterable[Path], model_id: str, calibration_id: str | None) -> Bundle | None:
-    """The first of these folders with an intact bundle of this model and calibration; None if there is
-    none."""
+    """The intact bundle of this model and calibration in the first folder that has one, or None."""
     for place in places:
         try:
             bundle = Bundle.load(place)

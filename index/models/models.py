@@ -128,8 +128,7 @@ class Models:
             return make_active(db, model_id, actor=actor, details=details)
 
     def announce(self, model_id: str) -> Model:
-        """Announce the model that is about to become active; every process opens it in addition to the
-        current one.
+        """Announce the model that is about to become active, so that every process opens it as well.
 
         Raises:
             ModelNotFound: If it is not registered.

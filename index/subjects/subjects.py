@@ -260,8 +260,7 @@ def _find_id(db: Session, reference: UUID | ExternalId) -> UUID:
 
 
 def choose_meant(external_id: str, found: Sequence[tuple[UUID, str | None]]) -> UUID | None:
-    """Which of the rows with an equal external id is meant: the only one, or the one with this exact
-    spelling.
+    """Of rows with an equal external id, the one meant: the only one, or the one spelled exactly so.
 
     Several rows can exist only from before ids were compared.
 

@@ -14,7 +14,7 @@ from training.data.seen import Seen
 from training.errors import IdentityTrained, NothingToCompare, PictureTrained
 from training.evaluation.bootstrap import bootstrap
 from training.evaluation.calibrate import Measurement, calibrate, calibrate_bundle
-from training.evaluation.comparisons import all_comparisons
+from training.evaluation.comparisons import compare_all
 from training.evaluation.error_rates import error_rates
 
 NOTHING_SEEN = Seen()
@@ -95,7 +95,7 @@ def test_a_threshold_holds_on_other_people_within_its_interval(coarse: Embedder,
     vectors = coarse.embed_crops(np.stack([pixels_of(others.read(name)) for name in others.labelled]))
     identity = np.repeat(np.arange(80), 3)
 
-    fresh = bootstrap(all_comparisons(vectors, identity))
+    fresh = bootstrap(compare_all(vectors, identity))
 
     for target in calibration.targets:
         interval = fresh.fmr_at(target.threshold)

@@ -11,7 +11,7 @@ from made_faces import write_folder
 from PIL import Image
 
 from embedding.embedder import Embedder
-from training.data.altered import ALTERATIONS, altered
+from training.data.altered import ALTERATIONS, alter
 from training.data.pictures import open_pictures
 from training.errors import NothingToCompare
 from training.evaluation.door import AS_IT_IS, measure_door
@@ -80,7 +80,7 @@ def test_a_door_without_two_people_has_nothing_to_compare(
 def test_an_altered_picture_is_what_a_camera_would_have_taken(name: str, astronaut_jpeg: bytes) -> None:
     before = pixels_of(astronaut_jpeg)
 
-    after = pixels_of(altered(astronaut_jpeg, ALTERATIONS[name]))
+    after = pixels_of(alter(astronaut_jpeg, ALTERATIONS[name]))
 
     scale = {"twice as far": 0.5, "webcam": 0.7}.get(name, 1.0)
     assert after.shape == (*(round(scale * side) for side in before.shape[:2]), 3)

@@ -15,11 +15,11 @@ from made_faces import coarse_bundle, made_faces, pixels_of, write_folder, write
 from PIL import Image
 
 from embedding.embedder import Embedder
-from training.data.pairs import Pair, people_in, read_pairs
+from training.data.pairs import Pair, number_people, read_pairs
 from training.data.pictures import Pictures, open_pictures
 from training.errors import NothingToCompare, PairsInvalid, PicturesInvalid
 from training.evaluation.acquire import acquire
-from training.evaluation.comparisons import all_comparisons
+from training.evaluation.comparisons import compare_all
 from training.evaluation.error_rates import equal_error_rate, error_rates, operating_point
 from training.evaluation.evaluate import evaluate_all, evaluate_pairs
 from training.evaluation.retrieval import retrieval
@@ -347,7 +347,7 @@ def test_mated_pairs_join_pictures_to_people() -> None:
         for names in [("a", "b", True), ("c", "d", True), ("b", "c", True), ("a", "e", False)]
     ]
 
-    assert people_in(pairs) == {"a": 0, "b": 0, "c": 0, "d": 0, "e": 1}
+    assert number_people(pairs) == {"a": 0, "b": 0, "c": 0, "d": 0, "e": 1}
 
 
 def test_the_development_pairs_of_lfw_are_told_apart(embedder: Embedder, shared_data: Path) -> None:
@@ -375,7 +375,7 @@ def test_raw_pixels_of_the_orl_set_give_their_known_figures(shared_data: Path) -
     identity = np.unique([pictures.identity[name] for name in names], return_inverse=True)[1]
 
     found = retrieval(vectors, identity)
-    curve = all_comparisons(vectors, identity).curve()
+    curve = compare_all(vectors, identity).curve()
 
     assert (curve.mated, curve.non_mated) == (900, 19_000)
     assert 100 * found.precision_at_1 == pytest.approx(98.50, abs=0.01)

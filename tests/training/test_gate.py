@@ -17,7 +17,7 @@ from training.data.pictures import Pictures, open_pictures
 from training.errors import GroupsInvalid, NothingToCompare
 from training.evaluation.acquire import Acquired, Failure
 from training.evaluation.bootstrap import bootstrap
-from training.evaluation.comparisons import all_comparisons
+from training.evaluation.comparisons import compare_all
 from training.evaluation.error_rates import error_rates
 from training.evaluation.gate import acquisition_of, compare
 
@@ -312,7 +312,7 @@ def test_counting_within_everybody_is_counting() -> None:
     random = np.random.default_rng(5)
     vectors = random.normal(size=(60, 8))
     unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    comparisons = all_comparisons(unit, np.arange(60) // 3)
+    comparisons = compare_all(unit, np.arange(60) // 3)
 
     plain = bootstrap(comparisons, 20)
     within = bootstrap(comparisons, 20, within=np.ones(20, np.bool_))

@@ -14,7 +14,7 @@ from sklearn.metrics import normalized_mutual_info_score, roc_auc_score, roc_cur
 from embedding.errors import FmrNotSupported
 from index.vectors import k_means
 from training.evaluation.bootstrap import bootstrap
-from training.evaluation.comparisons import all_comparisons, listed_comparisons
+from training.evaluation.comparisons import compare_all, compare_listed
 from training.evaluation.error_rates import (
     RateCurve,
     area_under_roc,
@@ -273,7 +273,7 @@ def test_blockwise_comparisons_equal_a_double_loop() -> None:
     ]
     expected = RateCurve.of_distances([v for v, same in d if same], [v for v, same in d if not same])
 
-    measured = all_comparisons(vectors[::5], label[::5], close_limit=500)
+    measured = compare_all(vectors[::5], label[::5], close_limit=500)
 
     curve = measured.curve()
     assert (curve.mated, curve.non_mated) == (expected.mated, expected.non_mated)
@@ -291,10 +291,10 @@ def test_blockwise_comparisons_equal_a_double_loop() -> None:
 def test_comparisons_of_left_out_identities_do_not_count() -> None:
     vectors, label = points(identities=5, samples=50)
 
-    kept = all_comparisons(vectors, label, left_out=np.array([[3, 1]]))
+    kept = compare_all(vectors, label, left_out=np.array([[3, 1]]))
 
     dropped = int((label == 1).sum() * (label == 3).sum())
-    assert kept.non_mated == all_comparisons(vectors, label).non_mated - dropped
+    assert kept.non_mated == compare_all(vectors, label).non_mated - dropped
     assert kept.non_mated_left_out == dropped
     pairs = set(zip(label[kept.close.a], label[kept.close.b], strict=True))
     assert not pairs & {(1, 3), (3, 1)}
@@ -303,7 +303,7 @@ def test_comparisons_of_left_out_identities_do_not_count() -> None:
 def test_a_bootstrap_replicate_equals_comparing_the_drawn_people_again() -> None:
     vectors, label = points(identities=6, samples=60)
     label = np.sort(label)
-    replicates = bootstrap(all_comparisons(vectors, label), replicates=1, seed=4)
+    replicates = bootstrap(compare_all(vectors, label), replicates=1, seed=4)
     drawn = np.random.default_rng(4).integers(6, size=6)
 
     samples = [(i, copy) for copy, identity in enumerate(drawn) for i in np.flatnonzero(label == identity)]
@@ -325,7 +325,7 @@ def test_a_bootstrap_replicate_equals_comparing_the_drawn_people_again() -> None
 def test_intervals_hold_the_measured_rates_and_narrow_with_more_people() -> None:
     def width(identities: int) -> float:
         vectors, label = points(identities, samples=identities * 8)
-        comparisons = all_comparisons(vectors, label)
+        comparisons = compare_all(vectors, label)
         curve = comparisons.curve()
         interval = bootstrap(comparisons).eer()
         assert interval is not None
@@ -342,7 +342,7 @@ def test_people_are_drawn_and_not_comparisons() -> None:
     same = identity[a] == identity[b]
     d = np.where(same, np.where(identity[a] == 0, 3.0, 0.5), 2.0).astype(np.float32)
 
-    interval = bootstrap(listed_comparisons(d, same, a, b, identity)).fnmr_at(0.5)
+    interval = bootstrap(compare_listed(d, same, a, b, identity)).fnmr_at(0.5)
 
     assert interval is not None
     low, high = interval
@@ -353,7 +353,7 @@ def test_people_are_drawn_and_not_comparisons() -> None:
 def test_an_interval_beyond_the_kept_comparisons_is_unknown_and_not_guessed() -> None:
     vectors, label = points()
 
-    replicates = bootstrap(all_comparisons(vectors, label, close_limit=1000))
+    replicates = bootstrap(compare_all(vectors, label, close_limit=1000))
 
     assert replicates.fnmr_at(0.9) is None
     assert replicates.fnmr_at(0.005) is not None

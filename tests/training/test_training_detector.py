@@ -15,7 +15,7 @@ from embedding.detector import Face
 from embedding.yunet import DETECTOR_OUTPUTS, STRIDES
 from training.detection.assign import IGNORED, NEGATIVE, SIZES, assign, cell_points
 from training.detection.augment import Composer, View, mirror
-from training.detection.bank import Bank, thumbnails
+from training.detection.bank import Bank, make_thumbnails
 from training.detection.batches import Views
 from training.detection.data import NO_FACES, read_photos, split_photos
 from training.detection.evaluate import evaluate_detector, share_interval
@@ -313,7 +313,7 @@ def test_a_crop_of_a_held_out_photo_is_recognised_at_another_brightness() -> Non
     ]
     brighter = np.clip(noise[0].astype(int) // 2 + 60, 0, 255).astype(np.uint8)
 
-    rows = thumbnails([noise[0], brighter, noise[1]])
+    rows = make_thumbnails([noise[0], brighter, noise[1]])
 
     assert rows[0] @ rows[1] > 0.93
     assert rows[0] @ rows[2] < 0.5

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from embedding.embedder import Embedder
 from training.data.pictures import open_pictures
 from training.evaluation.evaluate import evaluate_all
-from training.evaluation.evaluation import Evaluation, told_in_words
+from training.evaluation.evaluation import Evaluation, format_evaluation
 from training.evaluation.transactions import Gallery, Probes, split_in_order, transactions
 
 pytestmark = pytest.mark.not_quick("looks at hundreds of pictures")
@@ -152,7 +152,7 @@ def test_each_group_is_measured_by_itself_and_small_ones_are_left_out(grouped: E
 
 
 def test_words_name_transactions_and_groups_and_no_small_group(grouped: Evaluation) -> None:
-    words = told_in_words(grouped)
+    words = format_evaluation(grouped)
 
     assert "one try, d <= " in words
     assert "up to 3 tries, d <= " in words

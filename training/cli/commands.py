@@ -99,11 +99,11 @@ def train_detector(recipe: str, data: Path, folder: Path, resume: bool) -> None:
     from training.detection.train import train_detector as train_network
     from training.engine.run import RunFolder
 
-    opened = open_detector_recipe(path_of(recipe))
+    opened = open_detector_recipe(find_recipe_file(recipe))
     train_network(opened, data, RunFolder.create(folder, resume=resume), resume=resume)
 
 
-def path_of(recipe: str) -> Path:
+def find_recipe_file(recipe: str) -> Path:
     """The file of a recipe that is named, or given as a path."""
     shipped = Path(__file__).parents[1] / "recipes" / f"{recipe}.toml"
     return shipped if shipped.is_file() else Path(recipe)
@@ -112,7 +112,7 @@ def path_of(recipe: str) -> Path:
 def is_of_detector(recipe: str) -> bool:
     """Whether a recipe trains the detector: only there do views have shapes."""
     try:
-        return "shapes" in tomllib.loads(path_of(recipe).read_text(encoding="utf-8"))
+        return "shapes" in tomllib.loads(find_recipe_file(recipe).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         # The embedding network's reader says what is wrong with it.
         return False
@@ -147,7 +147,7 @@ def evaluate(
     from training.data.pairs import read_pairs
     from training.data.pictures import open_pictures
     from training.evaluation.evaluate import evaluate_all, evaluate_pairs
-    from training.evaluation.evaluation import told_in_words
+    from training.evaluation.evaluation import format_evaluation
     from training.progress import progress_bar
     from training.reports.evaluation import write_report
 
@@ -174,7 +174,7 @@ def evaluate(
             )
     if report is not None:
         write_report(report, evaluation, evidence, pictures)
-    typer.echo(json.dumps(evaluation.as_json(), indent=2) if as_json else told_in_words(evaluation))
+    typer.echo(json.dumps(evaluation.as_json(), indent=2) if as_json else format_evaluation(evaluation))
 
 
 def calibrate(

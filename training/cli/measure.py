@@ -59,8 +59,8 @@ def measure(
     if data is not None:
         if run is None:
             raise typer.BadParameter("it says who was held out", param_hint="--run")
-        others = named(beside, "--beside")
-        looked = {name: DetectorFile(path) for name, path in named(detector, "--detector").items()}
+        others = parse_named(beside, "--beside")
+        looked = {name: DetectorFile(path) for name, path in parse_named(detector, "--detector").items()}
         with progress_bar("measure", shown=not as_json, unit="pictures/s") as told:
             measure_bundle(
                 folder,
@@ -82,7 +82,7 @@ def measure(
     typer.echo(figures.as_json() if as_json else TABLES["summary"](measured, figures))
 
 
-def named(options: list[str] | None, hint: str) -> dict[str, Path]:
+def parse_named(options: list[str] | None, hint: str) -> dict[str, Path]:
     """Name → path of options NAME=PATH."""
     found = {}
     for option in options or []:

@@ -54,9 +54,9 @@ def mine(
     confusions = read_confusions(known) if known else []
     pictures = open_pictures(images)
     if run is not None and bundle is None:
-        found = _mined_by_run(run, images, how, confusions, shown=not as_json)
+        found = _mine_with_run(run, images, how, confusions, shown=not as_json)
     else:
-        found = _mined_by_bundle(bundle, run, pictures, how, confusions, aligned=aligned, shown=not as_json)
+        found = _mine_with_bundle(bundle, run, pictures, how, confusions, aligned=aligned, shown=not as_json)
     found.write(to, pictures)
     facts: dict[str, Any] = {
         "pictures": len(found.names),
@@ -67,7 +67,7 @@ def mine(
         "alone": found.mined.alone,
         "unused": [[each.a, each.b] for each in found.unused],
     }
-    typer.echo(json.dumps(facts, indent=2) if as_json else _told(facts, to))
+    typer.echo(json.dumps(facts, indent=2) if as_json else _format_facts(facts, to))
 
 
 def report(
@@ -127,7 +127,7 @@ def report(
         typer.echo(f"{to}: not worse than the model in use.")
 
 
-def _told(facts: dict[str, Any], to: Path) -> str:
+def _format_facts(facts: dict[str, Any], to: Path) -> str:
     lines = [
         f"{facts['pictures']:,} pictures: {facts['triplets']:,} hard triplets ({facts['known']:,} of known "
         f"confusions), {facts['alone']:,} people with one picture",
@@ -138,7 +138,7 @@ def _told(facts: dict[str, Any], to: Path) -> str:
     return "\n".join(lines)
 
 
-def _mined_by_bundle(
+def _mine_with_bundle(
     bundle: Path | None,
     run: Path | None,
     pictures: "Pictures",
@@ -170,7 +170,7 @@ def _mined_by_bundle(
         )
 
 
-def _mined_by_run(
+def _mine_with_run(
     run: Path, images: Path, how: "Mining", confusions: "list[Confusion]", *, shown: bool
 ) -> "MinedSet":
     """With the run's own network, which takes aligned crops."""

@@ -139,11 +139,11 @@ def templates_of_strangers(embedder: "Embedder", faces: Path, split: Path) -> "V
     import numpy as np
 
     from training.data.faces import Split, decode_crop
-    from training.data.pictures import at_most, open_pictures
+    from training.data.pictures import limit_per_person, open_pictures
 
     pictures = open_pictures(faces)
     held = pictures.of_people(frozenset(Split.read(split).test))
-    crops = [decode_crop(pictures.read(name)) for name in at_most(held, pictures.identity, 5)]
+    crops = [decode_crop(pictures.read(name)) for name in limit_per_person(held, pictures.identity, 5)]
     return embedder.embed_crops(np.stack([crop for crop in crops if crop is not None]))
 
 

@@ -1,7 +1,7 @@
-"""Pairs of people who are known to be confused: they must be told apart, so they are trained on.
+"""Pairs of people who are known to be confused: training has to learn to tell them apart.
 
-Confirmed false accepts, overrides and look-alikes at check-ins end up here, and so does what a person found
-on a review page: CSV `identity_a,identity_b,reason`.
+They come from confirmed false matches, overrides and look-alikes at check-ins, and from review pages: CSV
+`identity_a,identity_b,reason`.
 """
 
 import csv
@@ -17,7 +17,7 @@ COLUMNS = ("identity_a", "identity_b", "reason")
 
 @dataclass(frozen=True)
 class Confusion:
-    """Two identities that are two people, and who or what says so.
+    """Two identities that are two people, and the source of that.
 
     Attributes:
         a: One identity.
@@ -31,10 +31,10 @@ class Confusion:
 
 
 def read_confusions(path: Path) -> list[Confusion]:
-    """A CSV file with the columns identity_a, identity_b and, if one likes, reason.
+    """Read a CSV file with the columns identity_a, identity_b and, optionally, reason.
 
     Raises:
-        PoolInvalid: If it is no such file, or a line names one identity twice.
+        PoolInvalid: If it is not such a file, or a line names one identity twice.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -52,7 +52,7 @@ def read_confusions(path: Path) -> list[Confusion]:
 
 
 def write_confusions(path: Path, confusions: Sequence[Confusion]) -> None:
-    """As `read_confusions` reads it."""
+    """Write a file for `read_confusions`."""
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
@@ -60,5 +60,5 @@ def write_confusions(path: Path, confusions: Sequence[Confusion]) -> None:
 
 
 def as_numbers(confusions: Sequence[Confusion], number: Mapping[str, int]) -> list[tuple[int, int]]:
-    """Those of whom both identities have a number."""
+    """The pairs of which both identities have a number."""
     return [(number[each.a], number[each.b]) for each in confusions if each.a in number and each.b in number]

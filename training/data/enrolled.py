@@ -1,4 +1,4 @@
-"""How the crops of the enrolment database are named among the pictures of a training."""
+"""Names for crops of the enrolment database among the pictures of a training."""
 
 from pathlib import PurePosixPath
 from uuid import UUID

@@ -1,7 +1,7 @@
-"""Aligned faces to train on, and which identities are kept apart.
+"""Aligned faces to train on, and the split into training and held-out identities.
 
 Faces come from a folder, an archive, or tar shards with `faces.csv` (see `training/data/pictures.py`). They
-stay as they are stored and are decoded when needed: 45,000 JPEGs are 160 MB, their pixels 1.7 GB.
+stay encoded in memory and are decoded when needed: 45,000 JPEGs take 160 MB, their pixels 1.7 GB.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from training.data.reading import reason_of
 from training.errors import PicturesInvalid, SplitInvalid
 
 SPLIT = "split.json"
-"""In a run folder."""
+"""File in a run folder."""
 
 Crop = NDArray[np.uint8]  # (112, 112, 3) RGB
 Rows = NDArray[np.int64]
@@ -34,8 +34,8 @@ class FaceSet:
 
     Attributes:
         names: (n) of the pictures.
-        identities: (n) whom they show; "" where it is not known.
-        encoded: (n) their bytes.
+        identities: (n) of the people; "" if unknown.
+        encoded: (n) bytes of the pictures.
         skipped: Pictures that could not be used, each with the reason.
     """
 
@@ -64,15 +64,15 @@ class FaceSet:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the pictures in their order: two sets with the same digest give the same training."""
+        """SHA-256 of all pictures in order: sets with the same digest give the same training."""
         return hashlib.sha256("".join(self.picture_digests).encode()).hexdigest()
 
 
 def read_faces(path: Path) -> FaceSet:
-    """Every face under a path; those that cannot be used are named with the reason, not dropped silently.
+    """Read every face under a path; lists unusable ones with the reason instead of dropping them silently.
 
     Raises:
-        PicturesInvalid: If the path holds no pictures, or a shard holds none that can be used.
+        PicturesInvalid: If the path has no pictures, or a shard has no usable ones.
     """
     pictures = open_pictures(path)
     kept: list[tuple[str, str, bytes]] = []
@@ -89,7 +89,7 @@ def read_faces(path: Path) -> FaceSet:
 
 
 def decode_crop(content: bytes) -> Crop | None:
-    """(h, w, 3) uint8 RGB, or None when the bytes are no picture."""
+    """(h, w, 3) uint8 RGB, or None if the bytes are not a picture."""
     if not content:
         return None
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
@@ -97,7 +97,7 @@ def decode_crop(content: bytes) -> Crop | None:
 
 
 def _read(pictures: Pictures, name: str) -> tuple[bytes, str]:
-    """The bytes of a face, or why it cannot be used."""
+    """The bytes of a face, and why it cannot be used, if so."""
     try:
         content = pictures.read(name)
     except OSError as error:
@@ -111,7 +111,7 @@ def _read(pictures: Pictures, name: str) -> tuple[bytes, str]:
 
 
 def _refuse_empty(pictures: Pictures, kept: Sequence[str]) -> None:
-    """A shard of which nothing is left is a broken download, not a small loss."""
+    """Refuse a shard without usable faces: that is a broken download, not a small loss."""
     shards = {_shard(name) for name in pictures.identity if ".tar" in name}
     empty = sorted(shards - {_shard(name) for name in kept})
     if empty:
@@ -126,7 +126,7 @@ def _shard(name: str) -> str:
 
 @dataclass(frozen=True)
 class Split:
-    """Identities that are not trained on: half of them to calibrate, half to test.
+    """Identities held out of training: half for calibration, half for tests.
 
     Raises:
         SplitInvalid: If an identity is in two parts.
@@ -143,21 +143,21 @@ class Split:
 
     @property
     def held_out(self) -> frozenset[str]:
-        """All identities that are not trained on."""
+        """All identities held out of training."""
         return frozenset(self.calibrate) | frozenset(self.test)
 
     def training_rows(self, faces: FaceSet) -> Rows:
-        """Rows of the faces to train on: all that are not of a held-out identity."""
+        """Rows of the faces to train on: all whose identity is not held out."""
         held_out = self.held_out
         return np.flatnonzero([identity not in held_out for identity in faces.identities])
 
     def write(self, path: Path) -> None:
-        """As JSON; another process that trains with this one sees all of it or nothing."""
+        """Write JSON atomically, because other processes of the training read it."""
         write_file(path, (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode())
 
     @classmethod
     def read(cls, path: Path) -> "Split":
-        """What `write` wrote, checked again: people edit such files.
+        """Read and validate what `write` wrote: people edit such files.
 
         Raises:
             SplitInvalid: If it cannot be read, or an identity is in two parts.
@@ -170,9 +170,10 @@ class Split:
 
 
 def split_identities(faces: FaceSet, share: float, seed: int) -> Split:
-    """Holds out a share of the identities that have at least two pictures, the same ones for the same seed.
+    """Hold out a share of the identities with at least two pictures; the same ones for the same seed.
 
-    Faces of nobody known, and identities with one picture, are trained on: they could measure no mated pair.
+    Faces without an identity, and identities with one picture, go into training: they have no mated pair to
+    measure.
 
     Raises:
         SplitInvalid: If there are too few identities to train, calibrate and test on.
@@ -191,7 +192,7 @@ def split_identities(faces: FaceSet, share: float, seed: int) -> Split:
 
 
 def class_labels(faces: FaceSet, rows: Rows) -> Rows:
-    """(len(faces),) class of each face among those trained on; -1 where it has none."""
+    """(len(faces),) class of each training face; -1 for the others."""
     known = sorted({faces.identities[row] for row in rows} - {""})
     number = {identity: i for i, identity in enumerate(known)}
     labels = np.full(len(faces), -1, np.int64)

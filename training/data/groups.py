@@ -1,6 +1,6 @@
 """Groups of people, such as age bands, within each of which two models are compared: CSV `identity,group`.
 
-Whoever is not named is in no group, and counts in the comparison of everybody alone.
+People who are not listed belong to no group and count only in the comparison of everybody.
 """
 
 import csv
@@ -19,18 +19,18 @@ def groups_of(path: Path, everybody: Collection[str], compared: Collection[str])
 
     Args:
         path: The list.
-        everybody: Identities in the data. A list that names others is of other data or has a slip in it, by
-            which somebody would silently be in no group.
-        compared: Those of them whom the models are compared on.
+        everybody: Identities in the data. A list with others belongs to other data or has a typing error,
+            which would silently leave somebody out of a group.
+        compared: The identities on which the models are compared.
 
     Raises:
-        GroupsInvalid: As `read_groups`; if an identity is not in the data; if the people compared are not of
-            two groups at least.
+        GroupsInvalid: As `read_groups`; also if an identity is not in the data, or the compared people belong
+            to fewer than two groups.
     """
     groups, known = read_groups(path), frozenset(everybody)
     absent = {identity for identity in groups if identity not in known}
     if absent:
-        line = next(line for line, identity, _ in _rows(path) if identity in absent)
+        line = next(line for line, identity, _ in _read_rows(path) if identity in absent)
         raise GroupsInvalid(
             path,
             f"{len(absent)} of its {len(groups)} identities are not in the data, the first in line {line}",
@@ -41,14 +41,14 @@ def groups_of(path: Path, everybody: Collection[str], compared: Collection[str])
 
 
 def read_groups(path: Path) -> dict[str, str]:
-    """Identity → group, of a CSV file with these two columns in any order.
+    """Read identity → group from a CSV file with these two columns in any order.
 
     Raises:
-        GroupsInvalid: If it is no such file; if a line lacks an identity or a group, or puts somebody into a
-            second group; if there are not two groups.
+        GroupsInvalid: If it is not such a file, if a line lacks an identity or a group, or puts somebody into
+            a second group, or if there are fewer than two groups.
     """
     groups: dict[str, str] = {}
-    for line, identity, group in _rows(path):
+    for line, identity, group in _read_rows(path):
         if not identity or not group:
             raise GroupsInvalid(path, f"line {line} lacks {'a group' if identity else 'an identity'}")
         if groups.setdefault(identity, group) != group:
@@ -58,7 +58,7 @@ def read_groups(path: Path) -> dict[str, str]:
 
 
 def write_groups(path: Path, groups: Mapping[str, str]) -> None:
-    """As `read_groups` reads it."""
+    """Write a file for `read_groups`."""
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
@@ -71,8 +71,8 @@ def format_groups(groups: Mapping[str, str]) -> str:
     return "; ".join(f"{size} are of group {name}" for name, size in sorted(sizes.items()))
 
 
-def _rows(path: Path) -> list[tuple[int, str, str]]:
-    """Number, identity and group of each line, without the blanks around them."""
+def _read_rows(path: Path) -> list[tuple[int, str, str]]:
+    """Line number, identity and group of each line, without surrounding white space."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file, strict=True)

@@ -1,4 +1,4 @@
-"""Lists of pairs to compare: LFW's `pairs.txt`, or CSV with the columns path_a, path_b, same."""
+"""Read lists of pairs to compare: LFW's `pairs.txt`, or CSV with the columns path_a, path_b, same."""
 
 import csv
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from training.data.reading import reason_of
 from training.errors import PairsInvalid
 
 FOLDS = 10
-"""Of a list that does not say its own."""
+"""Number of folds for a list that does not state it."""
 
 TRUTH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
@@ -32,11 +32,11 @@ class Pair:
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """The pairs of a file; which format it has is seen from its first line.
+    """Read the pairs of a file; the first line shows the format.
 
     Raises:
-        PairsInvalid: If a line cannot be read, the counts of LFW's first line are not kept, or there are
-            mated (or non-mated) pairs only, on which no error rate can be measured.
+        PairsInvalid: If a line cannot be read, the pairs contradict the counts in LFW's first line, or there
+            are only mated (or only non-mated) pairs, which give no error rate.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -44,7 +44,7 @@ def read_pairs(path: Path) -> list[Pair]:
         raise PairsInvalid(path, f"it cannot be read ({reason_of(error)})") from error
     if not lines:
         raise PairsInvalid(path, "it is empty")
-    pairs = _csv_pairs(path, lines) if "," in lines[0] else _lfw_pairs(path, lines)
+    pairs = _read_csv_pairs(path, lines) if "," in lines[0] else _read_lfw_pairs(path, lines)
     kinds = {pair.same for pair in pairs}
     if len(kinds) < 2:
         only = "mated" if True in kinds else "non-mated"
@@ -52,7 +52,7 @@ def read_pairs(path: Path) -> list[Pair]:
     return pairs
 
 
-def _csv_pairs(path: Path, lines: Sequence[str]) -> list[Pair]:
+def _read_csv_pairs(path: Path, lines: Sequence[str]) -> list[Pair]:
     rows = csv.DictReader(lines)
     missing = {"path_a", "path_b", "same"} - set(rows.fieldnames or ())
     if missing:
@@ -63,10 +63,10 @@ def _csv_pairs(path: Path, lines: Sequence[str]) -> list[Pair]:
         if same is None or not row["path_a"] or not row["path_b"]:
             raise PairsInvalid(path, "it is not path_a,path_b,same with same = 0 or 1", rows.line_num)
         found.append((row["path_a"], row["path_b"], same))
-    return _with_folds(found)
+    return _assign_folds(found)
 
 
-def _with_folds(pairs: Sequence[tuple[str, str, bool]]) -> list[Pair]:
+def _assign_folds(pairs: Sequence[tuple[str, str, bool]]) -> list[Pair]:
     """Neighbours in the list share a fold, because they tend to share people; each fold has both kinds."""
     total = {same: sum(pair[2] == same for pair in pairs) for same in (True, False)}
     folds = min(FOLDS, *total.values())
@@ -78,7 +78,7 @@ def _with_folds(pairs: Sequence[tuple[str, str, bool]]) -> list[Pair]:
     return result
 
 
-def _lfw_pairs(path: Path, lines: Sequence[str]) -> list[Pair]:
+def _read_lfw_pairs(path: Path, lines: Sequence[str]) -> list[Pair]:
     """First line `folds count` (or `count` alone); then for each fold `count` mated and non-mated pairs."""
     head = lines[0].split()
     if not 1 <= len(head) <= 2 or not all(word.isdigit() for word in head):
@@ -87,13 +87,13 @@ def _lfw_pairs(path: Path, lines: Sequence[str]) -> list[Pair]:
     body = [(number, line.split()) for number, line in enumerate(lines[1:], start=2) if line.strip()]
     if len(body) != folds * count * 2:
         raise PairsInvalid(path, f"its first line promises {folds * count * 2} pairs, it has {len(body)}")
-    found = [_lfw_pair(path, number, words) for number, words in body]
+    found = [_parse_lfw_pair(path, number, words) for number, words in body]
     if folds == 1:
-        return _with_folds(found)
+        return _assign_folds(found)
     return [Pair(*pair, fold=index // (2 * count)) for index, pair in enumerate(found)]
 
 
-def _lfw_pair(path: Path, line: int, words: Sequence[str]) -> tuple[str, str, bool]:
+def _parse_lfw_pair(path: Path, line: int, words: Sequence[str]) -> tuple[str, str, bool]:
     """`Name i j` is a mated pair, `Name i Other j` a non-mated one; files are Name/Name_0001."""
     if len(words) == 3 and words[1].isdigit() and words[2].isdigit():
         return _lfw_name(words[0], words[1]), _lfw_name(words[0], words[2]), True
@@ -106,8 +106,8 @@ def _lfw_name(name: str, number: str) -> str:
     return f"{name}/{name}_{int(number):04d}"
 
 
-def people_in(pairs: Sequence[Pair]) -> dict[str, int]:
-    """Name of a picture → number of its person, as far as the pairs tell: mated pairs join pictures."""
+def number_people(pairs: Sequence[Pair]) -> dict[str, int]:
+    """Name of a picture → number of its person, as far as the pairs show: mated pairs join pictures."""
     person: dict[str, int] = {}
     members: dict[int, list[str]] = {}
     for pair in pairs:

@@ -1,4 +1,4 @@
-"""Where pictures to measure on come from: a folder, a tar archive, or a set described by `faces.csv`.
+"""Open pictures to measure on: a folder, a tar archive, or a set described by `faces.csv`.
 
 folder or archive   …/<identity>/<picture>; a picture at the top has no identity
 described set       tar shards and faces.csv with the columns shard, file, identity (may be empty)
@@ -18,21 +18,21 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 DESCRIPTION = "faces.csv"
 
 PER_PERSON = 50
-"""Pictures of one person that all pairs are made of, at most.
+"""Most pictures of one person in evaluations of all pairs.
 
-Mated comparisons grow with the square: among 250 people one with 700 pictures made nine tenths of them, and
-FNMR was hers alone.
+Mated comparisons grow with the square: among 250 people, one woman with 700 pictures made up nine tenths of
+them and determined the FNMR.
 """
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures by name, and whom they show.
+    """Pictures by name, with their identities.
 
     Attributes:
-        path: Where they lie.
-        identity: Name → identity; "" where it is not known. Names are relative, with forward slashes.
-        readers: Name → what reads its bytes.
+        path: Their location.
+        identity: Name → identity; "" if unknown. Names are relative, with forward slashes.
+        readers: Name → function that reads the bytes.
     """
 
     path: Path
@@ -41,7 +41,7 @@ class Pictures:
 
     @property
     def labelled(self) -> list[str]:
-        """Names of the pictures whose identity is known, in order."""
+        """Names of the pictures with a known identity, in order."""
         return [name for name, identity in self.identity.items() if identity]
 
     def of_people(self, people: Collection[str]) -> list[str]:
@@ -49,14 +49,14 @@ class Pictures:
         return [name for name in self.labelled if self.identity[name] in people]
 
     def read(self, name: str) -> bytes:
-        """The bytes of a picture; KeyError if there is none of this name."""
+        """The bytes of a picture; KeyError if there is none with this name."""
         return self.readers[name]()
 
     def find(self, wanted: str) -> str | None:
-        """The name that `wanted` means: it may lack leading folders, or the suffix. None if there is no such.
+        """The name that `wanted` means, which may lack leading folders or the suffix; None if there is none.
 
         Raises:
-            PicturesInvalid: If several pictures answer to it.
+            PicturesInvalid: If several pictures match it.
         """
         if wanted in self.readers:
             return wanted
@@ -82,8 +82,8 @@ def _endings(path: PurePosixPath) -> Iterable[str]:
         yield str(ending.with_suffix(""))
 
 
-def at_most(names: Iterable[str], identity: Mapping[str, str], limit: int) -> list[str]:
-    """Up to `limit` pictures of each person, evenly spread over the order of theirs."""
+def limit_per_person(names: Iterable[str], identity: Mapping[str, str], limit: int) -> list[str]:
+    """Up to `limit` pictures of each person, evenly spread over that person's pictures."""
     of_person: dict[str, list[str]] = {}
     for name in names:
         of_person.setdefault(identity[name], []).append(name)
@@ -95,17 +95,17 @@ def at_most(names: Iterable[str], identity: Mapping[str, str], limit: int) -> li
 
 
 def open_pictures(path: Path) -> Pictures:
-    """The pictures at a path; none is read yet.
+    """Open the pictures at a path; reads none yet.
 
     Raises:
-        PicturesInvalid: If there is nothing, it is no archive, or it holds no picture.
+        PicturesInvalid: If there is nothing, it is not an archive, or it has no pictures.
     """
     if (path / DESCRIPTION).is_file():
-        pictures = _described(path)
+        pictures = _open_described(path)
     elif path.is_dir():
-        pictures = _in_folder(path)
+        pictures = _open_folder(path)
     elif path.is_file():
-        readers = _members(path)
+        readers = _find_members(path)
         pictures = Pictures(path, {name: _folder_of(name) for name in readers}, readers)
     else:
         raise PicturesInvalid(path, "there is no such folder or archive")
@@ -122,17 +122,17 @@ def _folder_of(name: str) -> str:
     return PurePosixPath(name).parent.name
 
 
-def _in_folder(path: Path) -> Pictures:
+def _open_folder(path: Path) -> Pictures:
     files = sorted(file for file in path.rglob("*") if file.is_file())
     named = {file.relative_to(path).as_posix(): file for file in files}
     readers = {name: file.read_bytes for name, file in named.items() if _is_picture(PurePosixPath(name))}
     return Pictures(path, {name: _folder_of(name) for name in readers}, readers)
 
 
-def _members(archive: Path) -> dict[str, Callable[[], bytes]]:
-    """Readers of the pictures in an uncompressed archive, straight from their place in the file."""
+def _find_members(archive: Path) -> dict[str, Callable[[], bytes]]:
+    """Readers for the pictures in an uncompressed archive, which read directly at their offset."""
     try:
-        # "r:" takes no compressed archive: its members have no place that could be read on its own.
+        # "r:" refuses compressed archives, whose members cannot be read on their own.
         with tarfile.open(archive, "r:") as tar:
             members = [
                 member for member in tar if member.isfile() and _is_picture(PurePosixPath(member.name))
@@ -153,20 +153,21 @@ def _read_at(archive: Path, offset: int, size: int) -> bytes:
         return file.read(size)
 
 
-def _described(folder: Path) -> Pictures:
-    rows = _description(folder / DESCRIPTION)
-    shards = {shard: _members(folder / shard) for shard in sorted({row["shard"] for row in rows})}
+def _open_described(folder: Path) -> Pictures:
+    rows = _read_description(folder / DESCRIPTION)
+    shards = {shard: _find_members(folder / shard) for shard in sorted({row["shard"] for row in rows})}
     readers, identity = {}, {}
     for row in rows:
         name = f"{row['shard']}/{row['file']}"
-        # A picture that is described but absent stays a name: reading it fails, and the failure is counted.
-        readers[name] = shards[row["shard"]].get(row["file"], partial(_absent, name))
+        # A picture that is described but missing keeps its name: reading it fails, and the failure is
+        # counted.
+        readers[name] = shards[row["shard"]].get(row["file"], partial(_raise_absent, name))
         identity[name] = row["identity"]
     return Pictures(folder, identity, readers)
 
 
-def _description(path: Path) -> list[dict[str, str]]:
-    """The lines of `faces.csv`; each names a shard that lies beside it."""
+def _read_description(path: Path) -> list[dict[str, str]]:
+    """The lines of `faces.csv`; each names a shard next to it."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -185,7 +186,7 @@ def _description(path: Path) -> list[dict[str, str]]:
 
 
 def _is_beside(path: Path, shard: str) -> bool:
-    """Whether a file of this name lies in the folder of another, or in one below it."""
+    """Whether a file with this name is in the same folder or below it."""
     named = PurePosixPath(shard)
     try:
         return not named.is_absolute() and ".." not in named.parts and (path.parent / named).is_file()
@@ -193,5 +194,5 @@ def _is_beside(path: Path, shard: str) -> bool:
         return False
 
 
-def _absent(name: str) -> bytes:
+def _raise_absent(name: str) -> bytes:
     raise FileNotFoundError(name)

@@ -1,6 +1,6 @@
-"""Why a file could not be read, in words that hold nothing of what is in it.
+"""Explain why a file could not be read, without revealing its content.
 
-Whoever may ask for a job may name a file, and reads the job's error: a reader that quotes the file would show
+People who submit a job may name a file and read the job's error: an error that quotes the file would reveal
 any file that the worker can open.
 """
 
@@ -12,7 +12,7 @@ import tomllib
 
 
 def reason_of(error: Exception) -> str:
-    """What is wrong with a file, without its content: drivers and parsers quote it."""
+    """What is wrong with a file, without the content that drivers and parsers quote."""
     match error:
         case UnicodeDecodeError():
             return "it is not UTF-8"

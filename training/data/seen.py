@@ -1,4 +1,4 @@
-"""What a network was trained on, so that nothing of it is taken to calibrate or to judge the network."""
+"""What a network was trained on, so that calibration and evaluation use none of it."""
 
 import hashlib
 import json
@@ -10,21 +10,22 @@ from typing import Self
 from training.errors import IdentityTrained, PictureTrained
 
 FILE = "seen.json"
-"""In a run folder."""
+"""File in a run folder."""
 
 
 def digest(picture: bytes) -> str:
-    """Names a picture by its bytes: SHA-256, hexadecimal."""
+    """Identify a picture by its bytes: SHA-256, hexadecimal."""
     return hashlib.sha256(picture).hexdigest()
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Identities and pictures of a training split, those without a label too.
+    """Identities and pictures of a training split, including those without a label.
 
     Attributes:
         identities: Labels.
-        digests: Of the pictures' bytes; the same picture may come under another label, or under none.
+        digests: Digests of the pictures, since the same picture may appear under another label, or under
+            none.
     """
 
     identities: frozenset[str] = frozenset()
@@ -37,13 +38,13 @@ class Seen:
 
     @classmethod
     def read(cls, run: Path) -> Self:
-        """From a run folder; FileNotFoundError if it does not tell."""
+        """Read the record in a run folder; FileNotFoundError if there is none."""
         content = json.loads((run / FILE).read_text(encoding="utf-8"))
         return cls(frozenset(content["identities"]), frozenset(content["digests"]))
 
     @classmethod
     def joined(cls, several: "Iterable[Seen]") -> "Seen":
-        """What any of several networks has seen."""
+        """What several networks have seen together."""
         all_of = list(several)
         identities = frozenset(identity for seen in all_of for identity in seen.identities)
         return cls(identities, frozenset(digest for seen in all_of for digest in seen.digests))
@@ -54,7 +55,7 @@ class Seen:
         (run / FILE).write_text(json.dumps(content, indent=0) + "\n", encoding="utf-8")
 
     def refuse(self, identity: Mapping[str, str], pictures: Mapping[str, str]) -> None:
-        """Refuse what the network has seen.
+        """Refuse identities and pictures that the network has seen.
 
         Args:
             identity: Name of a picture → its label.
@@ -62,7 +63,7 @@ class Seen:
 
         Raises:
             IdentityTrained: If a label is in the training split.
-            PictureTrained: If a picture is, under whatever label.
+            PictureTrained: If a picture is in it, under any label.
         """
         labels = self.identities & set(identity.values())
         if labels:

@@ -1,7 +1,7 @@
 """Faces to retrain on, from several places: labelled folders and archives, and crops of enrolments.
 
-What is gathered is read again after a crash, and must then be the same: a record of it is kept, never a copy.
-A crop whose subject has been erased, or whose time is over, is not there the second time, which ends the job.
+After a crash the faces are read again and must be the same: a record is kept, never a copy. If a crop has
+been removed meanwhile, by erasure or the end of its retention, the job ends.
 """
 
 import hashlib
@@ -23,15 +23,15 @@ from training.errors import FacesChanged, LabelsDisagree, PicturesInvalid, Split
 
 @dataclass(frozen=True)
 class Gathered:
-    """What was gathered, for the record of a job.
+    """The record of the faces gathered for a job.
 
     Attributes:
-        data: Places of labelled faces.
-        crops: Ids of the crops that were used.
-        digest: Of all faces in their order.
-        faces: How many.
-        identities: How many people.
-        repeated: Pictures that came twice under one label, and are used once.
+        data: Paths of labelled faces.
+        crops: Ids of the crops used.
+        digest: Digest of all faces in order.
+        faces: Number of faces.
+        identities: Number of people.
+        repeated: Pictures that occur twice under one label and are used once.
         skipped: Pictures that could not be used, each with the reason.
     """
 
@@ -55,43 +55,43 @@ class Gathered:
 
 
 def gather_faces(data: Sequence[str], crops: Crops | None) -> tuple[FaceSet, Gathered]:
-    """All faces of several places.
+    """Gather all faces from several places.
 
-    The same label means the same person wherever it stands; people of the enrolment database are known by
-    their subject's id.
+    The same label means the same person in every place; people of the enrolment database have their subject
+    id as label.
 
     Args:
-        data: Folders or archives as `read_faces` takes them.
-        crops: Of the enrolment database, where they are to be used.
+        data: Folders or archives for `read_faces`.
+        crops: Crops of the enrolment database, if they are to be used.
 
     Raises:
-        PicturesInvalid: If a place holds no face that can be used.
+        PicturesInvalid: If a place has no usable face.
         LabelsDisagree: If one picture has two identities.
     """
-    parts = [_named(Path(place), number, len(data)) for number, place in enumerate(data)]
-    enrolled = _enrolled(crops, None) if crops is not None else None
-    return _joined(parts, enrolled, tuple(data))
+    parts = [_read_place(Path(place), number, len(data)) for number, place in enumerate(data)]
+    enrolled = _read_enrolled(crops, None) if crops is not None else None
+    return _join(parts, enrolled, tuple(data))
 
 
 def gather_again(record: Gathered, crops: Crops | None) -> FaceSet:
-    """The same faces once more.
+    """Gather the same faces again.
 
     Raises:
-        FacesChanged: If they are not all there any more, or others.
+        FacesChanged: If some are missing, or others were added.
     """
-    parts = [_named(Path(place), number, len(record.data)) for number, place in enumerate(record.data)]
-    enrolled = _enrolled(crops, frozenset(record.crops)) if crops is not None and record.crops else None
+    parts = [_read_place(Path(place), number, len(record.data)) for number, place in enumerate(record.data)]
+    enrolled = _read_enrolled(crops, frozenset(record.crops)) if crops is not None and record.crops else None
     missing = len(record.crops) - (len(enrolled) if enrolled is not None else 0)
     if missing:
         raise FacesChanged(f"{missing} enrolled pictures may not be used any more")
-    faces, _ = _joined(parts, enrolled, record.data)
+    faces, _ = _join(parts, enrolled, record.data)
     if faces.digest != record.digest:
         raise FacesChanged("the folders hold other pictures")
     return faces
 
 
 def as_pictures(faces: FaceSet, path: Path) -> Pictures:
-    """The faces as pictures to measure on; `path` says in reports where they are from."""
+    """The faces as pictures to measure on; reports name `path` as their origin."""
     return Pictures(
         path,
         dict(zip(faces.names, faces.identities, strict=True)),
@@ -104,20 +104,20 @@ def _itself(content: bytes) -> bytes:
 
 
 def hold_out(faces: FaceSet, share: float, seed: int, start: Path | None) -> Split:
-    """Who is not trained on: people whom the network that is started from has not seen either.
+    """Hold out people whom the network to start from has not seen either.
 
-    Whom its run held out stays held out; of the people who are new, a share is.
+    People held out by that network's run stay held out, and so does a share of the new people.
 
     Args:
-        faces: All of them.
-        share: Of the new identities with two pictures or more.
-        seed: Of the choice.
-        start: The checkpoint that is started from.
+        faces: All faces.
+        share: Share of the new identities with two pictures or more.
+        seed: Seed of the choice.
+        start: The checkpoint to start from.
 
     Raises:
-        SplitInvalid: If two people cannot be kept to calibrate and two to test.
+        SplitInvalid: If there are not two people for calibration and two for tests.
     """
-    former, seen = _history(start)
+    former, seen = _read_history(start)
     here = set(faces.identities)
     known = seen.identities | former.held_out
     digests = np.array(faces.picture_digests)
@@ -129,7 +129,7 @@ def hold_out(faces: FaceSet, share: float, seed: int, start: Path | None) -> Spl
     test = [identity for identity in former.test if identity in here - touched]
     enough = len(calibrate) >= 2 and len(test) >= 2
     try:
-        new = split_identities(_where(faces, fresh), share, seed)
+        new = split_identities(_select_rows(faces, fresh), share, seed)
     except SplitInvalid:
         if not enough:
             raise
@@ -137,12 +137,12 @@ def hold_out(faces: FaceSet, share: float, seed: int, start: Path | None) -> Spl
     return Split(seed, tuple(sorted([*calibrate, *new.calibrate])), tuple(sorted([*test, *new.test])))
 
 
-def seen_by(start: Path | None) -> Seen:
-    """What the network that is started from was trained on, where its run tells."""
-    return _history(start)[1]
+def read_seen(start: Path | None) -> Seen:
+    """What the network to start from was trained on, if its run has a record."""
+    return _read_history(start)[1]
 
 
-def _history(start: Path | None) -> tuple[Split, Seen]:
+def _read_history(start: Path | None) -> tuple[Split, Seen]:
     split, seen = Split(0, (), ()), Seen()
     if start is not None and (start.parent / "split.json").is_file():
         split = Split.read(start.parent / "split.json")
@@ -151,8 +151,8 @@ def _history(start: Path | None) -> tuple[Split, Seen]:
     return split, seen
 
 
-def _named(place: Path, number: int, of: int) -> FaceSet:
-    """The faces of one place; with several places their names say which."""
+def _read_place(place: Path, number: int, of: int) -> FaceSet:
+    """The faces of one place; with several places, the names include the place."""
     faces = read_faces(place / "faces" if (place / "faces").is_dir() else place)
     if of == 1:
         return faces
@@ -164,7 +164,7 @@ def _named(place: Path, number: int, of: int) -> FaceSet:
     )
 
 
-def _enrolled(crops: Crops | None, only: frozenset[str] | None) -> FaceSet:
+def _read_enrolled(crops: Crops | None, only: frozenset[str] | None) -> FaceSet:
     assert crops is not None
     found = [
         (name_of_crop(subject_id, crop_id), str(subject_id), picture)
@@ -175,10 +175,10 @@ def _enrolled(crops: Crops | None, only: frozenset[str] | None) -> FaceSet:
     return FaceSet(names, identities, encoded, {})  # type: ignore[arg-type]
 
 
-def _joined(
+def _join(
     parts: Sequence[FaceSet], enrolled: FaceSet | None, data: tuple[str, ...]
 ) -> tuple[FaceSet, Gathered]:
-    """One set; a picture that comes twice is used once."""
+    """Join everything to one set; a repeated picture is used once."""
     whole = [*parts, *([enrolled] if enrolled is not None else [])]
     first: dict[str, tuple[int, str, str]] = {}
     kept: list[tuple[str, str, bytes]] = []
@@ -189,7 +189,7 @@ def _joined(
             digest = hashlib.sha256(content).hexdigest()
             where, former, label = first.setdefault(digest, (number, name, identity))
             if where == number:
-                # What one place says twice is its own affair; mining shows it to a person.
+                # Duplicates inside one source are kept; mining shows them to a person.
                 kept.append((name, identity, content))
             elif identity in (label, ""):
                 repeated += 1
@@ -211,7 +211,7 @@ def _joined(
     return faces, record
 
 
-def _where(faces: FaceSet, keep: Sequence[bool]) -> FaceSet:
+def _select_rows(faces: FaceSet, keep: Sequence[bool]) -> FaceSet:
     rows = [row for row, kept in enumerate(keep) if kept]
     return FaceSet(
         [faces.names[row] for row in rows],

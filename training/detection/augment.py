@@ -1,4 +1,4 @@
-"""Training views: photos turned, scaled and cut, mosaics of them, faces pasted onto faceless pictures."""
+"""Training views: transformed photos, mosaics of them, faces pasted onto faceless pictures."""
 
 import math
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from training.detection.sampling import nearest_level, pyramid_of, random_cut, s
 Random = np.random.Generator
 Region = tuple[int, int, int, int]  # x0, y0, x1, y1
 
-BARELY = 0.05  # a face of which less is seen leaves no trace worth ignoring
+BARELY = 0.05  # a face with a smaller visible share is not even marked as ignored
 
 
 @dataclass
@@ -56,7 +56,7 @@ def mirror(view: View) -> View:
 
 
 class Composer:
-    """Draws views without end from photos with faces, photos without, and crops to paste."""
+    """Draws an endless stream of views from photos with faces, photos without, and crops to paste."""
 
     def __init__(self, photos: Sequence[Photo], bank: Bank | None, ranges: Ranges, random: Random) -> None:
         self._photos = [photo for photo in photos if len(photo.faces)]
@@ -95,7 +95,7 @@ class Composer:
             return
         photo = self._faceless[random.integers(len(self._faceless))]
         height, width = photo.pixels.shape[:2]
-        # Half a view at least, so that the photo and not its border is what is seen.
+        # At least half a view, so that the photo and not its border fills it.
         scale = max(_log_uniform(random, 0.4, 2.2), 0.6 * view.size / min(height, width))
         start = random.uniform(0.2, 0.8, 2) * (width, height)
         matrix = turn_matrix(
@@ -105,7 +105,7 @@ class Composer:
         source, nearest = nearest_level(self._pyramids[photo.name], matrix, scale)
         cv2.warpAffine(source, nearest, (view.size, view.size), view.pixels, cv2.INTER_LINEAR, border)
         if len(photo.uncertain):
-            # A reflection repeats an uncertain face who knows where.
+            # A reflected border repeats uncertain faces in unknown places.
             everywhere = np.array([[0, 0, view.size, view.size]], np.float32)
             reflects = border == cv2.BORDER_REFLECT
             view.ignored.extend(everywhere if reflects else warp_faces(photo.uncertain, matrix)[:, :4])
@@ -118,7 +118,7 @@ class Composer:
             self._place(view, region)
 
     def _place(self, view: View, region: Region) -> None:
-        """Lay a photo over `region`: one of its faces gets a chosen size and place."""
+        """Put a photo into `region` so that one of its faces gets a chosen size and place."""
         random, ranges = self._random, self._ranges
         low, span = np.array(region[:2]), np.array(region[2:]) - region[:2]
         target = _log_uniform(
@@ -150,7 +150,7 @@ class Composer:
         view.ignored.extend(uncertain[visible_shares(uncertain, bounds) > BARELY, :4])
 
     def _label(self, view: View, faces: Floats, bounds: Floats) -> None:
-        """What is plainly visible is a face, what is cut or tiny is ignored, the rest is out of sight."""
+        """Label visible faces; ignore cropped or tiny ones; drop those outside."""
         shares = visible_shares(faces, bounds)
         for face, share, size in zip(faces, shares, face_sizes(faces), strict=True):
             if share >= self._ranges.visible and size >= self._ranges.smallest:
@@ -165,7 +165,7 @@ class Composer:
         return float(self._random.normal(0, 0.14))
 
     def _paste(self, view: View, bank: Bank) -> None:
-        """Blend one crop in where no face is; some show none: the blend's edge means nothing."""
+        """Blend in a crop where there is no face; some have none, so that the edge teaches nothing."""
         random = self._random
         index = random.integers(len(bank.pixels))
         crop, face = bank.pixels[index], bank.faces[index]
@@ -202,7 +202,7 @@ def _blend(view: View, layer: Pixels, matrix: Floats, scale: float) -> None:
 
 
 def _covers(face: Floats, view: View) -> bool:
-    """Whether a face would lie over one that is there already."""
+    """Whether a face would overlap an existing one."""
     bounds = np.concatenate([face[:2], face[:2] + face[2:4]])
     faces, ignored = view.labels()
     return bool((visible_shares(np.concatenate([faces[:, :4], ignored]), bounds) > 0.02).any())

@@ -44,17 +44,17 @@ def read_bank(folder: Path, teacher: Path, count: int, held_out: Sequence[Photo]
         rows = [row for row in csv.DictReader(lines) if float(row["face_width_px"]) >= 60]
     random.Random(seed).shuffle(rows)
     detector = cv2.FaceDetectorYN.create(str(teacher), "", (112 + 2 * MARGIN, 112 + 2 * MARGIN), 0.8)
-    seen = thumbnails([crop for photo in held_out for crop in _aligned(photo)])
+    seen = make_thumbnails([crop for photo in held_out for crop in _align_faces(photo)])
     pixels, faces = [], []
     for _, crop in read_shard_rows(folder, rows[:count]):
-        face = _only_face(detector, crop)
+        face = _find_only_face(detector, crop)
         if face is not None and not _is_seen(crop, seen):
             pixels.append(crop)
             faces.append(face)
     return Bank(np.stack(pixels), np.stack(faces))
 
 
-def thumbnails(crops: Sequence[Pixels]) -> Floats:
+def make_thumbnails(crops: Sequence[Pixels]) -> Floats:
     """(n, 256) rows of zero mean and unit norm: their products are correlations."""
     if not crops:
         return np.zeros((0, 256), np.float32)
@@ -68,14 +68,14 @@ def thumbnails(crops: Sequence[Pixels]) -> Floats:
 
 
 def _is_seen(crop: Pixels, seen: Floats) -> bool:
-    return bool(len(seen)) and bool((seen @ thumbnails([crop])[0]).max() > SAME_PICTURE)
+    return bool(len(seen)) and bool((seen @ make_thumbnails([crop])[0]).max() > SAME_PICTURE)
 
 
-def _aligned(photo: Photo) -> list[Pixels]:
+def _align_faces(photo: Photo) -> list[Pixels]:
     return [align(photo.pixels, face[4:].reshape(5, 2)) for face in photo.faces]
 
 
-def _only_face(detector: cv2.FaceDetectorYN, crop: Pixels) -> Floats | None:
+def _find_only_face(detector: cv2.FaceDetectorYN, crop: Pixels) -> Floats | None:
     """(14,) the crop's one face as the teacher sees it; None when there is not just one, well aligned."""
     padded = cv2.copyMakeBorder(crop, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
     _, found = detector.detect(padded)

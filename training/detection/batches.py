@@ -1,4 +1,4 @@
-"""Batches of views with their cells assigned, made by a process of its own while the network trains."""
+"""Batches of views with assigned cells, prepared by a separate process while the network trains."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ MIRROR_DELAY = 6  # batches between a view and its mirror image
 
 @dataclass(frozen=True)
 class Drawn:
-    """Views of one size as they were drawn; the owners of a view are rows of its own faces."""
+    """Views of one size as drawn; the owners of a view are rows of its own faces."""
 
     pictures: Tensor  # (n, s, s, 3) uint8 BGR
     owners: list[Tensor]  # n times (cells,) int16
@@ -39,16 +39,16 @@ class Batch:
 
     pictures: Tensor  # (n, s, s, 3) uint8 BGR
     owners: Tensor  # (n, cells) int32
-    scores: Tensor  # (n, cells) float32, the teacher's; NaN where there is none or it is wrong
+    scores: Tensor  # (n, cells) float32, the teacher's; NaN if there is none or it is wrong
     faces: Tensor  # (f, 14) float32
     size: int
 
 
 class Views(IterableDataset[Drawn]):
-    """Views without end; the shape changes from batch to batch, so that no scale is learned with its frame.
+    """An endless stream of views; shapes vary by batch, so that scale and frame stay independent.
 
-    Every view is used twice, the second time as its mirror image under another light: composing costs as much
-    as a step of the network, mirroring next to nothing.
+    Every view is used twice, the second time mirrored and in another light: composing costs as much as a
+    training step, mirroring almost nothing.
     """
 
     def __init__(self, composer: Composer, shapes: Sequence[Shape], seed: int) -> None:
@@ -81,7 +81,7 @@ def prepare_views(views: list[View], random: np.random.Generator) -> Drawn:
 
 
 def add_targets(views: Drawn, teacher: Teacher | None) -> Batch:
-    """Say what each cell should answer, and number the faces of all views."""
+    """Compute each cell's target, and number the faces of all views."""
     points = cell_points(views.size, views.size)
     lessons = [
         make_lesson(owners.numpy(), faces.numpy(), *teacher.look(pixels.numpy(), points))
@@ -103,7 +103,7 @@ def add_targets(views: Drawn, teacher: Teacher | None) -> Batch:
 def load_batches(views: Views, teacher: Teacher | None) -> Iterator[Batch]:
     """Batches whose views one worker process draws, a few ahead.
 
-    The teacher is asked in this process: OpenVINO does not survive a fork.
+    The teacher runs in this process: OpenVINO does not survive a fork.
     """
     for batch in DataLoader(views, batch_size=None, num_workers=1, prefetch_factor=4):
         yield add_targets(batch, teacher)

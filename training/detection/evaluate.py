@@ -1,4 +1,4 @@
-"""What the detector finds, misses and imagines on pictures it was not trained on."""
+"""Measure what the detector finds and misses, and its false faces, on pictures it was not trained on."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Finder = Callable[[Pixels], Sequence[Face]]
 SIZES = ((0, 15), (15, 20), (20, 30), (30, 50), (50, 100), (100, 1000))
 LARGE = (30, 1000)  # sizes that the aims speak of
 OVERLAP = 0.5
-UNCERTAIN_OVERLAP = 0.3  # a find that covers an uncertain face so far is neither right nor false
+UNCERTAIN_OVERLAP = 0.3  # a detection that overlaps an uncertain face this much is neither right nor wrong
 
 Interval = tuple[float, float]
 
@@ -45,8 +45,8 @@ class DetectorReport:
     """One evaluation.
 
     Attributes:
-        false_faces: In pictures without any face; finds on uncertain faces do not count.
-        false_interval: Of false faces in 100 pictures, by drawing pictures.
+        false_faces: In pictures without any face; detections of uncertain faces do not count.
+        false_interval: Interval of false faces per 100 pictures, by bootstrap over pictures.
     """
 
     rows: tuple[SizeRow, ...]
@@ -62,7 +62,7 @@ class DetectorReport:
 
 
 def evaluate_detector(photos: Sequence[Photo], find: Finder) -> DetectorReport:
-    """Look at every photo once and compare what is found with its labels."""
+    """Run the detector on every photo and compare its detections with the labels."""
     false_counts: list[int] = []
     sizes: list[float] = []
     errors: list[float] = []
@@ -86,9 +86,9 @@ def evaluate_detector(photos: Sequence[Photo], find: Finder) -> DetectorReport:
 
 
 def match_faces(labelled: Floats, found: Sequence[Face], boxes: Floats) -> list[float]:
-    """Landmark error of each labelled face over its inter-eye distance; infinite where it was not found.
+    """Landmark error of each labelled face in inter-eye distances; infinite if it was not found.
 
-    Each find answers for one face at most; the largest overlaps are matched first.
+    Each detection matches at most one face; the largest overlaps are matched first.
     """
     errors = [float("inf")] * len(labelled)
     shared = overlap(labelled[:, :4], boxes)

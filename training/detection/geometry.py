@@ -1,4 +1,4 @@
-"""Where faces go when a picture is turned, scaled or mirrored."""
+"""Map faces when a picture is rotated, scaled or mirrored."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What the detector is punished for: class, objectness, box and landmarks of the cells."""
+"""The detector's loss: class, objectness, box and landmarks of the cells."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Pixels under an affine map, without the shimmer of pixels skipped."""
+"""Sample pixels under an affine map without aliasing."""
 
 import math
 

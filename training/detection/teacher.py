@@ -1,7 +1,7 @@
-"""What another detector sees in a view: a score for every cell, and whose face the cell answers for.
+"""Another detector's view of a picture: a score for every cell, and the face that the cell predicts.
 
-Labels say where faces are; a teacher also says how much every other place looks like one, in the view as it
-was turned, lit and blurred. Where it misses a labelled face, the label counts and not the teacher.
+Labels say where faces are; a teacher also says how much every other place looks like one, in the augmented
+view. If it misses a labelled face, the label counts and not the teacher.
 """
 
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ class Teacher:
 
 
 def make_lesson(owners: Owners, faces: Floats, scores: Floats, seen: Floats) -> Lesson:
-    """Join what the labels and the teacher say of one view.
+    """Combine the labels' and the teacher's targets for one view.
 
     Args:
         owners: (cells,) as the labels assign them.
@@ -91,5 +91,5 @@ def make_lesson(owners: Owners, faces: Floats, scores: Floats, seen: Floats) -> 
 
 
 def learn_from_labels(owners: Owners, faces: Floats) -> Lesson:
-    """What the labels alone say."""
+    """The targets from the labels alone."""
     return Lesson(owners, np.full(len(owners), np.nan, np.float32), faces)

@@ -1,7 +1,7 @@
 """Train the face detector: recipe and photos to a run folder with checkpoints and metrics.
 
-A run goes on from its last checkpoint. Views are drawn anew from there: the curve continues, but not with the
-very same views.
+A run continues from its last checkpoint. New views are drawn from there: the curve continues, but with other
+views.
 """
 
 from collections.abc import Iterator

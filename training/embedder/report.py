@@ -13,8 +13,8 @@ from training.evaluation.gate import Comparison, Side
 from training.mining.pool import Triplets, read_triplets
 from training.mining.review import POOL, REVIEW
 from training.reports.charts import Axis, Line, line_chart
-from training.reports.evaluation import det, distributions, hardest
-from training.reports.page import Chart, Shown, ShownPair, shown_pair, write_page
+from training.reports.evaluation import draw_det, draw_distributions, find_hardest
+from training.reports.page import Chart, Shown, ShownPair, build_pair, write_page
 
 SHOWN = 12
 """Pairs of each kind."""
@@ -62,7 +62,7 @@ def write_run_report(
         ],
         curves=training_charts(run.metrics()),
         charts=_charts(comparison),
-        hardest=hardest(comparison.candidate.evidence, pictures),
+        hardest=find_hardest(comparison.candidate.evidence, pictures),
         mined=[shown for folder in lists for shown in _mined(folder, pictures, before=folder == mined)],
     )
 
@@ -74,8 +74,8 @@ def _named(comparison: Comparison) -> list[tuple[str, Side]]:
 def _charts(comparison: Comparison) -> list[Chart]:
     curves = {name: side.evidence.curve for name, side in _named(comparison)}
     return [
-        det(curves),
-        *(distributions(curve, f"Distances of the {name}") for name, curve in curves.items()),
+        draw_det(curves),
+        *(draw_distributions(curve, f"Distances of the {name}") for name, curve in curves.items()),
     ]
 
 
@@ -152,13 +152,13 @@ def _hard(triplets: Triplets, pictures: Pictures) -> list[ShownPair]:
         people = tuple(sorted((pictures.identity[a], pictures.identity[b])))
         if people not in shown and len(shown) < SHOWN:
             note = "known confusion" if triplets.known[place] else ""
-            shown[people] = shown_pair(pictures.read, (a, b), float(triplets.d_negative[place]), note)
+            shown[people] = build_pair(pictures.read, (a, b), float(triplets.d_negative[place]), note)
     return list(shown.values())
 
 
 def _suspected(suspects: Sequence[dict[str, Any]], pictures: Pictures) -> list[ShownPair]:
     here = [each for each in suspects if each["a"] in pictures.identity and each["b"] in pictures.identity]
-    return [shown_pair(pictures.read, (each["a"], each["b"]), each["d"]) for each in here[:SHOWN]]
+    return [build_pair(pictures.read, (each["a"], each["b"]), each["d"]) for each in here[:SHOWN]]
 
 
 def _split(path: Path) -> dict[str, int]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from training.data.faces import FaceSet, Rows
-from training.evaluation.comparisons import all_comparisons
+from training.evaluation.comparisons import compare_all
 from training.evaluation.error_rates import operating_point, smallest_supported_fmr
 
 TARGET_FMRS = (1e-1, 1e-2, 1e-3, 1e-4)
@@ -35,7 +35,7 @@ def held_out_fnmr(
     rows = np.flatnonzero([identity in wanted for identity in faces.identities])
     _, numbers = np.unique([faces.identities[row] for row in rows], return_inverse=True)
     vectors = embed_faces(network, faces, rows, device)
-    curve = all_comparisons(vectors, numbers.astype(np.int64)).curve()
+    curve = compare_all(vectors, numbers.astype(np.int64)).curve()
     supported = [fmr for fmr in TARGET_FMRS if fmr >= smallest_supported_fmr(curve.non_mated)]
     return {fmr: operating_point(curve, fmr).fnmr for fmr in supported}
 

@@ -1,4 +1,4 @@
-"""Pictures to templates, in bulk: what fails is named and counted (FTA), never dropped."""
+"""Make templates of pictures in bulk; failures are listed and counted (FTA), never dropped."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ BATCH = 64
 
 Vector = NDArray[np.float32]
 Progress = Callable[[int, int], None]
-"""Called with pictures done and pictures in all."""
+"""Called with the number of pictures done and the total."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Failure:
     """A picture that gave no template.
 
     Attributes:
-        name: Of the picture.
-        code: Of the error; `missing` where there is no such picture.
-        detail: In words.
+        name: Name of the picture.
+        code: Code of the error; `missing` if there is no such picture.
+        detail: The error in words.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Acquired:
-    """Templates of the pictures that gave one.
+    """The templates of those pictures that gave one.
 
     Attributes:
         names: (n) of those pictures.
@@ -72,15 +72,15 @@ def acquire(
 ) -> Acquired:
     """The template of each picture.
 
-    Where several faces rival one another, the one nearest the centre is meant (the rule of LFW); at the door
-    such a picture would be refused, so their number is reported.
+    Of several faces of similar size, the one nearest the centre is used (the rule of LFW); at the door such a
+    picture would be refused, so their number is reported.
 
     Args:
-        embedder: What makes templates.
-        pictures: Where the pictures lie.
-        names: Which of them; unknown names are failures.
-        aligned: The pictures are aligned crops already: detection and quality are left out.
-        progress: Told after every batch.
+        embedder: Makes the templates.
+        pictures: The pictures.
+        names: Names of those to use; unknown names are failures.
+        aligned: The pictures are aligned crops already: skip detection and quality.
+        progress: Called after every batch.
     """
     seen: list[_Seen] = []
     for start in range(0, len(names), BATCH):
@@ -111,7 +111,7 @@ def _read(pictures: Pictures, names: Sequence[str]) -> tuple[dict[str, bytes], l
     return contents, missing
 
 
-def _failed(name: str, error: EmbeddingError) -> _Seen:
+def _build_failure(name: str, error: EmbeddingError) -> _Seen:
     return _Seen(name, failure=Failure(name, error.code, str(error)))
 
 
@@ -125,7 +125,7 @@ def _embed_photos(embedder: Embedder, contents: dict[str, bytes]) -> list[_Seen]
                 _Seen(name, embedder.embed_crops(_central_crop(embedder, content)[None])[0], None, True)
             )
         elif isinstance(result, EmbeddingError):
-            seen.append(_failed(name, result))
+            seen.append(_build_failure(name, result))
         else:
             seen.append(_Seen(name, result.template.vector))
     return seen
@@ -147,7 +147,7 @@ def _embed_crops(embedder: Embedder, contents: dict[str, bytes]) -> list[_Seen]:
         try:
             crop = decode(content, ImageLimits())
         except EmbeddingError as error:
-            failed.append(_failed(name, error))
+            failed.append(_build_failure(name, error))
             continue
         if crop.shape == (ALIGNED_SIZE, ALIGNED_SIZE, 3):
             crops[name] = crop

@@ -1,7 +1,7 @@
-"""How far a rate would move with other people: the bootstrap over identities.
+"""How much a rate varies with the people measured: the bootstrap over identities.
 
 Comparisons that share a person are not independent, so people are drawn, not comparisons: an identity drawn w
-times carries its mated comparisons w times, and a comparison of two identities w_a · w_b times (Bolle, Ratha,
+times counts its mated comparisons w times, and a comparison of two identities w_a · w_b times (Bolle, Ratha,
 Pankanti, "Error analysis of pattern recognition systems", CVIU 2004). Intervals that draw comparisons one by
 one are several times too narrow.
 """
@@ -87,8 +87,8 @@ def bootstrap(
 ) -> Replicates:
     """Draw as many identities as there are, with replacement, and count again.
 
-    A draw without any mated comparison is drawn again. Whom it draws depends on the seed and on who is there,
-    not on distances: two models compared on the same people draw the same ones.
+    A draw without any mated comparison is repeated. The draw depends on the seed and on the people, not on
+    distances: two models compared on the same people draw the same ones.
 
     Args:
         comparisons: What was compared.
@@ -123,7 +123,7 @@ def bootstrap(
 
 
 def _cumulative(at: Indices, weight: Indices, length: int) -> Vector:
-    """(length,) weight up to each threshold; what lies beyond the last is in none."""
+    """(length,) weight up to each threshold; values beyond the last are not counted."""
     return np.cumsum(np.bincount(at, weights=weight, minlength=length)[:length])
 
 
@@ -137,7 +137,7 @@ def _non_mated_weight(comparisons: Comparisons, drawn: Indices, cross: Indices) 
 
 
 def _grid(comparisons: Comparisons) -> Vector:
-    """Thresholds, dense where FMR is low, and even in FNMR; the first lies below every distance."""
+    """Thresholds, dense at low FMR and even in FNMR; the first is below every distance."""
     count = len(comparisons.close)
     ranks = np.unique(np.geomspace(1, max(1, count), GRID).astype(np.int64)) - 1
     close = comparisons.close.d[ranks] if count else np.empty(0, np.float32)

@@ -1,7 +1,7 @@
-"""Target false match rate → threshold, on people that the network never saw.
+"""Measure the threshold for each target false match rate, on people that the network never saw.
 
-A threshold found on people the network was trained on is far too lax: training pushed exactly these people
-apart. So the calibration set is refused if a label or a picture of it was in the training split.
+A threshold measured on people the network was trained on is far too lax: training pushed exactly these people
+apart. So a calibration set is refused if one of its labels or pictures was in the training split.
 """
 
 import math
@@ -16,12 +16,12 @@ from embedding.bundle import Bundle, add_calibration
 from embedding.calibration import Calibration, CurvePoint, Target
 from embedding.embedder import Embedder
 from embedding.errors import FmrNotSupported
-from training.data.pictures import PER_PERSON, Pictures, at_most
+from training.data.pictures import PER_PERSON, Pictures, limit_per_person
 from training.data.seen import Seen, digest
 from training.errors import NothingToCompare
 from training.evaluation.acquire import Failure, Progress, acquire
 from training.evaluation.bootstrap import Replicates, bootstrap
-from training.evaluation.comparisons import CLOSE_LIMIT, Comparisons, Indices, Pairs, all_comparisons
+from training.evaluation.comparisons import CLOSE_LIMIT, Comparisons, Indices, Pairs, compare_all
 from training.evaluation.error_rates import RULE_OF_THREE, RateCurve, smallest_supported_fmr
 from training.evaluation.evaluation import SUSPECT_D
 
@@ -29,12 +29,12 @@ TARGETS = (1e-2, 1e-3, 1e-4, 1e-5)
 """False match rates at which thresholds are recorded with their intervals."""
 
 CURVE_POINTS = 240
-"""Of the recorded curve, evenly spaced in log FMR."""
+"""Points of the recorded curve, evenly spaced in log FMR."""
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """Two pictures of two identities that are one photograph, or nearly.
+    """Two pictures of two identities that are the same photograph, or nearly.
 
     Attributes:
         a: Name of the first picture.
@@ -49,11 +49,11 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A calibration, and what was left out of it.
+    """A calibration, and what it leaves out.
 
     Attributes:
         calibration: The record.
-        suspects: The comparisons for whose sake pairs of identities were left out, nearest first.
+        suspects: The comparisons because of which pairs of identities were left out, nearest first.
         failures: Pictures that gave no template.
     """
 
@@ -79,7 +79,7 @@ def calibrate(
     Args:
         embedder: The bundle to calibrate.
         pictures: Where the pictures lie.
-        seen: What the network was trained on; None where nothing tells, as the record will say.
+        seen: What the network was trained on; None if unknown, which the record will state.
         data: The pictures in words, for the record.
         names: Which pictures; all labelled ones by default.
         per_person: Pictures of one person that are used, at most.
@@ -97,12 +97,12 @@ def calibrate(
     people = {name: pictures.identity[name] for name in chosen}
     if seen is not None:
         seen.refuse(people, _digests(pictures, chosen))
-    used = at_most(chosen, people, per_person)
-    # Asked before the work, and again after it: pictures may fail.
+    used = limit_per_person(chosen, people, per_person)
+    # Checked before the work, and again after it, because pictures may fail.
     _refuse_too_few(_non_mated_of([people[name] for name in used]), targets)
     acquired = acquire(embedder, pictures, used, aligned=aligned, progress=progress)
     _, identity = np.unique([people[name] for name in acquired.names], return_inverse=True)
-    comparisons, suspects = without_suspects(acquired.vectors, identity, max(targets, default=0))
+    comparisons, suspects = compare_without_suspects(acquired.vectors, identity, max(targets, default=0))
     if not len(comparisons.mated):
         raise NothingToCompare("mated", len(used), len(acquired.failures))
     if len(used) < len(chosen):
@@ -128,7 +128,7 @@ def calibrate_bundle(
     aligned: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Bundle, Measurement]:
-    """As `calibrate`, and write the record into the bundle's manifest; its templates stay what they are."""
+    """`calibrate`, and write the record into the bundle's manifest; its templates do not change."""
     measurement = calibrate(
         Embedder.open(bundle),
         pictures,
@@ -143,7 +143,7 @@ def calibrate_bundle(
 
 
 def _digests(pictures: Pictures, names: Sequence[str]) -> dict[str, str]:
-    """Name → digest; a picture that cannot be read is left to fail where failures are counted."""
+    """Name → digest; an unreadable picture is skipped here, and fails later, where failures are counted."""
     digests = {}
     for name in names:
         try:
@@ -166,23 +166,23 @@ def _refuse_too_few(non_mated: int, targets: Sequence[float]) -> None:
             raise FmrNotSupported(target, smallest, 1.0)
 
 
-def without_suspects(
+def compare_without_suspects(
     vectors: np.ndarray[tuple[int, int], np.dtype[np.float32]], identity: Indices, largest_fmr: float
 ) -> tuple[Comparisons, Pairs]:
-    """All comparisons, but those between two identities that share a photograph.
+    """All comparisons except those between two identities that share a photograph.
 
-    The rule: if any picture of A lies nearer than SUSPECT_D to any of B, then A and B are one person under
-    two labels, or one of them holds a picture of the other; nothing between A and B is then surely non-mated,
-    so all of it is left out. Only this rule leaves out comparisons, and the record counts them.
+    The rule: if any picture of A is nearer than SUSPECT_D to any of B, then A and B are one person under two
+    labels, or one of them has a picture of the other. No comparison between A and B is then certainly
+    non-mated, so all are left out. Only this rule leaves out comparisons, and the record counts them.
     """
-    # Every comparison up to three times the largest rate is kept, so that replicates reach it as well.
+    # Every comparison up to three times the largest rate is kept, so that replicates reach that rate too.
     limit = max(CLOSE_LIMIT, math.ceil(3 * largest_fmr * _non_mated_of([str(i) for i in identity])))
-    comparisons = all_comparisons(vectors, identity, close_limit=limit)
+    comparisons = compare_all(vectors, identity, close_limit=limit)
     suspects = comparisons.close.where(comparisons.close.d < SUSPECT_D)
     if not len(suspects):
         return comparisons, suspects
     shared = np.sort(np.stack([identity[suspects.a], identity[suspects.b]], axis=1), axis=1)
-    return all_comparisons(vectors, identity, np.unique(shared, axis=0), close_limit=limit), suspects
+    return compare_all(vectors, identity, np.unique(shared, axis=0), close_limit=limit), suspects
 
 
 def calibration_of(comparisons: Comparisons, targets: Sequence[float], data: str) -> Calibration:
@@ -196,29 +196,31 @@ def calibration_of(comparisons: Comparisons, targets: Sequence[float], data: str
     replicates = bootstrap(comparisons)
     record = Calibration.new(
         created=datetime.now(UTC).replace(microsecond=0),
-        data=data + _rule(comparisons),
+        data=data + _describe_rule(comparisons),
         identities=len(comparisons.sizes),
         mated=curve.mated,
         non_mated=curve.non_mated,
-        curve=_points(curve, targets),
+        curve=_choose_points(curve, targets),
         targets=(),
         left_out_identity_pairs=len(comparisons.left_out),
         left_out_non_mated=comparisons.non_mated_left_out,
     )
     content = {name: getattr(record, name) for name in Calibration.model_fields if name != "id"}
-    return Calibration.new(**{**content, "targets": [_target(record, curve, replicates, t) for t in targets]})
+    return Calibration.new(
+        **{**content, "targets": [_build_target(record, curve, replicates, t) for t in targets]}
+    )
 
 
-def _rule(comparisons: Comparisons) -> str:
+def _describe_rule(comparisons: Comparisons) -> str:
     if not len(comparisons.left_out):
         return ""
     return f" Identities with pictures nearer than d = {SUSPECT_D} to each other are not compared."
 
 
-def _points(curve: RateCurve, targets: Sequence[float]) -> list[CurvePoint]:
-    """Points of the curve itself, the last thresholds of chosen counts, from three comparisons to all.
+def _choose_points(curve: RateCurve, targets: Sequence[float]) -> list[CurvePoint]:
+    """Points on the curve: the last thresholds of chosen counts, from three comparisons to all.
 
-    Both neighbours of every target are among them, so that what is read between them has the target's rate.
+    They include both neighbours of every target, so that interpolation between them gives the target's rate.
     """
     total = curve.non_mated
     counts = np.geomspace(RULE_OF_THREE, total, CURVE_POINTS).round()
@@ -226,7 +228,7 @@ def _points(curve: RateCurve, targets: Sequence[float]) -> list[CurvePoint]:
         counts, [count for t in targets for count in (math.floor(t * total), math.ceil(t * total))]
     )
     at = np.searchsorted(curve.non_mated_matches, np.unique(wanted.clip(RULE_OF_THREE, total)))
-    # Where a count does not occur (equal distances, or a bin), the next one stands for it.
+    # If a count does not occur (equal distances, or a bin), the next one is used.
     matches = np.unique(curve.non_mated_matches[at])
     first = np.searchsorted(curve.non_mated_matches, matches)
     return [
@@ -235,7 +237,7 @@ def _points(curve: RateCurve, targets: Sequence[float]) -> list[CurvePoint]:
     ]
 
 
-def _target(record: Calibration, curve: RateCurve, replicates: Replicates, fmr: float) -> Target:
+def _build_target(record: Calibration, curve: RateCurve, replicates: Replicates, fmr: float) -> Target:
     threshold = record.threshold(fmr)
     interval = replicates.threshold_at(fmr)
     if interval is None:

@@ -1,4 +1,4 @@
-"""All comparisons of a set of templates, without keeping all of them.
+"""All comparisons of a set of templates, without storing all of them.
 
 5,000 faces make 12 million comparisons. Mated ones are kept one by one. Of the non-mated ones only the close
 ones are (they decide every low false match rate, and every interval); the others are counted in fine bins.
@@ -54,15 +54,16 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """What was compared, and how near it was.
+    """What was compared, with the distances.
 
     Attributes:
         identity: (n,) identity of each sample, 0 … identities - 1.
         mated: All comparisons within one identity.
         close: All non-mated comparisons with d <= reach.
-        reach: 4 where every non-mated comparison is in `close`.
+        reach: 4 if `close` has every non-mated comparison.
         counts: (BINS,) non-mated comparisons in each bin, closed on the right; d = 0 is in the first.
-        is_all_pairs: Every pair of samples was compared, but those of `left_out`; else a list of pairs.
+        is_all_pairs: Whether every pair of samples was compared, except `left_out`; otherwise a list of
+            pairs.
         left_out: (l, 2) pairs of identities whose comparisons do not count.
     """
 
@@ -106,7 +107,7 @@ def bin_of(d: NDArray[np.float32]) -> Indices:
     return bins
 
 
-def listed_comparisons(
+def compare_listed(
     d: NDArray[np.float32], same: NDArray[np.bool_], a: Indices, b: Indices, identity: Indices
 ) -> Comparisons:
     """A list of pairs: (k,) distances, whether mated, and both samples."""
@@ -125,7 +126,7 @@ def listed_comparisons(
     )
 
 
-def all_comparisons(
+def compare_all(
     vectors: NDArray[np.float32],
     identity: Indices,
     left_out: Indices | None = None,
@@ -138,17 +139,18 @@ def all_comparisons(
     apart = np.empty((0, 2), np.int64) if left_out is None else left_out
     counts = np.zeros(BINS, np.int64)
     mated = []
-    for block in _blocks(vectors, identity, apart):
+    for block in _iterate_blocks(vectors, identity, apart):
         counts += np.bincount(bin_of(block.d[block.non_mated]), minlength=BINS)
         mated.append(block.chosen(block.mated))
-    reach = _reach(counts, close_limit)
+    reach = _find_reach(counts, close_limit)
     close = [
-        block.chosen(block.non_mated & (block.d <= reach)) for block in _blocks(vectors, identity, apart)
+        block.chosen(block.non_mated & (block.d <= reach))
+        for block in _iterate_blocks(vectors, identity, apart)
     ]
     return Comparisons(identity, _concatenate(mated), _concatenate(close), reach, counts, True, apart)
 
 
-def _reach(counts: Indices, limit: int) -> float:
+def _find_reach(counts: Indices, limit: int) -> float:
     """The farthest border of a bin with at most `limit` comparisons up to it."""
     full = int(np.searchsorted(np.cumsum(counts), limit, side="right"))
     return full * BIN_WIDTH
@@ -168,7 +170,7 @@ class _Block:
         return Pairs(self.d[mask], rows + self.start, columns + self.start)
 
 
-def _blocks(vectors: NDArray[np.float32], identity: Indices, left_out: Indices) -> Iterator[_Block]:
+def _iterate_blocks(vectors: NDArray[np.float32], identity: Indices, left_out: Indices) -> Iterator[_Block]:
     """The upper triangle, without the diagonal, a block of rows at a time."""
     total = int(identity.max(initial=-1)) + 1
     forbidden = np.unique(left_out.min(axis=1) * total + left_out.max(axis=1)) if len(left_out) else None
@@ -198,11 +200,11 @@ PAIRS_PER_FOLD = 600
 """At most: mated and non-mated together, as in LFW."""
 
 
-def balanced_pairs(comparisons: Comparisons, seed: int = 0) -> tuple[Indices, Indices, Indices]:
-    """Pairs within folds that share no person; each fold has as many non-mated as mated ones.
+def draw_balanced_pairs(comparisons: Comparisons, seed: int = 0) -> tuple[Indices, Indices, Indices]:
+    """Draw pairs in folds that share no person; each fold has as many non-mated as mated pairs.
 
     Returns:
-        (k,) samples a and b, and (k,) fold; fewer than `FOLDS` folds where there are few people.
+        (k,) samples a and b, and (k,) fold; fewer than `FOLDS` folds if there are few people.
     """
     random = np.random.default_rng(seed)
     identity = comparisons.identity
@@ -212,14 +214,14 @@ def balanced_pairs(comparisons: Comparisons, seed: int = 0) -> tuple[Indices, In
     for fold in range(int(fold_of.max()) + 1):
         mine = random.permutation(np.flatnonzero(mated_fold == fold))[: PAIRS_PER_FOLD // 2]
         samples = np.flatnonzero(fold_of[identity] == fold)
-        a, b = _non_mated(samples, identity, len(mine), random)
+        a, b = _draw_non_mated(samples, identity, len(mine), random)
         kept = mine[: len(a)]
         parts.append((np.append(comparisons.mated.a[kept], a), np.append(comparisons.mated.b[kept], b)))
     fold_of_pair = np.repeat(np.arange(len(parts)), [len(a) for a, _ in parts])
     return np.concatenate([a for a, _ in parts]), np.concatenate([b for _, b in parts]), fold_of_pair
 
 
-def _non_mated(
+def _draw_non_mated(
     samples: Indices, identity: Indices, count: int, random: np.random.Generator
 ) -> tuple[Indices, Indices]:
     """Up to `count` random pairs of two people."""

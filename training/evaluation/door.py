@@ -1,8 +1,8 @@
-"""What a door meets: whole pictures through the product's own detector and gates, enrolled and then tried.
+"""Error rates at the door: whole pictures, the product's own detector and gates, enrolment and tries.
 
-Of each person the first pictures that pass the gate of enrolment become templates, at most three and at most
-half of the pictures. The others are tried: as they are, and as a webcam would have taken them. What does not
-pass the gate of a check-in is turned away, which the kiosk says at once, and is no try.
+Each person's first pictures that pass the enrolment gate become templates, at most three and at most half of
+the pictures. The others are tried: as they are, and as a webcam would have taken them. Pictures that fail the
+check-in gate are turned away, which the kiosk says at once, and do not count as tries.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from embedding.embedder import Embedder
 from embedding.errors import EmbeddingError
 from embedding.faces import FacePolicy
 from embedding.quality import Purpose
-from training.data.altered import ALTERATIONS, Alteration, altered
+from training.data.altered import ALTERATIONS, Alteration, alter
 from training.data.pictures import Pictures
 from training.errors import NothingToCompare
 from training.evaluation.acquire import BATCH, Progress
@@ -25,16 +25,16 @@ from training.evaluation.transactions import TEMPLATES, Gallery, Probes, Transac
 AS_IT_IS, WEBCAM = "as they are", "webcam"
 
 POLICIES = {Purpose.ENROL: FacePolicy.EXACTLY_ONE, Purpose.CHECKIN: FacePolicy.CENTRAL}
-"""What the service does with several faces unless it is told otherwise."""
+"""What the service does with several faces by default."""
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What a gate did with the pictures that were shown to it.
+    """What a gate did with the pictures it got.
 
     Attributes:
-        shown: Pictures.
-        turned_away: Reason → pictures; the first reason of each.
+        shown: Number of pictures.
+        turned_away: Reason → number of pictures, by the first reason of each.
     """
 
     shown: int
@@ -48,12 +48,12 @@ class Gate:
 
 @dataclass(frozen=True)
 class Condition:
-    """Tries that were taken alike.
+    """Tries under one condition.
 
     Attributes:
-        name: How.
-        gate: Of the check-in.
-        rates: Of one try and of up to three, at each threshold.
+        name: Name of the condition.
+        gate: Results of the check-in gate.
+        rates: Rates of one try and of up to three, at each threshold.
     """
 
     name: str
@@ -67,10 +67,10 @@ class DoorFigures:
 
     Attributes:
         collection: Its name.
-        people: With two pictures or more.
+        people: People with two pictures or more.
         enrolled: Those of them with a template.
-        templates: In all.
-        gate: Of the enrolment.
+        templates: Number of templates.
+        gate: Results of the enrolment gate.
         conditions: Pictures as they are, then altered ones.
     """
 
@@ -92,16 +92,16 @@ def measure_door(
     """Enrol and try everybody who has two pictures or more.
 
     Args:
-        embedder: Of the bundle.
-        pictures: Whole ones, in folders of people.
-        collection: What it is called.
+        embedder: The bundle's embedder.
+        pictures: Whole pictures, in one folder per person.
+        collection: Name of the collection.
         thresholds: Pairs of FMR and d.
-        progress: Told how many pictures of how many have been looked at.
+        progress: Called with the number of pictures done and the total.
 
     Raises:
         NothingToCompare: If fewer than two people have two pictures, or nobody could be enrolled.
     """
-    people = _people(pictures)
+    people = _group_people(pictures)
     if len(people) < 2:
         raise NothingToCompare("non-mated", sum(map(len, people)), 0)
     door = _Door(embedder.with_face_policies(POLICIES), pictures, progress, total=sum(map(len, people)))
@@ -118,7 +118,7 @@ def measure_door(
     return DoorFigures(collection, len(people), enrolled, len(gallery.owner), gate, conditions)
 
 
-def _people(pictures: Pictures) -> list[list[str]]:
+def _group_people(pictures: Pictures) -> list[list[str]]:
     """The pictures of each person with two or more, in order."""
     of_person: dict[str, list[str]] = {}
     for name in pictures.labelled:
@@ -128,7 +128,7 @@ def _people(pictures: Pictures) -> list[list[str]]:
 
 @dataclass
 class _Door:
-    """What looks at pictures, and how far it is."""
+    """Processes pictures and reports progress."""
 
     embedder: Embedder
     pictures: Pictures
@@ -139,7 +139,7 @@ class _Door:
     def look(
         self, names: Sequence[str], purpose: Purpose, alteration: Alteration | None = None
     ) -> list[NDArray[np.float32] | str]:
-        """The vector of each picture, or the reason why it is turned away."""
+        """The vector of each picture, or the reason it is turned away."""
         found: list[NDArray[np.float32] | str] = []
         for start in range(0, len(names), BATCH):
             batch = names[start : start + BATCH]
@@ -158,13 +158,13 @@ class _Door:
 
     def _content(self, name: str, alteration: Alteration | None) -> bytes:
         content = self.pictures.read(name)
-        return content if alteration is None else altered(content, alteration)
+        return content if alteration is None else alter(content, alteration)
 
 
 def _enrol(door: _Door, people: Sequence[Sequence[str]]) -> tuple[Gallery, Gate, list[tuple[int, str]]]:
-    """Templates, what the gate did, and (person, name) of the pictures that are left to try.
+    """Templates, the gate's results, and (person, name) of the pictures left to try.
 
-    A picture that the gate turns away is left to try, too: a poor photograph may be taken at the door.
+    Pictures that the enrolment gate turns away are also left to try: poor photographs occur at the door too.
     """
     vectors: list[NDArray[np.float32]] = []
     owner: list[int] = []
@@ -186,21 +186,21 @@ def _enrol(door: _Door, people: Sequence[Sequence[str]]) -> tuple[Gallery, Gate,
             taken[person] += 1
             vectors.append(found)
             owner.append(person)
-    gallery = Gallery(_stacked(vectors, door.embedder.dim), np.array(owner, np.int64))
+    gallery = Gallery(_stack(vectors, door.embedder.dim), np.array(owner, np.int64))
     return gallery, Gate(shown, dict(refused.most_common())), left
 
 
 def _try(door: _Door, left: Sequence[tuple[int, str]], alteration: Alteration | None) -> tuple[Probes, Gate]:
-    """What passes the gate of a check-in, and what the gate did."""
+    """The pictures that pass the check-in gate, and the gate's results."""
     seen = door.look([name for _, name in left], Purpose.CHECKIN, alteration)
     passed = [
         (person, each) for (person, _), each in zip(left, seen, strict=True) if not isinstance(each, str)
     ]
     refused = Counter(each for each in seen if isinstance(each, str))
-    vectors = _stacked([vector for _, vector in passed], door.embedder.dim)
+    vectors = _stack([vector for _, vector in passed], door.embedder.dim)
     probes = Probes(vectors, np.array([person for person, _ in passed], np.int64))
     return probes, Gate(len(left), dict(refused.most_common()))
 
 
-def _stacked(vectors: Sequence[NDArray[np.float32]], dim: int) -> NDArray[np.float32]:
+def _stack(vectors: Sequence[NDArray[np.float32]], dim: int) -> NDArray[np.float32]:
     return np.stack(vectors) if vectors else np.empty((0, dim), np.float32)

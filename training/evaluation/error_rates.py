@@ -1,7 +1,7 @@
-"""Error rates of verification: how often two people match, and one person does not (ISO/IEC 19795-1:2021).
+"""Error rates of verification: two people match, or one person does not (ISO/IEC 19795-1:2021).
 
-`d` is a distance: a comparison matches when d <= threshold. Everything here is NumPy, works on distances that
-were computed elsewhere, and refuses a rate over nothing: an undefined rate is an error, not 0.
+`d` is a distance: a comparison matches when d <= threshold. Everything here is NumPy and works on distances
+computed elsewhere. An undefined rate is an error, not 0.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from embedding.errors import FmrNotSupported
 Vector = NDArray[np.float64]
 
 RULE_OF_THREE = 3.0
-"""Without one error in n comparisons the rate lies, with 95 % confidence, below 3 / n (Hanley, JAMA 1983)."""
+"""If n comparisons have no error, the rate is below 3 / n with 95 % confidence (Hanley, JAMA 1983)."""
 
 
 def error_rates(mated: ArrayLike, non_mated: ArrayLike, threshold: float) -> tuple[float, float]:
@@ -111,7 +111,7 @@ class RateCurve:
 def equal_error_rate(fmr: Vector, fnmr: Vector) -> float:
     """Where the DET curve, drawn with straight lines between its (k,) points, crosses FMR = FNMR.
 
-    Only the order of distances counts, so any ascending map of d leaves it as it is.
+    Only the order of distances counts, so any ascending map of d leaves it unchanged.
     """
     right = int(np.argmax(fmr >= fnmr))
     left = max(0, right - 1)
@@ -123,7 +123,7 @@ def equal_error_rate(fmr: Vector, fnmr: Vector) -> float:
 
 
 def smallest_supported_fmr(non_mated: int) -> float:
-    """The smallest false match rate that this many comparisons can speak about (rule of three)."""
+    """The smallest false match rate that this many comparisons support (rule of three)."""
     return min(1.0, RULE_OF_THREE / non_mated)
 
 
@@ -145,7 +145,7 @@ class OperatingPoint:
 
 
 def operating_point(curve: RateCurve, target: float) -> OperatingPoint:
-    """Where to put the threshold for a false match rate.
+    """The threshold for a false match rate.
 
     Raises:
         FmrNotSupported: If there are fewer than 3 / target non-mated comparisons.
@@ -158,7 +158,7 @@ def operating_point(curve: RateCurve, target: float) -> OperatingPoint:
 
 
 def last_at_most(rates: Vector, target: float) -> int:
-    """The last index of ascending (k,) rates with a rate <= target, but for rounding (3 / 30 against 0.1)."""
+    """The last index of ascending (k,) rates with a rate <= target, up to rounding (3 / 30 against 0.1)."""
     return int(np.searchsorted(rates, target * (1 + 1e-12), side="right")) - 1
 
 
@@ -169,7 +169,7 @@ def area_under_roc(curve: RateCurve) -> float:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Share of right answers, each fold judged with the threshold that the others choose.
+    """Share of correct answers, each fold with the threshold chosen on the others.
 
     Attributes:
         mean: Over folds.
@@ -185,7 +185,7 @@ class Accuracy:
 
 
 def best_threshold(d: Vector, same: NDArray[np.bool_]) -> float:
-    """The threshold with most right answers on (n,) comparisons; halfway to the next distance."""
+    """The threshold with the most correct answers on (n,) comparisons; halfway to the next distance."""
     order = np.argsort(d, kind="stable")
     gain = np.cumsum(np.where(same[order], 1, -1))  # right answers, less those with nothing matching
     values = d[order]

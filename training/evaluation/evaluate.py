@@ -1,6 +1,6 @@
-"""What a bundle can do, measured on pictures: a list of pairs, or all pairs of a labelled set.
+"""Evaluate a bundle on a list of pairs, or on all pairs of a labelled set.
 
-Runs on the base install: NumPy only, and the same path from picture to template as the service.
+Runs on the base install: it needs only NumPy, and makes templates exactly as the service does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding.embedder import Embedder
-from training.data.pairs import Pair, people_in
-from training.data.pictures import PER_PERSON, Pictures, at_most
+from training.data.pairs import Pair, number_people
+from training.data.pictures import PER_PERSON, Pictures, limit_per_person
 from training.errors import NothingToCompare
 from training.evaluation.acquire import Acquired, Progress, acquire
 from training.evaluation.bootstrap import Replicates, bootstrap
 from training.evaluation.comparisons import (
     Comparisons,
     Indices,
-    all_comparisons,
-    balanced_pairs,
-    listed_comparisons,
+    compare_all,
+    compare_listed,
+    draw_balanced_pairs,
 )
 from training.evaluation.error_rates import (
     Accuracy,
@@ -44,10 +44,10 @@ from training.evaluation.transactions import (
 )
 
 TARGETS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
-"""False match rates at which FNMR is reported, where the comparisons support them."""
+"""False match rates at which FNMR is reported, if the comparisons support them."""
 
 SERVICE_FMRS = (1e-3, 1e-4)
-"""Those that the service refers and matches at unless it is told otherwise."""
+"""The service's default rates for refer and match."""
 
 
 def evaluate_pairs(
@@ -67,9 +67,9 @@ def evaluate_pairs(
     found = {name: pictures.find(name) or name for pair in pairs for name in (pair.a, pair.b)}
     pairs = [Pair(found[pair.a], found[pair.b], pair.same, pair.fold) for pair in pairs]
     acquired = acquire(embedder, pictures, sorted(set(found.values())), aligned=aligned, progress=progress)
-    labels = _labels(pictures, pairs)
-    people = labels or {name: str(person) for name, person in people_in(pairs).items()}
-    identity = _numbered([people[name] for name in acquired.names])
+    labels = _match_labels(pictures, pairs)
+    people = labels or {name: str(person) for name, person in number_people(pairs).items()}
+    identity = _number_labels([people[name] for name in acquired.names])
     place = {name: index for index, name in enumerate(acquired.names)}
     # -1 stands for a picture that was not acquired.
     a, b = np.array([(place.get(pair.a, -1), place.get(pair.b, -1)) for pair in pairs]).T
@@ -77,10 +77,10 @@ def evaluate_pairs(
     done = (a >= 0) & (b >= 0)
     d = np.full(len(pairs), np.nan)
     d[done] = np.square(acquired.vectors[a[done]] - acquired.vectors[b[done]]).sum(axis=1)
-    comparisons = listed_comparisons(d[done].astype(np.float32), same[done], a[done], b[done], identity)
+    comparisons = compare_listed(d[done].astype(np.float32), same[done], a[done], b[done], identity)
     _refuse_nothing(comparisons, acquired)
-    accuracy = _accuracy(d, same, np.array([pair.fold for pair in pairs]))
-    return _measured(embedder, pictures, acquired, comparisons, accuracy, labelled=labels is not None)
+    accuracy = _measure_accuracy(d, same, np.array([pair.fold for pair in pairs]))
+    return _build_evaluation(embedder, pictures, acquired, comparisons, accuracy, labelled=labels is not None)
 
 
 def evaluate_all(
@@ -96,32 +96,34 @@ def evaluate_all(
     """Measure on all pairs of labelled pictures, at most `per_person` of each.
 
     Args:
-        embedder: What is measured.
+        embedder: The embedder to measure.
         pictures: The set.
-        names: Some of it; by default all that have labels.
-        per_person: Pictures of one person, at most.
+        names: Names of those to use; all labelled ones by default.
+        per_person: Most pictures of one person.
         aligned: They are aligned crops already.
-        group_of: Identity → group, to measure each group by itself, too.
-        progress: Told after every batch.
+        group_of: Identity → group, to measure each group separately as well.
+        progress: Called after every batch.
 
     Raises:
         NothingToCompare: If no person has two usable pictures, or there is one person only.
     """
     named = pictures.labelled if names is None else names
-    chosen = at_most(named, pictures.identity, per_person)
+    chosen = limit_per_person(named, pictures.identity, per_person)
     acquired = acquire(embedder, pictures, chosen, aligned=aligned, progress=progress)
-    identity = _numbered([pictures.identity[name] for name in acquired.names])
-    comparisons = all_comparisons(acquired.vectors, identity)
+    identity = _number_labels([pictures.identity[name] for name in acquired.names])
+    comparisons = compare_all(acquired.vectors, identity)
     _refuse_nothing(comparisons, acquired)
-    a, b, fold = balanced_pairs(comparisons)
+    a, b, fold = draw_balanced_pairs(comparisons)
     d = np.square(acquired.vectors[a] - acquired.vectors[b]).sum(axis=1).astype(np.float64)
-    accuracy = _accuracy(d, identity[a] == identity[b], fold)
-    evaluation, evidence = _measured(embedder, pictures, acquired, comparisons, accuracy, labelled=True)
-    thresholds = _thresholds(embedder, evaluation)
+    accuracy = _measure_accuracy(d, identity[a] == identity[b], fold)
+    evaluation, evidence = _build_evaluation(
+        embedder, pictures, acquired, comparisons, accuracy, labelled=True
+    )
+    thresholds = _choose_thresholds(embedder, evaluation)
     evaluation = replace(
         evaluation,
         set_aside=len(named) - len(chosen),
-        transactions=_transactions(acquired, identity, thresholds),
+        transactions=_measure_transactions(acquired, identity, thresholds),
     )
     if group_of is None:
         return evaluation, evidence
@@ -135,8 +137,8 @@ def evaluate_all(
     return replace(evaluation, groups=groups, groups_left_out=left_out), evidence
 
 
-def _thresholds(embedder: Embedder, evaluation: Evaluation) -> list[tuple[float, float]]:
-    """FMR and d at the rates of the service: of the bundle's calibration, or else of this evaluation."""
+def _choose_thresholds(embedder: Embedder, evaluation: Evaluation) -> list[tuple[float, float]]:
+    """FMR and d at the service's rates, from the bundle's calibration or else from this evaluation."""
     calibration = embedder.bundle.manifest.calibration
     if calibration is not None:
         return [(each.fmr, each.threshold) for each in calibration.targets if each.fmr in SERVICE_FMRS]
@@ -147,7 +149,7 @@ def _thresholds(embedder: Embedder, evaluation: Evaluation) -> list[tuple[float,
     ]
 
 
-def _transactions(
+def _measure_transactions(
     acquired: Acquired, identity: Indices, thresholds: Sequence[tuple[float, float]]
 ) -> list[TransactionRates]:
     enrolled, tried = split_in_order(identity)
@@ -159,7 +161,7 @@ def _transactions(
     )
 
 
-def _labels(pictures: Pictures, pairs: Sequence[Pair]) -> dict[str, str] | None:
+def _match_labels(pictures: Pictures, pairs: Sequence[Pair]) -> dict[str, str] | None:
     """Name → identity, if the pictures are labelled in agreement with the pairs (as those of LFW are)."""
     labels = {name: pictures.identity.get(name, "") for pair in pairs for name in (pair.a, pair.b)}
     known = {name: label for name, label in labels.items() if name in pictures.identity}
@@ -168,7 +170,7 @@ def _labels(pictures: Pictures, pairs: Sequence[Pair]) -> dict[str, str] | None:
     return labels if agree and all(known.values()) else None
 
 
-def _numbered(labels: Sequence[str]) -> Indices:
+def _number_labels(labels: Sequence[str]) -> Indices:
     """(n,) 0 … identities - 1."""
     return np.unique(np.array(labels, dtype=str), return_inverse=True)[1].astype(np.int64)
 
@@ -181,12 +183,12 @@ def _refuse_nothing(comparisons: Comparisons, acquired: Acquired) -> None:
         raise NothingToCompare("non-mated", total, len(acquired.failures))
 
 
-def _accuracy(d: Vector, same: NDArray[np.bool_], fold: Indices) -> Accuracy | None:
+def _measure_accuracy(d: Vector, same: NDArray[np.bool_], fold: Indices) -> Accuracy | None:
     """None with a single fold, which has no others to choose its threshold on."""
     return fold_accuracy(d, same, fold) if len(np.unique(fold)) > 1 else None
 
 
-def _measured(
+def _build_evaluation(
     embedder: Embedder,
     pictures: Pictures,
     acquired: Acquired,
@@ -214,7 +216,7 @@ def _measured(
         accuracy=accuracy,
         eer=Rate(equal_error_rate(curve.fmr, curve.fnmr), replicates.eer()),
         auc=area_under_roc(curve),
-        at_fmr=[_at(curve, replicates, target) for target in TARGETS],
+        at_fmr=[_rate_at(curve, replicates, target) for target in TARGETS],
         smallest_fmr=smallest_supported_fmr(curve.non_mated),
         retrieval=retrieval(vectors, identity) if labelled else None,
         nmi=clustering_nmi(vectors, identity) if labelled else None,
@@ -223,7 +225,7 @@ def _measured(
     return evaluation, Evidence(acquired.names, vectors, identity, comparisons, curve)
 
 
-def _at(curve: RateCurve, replicates: Replicates, target: float) -> AtFmr:
+def _rate_at(curve: RateCurve, replicates: Replicates, target: float) -> AtFmr:
     if target < smallest_supported_fmr(curve.non_mated):
         return AtFmr(target, None, None)
     point = operating_point(curve, target)

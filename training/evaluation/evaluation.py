@@ -1,4 +1,4 @@
-"""The figures of an evaluation, and what they were made of."""
+"""The figures of an evaluation, and the data behind them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,15 +15,15 @@ from training.evaluation.retrieval import Retrieval
 from training.evaluation.transactions import Share, TransactionRates
 
 SUSPECT_D = 0.1
-"""Two people this near are one photograph under two labels, or one person with two names.
+"""Two identities this near are one photograph under two labels, or one person with two names.
 
-Of 129,466 comparisons of two photographs of one person 0.02 % lie nearer (held-out half of a set, a public
-MobileFaceNet); of 23 million comparisons of two people none lay below 0.88."""
+Of 129,466 comparisons of two photographs of one person 0.02 % are nearer (held-out half of a set, a public
+MobileFaceNet); of 23 million comparisons of two people none was below 0.88."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A measured value, with its 95 % interval over identities; None where it is not known."""
+    """A measured value, with its 95 % interval over identities; None if unknown."""
 
     value: float
     interval: Interval | None
@@ -31,7 +31,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class AtFmr:
-    """FNMR at one false match rate; both rates are None where the comparisons do not support it."""
+    """FNMR at one false match rate; both rates are None if the comparisons do not support it."""
 
     fmr: float
     fnmr: Rate | None
@@ -40,7 +40,7 @@ class AtFmr:
 
 @dataclass(frozen=True)
 class GroupRate:
-    """A group's rates at the threshold of one FMR of everybody; None where it has too little to tell."""
+    """A group's rates at the threshold for one FMR over everybody; None if it has too few comparisons."""
 
     at_fmr: float
     threshold: float
@@ -54,7 +54,7 @@ class GroupFigures:
 
     Attributes:
         group: Its name.
-        identities: People of it that were asked for.
+        identities: Its people among the requested pictures.
         fta: Share of their pictures that gave no template.
         mated: Comparisons within one person.
         non_mated: Comparisons of two people of the group.
@@ -75,7 +75,7 @@ class GroupFigures:
 
 @dataclass(frozen=True)
 class GroupsLeftOut:
-    """Groups of too few people to be told, and how many those are together."""
+    """Groups with too few people to report, and their total number of people."""
 
     groups: int
     identities: int
@@ -83,7 +83,7 @@ class GroupsLeftOut:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The figures; all of them go into the JSON.
+    """The figures; all of them are in the JSON.
 
     Attributes:
         model_id: Of the bundle.
@@ -147,7 +147,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the figures were made of, for the report.
+    """The data behind the figures, for the report.
 
     Attributes:
         names: (n) pictures.
@@ -164,8 +164,8 @@ class Evidence:
     curve: RateCurve
 
 
-def told_in_words(evaluation: Evaluation) -> str:
-    """The figures for people, one on a line."""
+def format_evaluation(evaluation: Evaluation) -> str:
+    """Format the figures for people, one per line."""
     lines = [
         f"{evaluation.protocol}: {evaluation.mated:,} mated and {evaluation.non_mated:,} non-mated "
         f"comparisons of {evaluation.identities:,} people in {evaluation.pictures:,} pictures",
@@ -186,8 +186,8 @@ def told_in_words(evaluation: Evaluation) -> str:
             f"MAP@R     {found.map_at_r:.4f}",
             f"NMI       {evaluation.nmi:.4f}",
         ]
-    lines += [transaction_in_words(each) for each in evaluation.transactions]
-    lines += [group_in_words(each) for each in evaluation.groups]
+    lines += [format_transaction(each) for each in evaluation.transactions]
+    lines += [format_group(each) for each in evaluation.groups]
     if evaluation.groups_left_out is not None and evaluation.groups_left_out.groups:
         out = evaluation.groups_left_out
         lines.append(f"{out.groups} groups of few people are left out, {out.identities} people together")
@@ -206,14 +206,14 @@ def rate(measured: Rate) -> str:
 
 
 def fnmr(at: AtFmr) -> str:
-    """FNMR at one false match rate, or that it cannot be told."""
+    """Format the FNMR at one false match rate, or that it is not supported."""
     if at.fnmr is None or at.threshold is None:
         return f"at FMR {at.fmr:g}: too few comparisons to tell"
     return f"at FMR {at.fmr:g}: {rate(at.fnmr)}, d <= {at.threshold.value:.4f}"
 
 
-def transaction_in_words(rates: TransactionRates) -> str:
-    """What transactions of so many tries meet at one threshold."""
+def format_transaction(rates: TransactionRates) -> str:
+    """Format the rates of transactions at one threshold."""
     tries = "one try" if rates.tries == 1 else f"up to {rates.tries} tries"
     return (
         f"{tries}, d <= {rates.threshold:.4f} (FMR {rates.at_fmr:g}): FNMR {share(rates.fnmr)}, "
@@ -222,18 +222,19 @@ def transaction_in_words(rates: TransactionRates) -> str:
 
 
 def share(told: Share) -> str:
-    """A rate with its interval and what it is of."""
+    """Format a rate with its interval and its basis."""
     if told.value is None:
         return f"too few to tell ({told.trials:,})"
     inside = "" if told.interval is None else f"{told.interval[0]:.2g} to {told.interval[1]:.2g} "
     return f"{told.value:.2g} ({inside}of {told.trials:,})"
 
 
-def group_in_words(figures: GroupFigures) -> str:
-    """One group on one line for each threshold."""
+def format_group(figures: GroupFigures) -> str:
+    """Format one group, with one line per threshold."""
     lines = [
         f"group {figures.group!r}: {figures.identities} people, FTA {rate(figures.fta)}, median d against "
-        f"everybody's {_signed(figures.mated_shift)} mated, {_signed(figures.non_mated_shift)} non-mated"
+        f"everybody's {_format_shift(figures.mated_shift)} mated, "
+        f"{_format_shift(figures.non_mated_shift)} non-mated"
     ]
     for each in figures.rates:
         rates = ["too few to tell" if kind is None else rate(kind) for kind in (each.fnmr, each.fmr)]
@@ -241,5 +242,5 @@ def group_in_words(figures: GroupFigures) -> str:
     return "\n".join(lines)
 
 
-def _signed(shift: float | None) -> str:
+def _format_shift(shift: float | None) -> str:
     return "untold" if shift is None else f"{shift:+.3f}"

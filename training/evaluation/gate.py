@@ -1,7 +1,7 @@
-"""May a candidate take the incumbent's place? Both are measured on the same people, whom neither has seen.
+"""Decide whether a candidate may replace the incumbent, on the same people, unseen by either.
 
 Each model has its own thresholds at a false match rate; no distance of one is compared with one of the other.
-For every interval the same people are drawn for both, so a difference is not blurred by who was drawn.
+For every interval the same people are drawn for both, so that the draw does not add noise to a difference.
 
 The record is a plain dict, made for JSON:
 
@@ -22,9 +22,9 @@ The record is a plain dict, made for JSON:
     worse_in       what it is worse in, in words
     gained_in      what it is better in: misses at a false match rate, or failure to acquire
 
-Worse means that the whole 95 % interval of the difference lies on the bad side, gained that it lies on the
-good one. With many groups and rates, one of them will do so by chance now and then: that is for a person to
-judge, who may override with a reason.
+Worse means that the whole 95 % interval of the difference is unfavourable, gained that it is favourable. With
+many groups and rates, this happens by chance now and then: a person judges that and may override with a
+reason.
 """
 
 import math
@@ -36,18 +36,18 @@ import numpy as np
 
 from embedding.embedder import Embedder
 from embedding.errors import FmrNotSupported
-from training.data.pictures import PER_PERSON, Pictures, at_most
+from training.data.pictures import PER_PERSON, Pictures, limit_per_person
 from training.errors import NothingToCompare
 from training.evaluation.acquire import Acquired, Progress, Vector, acquire
 from training.evaluation.bootstrap import Interval, Replicates, bootstrap, percentiles
-from training.evaluation.comparisons import CLOSE_LIMIT, Comparisons, Indices, all_comparisons
+from training.evaluation.comparisons import CLOSE_LIMIT, Comparisons, Indices, compare_all
 from training.evaluation.error_rates import operating_point, smallest_supported_fmr
 from training.evaluation.evaluation import SUSPECT_D, Evidence
 from training.evaluation.gate_cost import size_of, speed_of
 from training.evaluation.gate_groups import group_records
 
 FMRS = (1e-2, 1e-3, 1e-4, 1e-5)
-"""False match rates at which misses are compared, where the comparisons support them."""
+"""False match rates at which misses are compared, if the comparisons support them."""
 
 REPLICATES = 200
 
@@ -56,7 +56,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two models, and what it made of the pictures.
+    """One of the two models, and its results on the pictures.
 
     Attributes:
         embedder: The model.
@@ -78,7 +78,7 @@ class Comparison:
     record: Record
 
     def with_candidate(self, embedder: Embedder) -> "Comparison":
-        """The same, with the candidate as its bundle is now: it is calibrated after it is compared."""
+        """A copy with the candidate's current bundle, which is calibrated after the comparison."""
         return replace(self, candidate=replace(self.candidate, embedder=embedder))
 
 
@@ -95,19 +95,19 @@ def compare(
     """Measure both on the same labelled pictures.
 
     Args:
-        incumbent: The model in use.
-        candidate: The one that may take its place.
+        incumbent: The active model.
+        candidate: The model that may replace it.
         pictures: Where the pictures lie.
         names: Which of them: of people that neither was trained on; all labelled ones by default.
         groups: Identity → group, such as an age band, where it is known.
         aligned: The pictures are aligned crops already.
-        progress: Told of pictures, each of which is taken twice.
+        progress: Counts pictures, each of which is processed twice.
 
     Raises:
         NothingToCompare: If no person has two usable pictures, or there is one person only.
-        FmrNotSupported: If the comparisons speak of none of `FMRS`: then nothing can be told.
+        FmrNotSupported: If the comparisons support none of `FMRS`.
     """
-    chosen = at_most(pictures.labelled if names is None else names, pictures.identity, PER_PERSON)
+    chosen = limit_per_person(pictures.labelled if names is None else names, pictures.identity, PER_PERSON)
     acquired = _acquired(incumbent, candidate, pictures, chosen, aligned, progress)
     sides = _sides((incumbent, candidate), acquired, pictures)
     rates = [_rate(sides, fmr) for fmr in FMRS if fmr >= _smallest(sides[0])]
@@ -173,7 +173,7 @@ def _acquired(
 def _sides(
     embedders: tuple[Embedder, Embedder], acquired: tuple[Acquired, Acquired], pictures: Pictures
 ) -> tuple[Side, Side]:
-    """The comparisons of the pictures that both took."""
+    """The comparisons of the pictures that both models accepted."""
     both = set(acquired[0].names) & set(acquired[1].names)
     names = [name for name in acquired[0].names if name in both]
     identity = np.unique([pictures.identity[name] for name in names], return_inverse=True)[1].astype(np.int64)
@@ -181,7 +181,7 @@ def _sides(
     left_out = _left_out(vectors[0], identity)
     sides = []
     for embedder, templates in zip(embedders, vectors, strict=True):
-        comparisons = all_comparisons(templates, identity, left_out, _close_limit(identity))
+        comparisons = compare_all(templates, identity, left_out, _close_limit(identity))
         _refuse_too_few(comparisons, acquired)
         evidence = Evidence(names, templates, identity, comparisons, comparisons.curve())
         sides.append(Side(embedder, evidence, bootstrap(comparisons, REPLICATES)))
@@ -191,15 +191,15 @@ def _sides(
 def _left_out(vectors: Vector, identity: Indices) -> Indices:
     """Pairs of identities that share a photograph, (l, 2), as the incumbent sees it.
 
-    Only it is asked: a candidate to which all faces look the same must not have its errors left out.
+    Only the incumbent decides: otherwise a candidate to which all faces look the same would hide its errors.
     """
-    near = all_comparisons(vectors, identity).close
+    near = compare_all(vectors, identity).close
     near = near.where(near.d < SUSPECT_D)
     return np.unique(np.sort(np.stack([identity[near.a], identity[near.b]], axis=1), axis=1), axis=0)
 
 
 def _close_limit(identity: Indices) -> int:
-    """Comparisons kept one by one, so many that every replicate reaches the largest rate."""
+    """How many comparisons to keep one by one, so that every replicate reaches the largest rate."""
     sizes = np.bincount(identity)
     non_mated = int(sizes.sum() ** 2 - np.square(sizes).sum()) // 2
     return max(CLOSE_LIMIT, math.ceil(3 * max(FMRS) * non_mated))
@@ -279,7 +279,7 @@ def acquisition_of(
 
 
 def _gained_in(record: Record) -> list[str]:
-    """What the candidate is better in; a little faster or smaller is no reason to change a model."""
+    """What the candidate is better in; slightly faster or smaller is no reason to change the model."""
     differences = {f"FNMR at FMR {rate['fmr']:g}": rate["difference"]["interval"] for rate in record["rates"]}
     differences["failure to acquire"] = record["acquisition"]["interval"]
     return [what for what, interval in differences.items() if interval is not None and interval[1] < 0]

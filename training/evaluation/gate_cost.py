@@ -1,4 +1,4 @@
-"""What two models cost: templates per second, side by side in the same run, and bytes on disk."""
+"""Compare the cost of two models: templates per second, measured in the same run, and bytes on disk."""
 
 import time
 from typing import Any
@@ -14,13 +14,13 @@ CROPS = 32
 ROUNDS = 9
 
 SPEED_SLACK = 0.05
-"""Two builds of one network differ by as much, through where their weights happen to lie in memory."""
+"""Two builds of one network differ by this much, because of where their weights are in memory."""
 SIZE_SLACK = 0.01
 """Two exports of one network differ by some bytes, in names and in the manifest."""
 
 
 def speed_of(incumbent: Embedder, candidate: Embedder) -> dict[str, Any]:
-    """Crops per second of both, taken in turns, so that other work on the machine slows both alike.
+    """Crops per second of both, measured in turns, so that other load slows both equally.
 
     Worse: the whole interval of the ratio over rounds lies below 1 − `SPEED_SLACK`.
     """

@@ -1,7 +1,7 @@
-"""What groups of people meet, each measured by itself (ISO/IEC 19795-10): failures, rates and shifts of d.
+"""Measure groups of people separately (ISO/IEC 19795-10): failures, rates and shifts of d.
 
-The thresholds are those that everybody meets. A group of few people is left out: its rates would be those of
-chance, and might tell of single people.
+The thresholds are the same for all groups. A group of few people is left out: its rates would be random, and
+might reveal single people.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.evaluation.bootstrap import bootstrap, percentiles
-from training.evaluation.comparisons import BIN_WIDTH, Comparisons, Indices, all_comparisons
+from training.evaluation.comparisons import BIN_WIDTH, Comparisons, Indices, compare_all
 from training.evaluation.error_rates import smallest_supported_fmr
 from training.evaluation.evaluation import GroupFigures, GroupRate, GroupsLeftOut, Rate
 
@@ -22,7 +22,7 @@ REPLICATES = 200
 
 @dataclass(frozen=True)
 class GroupedSamples:
-    """What was asked for, and what came of it.
+    """The requested pictures, and the results.
 
     Attributes:
         asked: Identity of each picture that was asked for.
@@ -60,7 +60,7 @@ def group_figures(
             continue
         inside = of_sample == name
         identity = np.unique(np.array(samples.people, dtype=str)[inside], return_inverse=True)[1]
-        compared = all_comparisons(samples.vectors[inside], identity.astype(np.int64))
+        compared = compare_all(samples.vectors[inside], identity.astype(np.int64))
         figures.append(
             GroupFigures(
                 group=name,

@@ -1,4 +1,4 @@
-"""The people held out of a training, and which false match rates they support."""
+"""The people held out of a training, and the false match rates that they support."""
 
 import math
 from collections import Counter
@@ -26,13 +26,13 @@ def non_mated_of(faces: FaceSet, people: Sequence[str]) -> int:
 
 
 def people_for(fmr: float, pictures: float) -> int:
-    """How many people with so many pictures each make enough non-mated comparisons for a false match rate."""
+    """How many people, with this many pictures each, have enough non-mated comparisons for an FMR."""
     wanted = RULE_OF_THREE / fmr / pictures**2  # of n (n - 1) / 2 pairs of people
     return math.ceil(0.5 + math.sqrt(0.25 + 2 * wanted))
 
 
 def refuse_too_few_people(faces: FaceSet, split: Split, fmrs: Sequence[float], share: float) -> None:
-    """Refuse now what the comparison and the calibration would refuse after the training.
+    """Refuse before the training what the comparison and the calibration would refuse after it.
 
     Args:
         faces: All of them.

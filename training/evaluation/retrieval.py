@@ -67,7 +67,7 @@ def _hits(vectors: NDArray[np.float32], label: NDArray[np.int64], depth: int) ->
     for start in range(0, len(label), BLOCK):
         rows = np.arange(start, min(start + BLOCK, len(label)))
         d = length - 2 * (vectors[rows] @ vectors.T)  # up to a constant of each row
-        d[np.arange(len(rows)), rows] = np.inf  # nobody finds himself
+        d[np.arange(len(rows)), rows] = np.inf  # a query must not retrieve itself
         near = np.argpartition(d, depth - 1, axis=1)[:, :depth]
         order = np.argsort(np.take_along_axis(d, near, axis=1), axis=1, kind="stable")
         yield label[np.take_along_axis(near, order, axis=1)] == label[rows, None]

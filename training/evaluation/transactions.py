@@ -1,7 +1,7 @@
 """Error rates of whole transactions: somebody with several templates tries up to three times.
 
 A try matches when the nearest of the person's templates lies within the threshold, a transaction when one of
-its tries does. So FNMR is lower than of single comparisons, and FMR is higher.
+its tries does. So FNMR is lower than for single comparisons, and FMR is higher.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from training.evaluation.comparisons import Indices
 from training.evaluation.error_rates import smallest_supported_fmr
 
 TEMPLATES = 3
-"""Of a person, at most; and at most half of the pictures, so that others are left to try with."""
+"""Most templates per person; also at most half of the pictures, so that others are left to try."""
 TRIES = (1, 3)
-"""Tries of one transaction, at most."""
+"""Most tries per transaction."""
 REPLICATES = 200
 BLOCK = 1024
 """Rows of the distance matrix at a time."""
@@ -28,8 +28,8 @@ class Share:
     """A rate, its 95 % interval over people, and what it is a rate of.
 
     Attributes:
-        value: None where there is nothing to count, or less than the rate needs.
-        interval: None where no rate is told, or the people are too few to draw from.
+        value: None if there is nothing to count, or too little for the rate.
+        interval: None without a value, or if there are too few people to draw from.
         trials: Transactions, or non-mated pairs of a transaction and a person.
     """
 
@@ -40,7 +40,7 @@ class Share:
 
 @dataclass(frozen=True)
 class TransactionRates:
-    """What transactions do at one threshold.
+    """The rates of transactions at one threshold.
 
     Attributes:
         at_fmr: What the threshold promises of a single comparison.

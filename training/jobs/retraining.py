@@ -26,7 +26,7 @@ from training.data.faces import SPLIT, FaceSet, Split, class_labels
 from training.data.groups import format_groups, groups_of, read_groups, write_groups
 from training.data.pictures import Pictures
 from training.data.seen import Seen
-from training.data.sources import Gathered, as_pictures, gather_again, gather_faces, hold_out, seen_by
+from training.data.sources import Gathered, as_pictures, gather_again, gather_faces, hold_out, read_seen
 from training.embedder.export import Crops, export_bundle
 from training.embedder.loop import train
 from training.embedder.objective import refuse_unusable_losses
@@ -300,7 +300,7 @@ class Retraining:
 
     def calibrate(self, hold: Hold) -> Facts:
         """Measure the new model's thresholds on people whom neither it nor its start has seen."""
-        seen = Seen.joined([Seen.read(self.run.path), seen_by(self.start)])
+        seen = Seen.joined([Seen.read(self.run.path), read_seen(self.start)])
         people, pictures = self.split.calibrate, self.pictures
         bundle, measured = calibrate_bundle(
             self.bundle,

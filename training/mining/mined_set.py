@@ -1,4 +1,4 @@
-"""Mining of labelled pictures: their templates, then the search among them, with names instead of rows."""
+"""Mine labelled pictures: make their templates and search among them, with names instead of rows."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from training.mining.triplets import Mining, mine
 
 @dataclass(frozen=True)
 class MinedSet:
-    """What was mined, with the names of the pictures.
+    """The result of a mining, with the names of the pictures.
 
     Attributes:
         mined: Rows of `names`.
         names: (n) pictures that gave a template.
-        identities: (n) whom they show.
+        identities: (n) of the people they show.
         failures: The other pictures.
-        unused: Known confusions that nothing could be made of.
+        unused: Known confusions without any triplet.
     """
 
     mined: Mined
@@ -36,7 +36,7 @@ class MinedSet:
     unused: Sequence[Confusion]
 
     def write(self, folder: Path, pictures: Pictures) -> None:
-        """The list to train on, and the review list with its page."""
+        """Write the training list, and the review list with its page."""
         write_mined(folder, self.mined, self.names, self.identities, pictures.read)
 
 
@@ -51,17 +51,17 @@ def mine_pictures(
     acquiring: Progress | None = None,
     searching: Progress | None = None,
 ) -> MinedSet:
-    """Mine with the network of a bundle.
+    """Mine with a bundle's network.
 
     Args:
-        embedder: What makes the templates.
-        pictures: Labelled ones are used.
-        mining: How to choose.
-        without: Identities that are held out of training: nothing may be learnt of them.
+        embedder: Makes the templates.
+        pictures: Only labelled ones are used.
+        mining: The settings.
+        without: Identities held out of training, of whom nothing may be learnt.
         confusions: People who must be told apart.
         aligned: The pictures are aligned crops already.
-        acquiring: Told of pictures.
-        searching: Told of anchors.
+        acquiring: Reports pictures.
+        searching: Reports anchors.
 
     Raises:
         NothingToMine: If there is one identity only, or none has two pictures.
@@ -81,17 +81,17 @@ def mine_named(
     confusions: Sequence[Confusion] = (),
     progress: Progress | None = None,
 ) -> tuple[Mined, list[Confusion]]:
-    """As `mine`, of people by their names.
+    """`mine` for people by name.
 
     Args:
         vectors: (n, dim) of unit length.
-        identities: (n) whom they show; "" where nobody knows.
-        mining: How to choose.
+        identities: (n) of the people; "" if unknown.
+        mining: The settings.
         confusions: People who must be told apart.
-        progress: Told of anchors.
+        progress: Reports anchors.
 
     Returns:
-        What was mined, and the confusions that nothing could be made of.
+        The result, and the confusions without any triplet.
     """
     number = {name: i for i, name in enumerate(sorted(set(identities) - {""}))}
     identity: Indices = np.array([number.get(name, -1) for name in identities], np.int64)

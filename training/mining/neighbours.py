@@ -1,8 +1,8 @@
-"""The nearest pictures of other people across a whole set.
+"""Find the nearest pictures of other people across a whole set.
 
-Cost: n templates of dim numbers take n² · dim multiply-adds, and nothing else counts; FAISS does them as
-matrix products, so the limit is what such a product reaches on the same cores. Memory beside the templates:
-one block of neighbours (`LISTED` of them). `python -m benchmarks mining` measures both beside that limit.
+Cost: n templates of dim numbers take n² · dim multiply-adds, which dominate; FAISS computes matrix products,
+so their speed on the same cores is the limit. Memory besides the templates: one block of neighbours (`LISTED`
+of them). `python -m benchmarks mining` compares both with that limit.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,13 +16,13 @@ from training.evaluation.comparisons import Indices
 from training.mining.pool import Distances
 
 BLOCK = 4096
-"""Anchors searched for at a time, at most."""
+"""Most anchors per search."""
 LISTED = 1 << 20
-"""Neighbours listed at a time: 12 MB, a few times over while blocks are merged."""
+"""Neighbours in memory at a time: 12 MB, times a few while blocks are merged."""
 
 Vectors = NDArray[np.float32]
 Progress = Callable[[int, int], None]
-"""Called with anchors done and anchors in all."""
+"""Called with the number of anchors done and the total."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Neighbours:
 
     Attributes:
         anchors: (b,) rows.
-        d: (b, k) ascending; infinite where there are no more.
-        others: (b, k) rows of other identities; −1 where there are no more.
+        d: (b, k) ascending; infinite if there are no more.
+        others: (b, k) rows of other identities; −1 if there are no more.
     """
 
     anchors: Indices
@@ -44,7 +44,7 @@ class People:
     """Rows by identity, the people with fewest pictures first.
 
     Args:
-        identity: (n,) a number for each row; negative where nobody knows.
+        identity: (n,) a number for each row; negative if unknown.
     """
 
     def __init__(self, identity: Indices) -> None:
@@ -59,7 +59,7 @@ class People:
         self._place = {int(i): (int(at), int(sizes[i])) for i, at in zip(found, first, strict=True)}
 
     def of(self, identity: int) -> Indices:
-        """Rows of one identity; none where there is no such."""
+        """Rows of one identity; empty if there is no such identity."""
         at, size = self._place.get(identity, (0, 0))
         return self.rows[at : at + size]
 
@@ -69,17 +69,18 @@ def nearest_others(
 ) -> Iterator[Neighbours]:
     """The k nearest pictures of *other* identities, for every picture whose identity is known.
 
-    FAISS is asked for as many more as one identity of the block has pictures, for all of them may be nearer.
-    Blocks go by the size of identities, so that only the largest pay for their size.
+    The search fetches as many more neighbours as the largest identity in the block has pictures, because all
+    of these may be nearer. Blocks are sorted by the size of identities, so that only the largest ones pay for
+    their size.
 
     Args:
         vectors: (n, dim) of unit length; may be memory-mapped.
-        people: Whom the rows show.
-        k: Neighbours of each.
-        progress: Told after every block.
+        people: The people in the rows.
+        k: Neighbours per picture.
+        progress: Called after every block.
     """
     whole = len(people.rows) == len(vectors)
-    # Pictures of nobody known would take up room among the neighbours.
+    # Pictures of unknown people would take up places among the neighbours.
     base_rows = np.arange(len(vectors)) if whole else np.sort(people.rows)
     base = vectors if whole else vectors[base_rows]
     for start, end in _blocks(people.sizes, k):

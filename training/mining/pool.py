@@ -1,4 +1,4 @@
-"""Hard examples as rows of a set: triplets to train on, and pairs that a person should look at."""
+"""Hard examples as rows of a set: triplets to train on, and pairs for a person to review."""
 
 import csv
 from collections.abc import Sequence
@@ -52,11 +52,11 @@ class Triplets:
         )
 
     def where(self, keep: NDArray[np.bool_] | Indices) -> "Triplets":
-        """Those of a (m,) mask, or in the order of some places."""
+        """The triplets under a (m,) mask, or at the given places, in that order."""
         return Triplets(*(getattr(self, column.name)[keep] for column in fields(self)))
 
     def hardest_first(self) -> "Triplets":
-        """Ascending in d(A, N); equal ones by their rows, so that the order is always the same."""
+        """Sorted by d(A, N), ties by rows, so that the order is deterministic."""
         return self.where(np.lexsort((self.positive, self.negative, self.anchor, self.d_negative)))
 
     def __len__(self) -> int:
@@ -65,14 +65,13 @@ class Triplets:
 
 @dataclass(frozen=True)
 class Mined:
-    """What a mining found.
+    """The result of a mining.
 
     Attributes:
         triplets: To train on, hardest first.
-        suspects: Probable label noise, nearest first: one pair of pictures for each pair of identities that
-            was held back.
-        alone: Identities with one picture, which can be nobody's anchor.
-        unused: Known confusions that no triplet could be made of: an identity is absent, or both are alone.
+        suspects: Probable label noise, nearest first: one pair of pictures per pair of identities held back.
+        alone: Identities with one picture, which cannot be anchors.
+        unused: Known confusions without any triplet: an identity is missing, or both have one picture.
     """
 
     triplets: Triplets
@@ -82,7 +81,7 @@ class Mined:
 
 
 def write_triplets(path: Path, triplets: Triplets, names: Sequence[str]) -> None:
-    """As CSV with the names of the pictures: rows change when a set grows, names do not."""
+    """Write CSV with the names of the pictures: rows change when a set grows, names do not."""
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
@@ -99,10 +98,10 @@ def write_triplets(path: Path, triplets: Triplets, names: Sequence[str]) -> None
 
 
 def read_triplets(path: Path, names: Sequence[str]) -> Triplets:
-    """What `write_triplets` wrote; triplets of which a picture is no longer there are left out.
+    """Read what `write_triplets` wrote; leaves out triplets with a missing picture.
 
     Raises:
-        PoolInvalid: If it is no such list, or none of its pictures is there.
+        PoolInvalid: If it is not such a list, or all of its pictures are missing.
     """
     row_of = {name: row for row, name in enumerate(names)}
     try:
@@ -124,7 +123,7 @@ def read_triplets(path: Path, names: Sequence[str]) -> Triplets:
 
 
 def hardest_of_each(key: Indices, hardness: Distances, most: int) -> Indices:
-    """Places of the `most` hardest (smallest) of each key, in their former order; equal ones go by place."""
+    """Places of the `most` hardest (smallest) of each key, in their original order; ties by place."""
     order = np.lexsort((np.arange(len(key)), hardness, key))
     sorted_key = key[order]
     first = np.searchsorted(sorted_key, sorted_key)
@@ -132,5 +131,5 @@ def hardest_of_each(key: Indices, hardness: Distances, most: int) -> Indices:
 
 
 def as_known(triplets: Triplets) -> Triplets:
-    """The same, as confirmed ones."""
+    """The same triplets, marked as confirmed."""
     return replace(triplets, known=np.ones(len(triplets), np.bool_))

@@ -1,4 +1,4 @@
-"""What a mining found, in files: the list to train on, and the probable label noise for a person to look at.
+"""Write the result of a mining: the training list, and probable label noise for a person to review.
 
 pool.csv      triplets, hardest first, by the names of their pictures
 review.json   pairs of identities that were held back, the nearest first
@@ -12,14 +12,14 @@ from typing import Any
 
 from training.evaluation.evaluation import SUSPECT_D
 from training.mining.pool import Mined, write_triplets
-from training.reports.page import Shown, shown_pair, write_page
+from training.reports.page import Shown, build_pair, write_page
 
 POOL = "pool.csv"
 REVIEW = "review.json"
 PAGE = "review.html"
 
 SHOWN = 300
-"""Pairs on the page, at most: 5 MB; the list has all of them."""
+"""Most pairs on the page, which take 5 MB; the list has all of them."""
 
 
 def write_mined(
@@ -29,13 +29,13 @@ def write_mined(
     identities: Sequence[str],
     read: Callable[[str], bytes],
 ) -> None:
-    """Writes all three files.
+    """Write all three files.
 
     Args:
-        folder: Made where it does not exist.
+        folder: Created if it does not exist.
         mined: Rows of the set.
-        names: Of its pictures.
-        identities: Whom they show.
+        names: Names of its pictures.
+        identities: Identities of its pictures.
         read: Name → bytes of the picture.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def write_mined(
 
 
 def suspects_of(mined: Mined, names: Sequence[str], identities: Sequence[str]) -> list[dict[str, Any]]:
-    """Each pair of identities that was held back: its nearest pictures, whom they show, and their d."""
+    """Each pair of identities held back: its nearest pictures, their identities and their d."""
     found = zip(mined.suspects.a, mined.suspects.b, mined.suspects.d, strict=True)
     return [
         {
@@ -64,9 +64,9 @@ def suspects_of(mined: Mined, names: Sequence[str], identities: Sequence[str]) -
 
 
 def write_review(path: Path, suspects: Sequence[dict[str, Any]], read: Callable[[str], bytes]) -> None:
-    """The page; it holds pictures of people."""
+    """Write the page, which contains pictures of people."""
     pairs = [
-        shown_pair(read, (each["a"], each["b"]), each["d"], f"{each['identity_a']},{each['identity_b']}")
+        build_pair(read, (each["a"], each["b"]), each["d"], f"{each['identity_a']},{each['identity_b']}")
         for each in suspects[:SHOWN]
     ]
     sure = sum(each["d"] < SUSPECT_D for each in suspects)

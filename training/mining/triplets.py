@@ -1,11 +1,11 @@
-"""Hard negatives across a whole set: pictures of other people that lie about as near as one's own.
+"""Hard negatives across a whole set: pictures of other people about as near as the person's own.
 
-Training in two stages: train, choose triplets where d(A, P) ≈ d(A, N), train on. The nearest of them are
-mostly wrong labels, so those go to a person first; and hard examples alone can spoil a network, so only a
-part of each batch is hard (`training/embedder/hard_order.py`).
+Training has two stages: train, choose triplets with d(A, P) ≈ d(A, N), continue the training. The nearest of
+them are mostly wrong labels, so a person reviews them first; and hard examples alone can spoil a network, so
+only part of each batch is hard (`training/embedder/hard_order.py`).
 
-The search (`training/mining/neighbours.py`) is all that costs time; of what it brings, at most `per_identity`
-triplets of each identity stay in memory.
+The search (`training/mining/neighbours.py`) takes nearly all the time; at most `per_identity` triplets of
+each identity stay in memory.
 """
 
 from collections.abc import Collection, Sequence
@@ -59,18 +59,18 @@ def mine(
     confusions: Collection[tuple[int, int]] = (),
     progress: Progress | None = None,
 ) -> Mined:
-    """Triplets that are hard for the network the vectors are from.
+    """Find triplets that are hard for the network that made the vectors.
 
-    For each anchor and each near picture of another person, the positive is the one whose d is nearest to
-    d(A, N); where they differ by more than the band, there is no triplet.
+    For each anchor and each near picture of another person, the positive is the picture whose d is nearest to
+    d(A, N); if they differ by more than the band, there is no triplet.
 
     Args:
         vectors: (n, dim) of unit length.
-        identity: (n,) a number for each picture; negative where nobody knows.
-        mining: How to choose.
+        identity: (n,) a number for each picture; negative if unknown.
+        mining: The settings.
         confusions: Pairs of identities that must be told apart: confirmed false accepts, overrides,
-            look-alikes. They are used whatever their distance, and never held back.
-        progress: Told after every block.
+            look-alikes. They are used at any distance and never held back.
+        progress: Called after every block.
 
     Raises:
         NothingToMine: If there is one identity only, or none has two pictures.
@@ -84,7 +84,7 @@ def mine(
     for block in nearest_others(vectors, people, mining.neighbours, progress):
         suspects.append(_suspects(block, identity))
         found = Triplets.joined([unfinished, _in_band(block, vectors, people, mining.band)])
-        # The last identity may go on in the next block; its limits hold for all of it.
+        # The last identity may continue in the next block; its limits apply to both parts.
         going_on = identity[found.anchor] == identity[block.anchors[-1]]
         parts.append(_limited(found.where(~going_on), identity, mining))
         unfinished = found.where(going_on)
@@ -130,12 +130,12 @@ def _positives(anchor: int, d: Distances, own: Indices, vectors: Vectors) -> tup
 def _triplets(
     anchor: Indices, positive: Indices, negative: Indices, d_positive: Distances, d_negative: Distances
 ) -> Triplets:
-    """Of whom nothing is known."""
+    """Triplets that are not known confusions."""
     return Triplets(anchor, positive, negative, d_positive, d_negative, np.zeros(len(anchor), np.bool_))
 
 
 def _limited(triplets: Triplets, identity: Indices, mining: Mining) -> Triplets:
-    """The hardest against each other identity, and of those the hardest of each identity."""
+    """Keep the hardest triplets against each other identity, and of those the hardest of each identity."""
     triplets = triplets.hardest_first()
     total = int(identity.max()) + 1
     pair = identity[triplets.anchor] * total + identity[triplets.negative]
@@ -146,7 +146,7 @@ def _limited(triplets: Triplets, identity: Indices, mining: Mining) -> Triplets:
 
 
 def _suspects(block: Neighbours, identity: Indices) -> Pairs:
-    """Pairs nearer than two photographs of one person ever are; the nearest of each pair of identities."""
+    """Pairs nearer than two photographs of one person ever are; the nearest for each pair of identities."""
     rows, places = np.nonzero(block.d < SUSPECT_D)
     return _one_per_pair(
         Pairs.of(block.d[rows, places], block.anchors[rows], block.others[rows, places]), identity
@@ -182,11 +182,11 @@ def _hold_back(
     share: float,
     confusions: Collection[tuple[int, int]],
 ) -> tuple[Triplets, Pairs]:
-    """Takes out pairs of identities that are probably one person, and those that are known to be two."""
+    """Remove pairs of identities that are probably one person, and those known to be two."""
     told_apart = np.array(sorted(confusions), np.int64).reshape(-1, 2)
     apart = _pair_keys(told_apart[:, 0], told_apart[:, 1], identity)
     key = _pair_keys(identity[triplets.anchor], identity[triplets.negative], identity)
-    # Known confusions come back as triplets of their own.
+    # Known confusions return as their own triplets.
     triplets, key = triplets.where(~np.isin(key, apart)), key[~np.isin(key, apart)]
     suspects = suspects.where(
         ~np.isin(_pair_keys(identity[suspects.a], identity[suspects.b], identity), apart)

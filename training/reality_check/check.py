@@ -23,7 +23,7 @@ from training.embedder.class_tree import ClassTree, use_tree
 from training.embedder.divide import TOGETHER, Divided, DividedLoss, cluster_identities, use_clusters
 from training.embedder.objective import loss_of_part
 from training.embedder.recipe import LossPart
-from training.evaluation.comparisons import all_comparisons
+from training.evaluation.comparisons import compare_all
 from training.evaluation.error_rates import equal_error_rate, operating_point, smallest_supported_fmr
 from training.evaluation.retrieval import retrieval
 from training.reality_check.network import SmallEmbedder
@@ -47,7 +47,7 @@ class Protocol:
         each: Faces of each of them.
         dim: Length of the embedding.
         learning_rate: The highest; of AdamW on one cycle.
-        renewals: How often class trees and clusters are made anew.
+        renewals: How often class trees and clusters are rebuilt.
     """
 
     folds: int = 2
@@ -65,10 +65,10 @@ class Method:
     """A row of the table.
 
     Attributes:
-        name: As it is printed.
+        name: Its printed name.
         part: The loss.
-        neighbours: Whether people stand in a batch beside those nearest to them.
-        learners: Of divide and conquer; 1 where nothing is divided.
+        neighbours: Whether a batch groups people with those nearest to them.
+        learners: Learners of divide and conquer; 1 for none.
     """
 
     name: str
@@ -150,7 +150,7 @@ class Score:
 def score(vectors: Vectors, labels: Rows) -> Score:
     """Of (n, dim) unit vectors with (n,) labels."""
     found = retrieval(vectors, labels, ks=(1,))
-    curve = all_comparisons(vectors, labels).curve()
+    curve = compare_all(vectors, labels).curve()
     supported = smallest_supported_fmr(curve.non_mated)
     tar = [1 - operating_point(curve, fmr).fnmr if fmr >= supported else float("nan") for fmr in FMRS]
     return Score(
@@ -197,7 +197,7 @@ def reality_check(
         pictures: Labelled faces of any size.
         methods: Rows of the table; raw pixels come before them.
         protocol: What they share.
-        finished: Told of each row.
+        finished: Called with each row.
 
     Raises:
         SplitInvalid: If there are too few people.
@@ -276,7 +276,7 @@ def renew(
     protocol: Protocol,
     step: int,
 ) -> None:
-    """A class tree or clusters by where the network puts people now; at the end nothing is divided."""
+    """Rebuild the class tree or clusters from the current embeddings; at the end nothing is divided."""
     if method.neighbours:
         use_tree(ClassTree.of(embed(network, faces), faces.labels), order, [loss])
     if isinstance(loss, DividedLoss):

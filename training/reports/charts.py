@@ -27,7 +27,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis measures, and from where to where; a logarithmic one starts above 0."""
+    """The label and range of an axis; a logarithmic one starts above 0."""
 
     name: str
     low: float
@@ -35,7 +35,7 @@ class Axis:
     logarithmic: bool = False
 
     def share(self, values: ArrayLike) -> Vector:
-        """Values → 0 … 1 along the axis; what lies outside is put on its ends."""
+        """Values → 0 … 1 along the axis; values outside are clipped to it."""
         clipped = np.clip(np.asarray(values, np.float64), self.low, self.high)
         if self.logarithmic:
             return np.asarray(np.log(clipped / self.low) / math.log(self.high / self.low))
@@ -50,10 +50,10 @@ class Axis:
 
 
 def line_chart(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
-    """Lines over two axes, with a legend where there are several."""
+    """Lines over two axes, with a legend if there are several."""
     parts = [_frame(x, y)]
     for line, colour in zip(lines, COLOURS, strict=False):
-        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in _thinned(_places(x, y, line.x, line.y)))
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in _thin(_place_points(x, y, line.x, line.y)))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
     if len(lines) > 1:
         ends_high = np.mean([y.share(np.asarray(line.y)[-1]) for line in lines]) > 0.5
@@ -64,27 +64,27 @@ def line_chart(title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
     return _svg(title, parts)
 
 
-def scatter(title: str, points: NDArray[np.float32], group: NDArray[np.int64]) -> str:
+def scatter_chart(title: str, points: NDArray[np.float32], group: NDArray[np.int64]) -> str:
     """(n, 2) points, a colour for each (n,) group; neighbouring groups differ in hue."""
     low, high = points.min(axis=0), points.max(axis=0)
     x, y = Axis("", float(low[0]), float(high[0])), Axis("", float(low[1]), float(high[1]))
     dots = [
         # 137.5°, the golden angle, keeps the hues of any number of groups apart.
         f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="hsl({g * 137.5 % 360:.0f} 65% 45%)"/>'
-        for (a, b), g in zip(_places(x, y, points[:, 0], points[:, 1]), group, strict=True)
+        for (a, b), g in zip(_place_points(x, y, points[:, 0], points[:, 1]), group, strict=True)
     ]
     return _svg(title, dots)
 
 
-def _places(x: Axis, y: Axis, xs: ArrayLike, ys: ArrayLike) -> Vector:
+def _place_points(x: Axis, y: Axis, xs: ArrayLike, ys: ArrayLike) -> Vector:
     """(n, 2) in pixels of the drawing."""
     across = LEFT + x.share(xs) * (WIDTH - LEFT - RIGHT)
     down = HEIGHT - BOTTOM - y.share(ys) * (HEIGHT - TOP - BOTTOM)
     return np.stack([across, down], axis=1)
 
 
-def _thinned(places: Vector) -> Vector:
-    """Without points that fall on the pixel of their predecessor: a million thresholds make a small file."""
+def _thin(places: Vector) -> Vector:
+    """Drop points on the same pixel as their predecessor, so that a million thresholds give a small file."""
     whole = places.round()
     moved = np.append(True, (whole[1:] != whole[:-1]).any(axis=1))
     moved[-1] = True
@@ -97,11 +97,11 @@ def _frame(x: Axis, y: Axis) -> str:
     for tick, share in zip(x.ticks, x.share(x.ticks), strict=True):
         at = LEFT + share * (right - LEFT)
         parts.append(f'<path d="M{at:.1f},{TOP} V{bottom}" class="grid"/>')
-        parts.append(f'<text x="{at:.1f}" y="{bottom + 16}" text-anchor="middle">{_told(tick)}</text>')
+        parts.append(f'<text x="{at:.1f}" y="{bottom + 16}" text-anchor="middle">{_format_tick(tick)}</text>')
     for tick, share in zip(y.ticks, y.share(y.ticks), strict=True):
         at = bottom - share * (bottom - TOP)
         parts.append(f'<path d="M{LEFT},{at:.1f} H{right}" class="grid"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{_told(tick)}</text>')
+        parts.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{_format_tick(tick)}</text>')
     middle = (TOP + bottom) / 2
     parts.append(
         f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x.name)}</text>'
@@ -111,8 +111,8 @@ def _frame(x: Axis, y: Axis) -> str:
     return "".join(parts)
 
 
-def _told(tick: float) -> str:
-    """A number on an axis."""
+def _format_tick(tick: float) -> str:
+    """Format a number on an axis."""
     return f"{tick:,.0f}" if tick >= 1000 else f"{tick:.3g}"
 
 

@@ -1,7 +1,7 @@
 """What the pages of this package share: one HTML file each, with pictures inside it.
 
-They hold pictures of people, so keep them where the pictures may be kept. Faces of enrolments are named and
-not held: `invigil jobs report` puts those in that may still be shown (`index/jobs/folders.py`).
+They contain pictures of people, so keep them where such pictures may be kept. Faces of enrolments are only
+named: `invigil jobs report` fills in those that may still be shown (`index/jobs/folders.py`).
 """
 
 import base64
@@ -33,7 +33,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class ShownPair:
-    """Two pictures as `data:` or `crop:` addresses, with names and distance, and what else is to be said."""
+    """Two pictures as `data:` or `crop:` addresses, with names, distance and a note."""
 
     a: str
     b: str
@@ -53,29 +53,32 @@ class Shown:
 
 
 def write_page(path: Path, template: str, **values: Any) -> None:
-    """Fills in a template of this package, and writes it."""
+    """Fill in a template of this package and write it."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
     page = environment.get_template(template).render(
-        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", percent=percent, interval=interval, **values
+        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        percent=format_percent,
+        interval=format_interval,
+        **values,
     )
     write_private(path, page)
 
 
-def percent(rate: float) -> str:
+def format_percent(rate: float) -> str:
     """A rate for people."""
     return f"{100 * rate:.2f} %"
 
 
-def interval(rate: Rate) -> str:
-    """Both ends of an interval, or that it is not known."""
-    return "interval unknown" if rate.interval is None else " to ".join(map(percent, rate.interval))
+def format_interval(rate: Rate) -> str:
+    """Both ends of an interval, or that it is unknown."""
+    return "interval unknown" if rate.interval is None else " to ".join(map(format_percent, rate.interval))
 
 
-def shown_pair(read: Callable[[str], bytes], names: tuple[str, str], d: float, note: str = "") -> ShownPair:
+def build_pair(read: Callable[[str], bytes], names: tuple[str, str], d: float, note: str = "") -> ShownPair:
     """Two pictures by their names.
 
     Args:
@@ -89,12 +92,12 @@ def shown_pair(read: Callable[[str], bytes], names: tuple[str, str], d: float, n
 
 
 def address_of(read: Callable[[str], bytes], name: str) -> str:
-    """Where a page finds a picture: in itself, or, of an enrolment, in the database of the moment."""
+    """The address of a picture: embedded in the page or, for an enrolment, its row in the database."""
     crop_id = crop_of(name)
-    return thumbnail(read(name)) if crop_id is None else f"crop:{crop_id}"
+    return make_thumbnail(read(name)) if crop_id is None else f"crop:{crop_id}"
 
 
-def thumbnail(content: bytes) -> str:
+def make_thumbnail(content: bytes) -> str:
     """A small JPEG inside the page; pictures of evaluation sets show the face at their centre."""
     image = Image.fromarray(decode(content, ImageLimits()))
     image.thumbnail((2 * THUMBNAIL, 2 * THUMBNAIL))

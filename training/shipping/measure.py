@@ -1,4 +1,4 @@
-"""Measures all that a bundle promises: thresholds, error rates, what its detector finds, speed."""
+"""Measure everything that a bundle promises: thresholds, error rates, detections, speed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ EIGHT = 8
 
 @dataclass(frozen=True)
 class Material:
-    """What a bundle is measured on.
+    """The data that a bundle is measured on.
 
     Attributes:
         data: The folder with `faces/`, `detect/` and `eval/`.
@@ -99,9 +99,9 @@ def measure_bundle(
     seconds: float = 1.0,
     progress: Progress | None = None,
 ) -> Figures:
-    """Calibrates a bundle, measures it and others beside it, and writes both records into its folder.
+    """Calibrate a bundle, measure it together with others, and write both records into its folder.
 
-    Nothing is written before all is measured.
+    Writes nothing before everything is measured.
 
     Args:
         folder: Of the bundle.
@@ -161,7 +161,7 @@ def measure_bundle(
 
 
 def _unless_the_same(before: Calibration | None, measured: Calibration) -> Calibration:
-    """The record before, where nothing came out otherwise: decisions that name it are still of this one."""
+    """Keep the previous record if the result is the same, so that decisions that name it stay valid."""
     apart = {"id", "created"}
     if before is not None and before.model_dump(exclude=apart) == measured.model_dump(exclude=apart):
         return before
@@ -186,7 +186,7 @@ def _row(name: str, embedder: Embedder, material: Material, progress: Progress |
 
 
 def _without_paths(evaluation: Evaluation) -> Evaluation:
-    """Where pictures lie on one machine says nothing on another."""
+    """Remove paths, which mean nothing on another machine."""
     failures = [replace(each, detail=each.code) for each in evaluation.failures]
     return replace(evaluation, images="", failures=failures)
 

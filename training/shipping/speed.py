@@ -1,4 +1,4 @@
-"""Templates a second of several bundles, measured in turns, by the processor's time."""
+"""Templates per second of several bundles, measured in turns, in processor time."""
 
 import time
 from collections.abc import Sequence
@@ -17,8 +17,7 @@ ROUNDS = 5
 def templates_per_second(embedders: Sequence[Embedder], batch: int, seconds: float) -> list[float]:
     """From crop to template on all cores, one caller for each core; the median of five rounds.
 
-    It is what the processor's time that was spent would yield on idle cores: other work on the machine takes
-    turns away, and hardly slows those that are left.
+    The rate is per processor time, as on idle cores: other load takes turns away but hardly slows the others.
 
     Args:
         embedders: They take turns, so that what still slows them slows all of them alike.

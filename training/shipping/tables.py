@@ -1,6 +1,6 @@
 """The tables of documents, written from the figures of a bundle.
 
-A document marks where a table goes; what stands between the marks is replaced:
+A document marks where a table goes; the text between the marks is replaced:
 
     <!-- measured: speed -->
     …
@@ -45,7 +45,7 @@ def filled(text: str, bundle: Bundle, figures: Figures) -> str:
 
 
 def summary(bundle: Bundle, figures: Figures) -> str:
-    """What a person wants to know first."""
+    """The most important figures."""
     own, detector = figures.own, figures.detectors[0]
     calibration = bundle.calibration
     return grid(
@@ -68,7 +68,7 @@ def summary(bundle: Bundle, figures: Figures) -> str:
 
 
 def answer(bundle: Bundle, figures: Figures) -> str:
-    """What the service answers about an ordinary mated pair, shortened."""
+    """The service's answer about an ordinary mated pair, shortened."""
     d = round(figures.own.mated_d, 3)
     calibration = bundle.calibration
     parts = {
@@ -87,7 +87,7 @@ def answer(bundle: Bundle, figures: Figures) -> str:
 
 
 def files(bundle: Bundle, _: Figures) -> str:
-    """The networks on the disk."""
+    """The network files."""
     manifest = bundle.manifest
     return grid(
         ("", "embedder", "detector"),
@@ -205,13 +205,13 @@ def detector(_: Bundle, figures: Figures) -> str:
 
 
 def finds(_: Bundle, figures: Figures) -> str:
-    """What the detector finds of faces that are large enough."""
+    """The detector's recall of faces that are large enough."""
     own = figures.detectors[0]
     return f"recall of faces ≥ {own.report.large.sizes[0]} px {_found(own)}."
 
 
 def speed(_: Bundle, figures: Figures) -> str:
-    """Templates a second, on which processor."""
+    """Templates per second, and the processor."""
     return f"{_templates(figures)} ({figures.processor})."
 
 
