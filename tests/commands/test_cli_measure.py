@@ -14,7 +14,7 @@ from embedding.bundle import Bundle
 from training.data.faces import SPLIT, Split
 from training.data.seen import Seen
 from training.shipping.figures import FIGURES, figures_of
-from training.shipping.tables import TABLES, filled
+from training.shipping.tables import TABLES, fill_text
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = [f"p{number:03}" for number in range(60)]
@@ -179,7 +179,7 @@ def test_the_shipped_documents_say_what_was_measured(shipped_bundle: Path, docum
     text = path.read_text(encoding="utf-8")
     bundle = Bundle.load(shipped_bundle)
 
-    written = filled(text, bundle, figures_of(bundle))
+    written = fill_text(text, bundle, figures_of(bundle))
 
     assert "<!-- measured: " in text
     assert written == text

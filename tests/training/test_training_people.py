@@ -17,7 +17,7 @@ from training.data.faces import Split
 from training.embedder.export import views_of_portrait
 from training.people.linear import fit_codes
 from training.people.material import choose_faces
-from training.people.measure import nearness, pair_distances
+from training.people.measure import measure_nearness, pair_distances
 from training.people.recipe import Choice
 
 CHECKPOINTS = Path(__file__).parents[2] / "training" / "checkpoints"
@@ -104,7 +104,7 @@ def test_distances_of_pairs_are_those_of_a_plain_loop() -> None:
     of = np.array([0, 0, 1, 1, 1, 2, 3])
 
     mated, non_mated = pair_distances(vectors, of)
-    near = nearness("x", vectors[:2], vectors[2:])
+    near = measure_nearness("x", vectors[:2], vectors[2:])
 
     pairs = [(i, j) for i in range(7) for j in range(i + 1, 7)]
     d = {pair: float(((vectors[pair[0]] - vectors[pair[1]]) ** 2).sum()) for pair in pairs}

@@ -1,7 +1,7 @@
 """Faces to paste onto faceless backgrounds: aligned crops, their boxes and landmarks from a teacher detector.
 
-The detector's photos hold few large faces; the recognition set holds tens of thousands of people. A crop that
-shows a held-out photo's face is left out, so that pasting it teaches nothing about the evaluation.
+The detector's photos have few large faces; the recognition set has tens of thousands of people. Crops with a
+face from a held-out photo are left out, so that pasting them does not leak into the evaluation.
 """
 
 import csv
@@ -29,7 +29,7 @@ class Bank:
 
 
 def open_bank(stored: Path, data: Path, count: int, held_out: Sequence[Photo], seed: int) -> Bank:
-    """The bank of a run, made where it is not stored yet."""
+    """The bank of a run, created if it is not stored yet."""
     if not stored.exists():
         bank = read_bank(data / "faces", data / "teacher" / "yunet.onnx", count, held_out, seed)
         with stored.open("wb") as file:
@@ -39,7 +39,7 @@ def open_bank(stored: Path, data: Path, count: int, held_out: Sequence[Photo], s
 
 
 def read_bank(folder: Path, teacher: Path, count: int, held_out: Sequence[Photo], seed: int) -> Bank:
-    """`count` crops of `faces.csv`, less those the teacher is unsure of and those of held-out photos."""
+    """`count` crops of `faces.csv`, without those the teacher is unsure of or that are in held-out photos."""
     with (folder / "faces.csv").open(newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if float(row["face_width_px"]) >= 60]
     random.Random(seed).shuffle(rows)
@@ -76,7 +76,7 @@ def _align_faces(photo: Photo) -> list[Pixels]:
 
 
 def _find_only_face(detector: cv2.FaceDetectorYN, crop: Pixels) -> Floats | None:
-    """(14,) the crop's one face as the teacher sees it; None when there is not just one, well aligned."""
+    """(14,) the crop's only face as the teacher sees it; None if there is not exactly one, well aligned."""
     padded = cv2.copyMakeBorder(crop, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
     _, found = detector.detect(padded)
     if found is None or len(found) != 1:

@@ -33,7 +33,7 @@ NO_FACES: Floats = np.zeros((0, len(FACE_COLUMNS)), np.float32)
 
 @dataclass(frozen=True)
 class Photo:
-    """One picture and what is known of the faces in it."""
+    """One picture and the labels of its faces."""
 
     name: str
     source: str
@@ -44,14 +44,14 @@ class Photo:
 
 @dataclass(frozen=True)
 class PhotoSet:
-    """What could be read of a folder, and the names of what could not."""
+    """The readable pictures of a folder, and the names of the others."""
 
     photos: list[Photo]
     undecodable: list[str]
 
 
 def read_photos(folder: Path) -> PhotoSet:
-    """Decode every picture that `images.csv` names; name those that are missing or no pictures."""
+    """Decode every picture in `images.csv`; list those that are missing or not pictures."""
     faces, uncertain = read_faces(folder / "faces.csv"), read_faces(folder / "uncertain.csv")
     with (folder / "images.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
@@ -70,7 +70,7 @@ def read_photos(folder: Path) -> PhotoSet:
 
 
 def decode(data: bytes) -> Pixels | None:
-    """(h, w, 3) BGR, or None when the bytes are no picture."""
+    """(h, w, 3) BGR, or None if the bytes are not a picture."""
     if not data:
         return None
     pixels: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
@@ -89,7 +89,7 @@ def read_faces(path: Path) -> dict[str, Floats]:
 def split_photos(photos: Sequence[Photo], held_out: float) -> tuple[list[Photo], list[Photo]]:
     """Training and held-out pictures: the same share of every source, with and without faces.
 
-    They are the same for every recipe, whatever its seed: a training that goes on from another one, and the
+    They are the same for every recipe and seed, so that a training that continues another one, and the
     evaluation of either, hold out the same pictures.
     """
     strata: defaultdict[tuple[str, bool], list[Photo]] = defaultdict(list)

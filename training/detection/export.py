@@ -17,8 +17,8 @@ def export_detector(network: FaceDetector, path: Path) -> None:
     layout = YuNetLayout(fold_batch_norms(network)).eval()
     sizes = {name: {0: "n", 1: f"cells_{name.split('_')[1]}"} for name in DETECTOR_OUTPUTS}
     with warnings.catch_warnings():
-        # The older exporter is on its way out of torch; the newer writes arithmetic on sizes where this one
-        # writes a plain upsampling, and takes half a minute.
+        # The older exporter is deprecated in torch, but the newer one takes half a minute and replaces a
+        # plain upsampling by arithmetic on sizes.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             layout,
@@ -33,9 +33,9 @@ def export_detector(network: FaceDetector, path: Path) -> None:
 
 
 class ScaleShift(nn.Module):
-    """What a batch norm does once it has learned; runtimes fuse it into the convolution before it.
+    """A trained batch norm as scale and shift, which runtimes fuse into the convolution before it.
 
-    Folded into the convolution that all strides share, it would write those weights three times.
+    Folding it into the convolution shared by all strides would store those weights three times.
     """
 
     def __init__(self, norm: nn.BatchNorm2d) -> None:

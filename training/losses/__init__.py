@@ -1,4 +1,4 @@
-"""What a network is trained to make small."""
+"""The losses that training minimises."""
 
 from training.losses.library import MINERS
 from training.losses.registry import (

@@ -10,9 +10,8 @@ from training.losses.pairwise import same_and_different, squared_distances
 class HierarchicalTriplet(nn.Module):
     """1 / (2 Z) Σ max(0, d(a, p) - d(a, n) + α_z) over all Z triplets of the batch (eq. 4).
 
-    The margin of a triplet depends on the identities of its anchor and of its negative; it follows from a
-    class tree (`training.embedder.class_tree`) and is taken up whenever that is built anew; until then it
-    is β.
+    The margin of a triplet depends on the identities of its anchor and of its negative; it comes from a class
+    tree (`training.embedder.class_tree`) and is updated when the tree is rebuilt; until then it is β.
 
     Args:
         classes: Identities.

@@ -1,9 +1,9 @@
-"""Losses and miners of pytorch-metric-learning, with its habits put right.
+"""Losses and miners of pytorch-metric-learning, with corrected defaults.
 
-It normalises embeddings in every distance; the network gives unit vectors, so here they are taken as they
-come wherever the library lets that be said. Its default mean leaves out what is 0 already; where a loss here
-has `active_only`, that is a choice. Which pairs or triplets of the batch count may be chosen by a miner, and
-negatives may come from former batches as well (cross-batch memory; Wang et al., CVPR 2020).
+The library normalises embeddings in every distance; the network gives unit vectors, so normalisation is off
+wherever the library allows it. Its default mean leaves out values that are 0; here `active_only` makes that a
+choice. A miner may choose the pairs or triplets of the batch, and negatives may also come from earlier
+batches (cross-batch memory; Wang et al., CVPR 2020).
 """
 
 from collections.abc import Callable, Mapping
@@ -255,7 +255,7 @@ MINERS: Mapping[str, Callable[..., nn.Module]] = {
 
 
 class Memory(losses.CrossBatchMemory):  # type: ignore[misc]
-    """The embeddings of former batches, to pair the present one with; a checkpoint holds all of it."""
+    """The embeddings of earlier batches, to pair the current one with; part of the checkpoint."""
 
     @staticmethod
     def supported_losses() -> list[str]:
@@ -263,9 +263,9 @@ class Memory(losses.CrossBatchMemory):  # type: ignore[misc]
         return [*losses.CrossBatchMemory.supported_losses(), HadsellContrastiveLoss.__name__]
 
     def get_extra_state(self) -> dict[str, Any]:
-        """What the library does not keep: where the next batch goes."""
+        """The state that the library does not save: where the next batch goes."""
         return {"queue_idx": self.queue_idx, "has_been_filled": self.has_been_filled}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Goes on from a checkpoint."""
+        """Restore the state from a checkpoint."""
         self.queue_idx, self.has_been_filled = state["queue_idx"], state["has_been_filled"]

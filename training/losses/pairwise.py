@@ -1,6 +1,6 @@
 """Losses over pairs and triplets of one batch, in squared Euclidean distance.
 
-Embeddings are taken as they come; the network gives unit vectors, so 0 <= d <= 4. A batch without a pair (or
+Embeddings are not normalised here; the network gives unit vectors, so 0 <= d <= 4. A batch without a pair (or
 triplet) of the needed kind contributes 0, with a gradient of 0.
 """
 
@@ -21,7 +21,7 @@ def same_and_different(labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def mean_or_zero(values: Tensor) -> Tensor:
-    """The mean; 0 of an empty tensor, still part of the graph."""
+    """The mean; 0 for an empty tensor, still part of the graph."""
     return values.sum() / max(1, values.numel())
 
 

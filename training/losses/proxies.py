@@ -1,7 +1,7 @@
 """Losses against a learnt vector (or several) per identity.
 
-All normalise both sides, so only angles count. Those that pytorch-metric-learning has are taken from it, with
-one more of its habits put right here: margins are given in radians.
+All normalise both sides, so only angles count. Most come from pytorch-metric-learning, except that margins
+are in radians here.
 """
 
 import math
@@ -64,7 +64,7 @@ def cos_face(classes: int, dim: int, scale: float = 64.0, margin: float = 0.35) 
 
 def arc_face(classes: int, dim: int, scale: float = 64.0, margin: float = 0.5) -> FromLibrary:
     """ArcFace (Deng et al., CVPR 2019, eq. 3): the own angle plus `margin`, in radians."""
-    # The library takes degrees: 0.5 given there would be a margin of nothing.
+    # The library takes degrees: 0.5 of these would be almost no margin.
     return FromLibrary(library.ArcFaceLoss(classes, dim, margin=math.degrees(margin), scale=scale))
 
 

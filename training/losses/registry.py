@@ -1,4 +1,4 @@
-"""Losses by the name a recipe gives them."""
+"""Losses by their names in recipes."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ class Against(StrEnum):
 
 @dataclass(frozen=True)
 class LossKind:
-    """How a loss is built, and what it is called with besides the embeddings.
+    """How to build a loss, and what to call it with besides the embeddings.
 
     Attributes:
         build: Its parameters are the options of the loss.
@@ -40,7 +40,7 @@ class LossKind:
     pairs: Callable[..., nn.Module] | None = None
 
     def sizes(self, classes: int, dim: int) -> dict[str, int]:
-        """Those of its parameters that follow from the data and the network."""
+        """Those of its parameters that are determined by the data and the network."""
         known = inspect.signature(self.build).parameters
         sizes = {"classes": classes, "dim": dim}
         return {name: size for name, size in sizes.items() if name in known}

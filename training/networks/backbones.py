@@ -1,4 +1,4 @@
-"""The embedding networks by the name a recipe gives them, and how one is described in a checkpoint."""
+"""The embedding networks by their names in recipes, and their description in a checkpoint."""
 
 import warnings
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from training.networks.embedder import DenseTrunk, FaceEmbedder
 from training.networks.vit import VisionTransformer
 
 SIZE = 112
-"""Of a face, in pixels on each side."""
+"""Side of a face in pixels."""
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """All that is needed to build a network again; every checkpoint carries one.
+    """Everything needed to rebuild a network; every checkpoint has one.
 
     Attributes:
         kind: `dense`, `vit`, or the name of a torchvision classifier.
@@ -43,8 +43,8 @@ def build_network(config: NetworkConfig) -> FaceEmbedder:
     """The network, untrained.
 
     Raises:
-        NetworkInvalid: If there is none of this kind, it takes no faces of our size, or attention is asked of
-            one that has no place for it.
+        NetworkInvalid: If the kind is unknown, it does not accept faces of our size, or it has no place for
+            attention.
     """
     if config.kind == "dense":
         shape = (config.widths, config.depths, config.dim, config.head_channels, config.cbam_stages)
@@ -78,7 +78,7 @@ def _untrained(config: NetworkConfig) -> nn.Module:
 
 
 def _require_faces_to_fit(config: NetworkConfig) -> None:
-    """Refuse what was made for other pictures, or gives more than one vector for each; nothing is computed.
+    """Refuse networks for other picture sizes or with more than one output vector; computes nothing.
 
     Raises:
         NetworkInvalid: In the network's own words.

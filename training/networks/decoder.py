@@ -1,4 +1,4 @@
-"""The decoder of made-up faces, and the critic that asks it for sharpness.
+"""The decoder of made-up faces, and the critic that makes it sharp.
 
 The decoder adds two pictures: a linear one of 28 x 28, whose weights are known in closed form before any
 training (`training.people.linear`), and what convolutions learn to add at 112 x 112. Both codes also scale
@@ -78,7 +78,7 @@ class FaceDecoder(nn.Module):
 
 
 def unit_pixels(x: Tensor) -> Tensor:
-    """Each pixel's channels at a mean square of 1 (Karras et al. 2018, section 4.2): what keeps it stable."""
+    """Scale each pixel's channels to a mean square of 1, for stability (Karras et al. 2018, section 4.2)."""
     return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-6)
 
 
@@ -88,7 +88,7 @@ def enlarge(x: Tensor) -> Tensor:
 
 
 class PatchCritic(nn.Module):
-    """Says of every 46-pixel patch whether it is of a photograph (Isola et al. 2017), small."""
+    """A small critic: whether each 46-pixel patch is from a photograph (Isola et al. 2017)."""
 
     def __init__(self, widths: Sequence[int] = (32, 64, 128)) -> None:
         super().__init__()

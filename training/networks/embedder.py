@@ -1,8 +1,8 @@
 """The embedding network: aligned faces in, unit vectors out.
 
-Its shape follows what a CPU does well. A space-to-depth stem takes the picture to 28 x 28 without losing a
-pixel, every convolution after it is dense (depthwise ones wait for memory, not for arithmetic), and the
-convolutions stay at 28 x 28, 14 x 14 and 7 x 7, where channels are wide enough to fill the vector units.
+Its shape suits a CPU. A space-to-depth stem reduces the picture to 28 x 28 without losing a pixel, every
+convolution after it is dense (depthwise ones wait for memory, not for arithmetic), and the convolutions stay
+at 28 x 28, 14 x 14 and 7 x 7, where channels are wide enough to fill the vector units.
 """
 
 import math
@@ -23,7 +23,7 @@ STEM_SIZE = 112 // STEM_BLOCK
 class FaceEmbedder(nn.Module):
     """Any trunk, with the pixel normalisation before it and the unit length after it.
 
-    This whole is what is trained and exported, so no caller ever normalises a pixel or a vector.
+    Training and export use this module as a whole, so no caller has to normalise pixels or vectors.
 
     Args:
         trunk: (n, 3, 112, 112) in -1..1 to (n, dim).
@@ -49,7 +49,8 @@ class BothSides(nn.Module):
 
     def forward(self, faces: Tensor) -> Tensor:
         """(n, 112, 112, 3) uint8 RGB to (n, dim) float32 of unit length."""
-        # As one batch: weights are fetched once, and a batch of two fills a core better than two of one.
+        # As one batch: weights are loaded once, and a batch of two uses a core better than two batches of
+        # one.
         both: Tensor = self.embedder(torch.cat([faces, faces.flip(2)]))  # (2 n, dim)
         return F.normalize(both.reshape(2, -1, both.shape[1]).sum(0), dim=1)
 

@@ -1,1 +1,1 @@
-"""Faces of people who do not exist: a decoder from an identity code and a capture code to a picture."""
+"""Made-up people: a decoder from an identity code and a capture code to a picture."""

@@ -1,4 +1,4 @@
-"""Which of the people that a generator can draw are worth showing: seen well, and nobody's double."""
+"""Choose made-up people to show: those that the product sees well and that resemble nobody else."""
 
 from collections.abc import Sequence
 from itertools import starmap
@@ -7,21 +7,21 @@ import numpy as np
 
 from embedding.embedder import Embedder
 from embedding.people.generator import MadeUpPeople
-from training.people.measure import Vectors, is_good, pair_distances, sit
+from training.people.measure import Vectors, is_good, pair_distances, photograph_people
 
 CAPTURES = 8
 GOOD_CAPTURES = 5
 TRIED = 10
-"""So many numbers are tried for each person wanted."""
+"""Most numbers tried per requested person."""
 
 
 def choose_people(people: MadeUpPeople, bundles: Sequence[Embedder], wanted: int) -> tuple[list[int], int]:
-    """Numbers of people who can be enrolled, match themselves and nobody else; and how many were tried.
+    """Numbers of people who can be enrolled and match only themselves; and how many were tried.
 
     Args:
         people: The generator.
-        bundles: With calibrations, whose thresholds at 1e-4 say who matches; the first one looks.
-        wanted: How many; fewer where ten times as many numbers do not yield them.
+        bundles: Calibrated bundles, which match at their thresholds for 1e-4; the first one also detects.
+        wanted: How many; fewer if ten times as many numbers do not yield them.
     """
     matches = [embedder.bundle.calibration.threshold(1e-4) for embedder in bundles]
     known = [np.empty((0, embedder.dim), np.float32) for embedder in bundles]
@@ -29,7 +29,7 @@ def choose_people(people: MadeUpPeople, bundles: Sequence[Embedder], wanted: int
     for number in range(wanted * TRIED):
         if len(chosen) == wanted:
             return chosen, number
-        sitting = sit(people, bundles[0], [number], CAPTURES)
+        sitting = photograph_people(people, bundles[0], [number], CAPTURES)
         if sum(map(is_good, sitting.seen)) < GOOD_CAPTURES:
             continue
         own = [embedder.embed_crops(sitting.crops) for embedder in bundles]
@@ -40,7 +40,7 @@ def choose_people(people: MadeUpPeople, bundles: Sequence[Embedder], wanted: int
 
 
 def is_apart(own: Vectors, others: Vectors, match: float) -> bool:
-    """Whether all pictures of somebody match each other and none of anybody else."""
+    """Whether all pictures of a person match each other and nobody else's."""
     mated, _ = pair_distances(own, np.zeros(len(own), np.int64))
     to_others = 2.0 - 2.0 * (own @ others.T)
     return bool(mated.max() <= match < to_others.min(initial=4.0))

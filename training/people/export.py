@@ -1,4 +1,4 @@
-"""A trained decoder as the file that ships: ONNX, weights in sixteen bits, codes in, a picture out."""
+"""Export a trained decoder: ONNX, weights in sixteen bits, codes in, a picture out."""
 
 import hashlib
 import json
@@ -18,10 +18,10 @@ from training.networks.decoder import FaceDecoder
 
 DECODER = "decoder.onnx"
 SMALL = 64
-"""Constants of so few numbers stay as they are: their precision costs nothing."""
+"""Constants with at most this many numbers stay in float32, which costs nothing."""
 
 
-class Drawing(nn.Module):
+class ExportedDecoder(nn.Module):
     """A decoder with both codes in one tensor and bytes out."""
 
     def __init__(self, decoder: FaceDecoder, identity: int) -> None:
@@ -47,11 +47,11 @@ def decoder_of(checkpoint: Mapping[str, Any]) -> FaceDecoder:
 def export_people(
     checkpoint: Mapping[str, Any], folder: Path, name: str, provenance: Mapping[str, str]
 ) -> MadeUpPeople:
-    """Writes the decoder and `people.json`, and opens what was written.
+    """Write the decoder and `people.json`, and open the result.
 
     Args:
-        checkpoint: Of `train_people`.
-        folder: Where it goes.
+        checkpoint: A checkpoint of `train_people`.
+        folder: The folder to write.
         name: As in `people-1`.
         provenance: Data, terms and recipe in words.
     """
@@ -59,8 +59,8 @@ def export_people(
     recipe = checkpoint["recipe"]
     target = folder / DECODER
     example = torch.zeros(2, recipe["identity"] + recipe["capture"])
-    write_onnx(Drawing(decoder_of(checkpoint), recipe["identity"]), target, example)
-    content = halved(onnx.load(target)).SerializeToString()
+    write_onnx(ExportedDecoder(decoder_of(checkpoint), recipe["identity"]), target, example)
+    content = halve_weights(onnx.load(target)).SerializeToString()
     target.write_bytes(content)
     manifest = PeopleManifest.model_validate(
         {
@@ -82,13 +82,13 @@ def export_people(
 
 
 def write_manifest(folder: Path, manifest: PeopleManifest) -> None:
-    """Writes `people.json`."""
+    """Write `people.json`."""
     text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
-def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same network with its weights in float16, made float32 again when it is loaded."""
+def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy of the network with weights in float16, which are converted to float32 at load."""
     kept, casts = [], []
     for weights in model.graph.initializer:
         values = numpy_helper.to_array(weights)

@@ -1,4 +1,4 @@
-"""What is known of the decoder without training: a linear variational autoencoder in closed form.
+"""The part of the decoder that needs no training: a linear variational autoencoder in closed form.
 
 The identity code is the template's principal components at unit variance. A small picture is regressed on
 it; the principal components of what remains are the capture code. That is probabilistic PCA, which a linear
@@ -17,7 +17,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Codes:
-    """Between templates or small pictures and their codes; all codes have unit variance.
+    """Maps between templates or small pictures and their codes; all codes have unit variance.
 
     Attributes:
         mean: (dim,) of the templates.
@@ -41,7 +41,7 @@ class Codes:
         return (templates - torch.from_numpy(self.mean)) @ (axes / (axes**2).sum(0))
 
     def template_of(self, identity: Tensor) -> Tensor:
-        """(n, identity) to (n, dim) of unit length: whom the code means."""
+        """(n, identity) to (n, dim) of unit length: the template of the code's person."""
         templates = torch.from_numpy(self.mean) + identity @ torch.from_numpy(self.axes).T
         return torch.nn.functional.normalize(templates, dim=1)
 

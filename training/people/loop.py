@@ -24,7 +24,7 @@ from training.people.recipe import PeopleRecipe
 
 
 class Judge(nn.Module):
-    """A frozen embedder: what it makes of a face, and what it sees on the way there.
+    """A frozen embedder: its template of a face, and its early feature maps.
 
     Args:
         path: Its checkpoint.
@@ -32,7 +32,7 @@ class Judge(nn.Module):
             where they are the same.
 
     Raises:
-        CheckpointInvalid: If it is no checkpoint.
+        CheckpointInvalid: If it is not a checkpoint.
         NetworkInvalid: If its network is of another kind than ours.
     """
 
@@ -46,7 +46,7 @@ class Judge(nn.Module):
         channels_last(self.trunk)
 
     def wanted(self, templates: Tensor) -> Tensor:
-        """(n, dim) of unit length: what the shipped embedder's templates are in this one's terms."""
+        """(n, dim) of unit length: the shipped embedder's templates, translated to this embedder."""
         if self.translation is None:
             return templates
         return F.normalize(templates @ self.translation[:-1] + self.translation[-1], dim=1)
@@ -62,14 +62,14 @@ class Judge(nn.Module):
         return F.normalize(template.float(), dim=1), seen
 
     def views(self, faces: Tensor) -> list[Tensor]:
-        """(n, 3, 112, 112) to what the first two stages see, (n, widths[0], 28, 28) and (…, 14, 14)."""
+        """(n, 3, 112, 112) to the first two stages' features, (n, widths[0], 28, 28) and (…, 14, 14)."""
         x = F.relu(self.trunk.stem_norm(self.trunk.stem(self.trunk.unshuffle(faces))))
         first = self.trunk.stages[0](x)
         return [first, self.trunk.stages[1](first)]
 
 
-class Practice:
-    """One training, with everything that a checkpoint holds."""
+class PeopleTraining:
+    """One training, with everything in a checkpoint."""
 
     def __init__(self, recipe: PeopleRecipe, faces: Faces, codes: Codes, judges: Sequence[Judge]) -> None:
         torch.manual_seed(recipe.seed)
@@ -83,11 +83,11 @@ class Practice:
         self.critics = torch.optim.Adam(self.critic.parameters(), 1e-3, betas=(0.5, 0.99))
         self.average = {name: value.clone() for name, value in self.decoder.state_dict().items()}
         self.deviation = codes.capture_deviation()
-        self.weights = oval()
+        self.weights = build_oval_weights()
         self.step = 0
 
     def run_step(self) -> dict[str, float]:
-        """One batch: photographs redrawn, and people nobody has photographed."""
+        """Train on one batch: redrawn photographs, and people without photographs."""
         recipe, random = self.recipe, default_rng((self.recipe.seed, self.step))
         share = self.step / recipe.steps
         self.set_rates(share)
@@ -113,10 +113,10 @@ class Practice:
         return {name: float(term.detach()) for name, term in terms.items()}
 
     def draw(self, photos: Tensor, templates: Tensor, random: Generator) -> tuple[Tensor, Tensor]:
-        """Pictures of the photographed with their capture codes, and of others with drawn ones.
+        """Pictures of photographed people with their capture codes, and of others with random ones.
 
         Returns:
-            (n, 3, 112, 112) pictures, and (n, dim) whom each is to show.
+            (n, 3, 112, 112) pictures, and (n, dim) templates of the people they should show.
         """
         identity = self.codes.identity_of(templates)
         small = F.avg_pool2d(photos, 4).flatten(1)
@@ -125,7 +125,7 @@ class Practice:
         if self.step / self.recipe.steps < self.recipe.recognised_from:
             return self.decoder(identity, capture), templates
         others = self.recipe.others
-        # Half of the others are photographed people seen as somebody else was, half are nobody.
+        # Half of the others are photographed people with somebody else's capture, half are made up.
         known = identity[torch.from_numpy(random.permutation(len(identity))[: others // 2])]
         nobody = normal(random, (others - len(known), identity.shape[1]))
         more = torch.cat([known, nobody])
@@ -147,8 +147,8 @@ class Practice:
         """How far the judge's template is from the wanted one, and its early view from the photograph's."""
         judge = self.judges[self.step % len(self.judges)]
         wanted = judge.wanted(wanted)
-        # Shaken together: the views of a picture and of its photograph stay comparable.
-        both = shaken(torch.cat([drawn.clamp(-1, 1), photos]), random)
+        # Both get the same changes, so that a picture and its photograph stay comparable.
+        both = shake(torch.cat([drawn.clamp(-1, 1), photos]), random)
         found, seen = judge(both[: len(drawn)])
         with torch.no_grad():
             real = judge.views(both[len(drawn) :])
@@ -156,7 +156,7 @@ class Practice:
             "identity": (1 - (found * wanted).sum(1)).mean(),
             "apart": F.relu(found @ found.T - wanted @ wanted.T).square().mean().sqrt(),
             "view": torch.stack(
-                [unlike(a[: len(photos)], b) for a, b in zip(seen, real, strict=True)]
+                [relative_difference(a[: len(photos)], b) for a, b in zip(seen, real, strict=True)]
             ).mean(),
         }
 
@@ -172,7 +172,7 @@ class Practice:
         return loss.detach()
 
     def set_rates(self, share: float) -> None:
-        """Up in a hundredth of the training, then down along a cosine to a fiftieth."""
+        """Warm up over a hundredth of the training, then follow a cosine down to a fiftieth."""
         top = self.recipe.learning_rate
         rate = top * min(1.0, (self.step + 1) / self.recipe.warm_up_steps)
         rate *= 0.02 + 0.98 * (1 + math.cos(math.pi * share)) / 2
@@ -183,13 +183,13 @@ class Practice:
 
     @torch.no_grad()
     def follow(self) -> None:
-        """The average of the decoder's weights is what ships."""
+        """Update the average of the decoder's weights, which is what ships."""
         keep = min(0.995, self.step / (self.step + 10))
         for name, value in self.decoder.state_dict().items():
             self.average[name].lerp_(value, 1 - keep)
 
     def checkpoint(self) -> dict[str, Any]:
-        """Everything that going on needs."""
+        """Everything needed to resume."""
         return {
             "format": 1,
             "step": self.step,
@@ -203,8 +203,8 @@ class Practice:
             "critics": self.critics.state_dict(),
         }
 
-    def take_up(self, checkpoint: Mapping[str, Any]) -> None:
-        """Goes on from a checkpoint."""
+    def restore(self, checkpoint: Mapping[str, Any]) -> None:
+        """Resume from a checkpoint."""
         self.step = checkpoint["step"]
         self.average = {name: value.clone() for name, value in checkpoint["ema"].items()}
         for part in ("decoder", "critic", "optimiser", "critics"):
@@ -214,11 +214,11 @@ class Practice:
 def train_people(
     recipe: PeopleRecipe, faces: Faces, codes: Codes, judges: Sequence[Judge], run: RunFolder
 ) -> None:
-    """Trains until the recipe's steps are done; a run that was interrupted goes on."""
+    """Train for the recipe's steps; resumes an interrupted run."""
     torch.set_num_threads(recipe.threads)
-    practice = Practice(recipe, faces, codes, judges)
+    practice = PeopleTraining(recipe, faces, codes, judges)
     if run.last.is_file():
-        practice.take_up(load_checkpoint(run.last))
+        practice.restore(load_checkpoint(run.last))
     saved = logged = time.monotonic()
     sums: dict[str, list[float]] = {}
     while practice.step < recipe.steps:
@@ -239,7 +239,7 @@ def train_people(
 
 
 def groups_of(decoder: FaceDecoder) -> list[dict[str, Any]]:
-    """What the codes enter learns slower: one step moves each of a hundred inputs' weights the same way."""
+    """Parameter groups: layers that take codes learn slower, as one step moves all their weights alike."""
     base = list(decoder.base.parameters())
     entries = [
         part for name, part in decoder.named_parameters() if "film" in name or name.startswith("first")
@@ -254,7 +254,7 @@ def groups_of(decoder: FaceDecoder) -> list[dict[str, Any]]:
 
 
 def begin_linear(decoder: FaceDecoder, codes: Codes) -> None:
-    """Puts the closed form into the decoder."""
+    """Initialise the decoder with the closed form."""
     with torch.no_grad():
         joined = np.concatenate([codes.of_identity, codes.of_capture], axis=1)
         decoder.base.weight.copy_(torch.from_numpy(joined))
@@ -262,7 +262,7 @@ def begin_linear(decoder: FaceDecoder, codes: Codes) -> None:
 
 
 def channels_last(network: nn.Module) -> None:
-    """Lays the weights out as this processor's convolutions want them."""
+    """Lay the weights out as the processor's convolutions need them."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -271,7 +271,7 @@ def normal(random: Generator, shape: Any) -> Tensor:
     return torch.from_numpy(random.standard_normal(tuple(shape), np.float32))
 
 
-def oval() -> Tensor:
+def build_oval_weights() -> Tensor:
     """(1, 1, 112, 112) weights of the pixels: 1 over the face, less in the corners, 1 on average."""
     y, x = torch.meshgrid(torch.arange(112.0), torch.arange(112.0), indexing="ij")
     far = ((x - 56) / 50) ** 2 + ((y - 62) / 60) ** 2
@@ -279,13 +279,13 @@ def oval() -> Tensor:
     return (weight / weight.mean())[None, None]
 
 
-def unlike(seen: Tensor, real: Tensor) -> Tensor:
-    """The difference of two views as a share of what is there."""
+def relative_difference(seen: Tensor, real: Tensor) -> Tensor:
+    """The difference of two views as a share of their size."""
     return (seen - real).float().abs().mean() / real.float().abs().mean()
 
 
-def shaken(faces: Tensor, random: Generator) -> Tensor:
-    """Moved, turned, lit otherwise, partly covered: what pleases a judge must survive a camera."""
+def shake(faces: Tensor, random: Generator) -> Tensor:
+    """Shift, rotate, relight and partly cover faces: what satisfies a judge must survive a camera."""
     turn, size = random.uniform(-0.14, 0.14), random.uniform(0.92, 1.12)
     side = -1 if random.random() < 0.5 else 1
     cosine, sine = math.cos(turn) / size, math.sin(turn) / size

@@ -24,7 +24,7 @@ BATCH = 2048
 
 @dataclass(frozen=True)
 class Faces:
-    """Aligned faces and what the shipped embedder makes of them.
+    """Aligned faces with the shipped embedder's templates.
 
     Attributes:
         pixels: (n, 112, 112, 3) uint8 RGB.
@@ -39,7 +39,7 @@ class Faces:
     digest: str
 
     def batch(self, random: Generator, count: int) -> tuple[Tensor, Tensor]:
-        """(count, 3, 112, 112) in -1..1 and (count, dim); half are mirrored, to which templates are blind."""
+        """(count, 3, 112, 112) in -1..1 and (count, dim); half are mirrored, which templates ignore."""
         rows = np.sort(random.choice(len(self.pixels), count, p=self.weights))
         crops = self.pixels[rows].copy()
         mirrored = random.random(count) < 0.5
@@ -49,17 +49,17 @@ class Faces:
 
     def small(self) -> NDArray[np.float32]:
         """(2 n, 2352) the faces and their mirror images at 28 x 28, -1..1, by colour, row and column."""
-        plain = np.concatenate([_shrunk(part) for part in _parts(self.pixels)])
+        plain = np.concatenate([_shrink(part) for part in _split_parts(self.pixels)])
         mirrored = plain.reshape(-1, 3, SMALL_SIDE, SMALL_SIDE)[..., ::-1].reshape(len(plain), -1)
         return np.concatenate([plain, mirrored])
 
 
-def _parts(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+def _split_parts(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
     for start in range(0, len(pixels), BATCH):
         yield pixels[start : start + BATCH]
 
 
-def _shrunk(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _shrink(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     block = crops.shape[1] // SMALL_SIDE
     blocks = crops.astype(np.float32).reshape(-1, SMALL_SIDE, block, SMALL_SIDE, block, 3)
     shrunk: NDArray[np.float32] = blocks.mean((2, 4)) / 127.5 - 1
@@ -70,12 +70,12 @@ def choose_faces(data: Path, split: Split, choice: Choice) -> tuple[list[str], N
     """Names of the faces to learn from, and how often each is to be drawn.
 
     Args:
-        data: Shards with `faces.csv`: only there the width and the border of a face are known.
-        split: Whom it holds out is left out.
-        choice: What a face has to be.
+        data: Shards with `faces.csv`, which has the width and the border of each face.
+        split: People held out here are left out.
+        choice: Requirements for a face.
 
     Raises:
-        PicturesInvalid: If it is no such set, or no face of it can be used.
+        PicturesInvalid: If it is not such a set, or has no usable face.
     """
     try:
         rows = list(csv.DictReader((data / DESCRIPTION).read_text(encoding="utf-8").splitlines()))

@@ -1,4 +1,4 @@
-"""Are made-up people fit to stand in for real ones: are they found, told apart, and nobody's copies?"""
+"""Measure whether made-up people can replace real ones: detected, told apart, and copies of nobody."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ UPRIGHT_DEGREES = 20.0
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one judge says at one of its thresholds."""
+    """One judge's results at one of its thresholds."""
 
     judge: str
     at_fmr: float
@@ -46,7 +46,7 @@ class PeopleReport:
     """Everything that was measured of a generator.
 
     Attributes:
-        pictures: That were drawn: people times captures.
+        pictures: Number drawn: people times captures.
         found_upright: Share in which the detector finds one face, upright.
         good_to_enrol: Share that the quality limits of an enrolment let through.
         verdicts: Of each judge.
@@ -62,12 +62,12 @@ class PeopleReport:
 
 
 @dataclass(frozen=True)
-class Sitting:
+class Photographs:
     """Photographs of made-up people as the product sees them.
 
     Attributes:
-        drawn: How many photographs there were.
-        seen: Those of which a template could be made.
+        drawn: Number of photographs.
+        seen: The embeddings of those that gave a template.
         of: (len(seen),) the person each shows.
     """
 
@@ -77,12 +77,14 @@ class Sitting:
 
     @property
     def crops(self) -> NDArray[np.uint8]:
-        """(n, 112, 112, 3) as the product cut them."""
+        """(n, 112, 112, 3) as the product aligned them."""
         return np.stack([one.crop for one in self.seen])
 
 
-def sit(people: MadeUpPeople, embedder: Embedder, numbers: Sequence[int], captures: int) -> Sitting:
-    """Photographs everybody and lets the product look."""
+def photograph_people(
+    people: MadeUpPeople, embedder: Embedder, numbers: Sequence[int], captures: int
+) -> Photographs:
+    """Draw photographs of everybody and embed them with the product."""
     seen: list[Embedding] = []
     of: list[int] = []
     for number in numbers:
@@ -91,7 +93,7 @@ def sit(people: MadeUpPeople, embedder: Embedder, numbers: Sequence[int], captur
         found = [one for one in embedder.embed_many(pictures, Purpose.VERIFY) if isinstance(one, Embedding)]
         seen += found
         of += [number] * len(found)
-    return Sitting(len(numbers) * captures, seen, np.array(of))
+    return Photographs(len(numbers) * captures, seen, np.array(of))
 
 
 def measure_people(
@@ -103,18 +105,18 @@ def measure_people(
     training: Vectors | None = None,
     strangers: Vectors | None = None,
 ) -> PeopleReport:
-    """Everything about a generator.
+    """Measure everything about a generator.
 
     Args:
         people: The generator.
-        embedder: The product's: its detector looks, its quality limits judge.
+        embedder: The product's embedder, whose detector and quality limits are used.
         judges: By name a calibrated embedder and the false match rates whose thresholds it judges at.
         numbers: Of the people.
         captures: Photographs of each.
         training: (n, dim) the embedder's templates of the faces that were learned from.
         strangers: (m, dim) its templates of real people who were not.
     """
-    sitting = sit(people, embedder, numbers, captures)
+    sitting = photograph_people(people, embedder, numbers, captures)
     own = np.stack([one.template.vector for one in sitting.seen])
     compared = {"made-up people": own} | ({} if strangers is None else {"real strangers": strangers})
     return PeopleReport(
@@ -122,13 +124,13 @@ def measure_people(
         sitting.drawn,
         sum(map(is_upright, sitting.seen)) / sitting.drawn,
         sum(map(is_good, sitting.seen)) / sitting.drawn,
-        tuple(verdict for name, judge in judges.items() for verdict in judged(name, *judge, sitting)),
-        () if training is None else tuple(nearness(*one, training) for one in compared.items()),
+        tuple(verdict for name, judge in judges.items() for verdict in judge_pairs(name, *judge, sitting)),
+        () if training is None else tuple(measure_nearness(*one, training) for one in compared.items()),
     )
 
 
-def judged(name: str, judge: Embedder, rates: Sequence[float], sitting: Sitting) -> list[Verdict]:
-    """What a judge says of all pairs."""
+def judge_pairs(name: str, judge: Embedder, rates: Sequence[float], sitting: Photographs) -> list[Verdict]:
+    """A judge's error rates over all pairs."""
     mated, non_mated = pair_distances(judge.embed_crops(sitting.crops), sitting.of)
     calibration = judge.bundle.calibration
     verdicts = []
@@ -147,8 +149,8 @@ def pair_distances(vectors: Vectors, of: NDArray[np.int64]) -> tuple[Distances, 
     return d[above & same], d[above & ~same]
 
 
-def nearness(whose: str, vectors: Vectors, training: Vectors) -> Nearness:
-    """How near each template is to the nearest one of the training."""
+def measure_nearness(whose: str, vectors: Vectors, training: Vectors) -> Nearness:
+    """The distance of each template to the nearest training template."""
     nearest = np.concatenate(
         [2.0 - 2.0 * (part @ training.T).max(1) for part in np.array_split(vectors, len(vectors) // 512 + 1)]
     )
@@ -156,11 +158,11 @@ def nearness(whose: str, vectors: Vectors, training: Vectors) -> Nearness:
 
 
 def is_upright(one: Embedding) -> bool:
-    """Whether the face was found as it stands."""
+    """Whether the face was found upright."""
     return abs(one.quality.measures["head_pose_roll"]) <= UPRIGHT_DEGREES
 
 
 def is_good(one: Embedding) -> bool:
-    """Whether the picture would be taken for an enrolment."""
+    """Whether the picture is good enough for an enrolment."""
     measures = one.quality.measures
     return assess(Measures(**measures), LIMITS[Purpose.ENROL]).acceptable

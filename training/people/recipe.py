@@ -11,14 +11,14 @@ PEOPLE_RECIPE = RECIPES / "people.toml"
 
 @dataclass(frozen=True)
 class Weights:
-    """Of the terms of the loss.
+    """Weights of the terms of the loss.
 
     Attributes:
         pixels: Differences from the photograph, at three sizes.
         view: Differences of what the judge's first stage sees.
         identity: 1 - cosine between the judge's template and the wanted one.
-        apart: How much more alike two pictures are than the people they are to show.
-        critic: What the critic says.
+        apart: How much more alike two pictures are than the people they should show.
+        critic: The critic's score.
     """
 
     pixels: float = 1.0
@@ -30,7 +30,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which faces are learned from.
+    """Which faces to learn from.
 
     Attributes:
         width_px: A face in its picture is at least so wide.
@@ -47,7 +47,7 @@ class Choice:
     without: tuple[str, ...] = ()
 
     def takes(self, row: Mapping[str, str]) -> bool:
-        """Whether a line of `faces.csv` is a face to learn from; grey ones would make grey people."""
+        """Whether to learn from a line of `faces.csv`; grey faces would make grey people."""
         source = row["source"]
         return (
             row["grey"] == "0"
@@ -65,7 +65,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class PeopleRecipe:
-    """What is trained, and how long.
+    """What to train, and for how long.
 
     Attributes:
         identity: Length of the identity code.
@@ -73,9 +73,9 @@ class PeopleRecipe:
         widths: Channels of the decoder at 7, 14, 28 and 56 pixels a side.
         steps: Batches in all.
         batch: Photographs of one.
-        others: Pictures of other codes beside them, once they must be recognised.
-        recognised_from: Share of the steps after which the judge has a say.
-        sharp_from: Share of the steps after which the critic has.
+        others: Pictures of other codes per batch, once recognition counts.
+        recognised_from: Share of the steps after which the judge counts.
+        sharp_from: Share of the steps after which the critic counts.
         capture_spread: Deviation of the capture codes that are drawn.
         identity_spread: Deviation of the identity codes that the finished generator draws.
     """
@@ -102,9 +102,9 @@ class PeopleRecipe:
 
 
 def open_people_recipe(path: Path = PEOPLE_RECIPE) -> PeopleRecipe:
-    """Reads a recipe.
+    """Read a recipe.
 
     Raises:
-        RecipeInvalid: If it cannot be read, or names what there is not.
+        RecipeInvalid: If it cannot be read, or has unknown names.
     """
     return read_recipe(path, PeopleRecipe)

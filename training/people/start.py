@@ -1,4 +1,4 @@
-"""What a training of made-up people begins with: faces, codes and judges."""
+"""Set up a training of made-up people: faces, codes and judges."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from training.people.material import Faces, read_people_faces
 from training.people.recipe import PeopleRecipe
 
 TEMPLATES = "templates.npy"
-"""In a run folder: of the faces that were learned from."""
+"""File in a run folder with the templates of the training faces."""
 
 
 def begin_training(
@@ -26,14 +26,14 @@ def begin_training(
     judges: Sequence[tuple[Path, Path]],
     run: RunFolder,
 ) -> None:
-    """Trains a decoder from the faces on.
+    """Train a decoder, starting from the faces.
 
     Args:
-        recipe: Every number.
+        recipe: The recipe.
         data: Shards with `faces.csv`.
-        split: Whom nothing is learned from.
-        judges: Bundle and checkpoint of each embedder that judges; the first is the one that ships.
-        run: Where everything goes.
+        split: The people held out.
+        judges: Bundle and checkpoint of each judging embedder; the first is the shipped one.
+        run: The run folder.
     """
     (bundle, _), *others = judges
     faces = read_people_faces(data, split, recipe.choice, Embedder.open(bundle, threads=recipe.threads))

@@ -1,4 +1,4 @@
-"""A picture of how a bundle's network became better, from the curve of its training."""
+"""Draw how a bundle's network improved, from the curve of its training."""
 
 import json
 from pathlib import Path
@@ -18,12 +18,12 @@ STYLE = (
 
 
 def draw_curve(bundle: Path, picture: Path) -> None:
-    """FNMR of the people held out over the views that all stages have learned, as an SVG file.
+    """Draw FNMR on held-out people over the views of all stages, as an SVG file.
 
     Raises:
         FiguresInvalid: If the bundle has no curve, or one that cannot be read.
     """
-    judged = _judged(bundle / CURVE)
+    judged = _read_judgements(bundle / CURVE)
     most = max(views for views, _, _ in judged) / 1e6
     lines = [
         Line(f"{name}, {stages}", *zip(*points, strict=True))
@@ -47,8 +47,8 @@ def draw_curve(bundle: Path, picture: Path) -> None:
     picture.write_text(standing.replace("</title>", "</title>" + STYLE, 1) + "\n", encoding="utf-8")
 
 
-def _judged(path: Path) -> list[tuple[int, int, dict[str, float]]]:
-    """Views learned up to there, stage, and FNMR at each FMR, of every judgement."""
+def _read_judgements(path: Path) -> list[tuple[int, int, dict[str, float]]]:
+    """For every judgement: views so far, stage, and FNMR at each FMR."""
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         begun, before, stage, found = 0, 0, 1, []

@@ -1,4 +1,4 @@
-"""The tables of what a door meets."""
+"""The tables of error rates at the door."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ from embedding.bundle import Bundle
 from training.evaluation.door import AS_IT_IS, WEBCAM, DoorFigures, Gate
 from training.evaluation.transactions import Share, TransactionRates
 from training.shipping.figures import Figures
-from training.shipping.markdown import MATCH_FMR, REFER_FMR, fmr_in_words, grid
+from training.shipping.markdown import MATCH_FMR, REFER_FMR, format_fmr, format_table
 
 COLUMNS: Sequence[tuple[str, Callable[[TransactionRates], Share], float]] = (
     ("Right person not matched", lambda rates: rates.fnmr, MATCH_FMR),
@@ -34,7 +34,7 @@ def door(_: Bundle, figures: Figures) -> str:
 
 
 def door_conditions(_: Bundle, figures: Figures) -> str:
-    """Each way in which pictures were altered, and why they were turned away."""
+    """Each alteration of the pictures, and the reasons for turning them away."""
     rows = [
         (f"{each.collection}, {condition.name}", _turned_away(condition.gate), *_rates(condition.rates))
         for each in figures.door
@@ -44,9 +44,9 @@ def door_conditions(_: Bundle, figures: Figures) -> str:
 
 
 def _table(figures: Figures, rows: Sequence[Sequence[str]]) -> str:
-    columns = [f"{name} (FMR {fmr_in_words(fmr)})" for name, _, fmr in COLUMNS]
+    columns = [f"{name} (FMR {format_fmr(fmr)})" for name, _, fmr in COLUMNS]
     header = ("Pictures", "Turned away", f"{columns[0]}, one try / best of three", *columns[1:])
-    return "\n\n".join([" ".join(_enrolled(each) for each in figures.door), grid(header, *rows)])
+    return "\n\n".join([" ".join(_enrolled(each) for each in figures.door), format_table(header, *rows)])
 
 
 def _rates(measured: Sequence[TransactionRates]) -> list[str]:

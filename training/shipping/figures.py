@@ -1,4 +1,4 @@
-"""The figures of a bundle: `figures.json` next to its manifest, which documents are written from."""
+"""The figures of a bundle: `figures.json` next to its manifest, the source for documents."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ FIGURES = "figures.json"
 
 @dataclass(frozen=True)
 class Speed:
-    """Templates a second, from the crop, on all cores, by processor time.
+    """Templates per second from crops, on all cores, by processor time.
 
     Attributes:
         alone: One crop in a call.
@@ -31,11 +31,11 @@ class Speed:
 
 @dataclass(frozen=True)
 class Row:
-    """One of the bundles that were measured in one run.
+    """One of the bundles measured in the same run.
 
     Attributes:
-        name: What documents call it.
-        model_id: Of the bundle.
+        name: Its name in documents.
+        model_id: Id of its model.
         calibrate: All pairs of the people whom thresholds are measured on, aligned crops.
         test: All pairs of the people held out for tests, aligned crops.
         photos: Listed pairs of whole photos, through the bundle's own detector.
@@ -58,7 +58,7 @@ class DetectorFigures:
 
     Attributes:
         name: What documents call it.
-        score_threshold: What scores less is no face.
+        score_threshold: Lowest score of a face.
         pictures: How many it looked at.
         report: What it found.
     """
@@ -71,12 +71,12 @@ class DetectorFigures:
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured of a bundle.
+    """The figures of a bundle.
 
     Attributes:
-        calibration_id: Of the calibration that was measured with them.
-        processor: What the processor calls itself.
-        cores: Usable ones.
+        calibration_id: Id of the calibration measured with them.
+        processor: Model name of the processor.
+        cores: Usable cores.
         bundles: The bundle itself, then those measured beside it.
         detectors: Its detector, then others.
         door: What it does at a door, for each collection of whole pictures.
@@ -104,10 +104,10 @@ class Figures:
 
 
 def figures_of(bundle: Bundle) -> Figures:
-    """What was measured of a bundle.
+    """Read the figures of a bundle.
 
     Raises:
-        FiguresInvalid: If nothing was, or of another model, or with another calibration.
+        FiguresInvalid: If there are none, or they belong to another model or calibration.
     """
     path = bundle.path / FIGURES
     try:

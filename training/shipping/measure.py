@@ -134,7 +134,7 @@ def measure_bundle(
     calibration = _unless_the_same(bundle.manifest.calibration, measured)
     rows = [_row(name, each, material, progress) for name, each in embedders.items()]
     looked = [
-        _looked(name, each, material.detection)
+        _run_detector(name, each, material.detection)
         for name, each in {bundle.manifest.name: bundle.detector, **detectors}.items()
     ]
     at_service = [(each.fmr, each.threshold) for each in calibration.targets if each.fmr in SERVICE_FMRS]
@@ -191,7 +191,7 @@ def _without_paths(evaluation: Evaluation) -> Evaluation:
     return replace(evaluation, images="", failures=failures)
 
 
-def _looked(name: str, file: DetectorFile, photos: Sequence[Photo]) -> DetectorFigures:
+def _run_detector(name: str, file: DetectorFile, photos: Sequence[Photo]) -> DetectorFigures:
     network = compile_detector(file.path.read_bytes(), file.input, threads=1)
     detector = Detector(network, file.score_threshold)
     report = evaluate_detector(photos, lambda image: detector.look(image, THOROUGH))

@@ -19,7 +19,7 @@ from training.evaluation.bootstrap import Interval
 from training.evaluation.evaluation import AtFmr, Evaluation, Rate
 from training.shipping.door_tables import door, door_conditions
 from training.shipping.figures import DetectorFigures, Figures
-from training.shipping.markdown import MATCH_FMR, REFER_FMR, fmr_in_words, grid, percent
+from training.shipping.markdown import MATCH_FMR, REFER_FMR, format_fmr, format_percent, format_table
 
 PLACE = re.compile(r"(<!-- measured: (?P<name>[a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -36,10 +36,10 @@ def fill_document(path: Path, bundle: Bundle, figures: Figures) -> None:
     unknown = {place["name"] for place in PLACE.finditer(text)} - TABLES.keys()
     if unknown:
         raise FiguresInvalid(path, f"there is no table {min(unknown)!r}; known: {', '.join(sorted(TABLES))}")
-    path.write_text(filled(text, bundle, figures), encoding="utf-8")
+    path.write_text(fill_text(text, bundle, figures), encoding="utf-8")
 
 
-def filled(text: str, bundle: Bundle, figures: Figures) -> str:
+def fill_text(text: str, bundle: Bundle, figures: Figures) -> str:
     """A document's text with a bundle's figures in the places that it marks."""
     return PLACE.sub(lambda place: f"{place[1]}{TABLES[place['name']](bundle, figures)}\n{place[3]}", text)
 
@@ -48,12 +48,12 @@ def summary(bundle: Bundle, figures: Figures) -> str:
     """The most important figures."""
     own, detector = figures.own, figures.detectors[0]
     calibration = bundle.calibration
-    return grid(
+    return format_table(
         ("What", "Measured"),
         ("LFW View 1, photo to decision", _photo_rates(own.photos)),
         *(
             (
-                f"FNMR at FMR {fmr_in_words(fmr)}, {own.test.identities} people held out, hard pictures",
+                f"FNMR at FMR {format_fmr(fmr)}, {own.test.identities} people held out, hard pictures",
                 _fnmr(own.test, fmr),
             )
             for fmr in (REFER_FMR, MATCH_FMR)
@@ -89,7 +89,7 @@ def answer(bundle: Bundle, figures: Figures) -> str:
 def files(bundle: Bundle, _: Figures) -> str:
     """The network files."""
     manifest = bundle.manifest
-    return grid(
+    return format_table(
         ("", "embedder", "detector"),
         (
             "File",
@@ -107,10 +107,10 @@ def calibration(bundle: Bundle, _: Figures) -> str:
         f"{record.non_mated:,} non-mated comparisons of aligned faces."
     )
     rows = [
-        (fmr_in_words(each.fmr), f"{each.threshold:.4f}", percent(each.fnmr, each.fnmr_interval))
+        (format_fmr(each.fmr), f"{each.threshold:.4f}", format_percent(each.fnmr, each.fnmr_interval))
         for each in record.targets
     ]
-    return f"{intro}\n\n" + grid(("FMR", "Threshold (d ≤)", "FNMR"), *rows)
+    return f"{intro}\n\n" + format_table(("FMR", "Threshold (d ≤)", "FNMR"), *rows)
 
 
 def rates(bundle: Bundle, figures: Figures) -> str:
@@ -118,9 +118,9 @@ def rates(bundle: Bundle, figures: Figures) -> str:
     record, test = bundle.calibration, figures.own.test
     rows = [
         (
-            fmr_in_words(each.fmr),
+            format_fmr(each.fmr),
             f"{each.threshold:.3f}",
-            percent(each.fnmr, each.fnmr_interval),
+            format_percent(each.fnmr, each.fnmr_interval),
             _fnmr(test, each.fmr),
         )
         for each in record.targets
@@ -132,7 +132,7 @@ def rates(bundle: Bundle, figures: Figures) -> str:
         f"FNMR, {record.identities} people, {record.non_mated:,} non-mated comparisons",
         f"FNMR, {test.identities} others, {test.non_mated:,}",
     )
-    return grid(header, *rows)
+    return format_table(header, *rows)
 
 
 def held_out(_: Bundle, figures: Figures) -> str:
@@ -142,15 +142,15 @@ def held_out(_: Bundle, figures: Figures) -> str:
         f"{test.identities} people, {test.mated:,} mated and {test.non_mated:,} non-mated comparisons: "
         f"equal error rate {_rate(test.eer)}{_retrieval(test)}."
     )
-    rows = [(fmr_in_words(at.fmr), _threshold(at), _fnmr(test, at.fmr)) for at in test.at_fmr]
-    return f"{intro}\n\n" + grid(("FMR", "Threshold", "FNMR"), *rows)
+    rows = [(format_fmr(at.fmr), _threshold(at), _fnmr(test, at.fmr)) for at in test.at_fmr]
+    return f"{intro}\n\n" + format_table(("FMR", "Threshold", "FNMR"), *rows)
 
 
 def photos(_: Bundle, figures: Figures) -> str:
     """Error rates on LFW View 1."""
     measured = figures.own.photos
     at = [
-        f"FNMR at FMR {fmr_in_words(each.fmr)} {_fnmr(measured, each.fmr)}"
+        f"FNMR at FMR {format_fmr(each.fmr)} {_fnmr(measured, each.fmr)}"
         for each in measured.at_fmr
         if each.fnmr is not None and each.fmr <= 1e-2
     ]
@@ -174,7 +174,7 @@ def beside(_: Bundle, figures: Figures) -> str:
         )
         for row in figures.bundles
     ]
-    return grid(
+    return format_table(
         (
             "Bundle",
             "FNMR at FMR 1e-3, calibration / tests",
@@ -201,7 +201,7 @@ def detector(_: Bundle, figures: Figures) -> str:
         for name, row in [*sizes, (f"≥ {report.large.sizes[0]}", report.large)]
     ]
     header = ("Size (px)", "Faces", "Recall at overlap 0.5", "Landmark error / inter-eye distance, median")
-    return "\n\n".join([" ".join([intro, *told]), grid(header, *rows)])
+    return "\n\n".join([" ".join([intro, *told]), format_table(header, *rows)])
 
 
 def finds(_: Bundle, figures: Figures) -> str:
@@ -248,9 +248,10 @@ def _templates(figures: Figures) -> str:
 
 
 def _retrieval(measured: Evaluation) -> str:
-    if measured.retrieval is None:
+    found = measured.retrieval
+    if found is None:
         return ""
-    return f", P@1 {percent(measured.retrieval.precision_at_1)}, MAP@R {percent(measured.retrieval.map_at_r)}"
+    return f", P@1 {format_percent(found.precision_at_1)}, MAP@R {format_percent(found.map_at_r)}"
 
 
 def _found(figures: DetectorFigures) -> str:
@@ -279,7 +280,7 @@ def _fnmr(measured: Evaluation, fmr: float) -> str:
 
 def _share(measured: Evaluation, fmr: float) -> str:
     rate = _at(measured, fmr).fnmr
-    return "–" if rate is None else percent(rate.value)
+    return "–" if rate is None else format_percent(rate.value)
 
 
 def _threshold(at: AtFmr) -> str:
@@ -287,8 +288,8 @@ def _threshold(at: AtFmr) -> str:
 
 
 def _rate(rate: Rate) -> str:
-    return percent(rate.value, rate.interval)
+    return format_percent(rate.value, rate.interval)
 
 
 def _optional(share: float | None, interval: Interval | None) -> str:
-    return "" if share is None else percent(share, interval)
+    return "" if share is None else format_percent(share, interval)
