@@ -1,8 +1,8 @@
-"""Which cell answers for which face.
+"""Assign faces to cells.
 
-A cell belongs to a face when its stride suits the face's size and it lies near the face's centre. The rule
-looks at labels only, so the loading process applies it and training pays nothing for it; which of a face's
-cells is best, the class target (the overlap that its box reaches) decides during training.
+A cell belongs to a face if its stride suits the face's size and it is near the face's centre. The rule uses
+only labels, so the loading process applies it at no cost to training; the class target (the overlap of its
+box) decides during training which of a face's cells is best.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from training.detection.data import Floats
 NEGATIVE, IGNORED = -1, -2
 # Face sizes √(w·h) in pixels that each stride answers for. They overlap, so that no size sits on an edge.
 SIZES = {8: (0.0, 48.0), 16: (32.0, 128.0), 32: (96.0, float("inf"))}
-SLACK = 1.5  # up to this factor outside its sizes a stride is neither rewarded nor punished for answering
+SLACK = 1.5  # up to this factor outside its sizes a stride's cells are ignored
 
 Owners = NDArray[np.int16]
 
@@ -39,7 +39,7 @@ def assign(points: Floats, faces: Floats, ignored: Floats) -> Owners:
     owners = np.full(len(points), NEGATIVE, np.int16)
     for box in ignored:
         owners[_inside(points, box)] = IGNORED
-    # Small faces last: where two faces claim a cell, the smaller one has fewer others.
+    # Small faces last: if two faces claim a cell, the smaller one has fewer others.
     for index in np.argsort(-faces[:, 2] * faces[:, 3], kind="stable"):
         near, core = _claims(points, faces[index])
         owners[near & (owners == NEGATIVE)] = IGNORED
