@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.retraining.people import SEED, choose_people
 from embedding.align import ALIGNED_SIZE
-from training.data.altered import lit, through_jpeg
+from training.data.altered import change_light, compress_jpeg
 from training.data.faces import SPLIT, FaceSet, Split, read_faces
 from training.data.pictures import PER_PERSON as EVALUATED
 
@@ -83,7 +83,7 @@ def another_camera(crop: Crop, random: Generator) -> Crop:
     view = cv2.GaussianBlur(view, (0, 0), random.uniform(0.3, 0.7))
     cast = np.array(CAST) * random.uniform(0.95, 1.05, 3)
     warm = np.clip(view * cast, 0, 255).astype(np.uint8)
-    dark = through_jpeg(lit(warm, random.uniform(0.25, 0.7)), int(random.integers(30, 61)))
+    dark = compress_jpeg(change_light(warm, random.uniform(0.25, 0.7)), int(random.integers(30, 61)))
     return np.asarray(
         cv2.resize(dark, (ALIGNED_SIZE, ALIGNED_SIZE), interpolation=cv2.INTER_LINEAR), np.uint8
     )
