@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fixtures_cli import CommandLine
 from fixtures_database import OpenDatabase
 from made_training import people, tiny_recipe, write_folders
 
@@ -22,6 +23,8 @@ from training.errors import HeldOutTooFew, RecipeInvalid
 from training.evaluation.held_out import people_for, refuse_too_few_people
 from training.jobs.anchor import find_anchor
 from training.jobs.workshop import Workshop
+
+pytestmark = pytest.mark.not_quick("trains networks and opens the shipped bundle")
 
 SHIPPED_START = Path("training/checkpoints/invigil-2-embedder.pt")
 
@@ -61,6 +64,37 @@ def test_a_network_whose_vectors_have_another_length_is_refused_before_it_is_tra
 ) -> None:
     with pytest.raises(RecipeInvalid, match="has vectors of 128 numbers, which ones of 16 cannot follow"):
         train(held(network={"dim": 16}), faces, tmp_path / "run", incumbent=shipped_bundle)
+
+
+HELD = """
+[optimiser]
+samples = 16
+batch = 8
+[data]
+held_out = 0.5
+loaders = 0
+[network]
+widths = [8, 8, 8]
+depths = [1, 1, 1]
+[machine]
+compile = false
+[teacher]
+mode = "incumbent"
+[[losses]]
+name = "distil_cosine"
+"""
+
+
+def test_a_folder_without_a_bundle_is_refused_as_the_model_in_use_in_one_line(
+    cli: CommandLine, faces: Path
+) -> None:
+    (cli.folder / "held.toml").write_text(HELD)
+    (cli.folder / "empty").mkdir()
+
+    ended = cli.run("train", "held.toml", "--data", str(faces), "--bundle", "empty")
+
+    assert (ended.status, ended.stdout) == (2, "")
+    assert ended.complaint == "There is no model bundle at empty."
 
 
 def test_a_checkpoint_is_known_by_the_vectors_that_its_bundle_serves(
