@@ -105,6 +105,22 @@ def purge_crops(database: Database, *, until: datetime, actor: str) -> int:
     return gone
 
 
+def with_kept_crops(db: Session, subject_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the subjects of whom a crop may be looked at."""
+    if not subject_ids:
+        return set()
+    query = _select_kept().where(CropRow.subject_id.in_(subject_ids)).with_only_columns(CropRow.subject_id)
+    return set(db.scalars(query.order_by(None)))
+
+
+def crop_of(db: Session, subject_id: UUID, template_id: UUID | None) -> CropRow | None:
+    """The kept crop of a template of a subject's, or else the subject's newest; None where none is kept."""
+    mine = _select_kept().where(CropRow.subject_id == subject_id)
+    of_template = select(TemplateRow.crop_id).where(TemplateRow.id == template_id)
+    exact = db.scalar(mine.where(CropRow.id.in_(of_template))) if template_id else None
+    return exact or db.scalar(mine.order_by(None).order_by(CropRow.id.desc()).limit(1))
+
+
 def keep_crop(db: Session, cipher: TemplateCipher, subject_id: UUID, new: NewCrop) -> UUID:
     """Write a crop in the enrolment's transaction; returns its id."""
     crop_id = uuid7()

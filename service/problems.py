@@ -63,6 +63,7 @@ STATUSES: dict[type[Exception], int] = {
     exams.ExamNotFound: 404,
     exams.CheckinNotFound: 404,
     exams.ThumbnailNotFound: 404,
+    exams.EnrolmentPictureNotFound: 404,
     exams.ExamInvalid: 422,
     exams.RetentionRunning: 409,
     exams.ExamPurged: 409,

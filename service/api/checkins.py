@@ -22,7 +22,7 @@ from service.exams.checkin.document import IdentificationTerms, identify
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.checkin.photograph import Result, check_in, checkins_page, find_checkin
 from service.exams.checkin.rules import Arrival
-from service.exams.checkin.thumbnails import open_thumbnail
+from service.exams.checkin.thumbnails import open_enrolment, open_thumbnail
 from service.exams.schemas import Checkin, Override, Verdict
 from service.fields import Label, Moment, ShortLabel
 from service.http.uploads import Form
@@ -169,6 +169,17 @@ def show_thumbnail(request: Request, parts: PartsHere, caller: Viewer, checkin_i
     """The small picture of an attempt, where the exam keeps them; that it was looked at is recorded."""
     picture = open_thumbnail(parts.desk, checkin_id, origin_of(request, caller))
     return Response(picture, headers={"cache-control": "no-store"}, media_type="image/jpeg")
+
+
+@router.get(
+    "/checkins/{checkin_id}/enrolment",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}, "description": "The kept crop."}},
+)
+def show_enrolment(request: Request, parts: PartsHere, caller: Viewer, checkin_id: UUID) -> Response:
+    """The enrolment that an attempt was compared with, where its crop is kept; the look is recorded."""
+    picture = open_enrolment(parts.desk, checkin_id, origin_of(request, caller))
+    return Response(picture, headers={"cache-control": "no-store"}, media_type="image/png")
 
 
 @router.post("/checkins/{checkin_id}/override", status_code=201, response_model=Overridden)

@@ -54,5 +54,5 @@ def change_candidate_of_session(
     external_id: Annotated[str, Path(description="The candidate's external id, percent-encoded.")],
     changes: CandidateChanges,
 ) -> Candidate:
-    """Move a candidate to another seat, or mark a look-alike whom only a person admits."""
+    """Move a candidate to another seat, mark a look-alike whom only a person admits, or allow attempts."""
     return change_candidate(parts.desk, session_id, unquote(external_id), changes, origin_of(request, caller))

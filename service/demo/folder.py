@@ -64,7 +64,7 @@ class DemoFolder:
     @property
     def settings(self) -> Settings:
         """Of an installation that has nothing but this folder."""
-        return DemoSettings(data_dir=self.path / "var")
+        return DemoSettings(data_dir=self.path / "var", store_crops=True)
 
     @property
     def session_id(self) -> UUID | None:

@@ -44,3 +44,8 @@ class Origin:
     actor: str
     request_id: str | None = None
     is_admin: bool = False
+
+
+def name_in(actor: str) -> str:
+    """The name of a key or a person, as an actor holds it with the id."""
+    return actor.rpartition(" (")[0] or actor

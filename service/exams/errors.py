@@ -4,6 +4,7 @@
     ├── ExamNotFound                     exam_not_found
     ├── CheckinNotFound                  checkin_not_found
     ├── ThumbnailNotFound                thumbnail_not_found
+    ├── EnrolmentPictureNotFound         enrolment_picture_not_found
     ├── ExamInvalid                      validation_failed           a field makes no sense
     ├── RetentionRunning                 retention_running           the exam's rows are still owed
     ├── ExamPurged                       exam_purged                 its rows have gone; it takes no new ones
@@ -82,6 +83,15 @@ class ThumbnailNotFound(ExamError):
 
     def __init__(self, checkin_id: UUID) -> None:
         super().__init__(f"No picture is kept of check-in {checkin_id}.")
+
+
+class EnrolmentPictureNotFound(ExamError):
+    """No picture of the enrolment is kept, or none that may be looked at."""
+
+    code = "enrolment_picture_not_found"
+
+    def __init__(self, checkin_id: UUID) -> None:
+        super().__init__(f"No picture is kept of the enrolment behind check-in {checkin_id}.")
 
 
 class ExamInvalid(ExamError):

@@ -132,10 +132,12 @@ def check_exam(desk: Desk, terms: ExamTerms) -> None:
     codes = [reason.code for reason in terms.reason_codes]
     if len(set(codes)) < len(codes):
         raise ExamInvalid("reason_codes", "a code is there twice")
-    if terms.keep_probe_thumbnails and desk.cipher is None:
-        raise ExamInvalid(
-            "keep_probe_thumbnails", "no template key is set, so pictures could not be encrypted"
-        )
+    asked = {"keep_probe_thumbnails": terms.keep_probe_thumbnails}
+    # The default asks for nothing: without a key no picture is kept, and cases are decided without.
+    asked |= {"case_pictures": terms.case_pictures == "appeals"}
+    for field, is_asked in asked.items():
+        if is_asked and desk.cipher is None:
+            raise ExamInvalid(field, "no template key is set, so pictures could not be encrypted")
 
 
 def check_window(field: str, start: datetime, end: datetime) -> None:
@@ -163,6 +165,7 @@ def exam_document(desk: Desk, row: ExamRow) -> Exam:
         reason_codes=[ReasonCode(**one) for one in row.reason_codes],
         keep_probe_thumbnails=row.keep_probe_thumbnails,
         thumbnail_retention_days=row.thumbnail_retention_days,
+        case_pictures=row.case_pictures,  # type: ignore[arg-type]
         appeal_ends_at=row.appeal_ends_at or row.ends_at,
         retention_days=row.retention_days,
         identification=row.identification,

@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     IDENTIFIED_MANUALLY = "identified_manually"
 
 
+CasePictures = Literal["never", "until_settled", "appeals"]
 Status = Literal["expected", "admitted", "referred", "refused", "identified_manually"]
 
 
@@ -45,6 +46,7 @@ class Exam(BaseModel):
     reason_codes: list[ReasonCode]
     keep_probe_thumbnails: bool
     thumbnail_retention_days: int
+    case_pictures: CasePictures
     appeal_ends_at: datetime
     retention_days: int | None
     identification: bool
@@ -124,6 +126,7 @@ class Candidate(Person):
     status_at: datetime | None
     checkin_id: UUID | None = Field(description="the attempt that the status rests on")
     attempts: int
+    attempts_allowed: int = Field(description="by the session, and by whoever allowed more")
 
 
 class Conflict(Person, Scored):
@@ -169,6 +172,9 @@ class Checkin(Scored):
     )
     decision: Outcome | None
     reasons: list[str]
+    why: list[str] = Field(
+        description="why it was referred: the reasons, or the band that the distance lies in"
+    )
     conflicts: list[Conflict]
     d: float | None = Field(json_schema_extra=SCORE)
     threshold: Thresholds | None = Field(json_schema_extra=SCORE)
@@ -190,4 +196,7 @@ class Checkin(Scored):
     created_at: datetime
     request_id: str | None
     has_thumbnail: bool
+    has_enrolment_picture: bool = Field(
+        json_schema_extra=NOT_FOR_KIOSKS, description="whether a crop of the enrolment is kept"
+    )
     overrides: list[Override]

@@ -13,6 +13,7 @@ from service.access.keys import add_once, new_row
 from service.access.scopes import Scope
 from service.errors import SessionNotFound
 from service.exams.audit import SESSION_CHANGED, note
+from service.exams.case_pictures import follow_closing
 from service.exams.context import Desk, Origin
 from service.exams.errors import SessionClosed
 from service.exams.exams import check_window, exam_row, live_exam_row
@@ -66,6 +67,7 @@ def change_session(desk: Desk, session_id: UUID, changes: SessionChanges, origin
         changed = changed_values({name: getattr(row, name) for name in values}, values)
         for name, value in values.items():
             setattr(row, name, value)
+        follow_closing(db, row)
         mine = (ApiKeyRow.session_id == session_id) & ApiKeyRow.revoked_at.is_(None)
         mine &= ApiKeyRow.expires_at > utc_now()
         db.execute(update(ApiKeyRow).where(mine).values(expires_at=row.closes_at))
@@ -141,9 +143,10 @@ def session_row(db: OrmSession, session_id: UUID) -> SessionRow:
     return row
 
 
-def attempts_of(row: SessionRow, exam: ExamRow) -> int:
-    """How many photographs a candidate may have taken."""
-    return exam.attempts_allowed if row.attempts_allowed is None else row.attempts_allowed
+def attempts_of(row: SessionRow, exam: ExamRow, entry: RosterEntryRow | None = None) -> int:
+    """How many photographs a candidate may have taken; of one candidate, with those that a person added."""
+    allowed = exam.attempts_allowed if row.attempts_allowed is None else row.attempts_allowed
+    return allowed + (entry.extra_attempts if entry else 0)
 
 
 def state_of(row: SessionRow, now: datetime) -> Literal["upcoming", "open", "closed"]:

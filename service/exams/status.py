@@ -26,7 +26,8 @@ from sqlalchemy.orm import Session as OrmSession
 from index.consent.legal_basis import find_ended
 from index.twins import twins_of
 from service.exams.schemas import Candidate, Counts, Flags
-from service.exams.tables import AdmissionRow, CheckinRow, OverrideRow, RosterEntryRow, SessionRow
+from service.exams.sessions import attempts_of
+from service.exams.tables import AdmissionRow, CheckinRow, ExamRow, OverrideRow, RosterEntryRow, SessionRow
 
 EXPECTED = "expected"
 MANUAL = "manual"
@@ -140,19 +141,22 @@ def candidate_documents(
     """Roster entries and how they stand."""
     twins = twin_entries(db, entries)
     ended = find_ended(db, {entry.subject_id for entry in entries if entry.subject_id})
+    sessions = {one: db.get_one(SessionRow, one) for one in {entry.session_id for entry in entries}}
+    exams = {one.id: db.get_one(ExamRow, one.exam_id) for one in sessions.values()}
     return [
         candidate_document(
             entry,
             found.get(entry.id, NEVER_CAME),
             is_twin=entry.id in twins,
             by_document=entry.manual_identification or entry.subject_id in ended,
+            allowed=attempts_of(sessions[entry.session_id], exams[entry.session_id], entry),
         )
         for entry in entries
     ]
 
 
 def candidate_document(
-    entry: RosterEntryRow, current: CandidateStatus, *, is_twin: bool, by_document: bool
+    entry: RosterEntryRow, current: CandidateStatus, *, is_twin: bool, by_document: bool, allowed: int
 ) -> Candidate:
     """A roster entry and how it stands."""
     return Candidate(
@@ -170,6 +174,7 @@ def candidate_document(
         status_at=current.at,
         checkin_id=current.checkin_id,
         attempts=current.attempts,
+        attempts_allowed=allowed,
     )
 
 

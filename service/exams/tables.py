@@ -34,6 +34,8 @@ class ExamRow(Base):
     reason_codes: Mapped[list[Any]]
     keep_probe_thumbnails: Mapped[bool]
     thumbnail_retention_days: Mapped[int]
+    case_pictures: Mapped[str] = mapped_column(String(16), default="until_settled")
+    """What is kept of a referred attempt, for whoever decides on it."""
     appeal_ends_at: Mapped[datetime | None]
     retention_days: Mapped[int | None]
     identification: Mapped[bool] = mapped_column(default=False)
@@ -78,6 +80,8 @@ class RosterEntryRow(Base):
     manual_identification: Mapped[bool]
     twin: Mapped[bool]
     accommodation: Mapped[str | None] = mapped_column(String(255))
+    extra_attempts: Mapped[int] = mapped_column(default=0)
+    """Photographs that a person allowed beyond those of the session."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     __table_args__ = (
@@ -181,4 +185,6 @@ class ThumbnailRow(Base):
     checkin_id: Mapped[UUID] = mapped_column(ForeignKey("checkin.id"), primary_key=True)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     key_id: Mapped[str] = mapped_column(String(16))
+    until_settled: Mapped[bool] = mapped_column(default=False)
+    """Whether it goes with the decision, for which alone it was kept."""
     expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.exams.errors import ExamInvalid
-from service.exams.schemas import ReasonCode
+from service.exams.schemas import CasePictures, ReasonCode
 from service.fields import Label, Moment
 
 MatchRate = Annotated[float, Field(gt=0, le=0.01)]
@@ -51,6 +51,12 @@ class ExamTerms(Terms):
     reason_codes: list[ReasonCode] = Field(default=list(REASON_CODES), min_length=1, max_length=100)
     keep_probe_thumbnails: bool = False
     thumbnail_retention_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+    case_pictures: CasePictures = Field(
+        default="until_settled",
+        description="of referred attempts, for whoever decides: `never` kept; gone with the decision, at the"
+        " latest 72 hours after the session closes (`until_settled`); or kept until the `appeals` end, at"
+        " least for `thumbnail_retention_days`",
+    )
     appeal_ends_at: Moment | None = Field(default=None, description="by default, when the exam ends")
     retention_days: Days | None = Field(
         default=180, description="days after the appeals end; null keeps the rows"
@@ -74,6 +80,7 @@ class ExamChanges(Terms):
     reason_codes: list[ReasonCode] | None = Field(default=None, min_length=1, max_length=100)
     keep_probe_thumbnails: bool | None = None
     thumbnail_retention_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
+    case_pictures: CasePictures | None = None
     appeal_ends_at: Moment | None = None
     retention_days: Days | None = None
     identification: bool | None = None

@@ -8,8 +8,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.crops import with_kept_crops
+from index.tables import utc_now
 from service.decision import CalibrationFacts, FalseMatchRates, Quality, Thresholds
 from service.exams.errors import CheckinNotFound
+from service.exams.reasons import reasons_of
 from service.exams.schemas import Checkin, Conflict, Override, Verdict
 from service.exams.status import NEVER_CAME, read_statuses, superseded_by
 from service.exams.tables import CheckinRow, OverrideRow, RosterEntryRow, SessionRow, ThumbnailRow
@@ -42,7 +45,11 @@ def checkin_documents(db: OrmSession, rows: Sequence[CheckinRow]) -> list[Checki
     """The attempts with everything that is known about them, in a few queries however many they are."""
     ids = [row.id for row in rows]
     overrides = overrides_of(db, ids)
-    pictured = set(db.scalars(select(ThumbnailRow.checkin_id).where(ThumbnailRow.checkin_id.in_(ids))))
+    kept = select(ThumbnailRow.checkin_id).where(
+        ThumbnailRow.checkin_id.in_(ids), ThumbnailRow.expires_at > utc_now()
+    )
+    pictured = set(db.scalars(kept))
+    enrolled = with_kept_crops(db, {row.subject_id for row in rows if row.subject_id})
     named = {UUID(one["entry_id"]) for row in rows for one in row.conflicts}
     named |= {row.entry_id for row in rows if row.entry_id}
     entries = {
@@ -60,6 +67,7 @@ def checkin_documents(db: OrmSession, rows: Sequence[CheckinRow]) -> list[Checki
             rooms,
             superseded_by=newer.get(row.id),
             pictured=row.id in pictured,
+            enrolled=row.subject_id in enrolled,
         )
         for row in rows
     ]
@@ -95,6 +103,7 @@ def checkin_document(
     *,
     superseded_by: UUID | None,
     pictured: bool,
+    enrolled: bool,
 ) -> Checkin:
     """One attempt; the people it names are read from the roster, the evidence holds no names."""
     entry = entries.get(row.entry_id) if row.entry_id else None
@@ -103,6 +112,7 @@ def checkin_document(
         display_name=entry.display_name if entry else None,
         effective_outcome=Verdict(overrides[-1].outcome if overrides else row.outcome),
         superseded_by=superseded_by,
+        why=reasons_of(row) if row.outcome == Verdict.REFERRED else [],
         conflicts=[conflict_document(one, entries, rooms) for one in row.conflicts],
         threshold=thresholds_of(row),
         fmr=rates_of(row),
@@ -110,6 +120,7 @@ def checkin_document(
         calibration=CalibrationFacts(**row.calibration) if row.calibration else None,
         clock_skew_s=(row.client_time - row.created_at).total_seconds() if row.client_time else None,
         has_thumbnail=pictured,
+        has_enrolment_picture=enrolled,
         overrides=[override_document(one) for one in overrides],
     )
 

@@ -196,7 +196,7 @@ def test_a_stale_page_is_told_that_somebody_else_has_decided(desk: Desk, case: P
     case.select_option("select[name=reason_code]", "document_checked")
     case.get_by_role("button", name="Accept").click()
 
-    expect(case.get_by_role("alert")).to_contain_text("decided by M. Reyes: refused")
+    expect(case.get_by_text("M. Reyes was quicker: refused")).to_be_visible()
     status = desk.call("GET", f"/v1/checkins/{attempt['id']}").json()["effective_outcome"]
     assert status == "refused"
 

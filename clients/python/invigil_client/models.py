@@ -80,6 +80,10 @@ class CandidateChanges(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
     )
+    extra_attempts: Annotated[
+        int | None,
+        Field(description="photographs allowed beyond those of the session; with a reason"),
+    ] = None
     reason: Annotated[str | None, Field(description="why; goes into the audit trail")] = None
     seat: Annotated[str | None, Field(description="a free seat of the room")] = None
     twin: Annotated[
@@ -771,6 +775,7 @@ class Candidate(BaseModel):
     """
 
     attempts: int
+    attempts_allowed: Annotated[int, Field(description="by the session, and by whoever allowed more")]
     checkin_id: Annotated[UUID | None, Field(description="the attempt that the status rests on")]
     display_name: str | None
     entry_id: UUID
@@ -844,6 +849,7 @@ class Exam(BaseModel):
     appeal_ends_at: AwareDatetime
     archived_at: AwareDatetime | None
     attempts_allowed: int
+    case_pictures: Literal["never", "until_settled", "appeals"]
     created_at: AwareDatetime
     ends_at: AwareDatetime
     id: UUID
@@ -874,6 +880,7 @@ class ExamChanges(BaseModel):
         Field(description="false takes an exam out of the archive: an administrator, with a reason"),
     ] = None
     attempts_allowed: int | None = None
+    case_pictures: Literal["never", "until_settled", "appeals"] | None = None
     ends_at: AwareDatetime | None = None
     identification: bool | None = None
     keep_probe_thumbnails: bool | None = None
@@ -909,6 +916,12 @@ class ExamTerms(BaseModel):
         None
     )
     attempts_allowed: int | None = 3
+    case_pictures: Annotated[
+        Literal["never", "until_settled", "appeals"] | None,
+        Field(
+            description="of referred attempts, for whoever decides: `never` kept; gone with the decision, at the latest 72 hours after the session closes (`until_settled`); or kept until the `appeals` end, at least for `thumbnail_retention_days`"
+        ),
+    ] = "until_settled"
     ends_at: AwareDatetime
     identification: Annotated[
         bool | None,
@@ -1291,6 +1304,9 @@ class Checkin(BaseModel):
     exam_id: UUID
     external_id: str | None
     fmr: FalseMatchRates | None
+    has_enrolment_picture: Annotated[
+        bool | None, Field(description="whether a crop of the enrolment is kept")
+    ] = None
     has_thumbnail: bool
     id: UUID
     kiosk: str | None
@@ -1316,6 +1332,10 @@ class Checkin(BaseModel):
     template_id: UUID | None = None
     threshold: Thresholds | None = None
     timings_ms: dict[str, Any] | None
+    why: Annotated[
+        list[str],
+        Field(description="why it was referred: the reasons, or the band that the distance lies in"),
+    ]
 
 
 class CheckinList(BaseModel):

@@ -54,6 +54,11 @@ class Operations(Transport):
         call = Call("GET", f"/v1/checkins/{segment(checkin_id)}")
         return self._send_for(call, models.Checkin)
 
+    def show_enrolment(self, checkin_id: UUID) -> bytes:
+        """The enrolment that an attempt was compared with, where its crop is kept; the look is recorded."""
+        call = Call("GET", f"/v1/checkins/{segment(checkin_id)}/enrolment")
+        return (self._send(call)).content
+
     def override_checkin(
         self, checkin_id: UUID, body: models.OverrideTerms, *, idempotency_key: str | None = None
     ) -> models.Overridden:
@@ -410,7 +415,7 @@ class Operations(Transport):
     def change_candidate_of_session(
         self, session_id: UUID, external_id: str, body: models.CandidateChanges
     ) -> models.Candidate:
-        """Move a candidate to another seat, or mark a look-alike whom only a person admits."""
+        """Move a candidate to another seat, mark a look-alike whom only a person admits, or allow attempts."""
         call = Call(
             "PATCH", f"/v1/sessions/{segment(session_id)}/candidates/{segment(external_id)}", body=body
         )
@@ -799,6 +804,11 @@ class AsyncOperations(AsyncTransport):
         call = Call("GET", f"/v1/checkins/{segment(checkin_id)}")
         return await self._send_for(call, models.Checkin)
 
+    async def show_enrolment(self, checkin_id: UUID) -> bytes:
+        """The enrolment that an attempt was compared with, where its crop is kept; the look is recorded."""
+        call = Call("GET", f"/v1/checkins/{segment(checkin_id)}/enrolment")
+        return (await self._send(call)).content
+
     async def override_checkin(
         self, checkin_id: UUID, body: models.OverrideTerms, *, idempotency_key: str | None = None
     ) -> models.Overridden:
@@ -1159,7 +1169,7 @@ class AsyncOperations(AsyncTransport):
     async def change_candidate_of_session(
         self, session_id: UUID, external_id: str, body: models.CandidateChanges
     ) -> models.Candidate:
-        """Move a candidate to another seat, or mark a look-alike whom only a person admits."""
+        """Move a candidate to another seat, mark a look-alike whom only a person admits, or allow attempts."""
         call = Call(
             "PATCH", f"/v1/sessions/{segment(session_id)}/candidates/{segment(external_id)}", body=body
         )

@@ -15,6 +15,7 @@ from index.external_ids import build_external_key
 from index.ids import uuid7
 from index.tables import utc_now
 from service.exams.audit import OVERRIDE_RECORDED, note_evidence
+from service.exams.case_pictures import forget_case
 from service.exams.checkin.rules import (
     LETS_IN,
     admit,
@@ -22,7 +23,7 @@ from service.exams.checkin.rules import (
     require_not_in_another_room,
     seat_for,
 )
-from service.exams.context import Desk, Origin
+from service.exams.context import Desk, Origin, name_in
 from service.exams.errors import (
     AlreadyCheckedIn,
     AlreadyDecided,
@@ -96,7 +97,7 @@ def settle(
     if previous == terms.outcome:
         raise AlreadyDecided(previous)
     if last is not None and last.number != seen:
-        raise DecidedMeanwhile(last.outcome, last.created_at, last.operator)
+        raise decided_meanwhile(last)
     entry = entry_meant(db, row, last, terms)
     if entry is not None:
         require_newest(db, row, last, entry)
@@ -117,6 +118,7 @@ def settle(
     db.add(made)
     db.flush()
     follow(db, row, entry, terms.outcome)
+    forget_case(db, row.session_id, entry.id if entry else None, row.id)
     about = {"override_id": made.id, "reason_code": made.reason_code}
     note_evidence(db, OVERRIDE_RECORDED, origin, row, made, **about)
     return made
@@ -141,6 +143,12 @@ def newest_override(db: OrmSession, row: CheckinRow) -> OverrideRow | None:
         .order_by(OverrideRow.number.desc())
         .limit(1)
     )
+
+
+def decided_meanwhile(newest: OverrideRow) -> DecidedMeanwhile:
+    """The refusal that says what somebody else decided, and who it was."""
+    who = newest.operator or name_in(newest.actor)
+    return DecidedMeanwhile(newest.outcome, newest.created_at, who)
 
 
 def number_of(override: OverrideRow | None) -> int:
@@ -170,7 +178,7 @@ def require_undecided_since(
     """
     newest = newest_decision(db, session_id, external_id)
     if newest is not None and (seen is None or newest.id != seen.id):
-        raise DecidedMeanwhile(newest.outcome, newest.created_at, newest.operator)
+        raise decided_meanwhile(newest)
 
 
 def require_newest(db: OrmSession, row: CheckinRow, last: OverrideRow | None, entry: RosterEntryRow) -> None:

@@ -25,11 +25,10 @@ from service.exams.checkin.rules import (
     record,
     require_another_photograph,
 )
-from service.exams.checkin.thumbnails import thumbnail_row
+from service.exams.checkin.thumbnails import Probe
 from service.exams.checkin.verdict import (
     ADMITTED_ELSEWHERE,
     AMBIGUOUS_SEARCH,
-    NO_CANDIDATE_FOUND,
     SEAT_DIFFERS,
     SEAT_TAKEN,
     Rival,
@@ -38,6 +37,7 @@ from service.exams.checkin.verdict import (
 from service.exams.context import Desk, Origin
 from service.exams.errors import CheckinRefused, NotOnRoster
 from service.exams.exams import exam_row
+from service.exams.reasons import NO_CANDIDATE_FOUND
 from service.exams.schemas import Checkin, Verdict
 from service.exams.sessions import attempts_of, session_row
 from service.exams.status import read_statuses, twin_entries
@@ -103,7 +103,8 @@ def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checki
     else:
         look = Look(arrival, probe, compare(desk, expected, probe))
     # What could not be decoded cannot be kept either.
-    kept = None if isinstance(look, ImageError) else thumbnail_row(desk, expected.exam, checkin_id, picture)
+    kept = Probe(desk, expected.exam, checkin_id, None if isinstance(look, ImageError) else picture)
+    kept.prepare(is_case=not isinstance(look, Look) or look.comparison.decision is not Outcome.MATCH)
     with desk.database.write() as db:
         now = expect(db, arrival)
         entry = still_expected(db, look.comparison.entry if isinstance(look, Look) else expected.entry)
@@ -113,7 +114,7 @@ def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checki
             row = decided(db, now, entry, look, origin, checkin_id)
         else:
             row = undecided(db, now, entry, arrival, look, origin, checkin_id)
-        record(db, row, origin, [kept] if kept else [])
+        record(db, row, origin, kept.rows(now.session, row.outcome))
         return result_of(db, checkin_id)
 
 
@@ -273,7 +274,8 @@ def result_of(db: OrmSession, checkin_id: UUID) -> Result:
     made = 0
     if row.entry_id is not None:
         made = read_statuses(db, row.session_id, [row.entry_id])[row.entry_id].attempts
-    allowed = attempts_of(session_row(db, row.session_id), exam_row(db, row.exam_id))
+    entry = db.get(RosterEntryRow, row.entry_id) if row.entry_id else None
+    allowed = attempts_of(session_row(db, row.session_id), exam_row(db, row.exam_id), entry)
     return Result(checkin_documents(db, [row])[0], made, allowed)
 
 

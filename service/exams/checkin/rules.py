@@ -15,6 +15,7 @@ from index.subjects.subjects import choose_meant
 from index.tables import utc_now
 from service.errors import SessionNotFound
 from service.exams.audit import CHECKIN_DECLINED, CHECKIN_RECORDED, note, note_evidence
+from service.exams.case_pictures import forget_case
 from service.exams.context import Desk, Origin
 from service.exams.errors import (
     AlreadyCheckedIn,
@@ -235,7 +236,7 @@ def require_another_photograph(db: OrmSession, expected: Expected, entry: Roster
         require_not_in(db, entry)
     if current.status == Verdict.REFUSED and current.checkin_id is not None:
         raise CandidateRefused(current.checkin_id)
-    allowed = attempts_of(expected.session, expected.exam)
+    allowed = attempts_of(expected.session, expected.exam, entry)
     if current.attempts >= allowed:
         raise AttemptsExhausted(current.attempts, allowed)
 
@@ -301,6 +302,7 @@ def record(db: OrmSession, row: CheckinRow, origin: Origin, others: Sequence[Any
     db.flush()
     if row.outcome in LETS_IN:
         admit(db, row, row.outcome, row.seat)
+        forget_case(db, row.session_id, row.entry_id, row.id)
     db.add_all(others)
     note_evidence(db, CHECKIN_RECORDED, origin, row, row, mode=row.mode, decision=row.decision)
 

@@ -1,20 +1,28 @@
-"""Small pictures of attempts: kept only where the exam says so, encrypted, for a number of days."""
+"""Small pictures of attempts: kept only where the exam says so, encrypted, for as long as it says.
+
+Those of a case are for whoever decides on it: they go with the decision, unless appeals may need them.
+"""
 
 import io
 import sys
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from PIL import Image
 
+from embedding.errors import ImageError
 from embedding.image import ImageLimits, decode
+from index.crops import crop_of, open_crop
 from index.resealing import SealedTable
 from index.sealing.cipher import build_binding
 from index.tables import utc_now
 from service.exams.audit import note
+from service.exams.case_pictures import longest_kept
 from service.exams.context import Desk, Origin
-from service.exams.errors import ThumbnailNotFound
-from service.exams.tables import ExamRow, ThumbnailRow
+from service.exams.errors import EnrolmentPictureNotFound, ThumbnailNotFound
+from service.exams.schemas import Verdict
+from service.exams.tables import ExamRow, SessionRow, ThumbnailRow
 from service.exams.views import checkin_row
 
 SIDE = 256
@@ -34,13 +42,48 @@ THUMBNAILS = SealedTable(
 )
 
 
-def thumbnail_row(desk: Desk, exam: ExamRow, checkin_id: UUID, picture: bytes) -> ThumbnailRow | None:
-    """The picture, small, turned upright, without its metadata, encrypted; None where none is to be kept."""
-    if desk.cipher is None or not exam.keep_probe_thumbnails:
-        return None
-    sealed, key_id = desk.cipher.seal(thumbnail_binding(checkin_id, exam.id), shrunk(picture))
-    expires_at = utc_now() + timedelta(days=exam.thumbnail_retention_days)
-    return ThumbnailRow(checkin_id=checkin_id, sealed=sealed, key_id=key_id, expires_at=expires_at)
+class Probe:
+    """The picture of an attempt, ready to be kept; it is made small once at most, and only if need be."""
+
+    def __init__(self, desk: Desk, exam: ExamRow, checkin_id: UUID, picture: bytes | None) -> None:
+        """Take a picture; None where it could not be decoded and so cannot be kept either."""
+        self._cipher, self._exam, self._checkin_id = desk.cipher, exam, checkin_id
+        self._picture = picture
+        self._sealed: tuple[bytes, str] | None = None
+
+    def prepare(self, *, is_case: bool) -> None:
+        """Make and seal what may be kept, before any transaction."""
+        if self._cipher is None or self._picture is None or self._sealed is not None:
+            return
+        if self._exam.keep_probe_thumbnails or (is_case and self._exam.case_pictures != "never"):
+            binding = thumbnail_binding(self._checkin_id, self._exam.id)
+            # A picture that cannot be made small is not kept; the attempt counts all the same.
+            with suppress(ImageError):
+                self._sealed = self._cipher.seal(binding, shrunk(self._picture))
+
+    def rows(self, session: SessionRow, outcome: str) -> list[ThumbnailRow]:
+        """The row to keep of an attempt with this outcome: none or one."""
+        is_case = outcome == Verdict.REFERRED
+        # A match may have become a case within the transaction: then it is made small there.
+        self.prepare(is_case=is_case)
+        keeping = keeping_of(self._exam, session, is_case=is_case)
+        if self._sealed is None or keeping is None:
+            return []
+        (sealed, key_id), (until_settled, expires_at) = self._sealed, keeping
+        kept = {"sealed": sealed, "key_id": key_id, "until_settled": until_settled}
+        return [ThumbnailRow(checkin_id=self._checkin_id, expires_at=expires_at, **kept)]
+
+
+def keeping_of(exam: ExamRow, session: SessionRow, *, is_case: bool) -> tuple[bool, datetime] | None:
+    """Whether a picture goes with the decision, and when it goes at the latest; None where none is kept."""
+    days = utc_now() + timedelta(days=exam.thumbnail_retention_days)
+    if is_case and exam.case_pictures == "appeals":
+        return False, max(days, exam.appeal_ends_at or exam.ends_at)
+    if exam.keep_probe_thumbnails:
+        return False, days
+    if is_case and exam.case_pictures == "until_settled":
+        return True, longest_kept(session)
+    return None
 
 
 def thumbnail_binding(checkin_id: UUID, exam_id: UUID) -> bytes:
@@ -76,4 +119,22 @@ def open_thumbnail(desk: Desk, checkin_id: UUID, origin: Origin) -> bytes:
         binding = thumbnail_binding(checkin_id, row.exam_id)
         picture = desk.cipher.open(checkin_id, binding, kept.sealed, kept.key_id)
         note(db, "thumbnail.viewed", origin, subject_id=row.subject_id, checkin_id=checkin_id)
+    return picture
+
+
+def open_enrolment(desk: Desk, checkin_id: UUID, origin: Origin) -> bytes:
+    """The kept crop of the enrolment behind an attempt, as PNG. That it was looked at is recorded.
+
+    Raises:
+        CheckinNotFound: If there is no such attempt.
+        EnrolmentPictureNotFound: If nobody is claimed, or no crop is kept, or none that may be looked at.
+        TemplateUnreadable: If it was sealed with another key.
+    """
+    with desk.database.write() as db:
+        row = checkin_row(db, checkin_id)
+        kept = crop_of(db, row.subject_id, row.template_id) if row.subject_id else None
+        if kept is None or desk.cipher is None:
+            raise EnrolmentPictureNotFound(checkin_id)
+        picture = open_crop(desk.cipher, kept)
+        note(db, "crop.viewed", origin, subject_id=row.subject_id, checkin_id=checkin_id, crop_id=kept.id)
     return picture

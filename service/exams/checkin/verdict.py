@@ -11,7 +11,6 @@ from service.exams.schemas import Verdict
 SAME_FACE_AS_ADMITTED = "same_face_as_admitted"
 NEARER_TO_OTHER_CANDIDATE = "nearer_to_other_candidate"
 AMBIGUOUS_SEARCH = "ambiguous_search"
-NO_CANDIDATE_FOUND = "no_candidate_found"
 TWIN = "twin"
 ADMITTED_ELSEWHERE = "admitted_elsewhere"
 SEAT_DIFFERS = "seat_differs"

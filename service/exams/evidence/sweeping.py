@@ -54,9 +54,10 @@ def sweep(database: Database, origin: Origin, now: datetime | None = None) -> Sw
         require_steady(db, now)
         notice = newest_notice(db, AuditEventRow.at <= now - NOTICE)
         thumbnails = purge_thumbnails(db, until_of(notice), origin) if notice else 0
+        thumbnails += purge_cases(db, now, origin)
         announce(db, due, now, origin)
     if notice is None:
-        return Swept(announced=due)
+        return Swept(thumbnails=thumbnails, announced=due)
     announced = set(map(UUID, notice.details["exams"]))
     purges = [purge for one in due if one in announced for purge in purged(database, one, origin, now)]
     crops = purge_crops(database, until=until_of(notice), actor=origin.actor)
@@ -94,8 +95,20 @@ def announce(db: OrmSession, due: list[UUID], now: datetime, origin: Origin) -> 
 
 def purge_thumbnails(db: OrmSession, until: datetime, origin: Origin) -> int:
     """Remove the pictures whose days were over at `until`; returns how many."""
-    old = delete(ThumbnailRow).where(ThumbnailRow.expires_at <= until).returning(ThumbnailRow.checkin_id)
-    gone = len(db.scalars(old).all())
+    return remove_thumbnails(db, ThumbnailRow.expires_at <= until, origin)
+
+
+def purge_cases(db: OrmSession, now: datetime, origin: Origin) -> int:
+    """Remove the pictures of cases that nobody has decided in time; returns how many.
+
+    They were promised to go then, and no evidence rests on them: no day of notice.
+    """
+    return remove_thumbnails(db, ThumbnailRow.until_settled & (ThumbnailRow.expires_at <= now), origin)
+
+
+def remove_thumbnails(db: OrmSession, over: ColumnElement[bool], origin: Origin) -> int:
+    """Remove pictures; returns how many."""
+    gone = len(db.scalars(delete(ThumbnailRow).where(over).returning(ThumbnailRow.checkin_id)).all())
     if gone:
         note(db, "thumbnails.purged", origin, thumbnails=gone)
     return gone

@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session as OrmSession
 
 from index.tables import AuditEventRow
 from service.exams.audit import ATTENDED, CHECKIN_DECLINED, note
-from service.exams.checkin.verdict import NO_CANDIDATE_FOUND
-from service.exams.context import Desk, Origin
+from service.exams.context import Desk, Origin, name_in
 from service.exams.errors import DecisionNeeded, NotWaiting
+from service.exams.reasons import reasons_of
 from service.exams.schemas import Candidate, Verdict
 from service.exams.sessions import session_row
 from service.exams.status import LET_IN, candidates_of, read_statuses
@@ -27,9 +27,6 @@ from service.exams.terms import Terms
 
 SETTLED_BY_ITSELF = frozenset({"already_checked_in", "session_closed", "exam_archived", "rate_limited"})
 """Refusals that no person can do anything about, or need to."""
-
-BANDS = {"refer": "below_match", "no_match": "above_refer"}
-"""In which band a distance lies, in words for everybody."""
 
 
 class Waiting(BaseModel):
@@ -58,13 +55,6 @@ class AttendedTerms(Terms):
     """Who was seen to."""
 
     id: str = Field(min_length=1, max_length=64, description="of somebody on the waiting list")
-
-
-def reasons_of(row: CheckinRow) -> list[str]:
-    """Why an attempt was referred: what spoke against it, or else the band that its distance lies in."""
-    band = BANDS.get(row.decision or "")
-    told = NO_CANDIDATE_FOUND in row.reasons or band is None
-    return list(row.reasons) if told or band is None else [band, *row.reasons]
 
 
 def waiting_of(db: OrmSession, session: SessionRow) -> list[Waiting]:
@@ -201,11 +191,6 @@ def chain_events(db: OrmSession, session: SessionRow, action: str) -> Iterable[A
         AuditEventRow.details["session_id"].as_string() == str(session.id),
     )
     return db.scalars(query.order_by(AuditEventRow.seq)).all()
-
-
-def name_in(actor: str) -> str:
-    """The name of a key, as an actor holds it with the key's id."""
-    return actor.rpartition(" (")[0] or actor
 
 
 def waiting_list(desk: Desk, session_id: UUID) -> WaitingList:

@@ -1,5 +1,6 @@
 """What an invigilator changes about one candidate: the seat, and whether a machine may admit."""
 
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
@@ -27,31 +28,35 @@ class CandidateChanges(Terms):
     twin: bool | None = Field(
         default=None, description="a look-alike is expected: from now on only a person admits; with a reason"
     )
+    extra_attempts: Annotated[int, Field(ge=0, le=20)] | None = Field(
+        default=None, description="photographs allowed beyond those of the session; with a reason"
+    )
     reason: Reason = None
 
 
 def change_candidate(
     desk: Desk, session_id: UUID, external_id: str, changes: CandidateChanges, origin: Origin
 ) -> Candidate:
-    """Move a candidate to another seat, or mark one whom a machine must not admit; what was decided stays.
+    """Change a candidate's seat, mark or number of attempts; what was decided stays.
 
     Raises:
         SessionNotFound, NotOnRoster: If there is no such session or candidate.
         ExamArchived: If the exam takes no change.
         SeatTaken: If somebody else has the seat.
-        ReasonRequired: If the mark is to change without a reason.
+        ReasonRequired: If more than the seat is to change without a reason.
     """
     with desk.database.write() as db:
         session = session_row(db, session_id)
         live_exam_row(db, session.exam_id)
         entry = entry_named(db, session_id, external_id)
-        values = changes.model_dump(include={"seat", "twin"}, exclude_none=True)
+        values = changes.model_dump(include={"seat", "twin", "extra_attempts"}, exclude_none=True)
         changed = changed_values({name: getattr(entry, name) for name in values}, values)
-        By(origin=origin, reason=changes.reason).require_reason(sorted({"twin"} & changed.keys()))
+        explained = sorted(changed.keys() - {"seat"})
+        By(origin=origin, reason=changes.reason).require_reason(explained)
         if "seat" in changed:
             move(db, entry, values["seat"])
-        if "twin" in changed:
-            entry.twin = values["twin"]
+        for name in explained:
+            setattr(entry, name, values[name])
         if changed:
             db.flush()
             about = {"exam_id": session.exam_id, "session_id": session_id, "entry_id": entry.id}

@@ -37,14 +37,6 @@ export function h(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** An SVG element, the same way. */
-export function svg(name, attributes = {}, ...children) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children.flat());
-  return node;
-}
-
 /** An answer that is not 2xx (RFC 9457). */
 export class Problem extends Error {
   constructor(status, body) {

@@ -1,84 +1,108 @@
-// One attempt: why it was decided as it was, and what a person makes of it.
+// One attempt: the two faces, why it was referred, and what a person makes of it.
 
-import { call, clock, h, t } from "../page.js";
-import { choice, distanceScale, field, form, notice, reasonText, tag } from "../ui.js";
+import { call, clock, h, setTitle, t, textOf } from "../page.js";
+import { again, announce, needText, notice, tag, toast } from "../ui.js";
+import { bandScale } from "../scale.js";
+import { decisionForm, documentForm, may } from "../decisions.js";
+import { faces } from "../faces.js";
+import { flagTags, nameOf } from "./board.js";
 
-const DOCUMENTS = ["identity_card", "passport", "student_card", "driving_licence", "residence_permit", "other"];
+const LET_IN = ["admitted", "identified_manually"];
 
-export async function checkinCase(view, one, id) {
-  const attempt = await call("GET", `/v1/checkins/${id}`);
-  const back = () => (location.hash = `#/sessions/${one.id}/board`);
+export async function checkinCase(view, one, id, ...above) {
+  const [attempt, { items }] = await Promise.all([call("GET", `/v1/checkins/${id}`), call("GET", `/v1/sessions/${one.id}/waiting`)]);
+  // Whoever was turned away without an attempt is helped from the board.
+  const queue = items.filter(({ checkin_id }) => checkin_id);
+  const who = attempt.display_name ?? attempt.external_id ?? t("case.nobody");
+  const need = queue.find(({ checkin_id }) => checkin_id === id);
+  const urls = [];
+  setTitle(...(items.length ? [t("board.title_waiting", { n: items.length })] : []), who, one.room);
   view.append(
+    steps(one, id, queue),
+    ...above,
     h("div.row.between", {},
-      h("div", {}, h("h2", {}, attempt.display_name ?? attempt.external_id ?? t("case.nobody")),
-        h("div.muted", {}, `${attempt.external_id ?? "–"} · ${t("person.seat")} ${attempt.seat ?? "–"} · ${clock(attempt.created_at)}`)),
+      h("div", {}, h("h2", { id: "case-title" }, who),
+        h("div.muted", {}, `${attempt.external_id ?? "–"} · ${t("person.seat")} ${attempt.seat ?? "–"} · ${clock(attempt.created_at)} · ${t(`mode.${attempt.mode}`)}`),
+        ...(need?.candidate ? flagTags(need.candidate) : [])),
       tag(attempt.effective_outcome)),
+    faces(attempt, urls),
     evidence(attempt),
-    history(attempt),
+    history(attempt, one),
+    ...decide(view, one, attempt, queue, who),
   );
-  if (attempt.superseded_by) {
-    view.append(notice("wait", t("case.superseded"), " ", h("a", { href: `#/sessions/${one.id}/case/${attempt.superseded_by}` }, t("case.newer"))));
-  } else if (attempt.effective_outcome === "referred" || attempt.effective_outcome === "refused") view.append(decide(one, attempt, back));
+  return () => urls.forEach((url) => URL.revokeObjectURL(url));
 }
 
+function steps(one, id, queue) {
+  const place = queue.findIndex(({ checkin_id }) => checkin_id === id);
+  const link = (need, text, rel) => need && h("a.button", { href: `#/sessions/${one.id}/case/${need.checkin_id}`, rel }, t(text));
+  return h("nav.row.between", { "aria-label": t("case.steps") },
+    h("a", { href: `#/sessions/${one.id}/board` }, t("case.to_board")),
+    h("div.row.tight", {},
+      h("span.muted.small", {}, place >= 0 ? t("case.place", { place: place + 1, n: queue.length }) : t("case.waiting", { n: queue.length })),
+      place > 0 ? link(queue[place - 1], "case.previous", "prev") : "",
+      link(queue[place + 1] ?? (place < 0 ? queue[0] : null), "case.next", "next") ?? ""));
+}
+
+/** Why it was referred, or what it rests on: what was compared, and who else is near. */
 function evidence(attempt) {
   const measures = Object.entries(attempt.probe_quality?.measures ?? {});
-  return h("section.card.stack", {},
-    h("h3", {}, t("case.why")),
-    attempt.reasons.length ? h("ul", {}, attempt.reasons.map((code) => h("li", {}, reasonText(code)))) : null,
-    attempt.conflicts.length ? notice("bad", t("case.conflict"),
-      h("ul", {}, attempt.conflicts.map((other) => h("li", {}, `${other.display_name ?? other.external_id} (${other.external_id}), ${other.room ?? "–"}, ${t("person.seat")} ${other.seat ?? "–"}${other.d === undefined ? "" : `, d = ${other.d.toFixed(3)}`}`)))) : null,
-    distance(attempt),
+  const title = attempt.outcome === "referred" ? "case.why" : attempt.mode === "manual" ? "case.by_document" : "case.rests_on";
+  return h("section.card.stack", { "aria-labelledby": "why" },
+    h("h3", { id: "why" }, t(title)),
+    attempt.why.length ? h("ul.needs", {}, attempt.why.map((code) => h("li", {}, needText(code)))) : null,
+    attempt.document_type ? h("p", {}, t(`document.${attempt.document_type}`), attempt.note ? ` · ${attempt.note}` : "") : null,
+    attempt.decision ? bandScale(attempt) : attempt.mode === "manual" ? null : h("p.muted", {}, t("case.no_distance")),
+    attempt.conflicts.length ? notice("wait", h("strong", {}, t("case.conflict")),
+      h("ul", {}, attempt.conflicts.map((other) => h("li", {}, near(other))))) : null,
     measures.length ? h("details", {}, h("summary", {}, t("case.quality")),
-      h("dl.facts", {}, measures.flatMap(([name, value]) => [h("dt", {}, name), h("dd.mono", {}, Number(value).toFixed(2))]))) : null,
+      h("dl.facts", {}, measures.flatMap(([name, value]) => [h("dt", {}, textOf(`measure.${name}`) ?? name), h("dd.mono", {}, Number(value).toFixed(2))]))) : null,
     h("details", {}, h("summary", {}, t("case.record")),
       h("dl.facts.small", {}, [
-        ["case.attempt", attempt.attempt], ["case.mode", attempt.mode], ["case.kiosk", attempt.kiosk ?? attempt.actor],
+        ["case.attempt", attempt.attempt], ["case.mode", t(`mode.${attempt.mode}`)], ["case.kiosk", attempt.kiosk ?? attempt.actor],
         ["case.model", attempt.model_id], ["case.calibration", attempt.calibration?.id], ["case.request", attempt.request_id],
       ].flatMap(([name, value]) => [h("dt", {}, t(name)), h("dd.mono", {}, String(value ?? "–"))]))));
 }
 
-// Without the scope `scores:read` an attempt comes without its distance.
-function distance(attempt) {
-  if (attempt.decision === null) return h("p.muted", {}, t("case.no_distance"));
-  if (attempt.d === undefined) return h("p.muted", {}, t("case.distance_hidden"));
-  return distanceScale(attempt.d, attempt.threshold, attempt.fmr);
-}
+const near = (other) => [
+  `${nameOf(other)} (${other.external_id})`, other.room, other.seat && t("board.seat", { seat: other.seat }),
+  other.checked_in_at && t("case.in_since", { time: clock(other.checked_in_at) }), other.d === undefined ? null : `d = ${other.d.toFixed(3)}`,
+].filter(Boolean).join(" · ");
 
-function history(attempt) {
+function history(attempt, one) {
   if (!attempt.overrides.length) return h("div", { hidden: true });
+  const reason = (code) => one.reason_codes.find((known) => known.code === code)?.label ?? code;
   return h("section.card", {}, h("h3", {}, t("case.history")),
-    h("ul", {}, attempt.overrides.map((one) =>
-      h("li", {}, `${clock(one.created_at)} · ${t(`status.${one.outcome}`)} · ${one.reason_code} · ${one.operator ?? one.actor} `, one.note ? h("q", {}, one.note) : null))));
+    h("ol.attempts", {}, attempt.overrides.map((made) => h("li", {},
+      `${clock(made.created_at)} · `, h("strong", {}, t(`status.${made.outcome}`)), ` · ${reason(made.reason_code)} · ${made.operator ?? made.actor.replace(/ \([^)]*\)$/, "")} `,
+      made.note ? h("q", {}, made.note) : ""))));
 }
 
-function decide(one, attempt, back) {
-  const reasons = one.reason_codes.map(({ code, label }) => [code, label]);
-  const candidate = attempt.external_id ? [] : [field("candidate", t("person.number"), { required: true })];
-  const named = (values) => (attempt.external_id ? {} : { candidate: values.candidate });
-  const override = async (values, event) => {
-    const body = { outcome: event.submitter.value, reason_code: values.reason_code, note: values.note || null, seen_overrides: attempt.overrides.length, ...named(values) };
-    await call("POST", `/v1/checkins/${attempt.id}/override`, { json: body });
-    back();
+function decide(view, one, attempt, queue, who) {
+  if (attempt.superseded_by) {
+    return [notice("wait", t("case.superseded"), " ", h("a", { href: `#/sessions/${one.id}/case/${attempt.superseded_by}` }, t("case.newer")))];
+  }
+  if (!may("override")) return [];
+  const done = (outcome) => {
+    const text = t("drawer.done", { name: who, status: t(`status.${outcome}`) });
+    announce(text);
+    toast(text, " ", h("a", { href: `#/sessions/${one.id}/case/${attempt.id}` }, t("case.correct_this")));
+    const next = queue.find(({ checkin_id }) => checkin_id !== attempt.id);
+    location.hash = next ? `#/sessions/${one.id}/case/${next.checkin_id}` : `#/sessions/${one.id}/board`;
   };
-  const identify = async ({ document_type, note, candidate: typed }) => {
-    const json = { candidate: attempt.external_id ?? typed, document_type, note: note || null };
-    await call("POST", `/v1/sessions/${one.id}/identifications`, { json });
-    back();
+  // Somebody was quicker: the case as it is now, with who it was above it.
+  const redraw = async (...above) => {
+    if (!above.length) return again();
+    const fresh = h("div.stack");
+    await checkinCase(fresh, one, attempt.id, ...above);
+    view.replaceChildren(fresh);
   };
-  const decision = form([
-    ...candidate,
-    choice("reason_code", t("case.reason"), [["", t("case.choose")], ...reasons], { required: true }),
-    field("note", t("case.note"), { maxlength: 1000 }),
-    h("div.wide.row", {}, h("button.good", { value: "admitted" }, t("case.admit")), h("button.bad", { value: "refused" }, t("case.refuse"))),
-  ], "", override);
-  decision.lastElementChild.remove();
-  return h("div.grid", { style: "grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr))" },
-    h("section.card.stack", { "aria-labelledby": "decide" }, h("h3", { id: "decide" }, t("case.decide")), decision),
-    h("section.card.stack", { "aria-labelledby": "identify" }, h("h3", { id: "identify" }, t("case.identify")), h("p.muted.small", {}, t("case.identify_help")),
-      form([
-        ...(attempt.external_id ? [] : [field("candidate", t("person.number"), { required: true })]),
-        choice("document_type", t("case.document"), DOCUMENTS.map((kind) => [kind, t(`document.${kind}`)])),
-        field("note", t("case.note"), { maxlength: 1000 }),
-      ], t("case.identified"), identify)));
+  const isIn = LET_IN.includes(attempt.effective_outcome);
+  const title = attempt.effective_outcome === "referred" ? "case.decide" : "drawer.correct";
+  const decision = h("section.card.stack", { "aria-labelledby": "decide" }, h("h3", { id: "decide" }, t(title)), decisionForm(one, attempt, { done, again: redraw }));
+  const identify = h("section.card.stack", { "aria-labelledby": "identify" }, h("h3", { id: "identify" }, t("case.identify")),
+    h("p.muted.small", {}, t("case.identify_help")), documentForm(one, attempt.external_id, { done, again: redraw }));
+  const settled = attempt.effective_outcome !== "referred";
+  return settled ? [h("details.card", {}, h("summary", {}, t(title)), decision.lastElementChild), ...(isIn ? [] : [identify])]
+    : [h("div.grid.wide", {}, decision, identify)];
 }

@@ -2,6 +2,7 @@
 
 import { all, call, clock, h, t } from "../page.js";
 import { choice, field, form, needText, notice, tag, toast } from "../ui.js";
+import { faces } from "../faces.js";
 import { decisionForm, documentForm, may } from "../decisions.js";
 
 const LET_IN = ["admitted", "identified_manually"];
@@ -12,9 +13,10 @@ const LET_IN = ["admitted", "identified_manually"];
  * @param {{needs: () => string[], closed: () => void, decided: () => void}} board
  */
 export function openDrawer(session, person, board) {
+  const urls = [];
   const body = h("div.stack");
   const dialog = h("dialog.drawer", { "aria-labelledby": "drawer-title" }, body);
-  const draw = (...above) => fill(body, session, person, board.needs(), { done, again: draw, close: () => dialog.close() }, above);
+  const draw = (...above) => fill(body, session, person, board.needs(), { done, again: draw, close: () => dialog.close(), urls }, above);
   const done = (text) => {
     toast(text);
     dialog.close();
@@ -22,6 +24,7 @@ export function openDrawer(session, person, board) {
   };
   dialog.addEventListener("close", () => {
     dialog.remove();
+    urls.forEach((url) => URL.revokeObjectURL(url));
     board.closed();
   });
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
@@ -61,7 +64,7 @@ async function fill(body, session, person, needs, after, above) {
     const tried = await all(`/v1/sessions/${session.id}/checkins?external_id=${encodeURIComponent(person.external_id)}`);
     // An attempt that named nobody may have been found to be this candidate's.
     const counts = person.checkin_id && (tried.find(({ id }) => id === person.checkin_id) ?? (await call("GET", `/v1/checkins/${person.checkin_id}`)));
-    place.replaceChildren(...attempts(session, tried), ...actions(session, person, counts, after));
+    place.replaceChildren(...(counts ? [faces(counts, after.urls)] : []), ...attempts(session, tried), ...actions(session, person, counts, needs, after));
   } catch (error) {
     place.replaceChildren(notice("bad", error.message));
   }
@@ -83,7 +86,7 @@ function attempts(session, tried) {
     one.superseded_by ? h("span.muted.small", {}, t("status.superseded")) : tag(one.effective_outcome))))];
 }
 
-function actions(session, person, attempt, after) {
+function actions(session, person, attempt, needs, after) {
   if (!may("override")) return [];
   const isIn = LET_IN.includes(person.status);
   const decided = (outcome) => after.done(t("drawer.done", { name: person.display_name ?? person.external_id, status: t(`status.${outcome}`) }));
@@ -97,6 +100,12 @@ function actions(session, person, attempt, after) {
       async ({ seat }) => {
         await change(session, person, { seat });
         after.done(t("drawer.moved", { name: person.display_name ?? person.external_id, seat }));
+      })),
+    isIn || person.status === "refused" ? null : section("drawer-attempt", t("drawer.attempt"), needs.includes("attempts_exhausted"),
+      h("p.muted.small", {}, t("drawer.attempt_help", { made: person.attempts, allowed: person.attempts_allowed })),
+      form([field("reason", t("case.reason"), { required: true, minlength: 3, maxlength: 500 })], t("drawer.attempt_now"), async ({ reason }) => {
+        await change(session, person, { extra_attempts: person.attempts_allowed - session.attempts_allowed + 1, reason });
+        after.done(t("drawer.allowed", { name: person.display_name ?? person.external_id }));
       })),
     section("drawer-twin", t("drawer.mark"), false, h("p.muted.small", {}, t("drawer.mark_help")),
       form([

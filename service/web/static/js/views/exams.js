@@ -7,6 +7,8 @@ import { sessionCard } from "./home.js";
 const RATES = [["", "exam.default_rate"], ["0.0001", "1 in 10,000"], ["0.0003", "1 in 3,000"], ["0.001", "1 in 1,000"], ["0.003", "1 in 300"], ["0.01", "1 in 100"]];
 const rates = () => RATES.map(([value, text]) => [value, text.startsWith("exam.") ? t(text) : text]);
 
+const PICTURES = ["until_settled", "never", "appeals"];
+
 const moment = (text) => new Date(text).toISOString();
 /** A moment as `datetime-local` wants it, minutes from now. */
 function localTime(minutes) {
@@ -19,7 +21,7 @@ export async function exams(view) {
   const create = async (values) => {
     const { name, starts_at, ends_at, match_fmr, refer_fmr } = values;
     const times = { starts_at: moment(starts_at), ends_at: moment(ends_at) };
-    const body = { name, ...times, ...chosen({ match_fmr, refer_fmr }), identification: values.identification === "true" };
+    const body = { name, ...times, ...chosen({ match_fmr, refer_fmr }), identification: values.identification === "true", case_pictures: values.case_pictures };
     const made = await call("POST", "/v1/exams", { json: body });
     location.hash = `#/exams/${made.id}`;
   };
@@ -39,6 +41,7 @@ export async function exams(view) {
         field("ends_at", t("exam.ends"), { type: "datetime-local", required: true, value: localTime(180) }),
         choice("match_fmr", t("exam.match_fmr"), rates()),
         choice("refer_fmr", t("exam.refer_fmr"), rates()),
+        choice("case_pictures", t("exam.case_pictures"), PICTURES.map((one) => [one, t(`exam.pictures_${one}`)])),
         choice("identification", t("exam.identification"), [["", t("exam.claimed_only")], ["true", t("exam.searched")]]),
       ], t("exam.create"), create)),
   );
@@ -58,7 +61,7 @@ export async function exam(view, id) {
   };
   view.append(
     h("div", {}, h("h1", {}, one.name), h("p.muted", {}, `${date(one.starts_at)} – ${date(one.ends_at)}`),
-      h("p.muted", {}, `${t("exam.identification")} ${t(one.identification ? "exam.searched" : "exam.claimed_only")}.`)),
+      h("p.muted", {}, `${t("exam.identification")} ${t(one.identification ? "exam.searched" : "exam.claimed_only")}. ${t("exam.case_pictures")}: ${t(`exam.pictures_${one.case_pictures}`)}.`)),
     h("section.stack", {}, h("h2", {}, t("exam.sessions")),
       sessions.length ? h("div.grid", {}, sessions.map(sessionCard)) : h("p.muted", {}, t("exam.no_sessions"))),
     one.archived_at ? h("p.muted", { id: "archived" }, t("exam.archived", { when: date(one.archived_at) })) : h("section.card.stack", {}, h("h2", {}, t("exam.new_session")),

@@ -1,7 +1,7 @@
 // One session: its tabs, and what does not deserve a file of its own.
 
-import { call, clock, date, h, t } from "../page.js";
-import { field, form, notice, reasonText, table } from "../ui.js";
+import { all, call, clock, date, h, setTitle, t } from "../page.js";
+import { choice, field, form, needText, notice, reasonText, table } from "../ui.js";
 import { board, sessionWindow } from "./board.js";
 import { checkinCase } from "./case.js";
 import { roster } from "./roster.js";
@@ -21,6 +21,7 @@ export async function session(view, id, tab = "board", detail = undefined) {
       h("a", { href: `#/sessions/${id}/${name}`, "aria-current": name === shown && "page" }, t(`session.tab_${name}`)))),
   );
   const body = h("div.stack");
+  setTitle(t(shown === "case" ? "console.case" : `session.tab_${shown}`), one.room, one.exam_name);
   view.append(body);
   return tabs[shown](body, one, detail);
 }
@@ -54,20 +55,30 @@ async function readiness(view, one) {
   );
 }
 
+const OUTCOMES = ["referred", "admitted", "identified_manually", "refused"];
+
 async function attempts(view, one) {
-  const page = await call("GET", `/v1/sessions/${one.id}/checkins?limit=200`);
+  const tried = await all(`/v1/sessions/${one.id}/checkins`);
+  const shown = h("section.card");
+  const draw = (outcome) => {
+    const rows = tried.filter((row) => !outcome || (row.effective_outcome === outcome && !row.superseded_by));
+    shown.replaceChildren(rows.length ? table(t("session.tab_attempts"), [
+      [t("attempts.when"), (row) => clock(row.created_at)],
+      [t("attempts.outcome"), (row) => h("a", { href: `#/sessions/${one.id}/case/${row.id}` }, row.superseded_by ? t("status.superseded") : t(`status.${row.effective_outcome}`))],
+      [t("person.name"), (row) => row.display_name ?? "–"],
+      [t("person.number"), (row) => row.external_id ?? "–"],
+      [t("person.seat"), (row) => row.seat],
+      [t("ready.why"), (row) => row.why.map(needText).join("; ")],
+      ["d", (row) => row.d?.toFixed(3)],
+    ], rows) : h("p.muted", {}, t("attempts.none")));
+  };
+  const filter = choice("outcome", t("attempts.filter"), [["", t("attempts.all")], ...OUTCOMES.map((name) => [name, t(`status.${name}`)])]);
+  filter.addEventListener("change", (event) => draw(/** @type {HTMLSelectElement} */ (event.target).value));
   view.append(
     h("div.row.between", {}, h("h2", {}, t("session.tab_attempts")),
-      h("a.button", { href: `/v1/sessions/${one.id}/report.csv`, download: "" }, t("attempts.report"))),
-    page.items.length ? h("section.card", {}, table(t("session.tab_attempts"), [
-      [t("attempts.when"), (row) => clock(row.created_at)],
-      [t("person.number"), (row) => row.external_id ?? "–"],
-      [t("person.name"), (row) => row.display_name],
-      [t("person.seat"), (row) => row.seat],
-      [t("attempts.outcome"), (row) => h("a", { href: `#/sessions/${one.id}/case/${row.id}` }, row.superseded_by ? t("status.superseded") : t(`status.${row.effective_outcome}`))],
-      ["d", (row) => row.d?.toFixed(3)],
-    ], page.items)) : h("p.muted", {}, t("attempts.none")),
-  );
+      h("div.row", {}, filter, h("a.button", { href: `/v1/sessions/${one.id}/report.csv`, download: "" }, t("attempts.report")))),
+    shown);
+  draw("");
 }
 
 async function kiosk(view, one) {
