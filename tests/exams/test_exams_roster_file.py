@@ -110,7 +110,7 @@ def test_columns_that_nobody_asked_for_and_blank_lines_are_passed_over() -> None
             "external_id,display_name\r\rs-1,Ann\rs-2,Zoë\r".encode("cp1252"),
             "line 4 is not UTF-8 (byte 0xeb)",
         ),
-        (b"external_id,seat\na,1\nb\n", "row 2: has 1 fields; the header has 2"),
+        (b"external_id,seat\na,1\nb", "row 2: has 1 fields; the header has 2"),
         (b"external_id,seat\na,1,extra\n", "row 1: has 3 fields"),
         (b"external_id,seat\n ,1\n", "row 1, column external_id: is empty"),
         (b"external_id,twin\na,maybe\n", "row 1, column twin: 'maybe' is neither yes nor no"),
@@ -140,6 +140,12 @@ def test_excels_unicode_text_with_tabs_and_its_windows_1252_behind_sep_are_read(
 
     assert rows_of_csv(unicode_text) == [Row(1, "s-1", "Zoë; Ann, Dr.", "7")]
     assert rows_of_csv(windows) == [Row(1, "s-1", "Zoë – “Ann” €", "7")]
+
+
+def test_empty_cells_that_were_left_out_at_the_end_of_a_row_are_empty() -> None:
+    data = b"external_id,display_name,seat,accommodation\r\na,A,1,\r\nb,B,2\r\nc\r\n"
+
+    assert rows_of_csv(data) == [Row(1, "a", "A", "1"), Row(2, "b", "B", "2"), Row(3, "c")]
 
 
 def test_utf_8_behind_sep_stays_utf_8() -> None:

@@ -89,23 +89,35 @@ def rows_of_csv(data: bytes) -> list[Row]:
         RosterUnreadable: If its encoding is not known, it lacks the `external_id` column, has rows of another
             length, fields that are too long, or flags that are neither yes nor no; it names all such rows.
     """
-    records = csv_records(text_of(data))
+    text = text_of(data)
+    records = csv_records(text)
     header = header_of(next(records, (0, []))[1])
-    return every_row(numbered(records, header))
+    return every_row(numbered(records, header, is_whole=text.endswith(("\n", "\r"))))
 
 
 def numbered(
-    records: Iterator[tuple[int, list[str]]], header: Sequence[str]
+    records: Iterator[tuple[int, list[str]]], header: Sequence[str], *, is_whole: bool
 ) -> Iterator[tuple[int, int, Mapping[str, object] | RosterUnreadable]]:
     """Number, line and fields of each candidate, or why the record has none.
+
+    Some programs leave empty cells at a row's end out. The last row of a file without a line end may have
+    been cut off instead, and has to be complete.
+
+    Args:
+        records: Behind the header.
+        header: The columns.
+        is_whole: Whether the file ends with a line end.
 
     Raises:
         RosterUnreadable: If there are too many.
     """
-    for number, (line, record) in enumerate(records, 1):
+    ahead, number = next(records, None), 0
+    while ahead is not None:
+        (line, record), ahead, number = ahead, next(records, None), number + 1
         if number > MAX_ROWS:
             raise RosterUnreadable(f"a roster has at most {MAX_ROWS:,} candidates")
-        if len(record) < len(header) or any(record[len(header) :]):
+        is_cut = len(record) < len(header) and ahead is None and not is_whole
+        if is_cut or any(record[len(header) :]):
             reason = f"has {len(record)} fields; the header has {len(header)}"
             yield number, line, RosterUnreadable(reason, row=number)
         else:
