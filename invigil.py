@@ -9,7 +9,19 @@ from typing import Annotated
 
 import typer
 
-from service.commands import backup, database, demo, enrolment, exams, jobs, keys, models, people, serving
+from service.commands import (
+    backup,
+    database,
+    demo,
+    enrolment,
+    exams,
+    jobs,
+    keys,
+    models,
+    operators,
+    people,
+    serving,
+)
 from training.cli import commands as training
 from training.cli.options import require_train_extra
 
@@ -53,6 +65,7 @@ for command in training.COMMANDS:
 app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
+app.add_typer(operators.app, name="operators")
 app.add_typer(database.db, name="db")
 app.add_typer(database.audit, name="audit")
 app.add_typer(exams.app, name="exams")

@@ -7,6 +7,7 @@ chain intact.
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -20,6 +21,8 @@ from index.tables import AuditEventRow, utc_now
 Fault = Literal["changed", "missing", "reordered", "cut off"]
 
 FIRST_DIGEST = "0" * 64
+ADDRESS: ContextVar[str | None] = ContextVar("address", default=None)
+"""Where the request came from that is being served; whoever serves it sets it."""
 _BLOCK_ROWS = 1000
 _LAST = select(AuditEventRow.seq, AuditEventRow.digest).order_by(AuditEventRow.seq.desc()).limit(1)
 
@@ -77,6 +80,7 @@ def record(
         actor=actor,
         subject_id=subject_id,
         request_id=request_id,
+        address=ADDRESS.get(),
         # Stored as it will be read, so that a tuple or an enum has the same digest now and later.
         details=json.loads(json.dumps(dict(details or {}), allow_nan=False)),
         previous_digest=last.digest if last else FIRST_DIGEST,
@@ -99,6 +103,9 @@ def digest_of(event: AuditEventRow) -> str:
         "details": event.details,
         "previous_digest": event.previous_digest,
     }
+    if event.address is not None:
+        # Events of before addresses were noted digest as they did then.
+        content["address"] = event.address
     return digest_json(content)
 
 

@@ -8,9 +8,10 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from index.errors import RowsRefused
-from index.tables import Base, PageSessionRow
+from index.tables import Base, OperatorLinkRow, PageSessionRow, SignInRow
 
 _BLOCK_ROWS = 500
+_OF_SIGN_INS = [one.__table__ for one in (PageSessionRow, OperatorLinkRow, SignInRow)]
 
 Change = Callable[[RowMapping], dict[str, Any]]
 
@@ -18,8 +19,8 @@ Change = Callable[[RowMapping], dict[str, Any]]
 def copy_rows(source: Session, target: Session) -> dict[str, int]:
     """Copy every table and its highest used number; returns the number of rows by table.
 
-    Page sessions are left out: no browser holds an id for the copy. Only the tables of imported packages are
-    copied.
+    Page sessions, sign-ins and links of operators are left out: no browser holds an id for the copy, and a link
+    that was used since would work again. Only the tables of imported packages are copied.
 
     Args:
         source: A `Database.snapshot` at this program's revision.
@@ -32,7 +33,7 @@ def copy_rows(source: Session, target: Session) -> dict[str, int]:
     if _is_sqlite(target):
         # Deferred to the end of this transaction: a row may be copied before the one it refers to.
         target.execute(text("PRAGMA defer_foreign_keys = ON"))
-    tables = [one for one in Base.metadata.sorted_tables if one is not PageSessionRow.__table__]
+    tables = [one for one in Base.metadata.sorted_tables if one not in _OF_SIGN_INS]
     copied = {table.name: copy_table(source, target, table) for table in tables}
     for table in tables:
         if table.dialect_options["sqlite"]["autoincrement"]:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    UniqueConstraint,
     Uuid,
     text,
 )
@@ -292,19 +293,95 @@ class FailedComparisonRow(Base):
     __table_args__ = (Index("ix_failed_comparison_subject_id_at", "subject_id", "at"),)
 
 
+class OperatorRow(Base):
+    """A person who signs in to the pages. Nobody is deleted: decisions name them."""
+
+    __tablename__ = "operator"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    login: Mapped[str] = mapped_column(String(255))
+    # What sign-in names are compared by.
+    login_key: Mapped[str] = mapped_column(String(255), unique=True)
+    name: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(32))
+    # The only exams that this operator sees; None for all.
+    exam_ids: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    # Who this is to an OpenID Connect issuer.
+    issuer: Mapped[str | None] = mapped_column(String(255))
+    issuer_subject: Mapped[str | None] = mapped_column(String(255))
+    # Counts changes of what a sign-in rests on: one that began before a change does not come after it.
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    last_signed_in_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (UniqueConstraint("issuer", "issuer_subject"),)
+
+
+class SecondFactorRow(Base):
+    """The secret of an operator's one-time codes (TOTP, RFC 6238); it counts once a code has come."""
+
+    __tablename__ = "second_factor"
+
+    operator_id: Mapped[UUID] = mapped_column(ForeignKey("operator.id", ondelete="CASCADE"), primary_key=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str] = mapped_column(String(16))
+    confirmed: Mapped[bool] = mapped_column(default=False)
+    # The time step of the last code: none works twice.
+    last_step: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class OperatorLinkRow(Base):
+    """A link by which a person becomes an operator, or sets a new password; it works once.
+
+    Without an operator it makes the first administrator.
+    """
+
+    __tablename__ = "operator_link"
+
+    token_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    operator_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("operator.id", ondelete="CASCADE"), index=True
+    )
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime]
+
+
+class SignInRow(Base):
+    """An attempt to sign in with a password; failures bound the next, a success makes an address known."""
+
+    __tablename__ = "sign_in"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    # SHA-256 of the sign-in name, which may be nobody's.
+    login_digest: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(64))
+    succeeded: Mapped[bool] = mapped_column(default=False)
+    at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    __table_args__ = (
+        Index("ix_sign_in_login_digest_at", "login_digest", "at"),
+        Index("ix_sign_in_address_at", "address", "at"),
+    )
+
+
 class PageSessionRow(Base):
     """A page session of somebody who has signed in: the browser holds the id, the database its SHA-256.
 
-    It ends at sign-out, after a time without use, and with its key.
+    It stands for a key or for an operator. It ends when somebody signs out, when nobody has used it for a
+    while, and with its key or operator.
     """
 
     __tablename__ = "page_session"
 
     id_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     page: Mapped[str] = mapped_column(String(16))
-    api_key_id: Mapped[UUID] = mapped_column(ForeignKey("api_key.id", ondelete="CASCADE"), index=True)
-    # The key that seals the stored responses, wrapped with the session's id: the database alone cannot open
-    # it.
+    api_key_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_key.id", ondelete="CASCADE"), index=True)
+    operator_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("operator.id", ondelete="CASCADE"), index=True
+    )
+    # What seals the caller's kept answers, wrapped by the id: it cannot be had from what is stored.
     seal: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     last_used_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -320,7 +397,8 @@ class IdempotencyRecordRow(Base):
 
     __tablename__ = "idempotency_record"
 
-    api_key_id: Mapped[UUID] = mapped_column(ForeignKey("api_key.id", ondelete="CASCADE"), primary_key=True)
+    # A key, or the sign-in of an operator, whose answers nobody else can open.
+    caller_id: Mapped[UUID] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     method: Mapped[str] = mapped_column(String(8))
     path: Mapped[str] = mapped_column(Text)
@@ -349,6 +427,8 @@ class AuditEventRow(Base):
     # No foreign key: the event outlives the subject.
     subject_id: Mapped[UUID | None] = mapped_column(index=True)
     request_id: Mapped[str | None] = mapped_column(String(128))
+    # Where the request came from, as trusted proxies say; none on the command line.
+    address: Mapped[str | None] = mapped_column(String(64))
     details: Mapped[dict[str, Any]]
     previous_digest: Mapped[str] = mapped_column(String(64))
     digest: Mapped[str] = mapped_column(String(64))

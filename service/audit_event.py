@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class AuditEvent(BaseModel):
@@ -16,6 +16,7 @@ class AuditEvent(BaseModel):
     actor: str
     subject_id: UUID | None
     request_id: str | None
+    address: str | None = Field(description="where the request came from; none on the command line")
     details: dict[str, Any]
     previous_digest: str
     digest: str

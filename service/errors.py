@@ -13,11 +13,20 @@
     │   ├── Forbidden             forbidden            the key lacks the scope
     │   ├── InsecureAddress       insecure_address     nobody signs in over plain HTTP and a network
     │   ├── KeyNotFound           key_not_found
+    │   ├── OperatorNotFound      operator_not_found
+    │   ├── OperatorEnded         operator_ended       who has been ended does not come back
+    │   ├── LoginExists           login_exists         somebody else signs in by this name
+    │   ├── LastAdministrator     last_administrator   nobody could make another one
+    │   ├── NotAnOperator         not_an_operator      a key has no password and no second factor
+    │   ├── InvitationInvalid     invitation_invalid   a link that was used, has ended or never was
+    │   ├── SignInRefused         sign_in_refused      a wrong name, password or code: which, is not told
+    │   ├── CodeNeeded            code_needed          the password is right, a one-time code is wanted
     │   ├── SessionNotFound       session_not_found
     │   ├── IdempotencyConflict   idempotency_conflict the key was used for another request
     │   ├── IdempotencyPending    idempotency_pending  the first request is still being worked on
     │   └── RateLimited           rate_limited         the key has sent too many requests
-    │       └── GuessesExhausted  rate_limited         a subject did not match too often in an hour
+    │       ├── GuessesExhausted  rate_limited         a subject did not match too often in an hour
+    │       └── SignInsExhausted  sign_ins_exhausted   too many wrong passwords
     └── Unavailable
         ├── QueueFull             queue_full           as many pictures wait as may
         └── NotReady              not_ready            a part is not up yet, or being shut down
@@ -148,6 +157,78 @@ class KeyNotFound(RequestRefused):
         super().__init__(f"There is no API key {key_id}.")
 
 
+class OperatorNotFound(RequestRefused):
+    """There is no such operator."""
+
+    code = "operator_not_found"
+
+    def __init__(self, operator_id: UUID) -> None:
+        super().__init__(f"There is no operator {operator_id}.")
+
+
+class OperatorEnded(RequestRefused):
+    """The operator has been ended, which is for good: a person who comes back is invited anew."""
+
+    code = "operator_ended"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} has been ended; invite the person anew.")
+
+
+class LoginExists(RequestRefused):
+    """Another operator signs in by this name."""
+
+    code = "login_exists"
+
+    def __init__(self, login: str) -> None:
+        super().__init__(f"There is an operator {login} already.")
+
+
+class LastAdministrator(RequestRefused):
+    """Without this one nobody could invite anybody."""
+
+    code = "last_administrator"
+
+    def __init__(self) -> None:
+        super().__init__("This is the last administrator who can sign in: make another one first.")
+
+
+class NotAnOperator(RequestRefused):
+    """A key asked for what only a person has."""
+
+    code = "not_an_operator"
+
+    def __init__(self) -> None:
+        super().__init__("This is for operators who are signed in; a key has no account.")
+
+
+class InvitationInvalid(RequestRefused):
+    """The link of an invitation or a reset was used, has ended, or never was."""
+
+    code = "invitation_invalid"
+
+    def __init__(self) -> None:
+        super().__init__("The link was used already, has ended, or never was: ask for another one.")
+
+
+class SignInRefused(RequestRefused):
+    """Nobody signs in so; whether the name, the password or the code is wrong is not told."""
+
+    code = "sign_in_refused"
+
+    def __init__(self) -> None:
+        super().__init__("The name, the password or the code is wrong.")
+
+
+class CodeNeeded(RequestRefused):
+    """The password is right, and the operator has a second factor."""
+
+    code = "code_needed"
+
+    def __init__(self) -> None:
+        super().__init__("A one-time code is needed as well.")
+
+
 class SessionNotFound(RequestRefused):
     """There is no such exam session."""
 
@@ -196,6 +277,16 @@ class GuessesExhausted(RateLimited):
         self.retry_after_seconds = retry_after_seconds
 
 
+class SignInsExhausted(RateLimited):
+    """Too many wrong passwords for this name, or from this address."""
+
+    code = "sign_ins_exhausted"
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        RequestRefused.__init__(self, "There were too many wrong passwords; try again later.")
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Unavailable(ServiceError):
     """Not now; the same request may succeed later."""
 
@@ -204,12 +295,12 @@ class Unavailable(ServiceError):
 
 
 class QueueFull(Unavailable):
-    """As many pictures wait as may; waiting longer would help nobody."""
+    """As many pictures or passwords wait as may; waiting longer would help nobody."""
 
     code = "queue_full"
 
     def __init__(self, waiting: int) -> None:
-        super().__init__(f"{waiting} pictures are waiting already.")
+        super().__init__(f"{waiting} are waiting already.")
 
 
 class NotReady(Unavailable):

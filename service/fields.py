@@ -63,6 +63,10 @@ Label = Annotated[
 ShortLabel = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(plain)
 ]
+PersonName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(plain)
+]
+"""Short enough to stand with an id in every record of a decision."""
 Note = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000), AfterValidator(plain)
 ]

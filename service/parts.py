@@ -16,9 +16,15 @@ from index.sealing.cipher import TemplateCipher
 from index.subjects.subjects import Subjects
 from service.access.guesses import Guesses
 from service.access.idempotency import Idempotency
+from service.access.invitations import Invitations
 from service.access.keys import Keys
+from service.access.operators import Operators
 from service.access.page_sessions import PageSessions
+from service.access.passwords import Passwords
 from service.access.rates import Rates
+from service.access.second_factors import SecondFactors
+from service.access.sign_ins import SignIns
+from service.access.signing_in import SigningIn
 from service.anchoring import Anchoring
 from service.decision import Policy
 from service.errors import StartRefused
@@ -54,6 +60,11 @@ class Parts:
     subjects: Subjects
     models: Models
     keys: Keys
+    operators: Operators
+    invitations: Invitations
+    second_factors: SecondFactors
+    sign_ins: SignIns
+    signing_in: SigningIn
     guesses: Guesses
     page_sessions: PageSessions
     idempotency: Idempotency
@@ -95,8 +106,10 @@ class Parts:
             for page in remove_former_pages(settings.data_dir):
                 log.warning("page_removed", path=str(page), reason="it held faces of enrolments")
         following = Following(settings, database, cipher, active)
-        keys = Keys(database, Rates(settings.requests_per_minute))
-        page_sessions = PageSessions(database)
+        rates = Rates(settings.requests_per_minute)
+        keys, operators = Keys(database, rates), Operators(database, rates)
+        page_sessions, passwords, sign_ins = PageSessions(database), Passwords(), SignIns(database)
+        factors = SecondFactors(database, cipher)
         return cls(
             settings=settings,
             database=database,
@@ -108,6 +121,11 @@ class Parts:
             subjects=subjects,
             models=models,
             keys=keys,
+            operators=operators,
+            invitations=Invitations(database, passwords),
+            second_factors=factors,
+            sign_ins=sign_ins,
+            signing_in=SigningIn(database, passwords, sign_ins, factors),
             page_sessions=page_sessions,
             guesses=Guesses(database, settings.failed_comparisons_per_hour),
             idempotency=Idempotency(database, timedelta(hours=settings.idempotency_hours)),
@@ -116,7 +134,7 @@ class Parts:
             # Asked anew each time: a board follows a promotion like everything else.
             live=Live(
                 lambda: Desk(database, following.serving, cipher, settings.basis_warning),
-                lambda viewers: valid_viewers(viewers, keys, page_sessions),
+                lambda viewers: valid_viewers(viewers, keys, operators, page_sessions),
             ),
         )
 
@@ -203,14 +221,17 @@ class Parts:
         self.database.close()
 
 
-def valid_viewers(viewers: Set[Viewer], keys: Keys, page_sessions: PageSessions) -> Set[Viewer]:
-    """Whose key and whose sign-in are still valid."""
-    valid = keys.valid({one.key_id for one in viewers})
+def valid_viewers(
+    viewers: Set[Viewer], keys: Keys, operators: Operators, page_sessions: PageSessions
+) -> Set[Viewer]:
+    """Whose key or operator, and whose sign-in, are still valid."""
+    valid = keys.valid({one.caller_id for one in viewers if not one.is_operator})
+    valid |= operators.valid({one.caller_id for one in viewers if one.is_operator})
     alive = page_sessions.alive({one.page_digest for one in viewers if one.page_digest})
     return {
         one
         for one in viewers
-        if one.key_id in valid and (one.page_digest is None or one.page_digest in alive)
+        if one.caller_id in valid and (one.page_digest is None or one.page_digest in alive)
     }
 
 

@@ -17,11 +17,12 @@ from index.resealing import (
 )
 from index.sealing.cipher import SealingKey, TemplateCipher, parse_key
 from index.sealing.key_file import KEY_FILE, KeyFile
+from service.access.second_factors import SECOND_FACTORS
 from service.errors import StartRefused
 from service.exams.checkin.thumbnails import THUMBNAILS
 from service.settings import Settings
 
-SEALED_TABLES: tuple[SealedTable, ...] = (TEMPLATES, CROPS, THUMBNAILS)
+SEALED_TABLES: tuple[SealedTable, ...] = (TEMPLATES, CROPS, THUMBNAILS, SECOND_FACTORS)
 """Every table with sealed rows."""
 
 

@@ -66,7 +66,7 @@ class Attempt:
     @property
     def identity(self) -> tuple[UUID, str]:
         """The primary key of its record."""
-        return self.caller.key_id, self.key
+        return self.caller.replay_id, self.key
 
 
 class Idempotency:
@@ -174,8 +174,8 @@ class Idempotency:
         while not self._closed.wait(LEASE.total_seconds() / RENEWALS_IN_A_LEASE):
             with self._changing:
                 at_work = list(self._at_work)
-            for key_id, key in at_work:
-                mine = (IdempotencyRecordRow.api_key_id == key_id) & (IdempotencyRecordRow.key == key)
+            for caller_id, key in at_work:
+                mine = (IdempotencyRecordRow.caller_id == caller_id) & (IdempotencyRecordRow.key == key)
                 claimed = mine & (IdempotencyRecordRow.state == "claimed")
                 try:
                     with self._database.write(ordered=False) as db:
@@ -187,15 +187,15 @@ class Idempotency:
 
     def _let_go(self, attempt: Attempt) -> None:
         """End the lease of a claim whose work failed; it keeps its digest and its id."""
-        key_id, key = attempt.identity
-        mine = (IdempotencyRecordRow.api_key_id == key_id) & (IdempotencyRecordRow.key == key)
+        caller_id, key = attempt.identity
+        mine = (IdempotencyRecordRow.caller_id == caller_id) & (IdempotencyRecordRow.key == key)
         with self._database.write(ordered=False) as db:
             db.execute(update(IdempotencyRecordRow).where(mine).values(leased_until=utc_now()))
 
 
 def _record(attempt: Attempt) -> IdempotencyRecordRow:
     return IdempotencyRecordRow(
-        api_key_id=attempt.caller.key_id,
+        caller_id=attempt.caller.replay_id,
         key=attempt.key,
         method=attempt.method,
         path=attempt.route,

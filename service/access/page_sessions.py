@@ -2,7 +2,7 @@
 
 The cookie is a random id of 256 bits; the database holds its SHA-256, whose key it stands for, and when it
 was made and last used. It ends with a sign-out, when it was idle for too long, after half a day, and with its
-key, in every process at once. The browser hides it from scripts (HttpOnly) and from other sites
+key or operator, in every process at once. The browser hides it from scripts (HttpOnly) and from other sites
 (SameSite=Strict).
 """
 
@@ -25,7 +25,8 @@ from index.database.database import Database
 from index.errors import DatabaseError
 from index.tables import PageSessionRow, utc_now
 from service.access.callers import Caller
-from service.errors import Forbidden, InsecureAddress, Unauthenticated
+from service.access.operators import OperatorFacts, live_row
+from service.errors import Forbidden, InsecureAddress, SignInRefused, Unauthenticated
 from service.logs import log
 
 Page = Literal["console", "kiosk"]
@@ -36,6 +37,7 @@ IDLE: dict[Page, timedelta] = {"console": timedelta(minutes=30), "kiosk": LIFETI
 USE_INTERVAL = timedelta(minutes=1)
 """`last_used_at` is written at most this often; a write at each request would cost a disk flush."""
 NONCE_BYTES = 12
+SEAL_BYTES = 32
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PAGE_HEADER = "X-Invigil-Page"
 CSRF_HEADER = "X-CSRF-Token"
@@ -48,18 +50,26 @@ class PageSession:
     Attributes:
         token: What the browser keeps.
         key_id: Of the key it stands for.
-        seal: The key's own, so that answers are replayed to whoever signs in again.
+        operator_id: Of the operator, where it is one's.
+        seal: The key's own, so that answers are replayed to whoever signs in again; an operator's sign-in has
+            one of its own.
     """
 
     page: Page
     token: str
-    key_id: UUID
+    key_id: UUID | None
+    operator_id: UUID | None
     seal: bytes
 
     @property
     def digest(self) -> str:
         """What the database knows it by."""
         return digest_of(self.token)
+
+    @property
+    def id(self) -> UUID:
+        """Names the sign-in among others; it does not lead back to the cookie."""
+        return UUID(self.digest[:32])
 
     @property
     def csrf(self) -> str:
@@ -75,27 +85,34 @@ class PageSessions:
         self._used: dict[str, datetime] = {}
 
     def open(self, page: Page, caller: Caller) -> PageSession:
-        """A session that begins now.
+        """A session of a key, which begins now.
 
         Raises:
             DatabaseError: If it cannot be written.
         """
-        token = secrets.token_urlsafe(32)
-        now = utc_now()
-        row = PageSessionRow(
-            id_digest=digest_of(token),
-            page=page,
-            api_key_id=caller.key_id,
-            seal=_wrap(token, caller.seal),
-            created_at=now,
-            last_used_at=now,
-        )
+        session = PageSession(page, secrets.token_urlsafe(32), caller.id, None, caller.seal)
         with self._database.write(ordered=False) as db:
-            db.add(row)
-        return PageSession(page, token, caller.key_id, caller.seal)
+            db.add(_new_row(session))
+        return session
+
+    def open_for(self, operator: OperatorFacts) -> PageSession:
+        """A session of an operator, who has just shown who they are.
+
+        Raises:
+            SignInRefused: If the operator has been changed, reset or ended since.
+            DatabaseError: If it cannot be written.
+        """
+        seal = secrets.token_bytes(SEAL_BYTES)
+        session = PageSession("console", secrets.token_urlsafe(32), None, operator.id, seal)
+        # In the line of writers, as every change of an operator is.
+        with self._database.write() as db:
+            if live_row(db, operator.id).version != operator.version:
+                raise SignInRefused
+            db.add(_new_row(session))
+        return session
 
     def find(self, page: Page, token: str) -> PageSession:
-        """The session of a cookie. Whether its key is still valid, `Keys` says.
+        """The session of a cookie. Whether its key or operator is still valid, `Keys` and `Operators` say.
 
         Raises:
             Unauthenticated: If there is none, or it has ended.
@@ -111,7 +128,7 @@ class PageSessions:
             raise Unauthenticated
         if now - used >= USE_INTERVAL:
             self._note_use(digest, now)
-        return PageSession(page, token, row.api_key_id, _unwrap(token, row.seal))
+        return PageSession(page, token, row.api_key_id, row.operator_id, _unwrap(token, row.seal))
 
     def end(self, token: str) -> None:
         """Sign out: from now on the cookie opens nothing, in any process."""
@@ -219,6 +236,19 @@ def digest_of(token: str) -> str:
 def csrf_of(page: Page, token: str) -> str:
     """The token of a page's requests; it does not lead back to the cookie."""
     return hmac.new(token.encode(), f"csrf/{page}".encode(), hashlib.sha256).hexdigest()
+
+
+def _new_row(session: PageSession) -> PageSessionRow:
+    now = utc_now()
+    return PageSessionRow(
+        id_digest=session.digest,
+        page=session.page,
+        api_key_id=session.key_id,
+        operator_id=session.operator_id,
+        seal=_wrap(session.token, session.seal),
+        created_at=now,
+        last_used_at=now,
+    )
 
 
 def _wrapping_key(token: str) -> bytes:

@@ -37,7 +37,7 @@ class ExamList(BaseModel):
 
 def origin_of(request: Request, caller: Caller) -> Origin:
     """In whose name, and with which request, something is done."""
-    return Origin(caller.actor, request.state.request_id, caller.may(Scope.ADMIN))
+    return Origin(caller.actor, request.state.request_id, caller.may(Scope.ADMIN), caller.operator)
 
 
 @router.post("", status_code=201, response_model=Exam)
@@ -56,8 +56,8 @@ def create_exam(
 def list_exams(
     parts: PartsHere, caller: Staff, limit: Limit = 50, cursor: Cursor = None, archived: Archived = False
 ) -> ExamList:
-    """The exams, newest first."""
-    found = exams.exams_page(parts.desk, limit + 1, read_id(cursor), archived=archived)
+    """The exams, newest first; to an operator who is held to some, these."""
+    found = exams.exams_page(parts.desk, limit + 1, read_id(cursor), archived=archived, only=caller.exam_ids)
     items, following = page_of(found, limit, lambda exam: exam.id)
     return ExamList(items=items, next_cursor=following)
 

@@ -16,9 +16,10 @@ from index.ids import uuid7
 from index.subjects.subjects import ExternalId
 from service.access.callers import Caller
 from service.access.idempotency import Answer, Attempt, digest_of
-from service.access.page_sessions import cookie_of
+from service.access.page_sessions import PageSession, cookie_of
 from service.access.scopes import Scope
 from service.api.answers import respond
+from service.api.own_exams import require_exam
 from service.errors import Unauthenticated
 from service.http.bodies import receiving
 from service.http.uploads import Form, read_form, receive_parts
@@ -47,7 +48,10 @@ PartsHere = Annotated[Parts, Depends(parts_of)]
 
 
 def needs(*scopes: Scope) -> Dependency:
-    """A dependency that gives the caller, who must hold one of the scopes; none means any valid key."""
+    """A dependency that gives the caller, who must hold one of the scopes; none means any valid caller.
+
+    An operator who is held to some exams is let in only where the path leads to one of them.
+    """
 
     def caller(
         request: Request,
@@ -56,9 +60,11 @@ def needs(*scopes: Scope) -> Dependency:
     ) -> Caller:
         found = caller_of(request, parts, credentials)
         request.state.caller = found
-        request.state.key_id = str(found.key_id)
+        request.state.operator_id = str(found.id) if found.is_operator else None
+        request.state.key_id = None if found.is_operator else str(found.id)
         if scopes:
             found.require(scopes)
+        require_exam(request, parts, found)
         return found
 
     return cast(Dependency, Depends(caller))
@@ -79,6 +85,19 @@ def caller_of(request: Request, parts: Parts, credentials: HTTPAuthorizationCred
         raise Unauthenticated
     session = parts.page_sessions.find(*sent)
     request.state.page_session = session
+    return signed_in(parts, session)
+
+
+def signed_in(parts: Parts, session: PageSession) -> Caller:
+    """The caller for whom a page's session stands.
+
+    Raises:
+        Unauthenticated: If its key or operator is not valid now.
+    """
+    if session.operator_id is not None:
+        return parts.operators.signed_in(session.operator_id, session.seal, session.id)
+    if session.key_id is None:
+        raise Unauthenticated
     return parts.keys.signed_in(session.key_id, session.seal)
 
 
@@ -166,7 +185,7 @@ async def on_pictures(
     limit = len(names) * settings.max_upload_bytes + FORM_OVERHEAD_BYTES
     with ExitStack() as places:
         async with (
-            parts.pictures.share_of(request.state.caller.key_id),
+            parts.pictures.share_of(request.state.caller.id),
             receiving(request, limit, settings.upload_seconds),
         ):
             admission = places.enter_context(parts.pictures.admit())

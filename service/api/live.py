@@ -83,7 +83,7 @@ def is_over(desk: Desk, session_id: UUID, after_seq: int | None, digest: str) ->
 def viewer_of(request: Request, caller: Caller) -> Viewer:
     """In whose name a request watches."""
     session = getattr(request.state, "page_session", None)
-    return Viewer(caller.key_id, session.digest if session else None)
+    return Viewer(caller.id, session.digest if session else None, caller.is_operator)
 
 
 async def stream(events: AsyncIterator[FeedEvent | None], scores: bool) -> AsyncIterator[str]:

@@ -1,5 +1,6 @@
 """serve and openapi."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,13 +30,7 @@ def serve(
 
     configure_logs()
     settings = read_settings()
-    first_key = prepare(settings)
-    if first_key is not None:
-        typer.echo(
-            "This database had no API key. Here is one for everything, for 24 hours; it is not shown again "
-            "(`invigil keys create --name N --scope admin` makes another):"
-        )
-        typer.echo(first_key)
+    announce(prepare(settings), address_of(host or settings.host, settings.port if port is None else port))
     app: FastAPI | str = APPLICATION
     if settings.workers == 1:
         # Loaded here, for a parent of workers needs none of it; opened before uvicorn runs, so that what is
@@ -69,8 +64,45 @@ def serve(
         serve_together(config)
 
 
-def prepare(settings: "Settings") -> str | None:
-    """Upgrade the database, make the template key; the first admin key where there has never been a key.
+@dataclass(frozen=True)
+class First:
+    """What a new installation is opened with, each for a day.
+
+    Attributes:
+        token: Of the link that makes the first administrator; None where there is one, or such a link.
+        key: An admin key; None where there has ever been a key, or there is an administrator.
+    """
+
+    token: str | None
+    key: str | None
+
+
+def announce(first: First, address: str) -> None:
+    """Print once what opens the installation; the key alone on its line."""
+    if first.token is not None:
+        typer.echo(
+            "Nobody can sign in yet. This link makes the first administrator; it works once, for 24 hours "
+            "(behind a proxy, put its address in front):"
+        )
+        typer.echo(f"{address}/console#/join/{first.token}")
+    if first.key is not None:
+        typer.echo(
+            "This database had no API key. Here is one for everything, for 24 hours; it is not shown again "
+            "(`invigil keys create --name N --scope admin` makes another):"
+        )
+        typer.echo(first.key)
+
+
+def address_of(host: str, port: int) -> str:
+    """Where a browser on this machine finds the service; nothing where the port is not known yet."""
+    if port == 0:
+        return ""
+    name = "127.0.0.1" if host in ("", "0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}"
+
+
+def prepare(settings: "Settings") -> First:
+    """Upgrade the database, make the template key, and what a new installation is opened with.
 
     Raises:
         SessionOpen: If there is something to upgrade while a session is open.
@@ -78,7 +110,10 @@ def prepare(settings: "Settings") -> str | None:
         DatabaseError: If the database cannot be reached or written.
     """
     from index.database.database import Database
+    from service.access.invitations import Invitations
     from service.access.keys import Keys
+    from service.access.operators import Operators
+    from service.access.passwords import Passwords
     from service.commands.opening import make_data_folder, upgrade_database
     from service.template_keys import TemplateKeys
 
@@ -87,7 +122,10 @@ def prepare(settings: "Settings") -> str | None:
     try:
         upgrade_database(settings, database)
         TemplateKeys(settings).cipher_or_new(database, announce=typer.echo)
-        return Keys(database).create_first()
+        if Operators(database).has_administrator():
+            return First(None, None)
+        link = Invitations(database, Passwords()).create_first()
+        return First(link.token if link else None, Keys(database).create_first())
     finally:
         database.close()
 

@@ -39,11 +39,16 @@ class Desk:
 
 @dataclass(frozen=True)
 class Origin:
-    """Who asks, and with which request."""
+    """Who asks, and with which request.
+
+    Attributes:
+        operator: The name of the person who is signed in; a key may name one for each decision.
+    """
 
     actor: str
     request_id: str | None = None
     is_admin: bool = False
+    operator: str | None = None
 
 
 def name_in(actor: str) -> str:

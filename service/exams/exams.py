@@ -1,5 +1,6 @@
 """Exams: the rules under which people are checked in."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -84,12 +85,25 @@ def find_exam(desk: Desk, exam_id: UUID) -> Exam:
         return exam_document(desk, exam_row(db, exam_id))
 
 
-def exams_page(desk: Desk, limit: int, before: UUID | None = None, *, archived: bool = False) -> list[Exam]:
-    """Up to `limit` exams, newest first, from the one made before `before`: in the archive, or the others."""
+def exams_page(
+    desk: Desk,
+    limit: int,
+    before: UUID | None = None,
+    *,
+    archived: bool = False,
+    only: Collection[UUID] | None = None,
+) -> list[Exam]:
+    """Up to `limit` exams, newest first, from the one made before `before`: in the archive, or the others.
+
+    Args:
+        only: Of these alone; None for all.
+    """
     in_archive = ExamRow.archived_at.is_not(None) if archived else ExamRow.archived_at.is_(None)
     query = select(ExamRow).where(in_archive).order_by(ExamRow.id.desc()).limit(limit)
     if before is not None:
         query = query.where(ExamRow.id < before)
+    if only is not None:
+        query = query.where(ExamRow.id.in_(list(only)))
     with desk.database.read() as db:
         return [exam_document(desk, row) for row in db.scalars(query)]
 

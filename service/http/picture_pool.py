@@ -1,6 +1,7 @@
 """Work on pictures in a thread pool of its own: so many at once, so many waiting, and no more."""
 
 import asyncio
+import contextvars
 import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -122,7 +123,9 @@ class PictureWork:
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the work in the pool and wait for it."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, lambda: work(*args, **kwargs))
+        # With what is known of the request: where it came from.
+        context = contextvars.copy_context()
+        return await loop.run_in_executor(self._executor, lambda: context.run(work, *args, **kwargs))
 
     def close(self) -> None:
         """Finish what is running and drop what waits."""

@@ -6,6 +6,7 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from index import audit
 from index.ids import uuid7
 from service.http.metrics import Metrics
 from service.logs import log
@@ -13,6 +14,7 @@ from service.logs import log
 REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
 API = "/v1/"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+LONGEST_ADDRESS = 64
 QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
 
 
@@ -42,6 +44,7 @@ class Tracing:
         request_id = request_id_of(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = request_id
         keep_quoted(scope)
+        audit.ADDRESS.set(address_of(scope))
         status = 500
 
         async def traced(message: Message) -> None:
@@ -82,8 +85,15 @@ class Tracing:
             status=status,
             code=code,
             key_id=state.get("key_id"),
+            operator_id=state.get("operator_id"),
             ms=round(seconds * 1000, 1),
         )
+
+
+def address_of(scope: Scope) -> str | None:
+    """Where a request came from: behind trusted proxies, what they say."""
+    client = scope.get("client")
+    return str(client[0])[:LONGEST_ADDRESS] if client else None
 
 
 def request_id_of(headers: Headers) -> str:

@@ -5,15 +5,18 @@ from functools import cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.templating import Jinja2Templates
 
 from service.access.callers import Caller
 from service.access.keys import PREFIX
-from service.access.page_sessions import Page, cookie_name, is_secure_address
-from service.api.inputs import PartsHere
+from service.access.page_sessions import Page, PageSession, cookie_name, is_secure_address
+from service.access.passwords import LONGEST
+from service.api.inputs import PartsHere, signed_in
 from service.errors import InsecureAddress, InvalidRequest, Unauthenticated
+from service.fields import PersonName
+from service.http.tracing import address_of as address_in
 from service.logs import log
 from service.parts import Parts
 from service.web.places import STRINGS, TEMPLATES
@@ -35,10 +38,31 @@ templates = Jinja2Templates(TEMPLATES)
 
 
 class SignIn(BaseModel):
-    """A key, and the page it opens."""
+    """A key, or an operator's name and password, and the page it opens."""
 
-    key: Annotated[str, Field(min_length=1, max_length=300)]
+    model_config = ConfigDict(extra="forbid")
+
     page: Literal["console", "kiosk"]
+    key: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+    login: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
+    password: Annotated[SecretStr, Field(min_length=1, max_length=LONGEST)] | None = None
+    code: Annotated[str, Field(max_length=20)] | None = None
+
+
+class Token(BaseModel):
+    """What stands at the end of a link."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Joining(Token):
+    """The password that a link sets; the first administrator says by which name, too."""
+
+    password: Annotated[SecretStr, Field(min_length=1, max_length=LONGEST)]
+    name: PersonName | None = None
+    login: PersonName | None = None
 
 
 class SignOut(BaseModel):
@@ -61,27 +85,92 @@ def console(request: Request, parts: PartsHere) -> HTMLResponse:
 
 @router.post("/login")
 def login(request: Request, parts: PartsHere, wanted: SignIn) -> Response:
-    """Trade a key for the page's cookie; whoever was signed in before with this browser no longer is."""
-    is_secure = is_secure_address(request.url.scheme, request.headers.get("host", ""))
-    prefix = wanted.key.partition(".")[0]
-    peer = request.client.host if request.client else None
+    """Trade a key or a password for the page's cookie; who was signed in with this browser no longer is."""
+    require_secure(request)
+    if wanted.key is not None:
+        session, name = sign_in_by_key(parts, wanted.page, wanted.key, address_of(request))
+    else:
+        session, name = sign_in_by_password(parts, wanted, address_of(request))
+    return entered(request, parts, session, name)
+
+
+@router.post("/join/look")
+def look_at_link(parts: PartsHere, wanted: Token) -> Response:
+    """Whose link it is; that uses nothing up."""
+    invitation = parts.invitations.find(wanted.token)
+    operator = invitation.operator
+    told = {"name": operator.name, "login": operator.login, "role": operator.role} if operator else {}
+    return JSONResponse({"is_first": operator is None, **told}, headers={"Cache-Control": "no-store"})
+
+
+@router.post("/join")
+def join(request: Request, parts: PartsHere, wanted: Joining) -> Response:
+    """Set the password by a link, and sign in."""
+    require_secure(request)
+    operator = parts.invitations.accept(
+        wanted.token, wanted.password.get_secret_value(), name=wanted.name, login=wanted.login
+    )
+    session = parts.page_sessions.open_for(operator)
+    log.info("joined", operator_id=str(operator.id), address=address_of(request))
+    return entered(request, parts, session, operator.name)
+
+
+def sign_in_by_key(parts: Parts, page: Page, key: str, address: str | None) -> tuple[PageSession, str]:
+    """A page's session of a key, and the key's name.
+
+    Raises:
+        Unauthenticated: If it is not valid.
+        InvalidRequest: If it opens another page.
+    """
+    prefix = key.partition(".")[0]
     try:
-        caller = parts.keys.authenticate(wanted.key)
+        caller = parts.keys.authenticate(key)
     except Unauthenticated:
         # Of a key that does not exist nobody's name is known; where it came from and how it began, is.
         known = prefix if PREFIX.fullmatch(prefix) else None
-        log.warning("sign_in_refused", page=wanted.page, prefix=known, address=peer)
+        log.warning("sign_in_refused", page=page, prefix=known, address=address)
         raise
-    check_page(wanted.page, caller)
-    session = parts.page_sessions.open(wanted.page, caller)
-    log.info("signed_in", page=wanted.page, key_id=str(caller.key_id), address=peer)
-    name = cookie_name(wanted.page, is_secure=is_secure)
-    if before := request.cookies.get(name):
+    check_page(page, caller)
+    log.info("signed_in", page=page, key_id=str(caller.id), address=address)
+    return parts.page_sessions.open(page, caller), caller.name
+
+
+def sign_in_by_password(parts: Parts, wanted: SignIn, address: str | None) -> tuple[PageSession, str]:
+    """A console's session of an operator, and the operator's name.
+
+    Raises:
+        InvalidRequest: If something is missing, or it is for the kiosk.
+        SignInRefused, CodeNeeded, SignInsExhausted: As `SigningIn.sign_in`.
+    """
+    if wanted.page != "console" or wanted.login is None or wanted.password is None:
+        raise InvalidRequest("/body", "incomplete", "A key, or for the console a name and a password.")
+    operator = parts.signing_in.sign_in(
+        wanted.login, wanted.password.get_secret_value(), wanted.code, address
+    )
+    log.info("signed_in", page="console", operator_id=str(operator.id), address=address)
+    return parts.page_sessions.open_for(operator), operator.name
+
+
+def entered(request: Request, parts: Parts, session: PageSession, name: str) -> Response:
+    """The answer to a sign-in, with the cookie; the session that the browser had is ended."""
+    is_secure = require_secure(request)
+    cookie = cookie_name(session.page, is_secure=is_secure)
+    if before := request.cookies.get(cookie):
         parts.page_sessions.end(before)
-    answer = JSONResponse({"name": caller.name}, headers={"Cache-Control": "no-store"})
+    answer = JSONResponse({"name": name}, headers={"Cache-Control": "no-store"})
     # Without an end of its own: the browser forgets it when it is closed, and the server before that.
-    answer.set_cookie(name, session.token, httponly=True, samesite="strict", secure=is_secure)
+    answer.set_cookie(cookie, session.token, httponly=True, samesite="strict", secure=is_secure)
     return answer
+
+
+def address_of(request: Request) -> str | None:
+    """Where the request came from: behind trusted proxies, what they say."""
+    return address_in(request.scope)
+
+
+def require_secure(request: Request) -> bool:
+    """Whether cookies travel over TLS; raises as `is_secure_address`."""
+    return is_secure_address(request.url.scheme, request.headers.get("host", ""))
 
 
 @router.post("/logout", status_code=204)
@@ -133,13 +222,14 @@ def facts(request: Request, parts: Parts, name: Page, *, is_secure: bool) -> dic
         return {"page": name}
     try:
         session = parts.page_sessions.find(name, token)
-        caller = parts.keys.signed_in(session.key_id, session.seal)
+        caller = signed_in(parts, session)
     except Unauthenticated:
         return {"page": name}
     return {
         "page": name,
         "csrf": session.csrf,
-        "key_name": caller.name,
+        "name": caller.name,
+        "is_operator": caller.is_operator,
         "scopes": sorted(caller.scopes),
         "session_id": str(caller.session_id) if caller.session_id else None,
     }

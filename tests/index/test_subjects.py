@@ -173,7 +173,7 @@ def test_after_an_erasure_nothing_of_the_person_is_left(database: Database, subj
         }.items():
             db.add(
                 IdempotencyRecordRow(
-                    api_key_id=key.id,
+                    caller_id=key.id,
                     key=name,
                     method="POST",
                     path="/",

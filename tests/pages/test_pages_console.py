@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from fixtures_pages import Desk
+from fixtures_pages import Desk, enter_key
 from fixtures_pictures import Picture, jpeg, resized
 from playwright.sync_api import Page, Route, expect
 
@@ -32,8 +32,7 @@ def test_a_wrong_key_is_told_so(desk: Desk, browse: Callable[..., Page]) -> None
     page = browse()
     page.goto(f"{desk.base}/console")
 
-    page.fill("#key", "inv0123456789.wrong")
-    page.keyboard.press("Enter")
+    enter_key(page, "inv0123456789.wrong")
 
     expect(page.get_by_role("alert").first).to_contain_text("not valid")
 

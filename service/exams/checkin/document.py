@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from sqlalchemy.orm import Session as OrmSession
 
 from index.ids import uuid7
-from service.exams.checkin.overrides import newest_decision, require_undecided_since
+from service.exams.checkin.overrides import OPERATOR, newest_decision, require_undecided_since
 from service.exams.checkin.rules import (
     Arrival,
     Expected,
@@ -47,9 +47,7 @@ class IdentificationTerms(Terms):
     document_type: DocumentType
     note: Note | None = Field(default=None, description="needed where the document type is `other`")
     seat: ShortLabel | None = None
-    operator: Label | None = Field(
-        default=None, description="who looked at the document, where a key is shared"
-    )
+    operator: Label | None = Field(default=None, description=OPERATOR)
     client_time: Moment | None = None
 
     @model_validator(mode="after")
@@ -114,5 +112,5 @@ def identified(
         conflicts=[],
         document_type=str(terms.document_type),
         note=terms.note,
-        operator=terms.operator,
+        operator=origin.operator or terms.operator,
     )

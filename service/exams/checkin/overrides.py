@@ -41,6 +41,8 @@ from service.exams.terms import Terms
 from service.exams.views import checkin_documents, checkin_row, override_document
 from service.fields import Label, Note
 
+OPERATOR = "who decides, where a key does it; of an operator who is signed in, the own name counts"
+
 
 class OverrideTerms(Terms):
     """A person's decision about an attempt."""
@@ -48,7 +50,7 @@ class OverrideTerms(Terms):
     outcome: Literal[Verdict.ADMITTED, Verdict.REFUSED]
     reason_code: Label
     note: Note | None = None
-    operator: Label | None = Field(default=None, description="who decided, where a key is shared")
+    operator: Label | None = Field(default=None, description=OPERATOR)
     candidate: Label | None = Field(
         default=None, description="external id; needed where the attempt names nobody"
     )
@@ -111,7 +113,7 @@ def settle(
         reason_code=terms.reason_code,
         note=terms.note,
         actor=origin.actor,
-        operator=terms.operator,
+        operator=origin.operator or terms.operator,
         created_at=utc_now(),
         request_id=origin.request_id,
     )

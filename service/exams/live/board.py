@@ -40,12 +40,14 @@ class Viewer:
     """In whose name somebody watches.
 
     Attributes:
-        key_id: Of the key.
+        caller_id: Of the key or the operator.
         page_digest: Of the page's session, where a page watches.
+        is_operator: Whether it is an operator's.
     """
 
-    key_id: UUID
+    caller_id: UUID
     page_digest: str | None = None
+    is_operator: bool = False
 
 
 Valid = Callable[[Set[Viewer]], Set[Viewer]]

@@ -1,26 +1,42 @@
 // The console: which view belongs to the address, and who is signed in.
 
-import { facts, h, setTitle, signIn, signOut, t } from "./page.js";
+import { facts, h, may, setTitle, signOut, STAFF, t } from "./page.js";
 import { notice, refresh as refreshOn } from "./ui.js";
+import { showJoin, showSignIn } from "./views/entering.js";
 import { home } from "./views/home.js";
 import { exam, exams } from "./views/exams.js";
+import { account } from "./views/account.js";
 import { job, jobs } from "./views/jobs.js";
+import { keys } from "./views/keys.js";
 import { model, models } from "./views/models.js";
+import { people, person } from "./views/people.js";
 import { session } from "./views/session.js";
 import { subject, subjects } from "./views/subjects.js";
 
-/** @type {[RegExp, (...parts: any[]) => any][]} */
+const READ_SUBJECTS = ["subjects:read"];
+const READ_MODELS = ["models:write", "audit:read"];
+const RUN_JOBS = ["jobs:run"];
+const ADMIN = ["admin"];
+
+/**
+ * What an address shows, and who finds something there: one of these scopes; none for everybody.
+ * @type {[RegExp, (...parts: any[]) => any, string[]?][]}
+ */
 const routes = [
   [/^\/?$/, home],
-  [/^\/exams$/, exams],
-  [/^\/exams\/([^/]+)$/, exam],
-  [/^\/sessions\/([^/]+)(?:\/(\w+))?(?:\/([^/]+))?$/, session],
-  [/^\/subjects$/, subjects],
-  [/^\/subjects\/([^/]+)$/, subject],
-  [/^\/models$/, models],
-  [/^\/models\/([^/]+)$/, model],
-  [/^\/jobs$/, jobs],
-  [/^\/jobs\/([^/]+)$/, job],
+  [/^\/exams$/, exams, STAFF],
+  [/^\/exams\/([^/]+)$/, exam, STAFF],
+  [/^\/sessions\/([^/]+)(?:\/(\w+))?(?:\/([^/]+))?$/, session, STAFF],
+  [/^\/subjects$/, subjects, READ_SUBJECTS],
+  [/^\/subjects\/([^/]+)$/, subject, READ_SUBJECTS],
+  [/^\/models$/, models, READ_MODELS],
+  [/^\/models\/([^/]+)$/, model, READ_MODELS],
+  [/^\/jobs$/, jobs, RUN_JOBS],
+  [/^\/jobs\/([^/]+)$/, job, RUN_JOBS],
+  [/^\/people$/, people, ADMIN],
+  [/^\/people\/([^/]+)$/, person, ADMIN],
+  [/^\/keys$/, keys, ADMIN],
+  [/^\/account$/, account],
 ];
 
 const view = document.getElementById("view");
@@ -37,9 +53,9 @@ async function render() {
   const fresh = h("div.stack");
   view.replaceChildren(fresh);
   setTitle(t("console.name"));
-  for (const [pattern, draw] of routes) {
+  for (const [pattern, draw, scopes] of routes) {
     const found = pattern.exec(path);
-    if (!found) continue;
+    if (!found || (scopes && !may(...scopes))) continue;
     try {
       const end = (await draw(fresh, ...found.slice(1))) ?? (() => {});
       // Whoever clicked on meanwhile is elsewhere: what this view started must not go on behind that one.
@@ -50,57 +66,42 @@ async function render() {
     } catch (error) {
       if (mine !== drawing) return;
       fresh.replaceChildren(notice("bad", error.message));
-      if (error.status === 401) location.reload();
     }
     return;
   }
-  fresh.append(notice("wait", t("console.no_page")), h("a", { href: "#/" }, t("nav.home")));
+  fresh.append(notice("wait", t("console.no_page")), h("a", { href: "#/" }, t("console.to_start")));
 }
 
 function showNavigation(path) {
-  const links = [["/", "nav.home"], ["/exams", "nav.exams"], ["/subjects", "nav.subjects"], ["/models", "nav.models"]];
-  if (facts.scopes.includes("jobs:run") || facts.scopes.includes("admin")) links.push(["/jobs", "nav.jobs"]);
+  const links = [
+    ["/", "nav.home", STAFF], ["/exams", "nav.exams", STAFF], ["/subjects", "nav.subjects", READ_SUBJECTS],
+    ["/models", "nav.models", READ_MODELS], ["/jobs", "nav.jobs", RUN_JOBS], ["/people", "nav.people", ADMIN], ["/keys", "nav.keys", ADMIN],
+  ].filter(([, , scopes]) => may(...scopes));
   const current = (to) => (to === "/" ? path === "/" : path.startsWith(to) || (to === "/exams" && path.startsWith("/sessions")));
   const nav = document.getElementById("nav");
   nav.replaceChildren(
     ...links.map(([to, text]) => h("a", { href: `#${to}`, "aria-current": current(to) && "page" }, t(text))),
   );
   document.getElementById("who").replaceChildren(
-    h("span.muted.small", {}, facts.key_name),
+    facts.is_operator ? h("a.small", { href: "#/account", "aria-current": path === "/account" && "page" }, facts.name) : h("span.muted.small", {}, facts.name),
     h("button.plain", { type: "button", onclick: signOut }, t("console.sign_out")),
   );
 }
 
-function showSignIn() {
-  const problem = h("p", { role: "alert" });
-  const key = h("input", { id: "key", type: "password", autocomplete: "off", required: true });
-  const submit = async (event) => {
-    event.preventDefault();
-    try {
-      await signIn(key.value);
-      location.reload();
-    } catch (error) {
-      problem.replaceChildren(notice("bad", error.message));
-    }
-  };
-  view.replaceChildren(
-    h("section.card.stack", { style: "max-width:520px;margin:8vh auto 0;width:100%" },
-      h("h1", {}, t("console.sign_in")),
-      h("p.muted", {}, t("console.sign_in_help")),
-      h("form.stack", { onsubmit: submit }, h("label", { for: "key" }, t("console.key"), key), problem,
-        h("button.primary", {}, t("console.enter")))),
-  );
-  key.focus();
+const JOIN = /^#\/join\/([\w-]+)$/;
+
+async function start() {
+  const link = JOIN.exec(location.hash);
+  if (link) return showJoin(view, link[1]);
+  if (!facts.name) return showSignIn(view);
+  return render();
 }
 
-if (facts.key_name) {
-  refreshOn(render);
-  addEventListener("hashchange", async () => {
-    await render();
-    view.focus({ preventScroll: true });
-    scrollTo(0, 0);
-  });
-  render();
-} else {
-  showSignIn();
-}
+refreshOn(render);
+addEventListener("hashchange", async () => {
+  await start();
+  if (!facts.name) return;
+  view.focus({ preventScroll: true });
+  scrollTo(0, 0);
+});
+start();

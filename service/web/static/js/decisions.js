@@ -1,13 +1,11 @@
 // What a person decides about a candidate: admit, refuse, correct, identify by a document; and who was quicker.
 
-import { call, clock, facts, h, Problem, t } from "./page.js";
+import { call, clock, h, Problem, t } from "./page.js";
 import { choice, field, form, notice } from "./ui.js";
 
 const DOCUMENTS = ["identity_card", "passport", "student_card", "driving_licence", "residence_permit", "other"];
 const LET_IN = ["admitted", "identified_manually"];
 const OUTRUN = ["decided_meanwhile", "already_decided", "already_checked_in", "attempt_superseded"];
-
-export const may = (...scopes) => facts.scopes.includes("admin") || scopes.some((scope) => facts.scopes.includes(scope));
 
 /**
  * The form that settles an attempt, or corrects how it was settled.

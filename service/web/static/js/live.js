@@ -54,6 +54,8 @@ export function follow(id, { message, state }) {
       if (mine !== source || stopped) return;
       state("lost");
       if (mine.readyState === EventSource.CLOSED) askLater();
+      // Whoever may not watch any longer hears so from any other request, which leads to the sign-in at once.
+      else call("GET", `/v1/sessions/${id}`, { timeout: 8000 }).catch(() => {});
     };
   };
   // Why there is no stream, and whether there will be one.

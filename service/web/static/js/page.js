@@ -3,8 +3,14 @@
 const read = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "{}");
 const texts = read("strings");
 
-/** What the server told the page: `page`, `csrf`, `session_id`, `scopes`, `key_name`. */
+/** What the server told the page: `page`, `csrf`, `session_id`, `scopes`, `name`, `is_operator`. */
 export const facts = read("facts");
+
+/** Whether the one who is signed in holds one of these scopes. */
+export const may = (...scopes) => scopes.some((scope) => facts.scopes?.includes(scope)) || Boolean(facts.scopes?.includes("admin"));
+
+/** What work at exams is done with. */
+export const STAFF = ["exams:write", "override", "audit:read"];
 
 /** A text by its key, with {placeholders} filled in. A missing key shows itself. */
 export function t(key, values = {}) {
@@ -83,6 +89,8 @@ export async function call(method, path, { json, form, text, type, key, timeout 
     throw new Offline(t("problem.offline"), { cause: error });
   }
   if (response.status === 502 || response.status === 504) throw new Offline(t("problem.offline"));
+  // Ended meanwhile: what is on the screen goes, too, and the sign-in comes.
+  if (response.status === 401 && facts.page === "console" && facts.name) location.reload();
   if (!response.ok) throw await problemOf(response);
   const kind = response.headers.get("Content-Type") ?? "";
   return kind.includes("json") ? response.json() : response.text();
@@ -131,6 +139,11 @@ export const oneIn = (rate) => new Intl.NumberFormat(locale, { maximumSignifican
 /** Trade a key for this page's cookie. The key itself is never stored by the page. */
 export async function signIn(key) {
   await call("POST", "/login", { json: { key: key.trim(), page: facts.page } });
+}
+
+/** Trade a name, a password and, where one is asked for, a one-time code for the console's cookie. */
+export async function signInAs(login, password, code) {
+  await call("POST", "/login", { json: { login, password, ...(code ? { code } : {}), page: facts.page } });
 }
 
 export async function signOut() {

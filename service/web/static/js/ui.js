@@ -12,6 +12,46 @@ export const refresh = (draw) => {
 /** Draw the present view again. */
 export const again = () => redraw();
 
+/**
+ * A button that asks before it does something that cannot be taken back.
+ * @param {string} label
+ * @param {string} question
+ * @param {() => Promise<any>} act
+ */
+export function asking(label, question, act) {
+  const place = h("div.stack");
+  const back = () => {
+    place.replaceChildren(h("div", {}, h("button", { type: "button", onclick: ask }, label)));
+    place.querySelector("button").focus();
+  };
+  const sure = async (event) => {
+    event.target.disabled = true;
+    try {
+      await act();
+    } catch (error) {
+      place.replaceChildren(notice("bad", error.message));
+    }
+  };
+  const ask = () => {
+    const yes = h("button.bad", { type: "button", onclick: sure }, label);
+    place.replaceChildren(h("p", {}, question), h("div.row", {}, yes, h("button.plain", { type: "button", onclick: back }, t("ask.no"))));
+    yes.focus();
+  };
+  place.append(h("div", {}, h("button", { type: "button", onclick: ask }, label)));
+  return place;
+}
+
+/** Something that is shown once, to be copied. */
+export function once(id, text, ...says) {
+  const copied = h("span", { role: "status" });
+  const copy = async () => {
+    await navigator.clipboard.writeText(text);
+    copied.textContent = t("once.copied");
+  };
+  return notice("good", ...says.map((one) => h("p", {}, one)), h("p.big-key.mono", { id }, text),
+    h("div.row", {}, navigator.clipboard ? h("button", { type: "button", onclick: copy }, t("once.copy")) : null, copied));
+}
+
 export const notice = (tone, ...children) => h(`div.notice.${tone}`, { role: tone === "bad" ? "alert" : "status" }, ...children);
 
 export const tag = (status) => h(`span.tag.${TONES[status] ?? ""}`, {}, t(`status.${status}`));

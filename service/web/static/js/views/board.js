@@ -1,9 +1,8 @@
 // The live board: who needs a person, oldest first, and every seat of the session as it stands now.
 
-import { call, clock, date, h, setTitle, t, zone } from "../page.js";
+import { call, clock, date, h, may, setTitle, t, zone } from "../page.js";
 import { TONES, again, announce, needText, notice, toast } from "../ui.js";
 import { isOn, ring, turn } from "../alerts.js";
-import { may } from "../decisions.js";
 import { follow } from "../live.js";
 import { openDrawer } from "./drawer.js";
 

@@ -1,9 +1,9 @@
 // One attempt: the two faces, why it was referred, and what a person makes of it.
 
-import { call, clock, h, setTitle, t, textOf } from "../page.js";
+import { call, clock, h, may, setTitle, t, textOf } from "../page.js";
 import { again, announce, needText, notice, tag, toast } from "../ui.js";
 import { bandScale } from "../scale.js";
-import { decisionForm, documentForm, may } from "../decisions.js";
+import { decisionForm, documentForm } from "../decisions.js";
 import { faces } from "../faces.js";
 import { flagTags, nameOf } from "./board.js";
 

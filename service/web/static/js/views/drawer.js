@@ -1,9 +1,9 @@
 // A seat's drawer: who sits there, what was tried, and everything that a person can do about it.
 
-import { all, call, clock, h, t } from "../page.js";
+import { all, call, clock, h, may, t } from "../page.js";
 import { choice, field, form, needText, notice, tag, toast } from "../ui.js";
 import { faces } from "../faces.js";
-import { decisionForm, documentForm, may } from "../decisions.js";
+import { decisionForm, documentForm } from "../decisions.js";
 
 const LET_IN = ["admitted", "identified_manually"];
 

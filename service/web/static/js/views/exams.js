@@ -1,6 +1,6 @@
 // Exams and their sessions.
 
-import { all, call, date, h, t } from "../page.js";
+import { all, call, date, h, may, t } from "../page.js";
 import { again, choice, field, form, table } from "../ui.js";
 import { sessionCard } from "./home.js";
 
@@ -25,16 +25,16 @@ export async function exams(view) {
     const made = await call("POST", "/v1/exams", { json: body });
     location.hash = `#/exams/${made.id}`;
   };
-  view.append(
+  view.append(...[
     h("h1", {}, t("nav.exams")),
     known.length ? h("section.card", {}, table(t("nav.exams"), [
       [t("exam.name"), (one) => h("a", { href: `#/exams/${one.id}` }, one.name)],
       [t("exam.starts"), (one) => date(one.starts_at)],
       [t("exam.ends"), (one) => date(one.ends_at)],
-    ], known.slice().reverse())) : h("p.muted", {}, t("exam.none")),
+    ], known)) : h("p.muted", {}, t("exam.none")),
     archived.length ? h("details", {}, h("summary", {}, t("exam.archive", { n: archived.length })),
       h("ul", {}, archived.map((one) => h("li", {}, h("a", { href: `#/exams/${one.id}` }, one.name), ` · ${date(one.starts_at)}`)))) : "",
-    h("section.card.stack", {}, h("h2", {}, t("exam.new")),
+    may("exams:write") && h("section.card.stack", {}, h("h2", {}, t("exam.new")),
       form([
         field("name", t("exam.name"), { required: true, maxlength: 200 }),
         field("starts_at", t("exam.starts"), { type: "datetime-local", required: true, value: localTime(0) }),
@@ -44,7 +44,7 @@ export async function exams(view) {
         choice("case_pictures", t("exam.case_pictures"), PICTURES.map((one) => [one, t(`exam.pictures_${one}`)])),
         choice("identification", t("exam.identification"), [["", t("exam.claimed_only")], ["true", t("exam.searched")]]),
       ], t("exam.create"), create)),
-  );
+  ].filter(Boolean));
 }
 
 const chosen = (rates) => Object.fromEntries(Object.entries(rates).filter(([, rate]) => rate).map(([name, rate]) => [name, Number(rate)]));
@@ -59,18 +59,18 @@ export async function exam(view, id) {
     await call("DELETE", `/v1/exams/${id}${reason ? `?${new URLSearchParams({ reason })}` : ""}`);
     location.hash = "#/exams";
   };
-  view.append(
+  view.append(...[
     h("div", {}, h("h1", {}, one.name), h("p.muted", {}, `${date(one.starts_at)} – ${date(one.ends_at)}`),
       h("p.muted", {}, `${t("exam.identification")} ${t(one.identification ? "exam.searched" : "exam.claimed_only")}. ${t("exam.case_pictures")}: ${t(`exam.pictures_${one.case_pictures}`)}.`)),
     h("section.stack", {}, h("h2", {}, t("exam.sessions")),
       sessions.length ? h("div.grid", {}, sessions.map(sessionCard)) : h("p.muted", {}, t("exam.no_sessions"))),
-    one.archived_at ? h("p.muted", { id: "archived" }, t("exam.archived", { when: date(one.archived_at) })) : h("section.card.stack", {}, h("h2", {}, t("exam.new_session")),
+    one.archived_at ? h("p.muted", { id: "archived" }, t("exam.archived", { when: date(one.archived_at) })) : may("exams:write") && h("section.card.stack", {}, h("h2", {}, t("exam.new_session")),
       form([
         field("room", t("session.room"), { required: true, maxlength: 200 }),
         field("opens_at", t("session.opens"), { type: "datetime-local", required: true, value: localTime(-5) }),
         field("closes_at", t("session.closes"), { type: "datetime-local", required: true, value: localTime(120) }),
       ], t("exam.add_session"), create)),
-    one.archived_at ? "" : h("details", {}, h("summary", {}, t("exam.remove")), h("p.muted", {}, t("exam.remove_help")),
+    !one.archived_at && may("exams:write") && h("details", {}, h("summary", {}, t("exam.remove")), h("p.muted", {}, t("exam.remove_help")),
       form([field("reason", t("exam.remove_reason"), { minlength: 3, maxlength: 500 })], t("exam.remove"), remove, "plain")),
-  );
+  ].filter(Boolean));
 }

@@ -1,22 +1,39 @@
 // The first page after signing in: what is on today, or the five steps of a first run.
 
-import { all, call, clock, date, h, t } from "../page.js";
+import { all, call, clock, date, h, may, STAFF, t } from "../page.js";
+import { notice } from "../ui.js";
+import { subjects } from "./subjects.js";
 
+const MOST_EXAMS = 20;
+
+/** Where somebody begins: those who work at exams with those of today, a registrar with the people. */
 export async function home(view) {
+  if (may(...STAFF)) return today(view);
+  if (may("subjects:read")) return subjects(view);
+  view.append(h("h1", {}, t("home.title")), notice("wait", t("home.nothing")));
+  return undefined;
+}
+
+async function today(view) {
+  // The newest first.
   const exams = await all("/v1/exams");
-  const enrolled = (await call("GET", "/v1/subjects?limit=1&has_template=true")).items.length > 0;
-  const sessions = (await Promise.all(exams.slice(-20).map((exam) => all(`/v1/exams/${exam.id}/sessions`)))).flat();
+  const sessions = (await Promise.all(exams.slice(0, MOST_EXAMS).map((exam) => all(`/v1/exams/${exam.id}/sessions`)))).flat();
   const candidates = sessions.some((session) => session.candidates > 0);
   const now = sessions.filter((session) => session.state === "open");
   const next = sessions.filter((session) => session.state === "upcoming");
   view.append(h("h1", {}, t("home.title")));
   // The first session is mostly open before its roster is there: the steps stay until a second one is made.
-  if (!now.length || sessions.length === 1) view.append(firstRun({ exams, sessions, candidates, enrolled }));
+  if (may("admin") && (!now.length || sessions.length === 1)) {
+    const enrolled = (await call("GET", "/v1/subjects?limit=1&has_template=true")).items.length > 0;
+    view.append(firstRun({ exams, sessions, candidates, enrolled }));
+  } else if (!now.length && !next.length) {
+    view.append(h("p.muted", {}, t("home.no_sessions")));
+  }
   view.append(section("home.open", now), section("home.upcoming", next));
 }
 
 function firstRun({ exams, sessions, candidates, enrolled }) {
-  const exam = exams.at(-1);
+  const exam = exams[0];
   const session = sessions.at(-1);
   const steps = [
     ["home.step_key", true, null],

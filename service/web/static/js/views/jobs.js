@@ -122,8 +122,8 @@ function poll(look) {
       if (!running || document.hidden) continue;
       try {
         if (await look()) return;
-      } catch (error) {
-        if (error.status === 401) location.reload();
+      } catch {
+        // The next look may succeed.
       }
     }
   })();

@@ -1,11 +1,11 @@
 // Models: which there are, how a candidate compares with the one in use, promoting it and going back.
 
-import { call, date, facts, h, newKey, t } from "../page.js";
+import { call, date, h, may, newKey, t } from "../page.js";
 import { again, field, form, notice, table } from "../ui.js";
 
 const TONES = { active: "good", candidate: "wait", incoming: "wait" };
 const stateTag = (model) => h(`span.tag.${TONES[model.state] ?? ""}`, {}, t(`model.${model.state}`));
-const mayWrite = () => facts.scopes.includes("models:write") || facts.scopes.includes("admin");
+const mayWrite = () => may("models:write");
 const share = (value) => (value === null || value === undefined ? "–" : `${(100 * value).toFixed(2)} %`);
 const range = (interval, show) => (interval ? `${show(interval[0])} … ${show(interval[1])}` : "–");
 

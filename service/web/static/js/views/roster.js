@@ -1,6 +1,6 @@
 // The roster: drop a CSV, read what it would change, then apply it.
 
-import { all, call, h, Problem, t } from "../page.js";
+import { all, call, h, may, Problem, t } from "../page.js";
 import { again, notice, table, tag } from "../ui.js";
 
 const FINDINGS = ["emptied", "unknown", "ambiguous", "confusable", "mangled", "conflicting_rows", "duplicate_seats", "other_exam", "has_checkins", "in_other_sessions", "without_template"];
@@ -18,11 +18,14 @@ export async function roster(view, one) {
     ondrop: (event) => (event.preventDefault(), drop.classList.remove("over"), check(event.dataTransfer.files[0])),
   }, h("p", {}, t("roster.drop")), h("label.button", { for: "roster-file", style: "display:inline-flex" }, t("roster.choose"), input),
     h("p.muted.small", { style: "margin-top:10px" }, t("roster.form")));
-  view.append(h("section.card.stack", {}, h("h2", {}, t("roster.import")), h("label.check", { for: "create-subjects" }, create, t("roster.create_subjects")), drop, report));
+  if (may("exams:write")) {
+    const unknown = may("enrol") ? h("label.check", { for: "create-subjects" }, create, t("roster.create_subjects")) : "";
+    view.append(h("section.card.stack", {}, h("h2", {}, t("roster.import")), unknown, drop, report));
+  }
   const people = await all(`/v1/sessions/${one.id}/roster`);
   view.append(h("section.card.stack", {}, h("h2", {}, t("roster.now", { n: people.length })),
     people.length ? table(t("session.tab_roster"), [
-      [t("person.number"), (row) => h("a", { href: `#/subjects/${row.subject_id}` }, row.external_id)],
+      [t("person.number"), (row) => (may("subjects:read") ? h("a", { href: `#/subjects/${row.subject_id}` }, row.external_id) : row.external_id)],
       [t("person.name"), (row) => row.display_name],
       [t("person.seat"), (row) => row.seat],
       [t("roster.marks"), (row) => marks(row.flags)],

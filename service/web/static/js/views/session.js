@@ -1,6 +1,6 @@
 // One session: its tabs, and what does not deserve a file of its own.
 
-import { all, call, clock, date, h, setTitle, t } from "../page.js";
+import { all, call, clock, date, h, may, setTitle, t } from "../page.js";
 import { choice, field, form, needText, notice, reasonText, table } from "../ui.js";
 import { board, sessionWindow } from "./board.js";
 import { checkinCase } from "./case.js";
@@ -10,8 +10,8 @@ const tabs = { board, roster, readiness, attempts, kiosk, case: checkinCase };
 
 export async function session(view, id, tab = "board", detail = undefined) {
   const one = await call("GET", `/v1/sessions/${id}`);
-  const shown = tabs[tab] ? tab : "board";
-  const open = Object.keys(tabs).filter((name) => name !== "case");
+  const open = Object.keys(tabs).filter((name) => name !== "case" && (name !== "kiosk" || may("exams:write")));
+  const shown = open.includes(tab) || tab === "case" ? tab : "board";
   view.append(
     h("div", {},
       h("a.small", { href: `#/exams/${one.exam_id}` }, one.exam_name),

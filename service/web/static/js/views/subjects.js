@@ -1,6 +1,6 @@
 // Subjects: find one, add one, enrol from a file or the camera, see templates and their quality.
 
-import { call, date, h, newKey, Problem, t } from "../page.js";
+import { call, date, h, may, newKey, Problem, t } from "../page.js";
 import { sendable } from "../pictures.js";
 import { frame, guidance, startCamera, stopCamera } from "../camera.js";
 import { again, choice, field, form, notice, reasonText, table } from "../ui.js";
@@ -21,13 +21,13 @@ export async function subjects(view) {
     const made = await call("POST", "/v1/subjects", { json, key: newKey() });
     location.hash = `#/subjects/${made.id}`;
   };
-  view.append(
+  view.append(...[
     h("h1", {}, t("nav.subjects")),
     h("section.card.stack", {}, form([field("external_id", t("subject.search"), { type: "search" }), choice("legal_basis", t("basis.filter"), basisChoices())], t("subject.find"), search), results),
-    h("section.card.stack", {}, h("h2", {}, t("subject.new")),
+    may("enrol") && h("section.card.stack", {}, h("h2", {}, t("subject.new")),
       form([field("external_id", t("person.number"), { required: true, maxlength: 255 }), field("display_name", t("person.name"), { maxlength: 255 })],
         t("subject.create"), create)),
-  );
+  ].filter(Boolean));
   await search();
 }
 
@@ -63,11 +63,11 @@ export async function subject(view, id) {
       templates.items.length ? table(t("subject.templates"), [
         [t("subject.since"), (row) => date(row.created_at)],
         [t("case.quality"), (row) => qualityOf(row)],
-        ["", (row) => h("button.plain", { type: "button", onclick: () => remove(row) }, t("subject.remove"))],
+        ...(may("enrol") ? [["", (row) => h("button.plain", { type: "button", onclick: () => remove(row) }, t("subject.remove"))]] : []),
       ], templates.items) : h("p.muted", {}, t("subject.no_templates"))),
     basisPanel(one),
-    h("section.card.stack", {}, h("h2", {}, t("subject.enrol")), filePanel(id), camera.node),
   );
+  if (may("enrol")) view.append(h("section.card.stack", {}, h("h2", {}, t("subject.enrol")), filePanel(id), camera.node));
   return camera.stop;
 }
 
@@ -95,12 +95,12 @@ function basisPanel(one) {
   const warns = ["expiring", "expired", "withdrawn"].includes(one.legal_basis_state);
   return h("section.card.stack", {}, h("h2", {}, t("basis.filter")),
     warns ? notice("wait", basisText(one)) : h("p", {}, basisText(one)),
-    form([
+    may("enrol") && form([
       field("basis", t("basis.renew_basis"), { required: true, maxlength: 255, value: one.legal_basis?.basis ?? "" }),
       field("reference", t("basis.renew_reference"), { maxlength: 255, value: one.legal_basis?.reference ?? "" }),
       field("until", t("basis.renew"), { type: "date" }),
     ], t("basis.save"), renew, "plain"),
-    h("div", {},
+    may("enrol") && h("div", {},
       one.withdrawn_at ? null : h("button", { type: "button", id: "withdraw", onclick: ask }, t("basis.withdraw")),
       one.withdrawn_at ? null : h("button.plain", { type: "button", id: "withdrawal-link", onclick: () => link().catch((error) => outcome.replaceChildren(notice("bad", error.message))) }, t("basis.link"))),
     outcome);
