@@ -21,6 +21,8 @@
     │   ├── InvitationInvalid     invitation_invalid   a link that was used, has ended or never was
     │   ├── SignInRefused         sign_in_refused      a wrong name, password or code: which, is not told
     │   ├── CodeNeeded            code_needed          the password is right, a one-time code is wanted
+    │   ├── IssuerRefused         issuer_refused       the OpenID Connect issuer lets nobody in so
+    │   ├── NoRole                no_role              it does, but gives the person no role here
     │   ├── SessionNotFound       session_not_found
     │   ├── IdempotencyConflict   idempotency_conflict the key was used for another request
     │   ├── IdempotencyPending    idempotency_pending  the first request is still being worked on
@@ -28,6 +30,7 @@
     │       ├── GuessesExhausted  rate_limited         a subject did not match too often in an hour
     │       └── SignInsExhausted  sign_ins_exhausted   too many wrong passwords
     └── Unavailable
+        ├── IssuerAway            issuer_away          the OpenID Connect issuer does not answer as it should
         ├── QueueFull             queue_full           as many pictures wait as may
         └── NotReady              not_ready            a part is not up yet, or being shut down
 
@@ -229,6 +232,25 @@ class CodeNeeded(RequestRefused):
         super().__init__("A one-time code is needed as well.")
 
 
+class IssuerRefused(RequestRefused):
+    """What came back from the OpenID Connect issuer lets nobody in; why is for the log."""
+
+    code = "issuer_refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("The sign-in did not succeed, or is too old: begin again.")
+        self.reason = reason
+
+
+class NoRole(RequestRefused):
+    """The issuer knows the person, but none of the person's roles means something here."""
+
+    code = "no_role"
+
+    def __init__(self) -> None:
+        super().__init__("You are known, but have no role here: ask your administrator.")
+
+
 class SessionNotFound(RequestRefused):
     """There is no such exam session."""
 
@@ -292,6 +314,15 @@ class Unavailable(ServiceError):
 
     code = "not_ready"
     retry_after_seconds = 1
+
+
+class IssuerAway(Unavailable):
+    """The OpenID Connect issuer does not answer, or not as it should."""
+
+    code = "issuer_away"
+
+    def __init__(self, issuer: str, reason: str) -> None:
+        super().__init__(f"{issuer} cannot sign anybody in now ({reason}).")
 
 
 class QueueFull(Unavailable):

@@ -17,6 +17,7 @@ from index.subjects.subjects import Subjects
 from service.access.guesses import Guesses
 from service.access.idempotency import Idempotency
 from service.access.invitations import Invitations
+from service.access.issuer import Issuer
 from service.access.keys import Keys
 from service.access.operators import Operators
 from service.access.page_sessions import PageSessions
@@ -65,6 +66,7 @@ class Parts:
     second_factors: SecondFactors
     sign_ins: SignIns
     signing_in: SigningIn
+    issuer: Issuer | None
     guesses: Guesses
     page_sessions: PageSessions
     idempotency: Idempotency
@@ -126,6 +128,7 @@ class Parts:
             second_factors=factors,
             sign_ins=sign_ins,
             signing_in=SigningIn(database, passwords, sign_ins, factors),
+            issuer=Issuer(settings.issuer) if settings.issuer else None,
             page_sessions=page_sessions,
             guesses=Guesses(database, settings.failed_comparisons_per_hour),
             idempotency=Idempotency(database, timedelta(hours=settings.idempotency_hours)),

@@ -63,6 +63,8 @@ STATUSES: dict[type[Exception], int] = {
     service.InvitationInvalid: 410,
     service.SignInRefused: 401,
     service.CodeNeeded: 401,
+    service.IssuerRefused: 401,
+    service.NoRole: 403,
     service.SessionNotFound: 404,
     service.IdempotencyConflict: 409,
     service.IdempotencyPending: 409,

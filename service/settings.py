@@ -4,6 +4,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -15,11 +16,13 @@ from embedding.image import ImageLimits
 from embedding.quality import Purpose
 from index.database.addresses import file_of, jobs_file
 from index.sealing.key_file import KEY_FILE
+from service.access.issuer_terms import IssuerTerms
+from service.access.roles import Role
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Named by its chief user: prometheus_client looks there when it is imported."""
 
-SECRETS = ("template_key", "template_keys", "database_url")
+SECRETS = ("template_key", "template_keys", "database_url", "oidc_client_secret")
 """Settings that may stand in a file of their own: `<name>_file`."""
 
 HELD_BYTES_PER_WORKER = 26_000_000
@@ -61,6 +64,12 @@ class Settings(BaseSettings):
         withdrawal_link_days: How long a link works by which a person withdraws consent.
         trusted_proxies: Addresses and networks, parted by commas, of proxies whose `X-Forwarded-Proto` and
             `X-Forwarded-For` are believed.
+        oidc_issuer: Address of an OpenID Connect issuer that signs operators in; None: passwords alone.
+        oidc_client_id: What the issuer knows this installation as.
+        oidc_client_secret: None for a public client.
+        oidc_client_secret_file: A file that holds it instead.
+        oidc_role_claim: The claim of the ID token with roles or groups; dots lead into objects.
+        oidc_roles: `claim value=role`, several with commas between them; the first that a person has counts.
         workers: Processes that serve one port.
         picture_workers: Pictures worked on at once in one process; by default one for each core.
         picture_queue: Pictures that may wait, while they weigh no more than `max_held_bytes`; one more is
@@ -104,6 +113,12 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
     trusted_proxies: str = "127.0.0.1"
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_client_secret_file: Path | None = None
+    oidc_role_claim: str = "groups"
+    oidc_roles: Annotated[dict[str, Role], NoDecode] = Field(default_factory=dict)
     workers: int = Field(default=1, ge=1)
     picture_workers: int = Field(default_factory=count_usable_cores, ge=1)
     picture_queue: int = Field(default=32, ge=0)
@@ -122,6 +137,22 @@ class Settings(BaseSettings):
     @classmethod
     def _part_folders(cls, given: Any) -> Any:
         return [part for part in given.split(os.pathsep) if part] if isinstance(given, str) else given
+
+    @field_validator("oidc_roles", mode="before")
+    @classmethod
+    def _part_roles(cls, given: Any) -> Any:
+        return parted_roles(given) if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _check_issuer(self) -> Self:
+        if self.oidc_issuer is None:
+            return self
+        if not self.oidc_client_id or not self.oidc_roles:
+            raise ValueError("INVIGIL_OIDC_ISSUER needs INVIGIL_OIDC_CLIENT_ID and INVIGIL_OIDC_ROLES")
+        parts = urlsplit(self.oidc_issuer)
+        if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("INVIGIL_OIDC_ISSUER has to begin with https://")
+        return self
 
     @model_validator(mode="after")
     def _check_rates(self) -> Self:
@@ -149,12 +180,26 @@ class Settings(BaseSettings):
     @property
     def secret_files(self) -> tuple[Path, ...]:
         """Files of the installation that no job may be pointed at: keys, databases, the anchor, `.env`."""
-        named = (self.template_key_file, self.template_keys_file, self.database_url_file, self.anchor)
+        named = (*(getattr(self, f"{name}_file") for name in SECRETS), self.anchor)
         database = file_of(self.database) or self.data_dir / "invigil.db"
         files = [database.resolve(), jobs_file(database)]
         beside = [file.with_name(file.name + end) for file in files for end in ("-wal", "-shm", "-journal")]
         own = (self.data_dir / KEY_FILE, Path(".env"))
         return (*own, *files, *beside, *(path for path in named if path is not None))
+
+    @property
+    def issuer(self) -> IssuerTerms | None:
+        """Who signs operators in, beside their passwords."""
+        if self.oidc_issuer is None or self.oidc_client_id is None:
+            return None
+        secret = self.oidc_client_secret
+        return IssuerTerms(
+            issuer=self.oidc_issuer,
+            client_id=self.oidc_client_id,
+            client_secret=secret.get_secret_value() if secret else None,
+            role_claim=self.oidc_role_claim,
+            roles=self.oidc_roles,
+        )
 
     @property
     def face_policies(self) -> dict[Purpose, FacePolicy]:
@@ -187,6 +232,18 @@ class Settings(BaseSettings):
         return max(
             self.picture_workers * HELD_BYTES_PER_WORKER, 2 * (self.max_upload_bytes + FORM_OVERHEAD_BYTES)
         )
+
+
+def parted_roles(text: str) -> dict[str, str]:
+    """`staff=invigilator,exams=exam_office` as pairs, in their order.
+
+    Raises:
+        ValueError: If a part is none.
+    """
+    pairs = [part.rpartition("=") for part in text.split(",") if part.strip()]
+    if not all(value.strip() and role.strip() for value, _, role in pairs):
+        raise ValueError("it is written as `claim value=role,claim value=role`")
+    return {value.strip(): role.strip() for value, _, role in pairs}
 
 
 def secret_in(given: dict[str, Any], name: str) -> str | None:

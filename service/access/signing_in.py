@@ -6,13 +6,28 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from index.database.database import Database
+from index.ids import uuid7
 from index.tables import OperatorRow, utc_now
-from service.access.operators import By, OperatorFacts, facts_of, live_row, login_key, record, sign_out
+from service.access.issuer_terms import Identity
+from service.access.operators import (
+    By,
+    OperatorFacts,
+    OperatorTerms,
+    add_operator,
+    facts_of,
+    live_row,
+    login_key,
+    record,
+    sign_out,
+)
 from service.access.passwords import Passwords, check_password
 from service.access.second_factors import SecondFactors, asks_for_code
 from service.access.sign_ins import SignIns
 from service.errors import CodeNeeded, InvalidRequest, RateLimited, SignInRefused
 from service.logs import log
+
+LONGEST_NAME = 100
+BY_ISSUER = By("the OpenID Connect issuer")
 
 
 class SigningIn:
@@ -51,6 +66,26 @@ class SigningIn:
         found = self._enter(row, code if wants_code else None, password, address)
         self._sign_ins.succeed(attempt)
         return found
+
+    def sign_in_by_issuer(self, identity: Identity) -> OperatorFacts:
+        """The operator of an issuer, with the role that it gives now; a new one where there was none.
+
+        Raises:
+            SignInRefused: If the operator was ended here, whatever the issuer says.
+        """
+        with self._database.write() as db:
+            known = (OperatorRow.issuer == identity.issuer) & (OperatorRow.issuer_subject == identity.subject)
+            row = db.scalar(select(OperatorRow).where(known)) or add_identity(db, identity)
+            if row.ended_at is not None:
+                log.warning("sign_in_refused", page="console", operator_id=str(row.id), reason="ended")
+                raise SignInRefused
+            if row.role != identity.role:
+                record(db, "operator.changed", BY_ISSUER, row, before=row.role, after=identity.role)
+                row.role, row.exam_ids = identity.role, None
+                sign_out(db, row)
+            row.name = identity.name[:LONGEST_NAME]
+            note_sign_in(db, row)
+            return facts_of(db, row)
 
     def change_password(
         self, operator_id: UUID, former: str, password: str, by: By, address: str | None, keep: str | None
@@ -122,6 +157,18 @@ class SigningIn:
             row.password_hash = renewed
             note_sign_in(db, row)
             return facts_of(db, row)
+
+
+def add_identity(db: Session, identity: Identity) -> OperatorRow:
+    """Write an operator whom an issuer has brought. Nobody takes over an account by having its name there."""
+    login = identity.login[:LONGEST_NAME]
+    taken = db.scalar(select(OperatorRow.id).where(OperatorRow.login_key == login_key(login))) is not None
+    name = f"{identity.subject}@{identity.issuer}"[:255] if taken else login
+    terms = OperatorTerms(name, identity.name[:LONGEST_NAME], identity.role)
+    row = add_operator(db, uuid7(), terms, BY_ISSUER)
+    row.issuer, row.issuer_subject = identity.issuer, identity.subject
+    db.flush()
+    return row
 
 
 def note_sign_in(db: Session, row: OperatorRow) -> None:

@@ -218,13 +218,14 @@ def page(request: Request, parts: Parts, name: Page) -> HTMLResponse:
 def facts(request: Request, parts: Parts, name: Page, *, is_secure: bool) -> dict[str, Any]:
     """What the page's scripts need to know about who is signed in."""
     token = request.cookies.get(cookie_name(name, is_secure=is_secure))
+    nobody = {"page": name, "issuer": parts.issuer.label if parts.issuer else None}
     if token is None:
-        return {"page": name}
+        return nobody
     try:
         session = parts.page_sessions.find(name, token)
         caller = signed_in(parts, session)
     except Unauthenticated:
-        return {"page": name}
+        return nobody
     return {
         "page": name,
         "csrf": session.csrf,

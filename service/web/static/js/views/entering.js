@@ -38,9 +38,10 @@ export function showSignIn(view) {
       await signIn(values.key);
       location.reload();
     }, "plain");
-  view.replaceChildren(card(t("console.sign_in"), byName, h("p.muted.small", {}, t("enter.forgotten")),
+  const byIssuer = facts.issuer ? [h("a.button.primary", { href: "/login/issuer" }, t("enter.by_issuer", { issuer: facts.issuer })), h("p.muted.small", {}, t("enter.or"))] : [];
+  view.replaceChildren(card(t("console.sign_in"), ...byIssuer, byName, h("p.muted.small", {}, t("enter.forgotten")),
     h("details", {}, h("summary", {}, t("enter.by_key")), h("p.muted.small", {}, t("console.sign_in_help")), byKey)));
-  view.querySelector("input").focus();
+  /** @type {HTMLElement} */ (view.querySelector("a.primary, input")).focus();
 }
 
 /** The page behind the link of an invitation or a reset; looking at it uses nothing up. */
