@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
 
 class Alive(BaseModel):
@@ -44,6 +44,10 @@ class AuditEvent(BaseModel):
 
     action: str
     actor: str
+    address: Annotated[
+        str | None,
+        Field(description="where the request came from; none on the command line"),
+    ]
     at: AwareDatetime
     details: dict[str, Any]
     digest: str
@@ -121,6 +125,17 @@ class ConfiguredRates(BaseModel):
 
     match: float
     refer: float
+
+
+class Confirmation(BaseModel):
+    """
+    A one-time code that the app shows.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    code: Annotated[str, Field(description="six digits")]
 
 
 class Conflict(BaseModel):
@@ -256,7 +271,9 @@ class IdentificationTerms(BaseModel):
     note: Annotated[str | None, Field(description="needed where the document type is `other`")] = None
     operator: Annotated[
         str | None,
-        Field(description="who looked at the document, where a key is shared"),
+        Field(
+            description="who decides, where a key does it; of an operator who is signed in, the own name counts"
+        ),
     ] = None
     seat: str | None = None
 
@@ -351,6 +368,15 @@ class NewKioskKey(BaseModel):
     name: str | None = "kiosk"
 
 
+class NewSecondFactor(BaseModel):
+    """
+    What an app for one-time codes has to know; it is not shown again.
+    """
+
+    secret: str
+    uri: str
+
+
 class OverrideTerms(BaseModel):
     """
     A person's decision about an attempt.
@@ -364,7 +390,12 @@ class OverrideTerms(BaseModel):
         Field(description="external id; needed where the attempt names nobody"),
     ] = None
     note: str | None = None
-    operator: Annotated[str | None, Field(description="who decided, where a key is shared")] = None
+    operator: Annotated[
+        str | None,
+        Field(
+            description="who decides, where a key does it; of an operator who is signed in, the own name counts"
+        ),
+    ] = None
     outcome: Literal["admitted", "refused"]
     reason_code: str
     seen_overrides: Annotated[
@@ -373,6 +404,29 @@ class OverrideTerms(BaseModel):
             description="how many overrides of the attempt the decider has seen; refused where there are others"
         ),
     ] = None
+
+
+class PasswordChange(BaseModel):
+    """
+    The password of now, and the new one.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    former: SecretStr
+    password: SecretStr
+
+
+class PasswordGiven(BaseModel):
+    """
+    The password, so that nobody does it who found an open page.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    password: SecretStr
 
 
 class Person(BaseModel):
@@ -964,6 +1018,36 @@ class InUse(BaseModel):
     threshold: Thresholds | None = None
 
 
+class InvitedOperator(BaseModel):
+    """
+    An operator with the link to send, which works once and cannot be shown again.
+    """
+
+    created_at: AwareDatetime
+    ended_at: AwareDatetime | None
+    exam_ids: list[UUID] | None
+    has_password: bool
+    has_second_factor: bool
+    id: UUID
+    invited_until: Annotated[
+        AwareDatetime | None,
+        Field(description="until when the link works that was not used yet"),
+    ]
+    issuer: Annotated[
+        str | None,
+        Field(description="the OpenID Connect issuer that signs this operator in"),
+    ]
+    last_signed_in_at: AwareDatetime | None
+    link: Annotated[str, Field(description="path and fragment on this host")]
+    link_expires_at: AwareDatetime
+    login: str
+    name: str
+    role: Annotated[
+        Literal["invigilator", "exam_office", "registrar", "auditor", "administrator"],
+        Field(description="What an operator may do; `docs/security.md` says it in words."),
+    ]
+
+
 class IssuedKey(BaseModel):
     """
     A new key with its secret, which cannot be shown again.
@@ -1111,6 +1195,36 @@ class Match(BaseModel):
     template_id: UUID
 
 
+class Me(BaseModel):
+    """
+    Who sends the request.
+    """
+
+    exam_ids: list[UUID] | None
+    has_password: bool
+    has_second_factor: bool
+    id: UUID
+    is_operator: bool
+    name: str
+    role: Literal["invigilator", "exam_office", "registrar", "auditor", "administrator"] | None
+    scopes: list[
+        Literal[
+            "enrol",
+            "verify",
+            "search",
+            "scores:read",
+            "subjects:read",
+            "exams:write",
+            "checkin",
+            "override",
+            "audit:read",
+            "models:write",
+            "jobs:run",
+            "admin",
+        ]
+    ]
+
+
 class NewKey(BaseModel):
     """
     What is asked of a new key.
@@ -1138,6 +1252,82 @@ class NewKey(BaseModel):
             "admin",
         ]
     ]
+
+
+class NewOperator(BaseModel):
+    """
+    Whom to invite.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    exam_ids: Annotated[
+        list[UUID] | None,
+        Field(description="the only exams an invigilator sees; null for all"),
+    ] = None
+    login: Annotated[
+        str,
+        Field(description="the name to sign in by, for example an e-mail address; it stays"),
+    ]
+    name: str
+    role: Annotated[
+        Literal["invigilator", "exam_office", "registrar", "auditor", "administrator"],
+        Field(description="What an operator may do; `docs/security.md` says it in words."),
+    ]
+
+
+class OperatorChanges(BaseModel):
+    """
+    What is to change; what is left out stays.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    exam_ids: Annotated[
+        list[UUID] | None,
+        Field(description="the only exams an invigilator sees; null for all"),
+    ] = None
+    name: str | None = None
+    role: Literal["invigilator", "exam_office", "registrar", "auditor", "administrator"] | None = None
+
+
+class OperatorDocument(BaseModel):
+    """
+    An operator, without what signs in.
+    """
+
+    created_at: AwareDatetime
+    ended_at: AwareDatetime | None
+    exam_ids: list[UUID] | None
+    has_password: bool
+    has_second_factor: bool
+    id: UUID
+    invited_until: Annotated[
+        AwareDatetime | None,
+        Field(description="until when the link works that was not used yet"),
+    ]
+    issuer: Annotated[
+        str | None,
+        Field(description="the OpenID Connect issuer that signs this operator in"),
+    ]
+    last_signed_in_at: AwareDatetime | None
+    login: str
+    name: str
+    role: Annotated[
+        Literal["invigilator", "exam_office", "registrar", "auditor", "administrator"],
+        Field(description="What an operator may do; `docs/security.md` says it in words."),
+    ]
+
+
+class OperatorList(BaseModel):
+    """
+    One page of operators.
+    """
+
+    items: list[OperatorDocument]
+    next_cursor: str | None
 
 
 class Override(BaseModel):

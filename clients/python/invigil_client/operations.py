@@ -96,7 +96,7 @@ class Operations(Transport):
     def list_exams(
         self, *, limit: int | None = None, cursor: str | None = None, archived: bool | None = None
     ) -> models.ExamList:
-        """The exams, newest first."""
+        """The exams, newest first; to an operator who is held to some, these."""
         call = Call(
             "GET",
             "/v1/exams",
@@ -296,6 +296,31 @@ class Operations(Transport):
         call = Call("DELETE", f"/v1/keys/{segment(key_id)}")
         return self._send_for(call, models.KeyDocument)
 
+    def show_me(self) -> models.Me:
+        """The key or the operator that sends the request."""
+        call = Call("GET", "/v1/me")
+        return self._send_for(call, models.Me)
+
+    def change_password(self, body: models.PasswordChange) -> models.OperatorDocument:
+        """Set another password; every other page of the operator is signed out."""
+        call = Call("PUT", "/v1/me/password", body=body)
+        return self._send_for(call, models.OperatorDocument)
+
+    def begin_second_factor(self, body: models.PasswordGiven) -> models.NewSecondFactor:
+        """A secret for an app of one-time codes; it counts once a code has shown that the app has it."""
+        call = Call("PUT", "/v1/me/second-factor", body=body)
+        return self._send_for(call, models.NewSecondFactor)
+
+    def confirm_second_factor(self, body: models.Confirmation) -> models.OperatorDocument:
+        """Ask for a code at every sign-in from now on; every other page of the operator is signed out."""
+        call = Call("PUT", "/v1/me/second-factor/confirmation", body=body)
+        return self._send_for(call, models.OperatorDocument)
+
+    def remove_second_factor(self, body: models.PasswordGiven) -> models.OperatorDocument:
+        """Ask for no code any more."""
+        call = Call("PUT", "/v1/me/second-factor/removal", body=body)
+        return self._send_for(call, models.OperatorDocument)
+
     def list_models(self) -> models.ModelList:
         """The models of this installation, oldest first."""
         call = Call("GET", "/v1/models")
@@ -355,6 +380,67 @@ class Operations(Transport):
             body=body,
         )
         return self._send_for(call, models.Switch)
+
+    def list_operators(self, *, limit: int | None = None, cursor: str | None = None) -> models.OperatorList:
+        """The operators in the order they were invited, ended ones too."""
+        call = Call(
+            "GET",
+            "/v1/operators",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return self._send_for(call, models.OperatorList)
+
+    def iterate_operators(self, *, limit: int | None = None) -> Iterator[models.OperatorDocument]:
+        """All of `list_operators`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_operators(
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    def create_operator(
+        self, body: models.NewOperator, *, idempotency_key: str | None = None
+    ) -> models.InvitedOperator:
+        """Invite somebody. The answer has the link by which the person sets a password, for seven days."""
+        call = Call(
+            "POST",
+            "/v1/operators",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.InvitedOperator)
+
+    def end_operator(self, operator_id: UUID) -> models.OperatorDocument:
+        """End an operator: from this answer on there is no page, board or sign-in, in any process."""
+        call = Call("DELETE", f"/v1/operators/{segment(operator_id)}")
+        return self._send_for(call, models.OperatorDocument)
+
+    def show_operator(self, operator_id: UUID) -> models.OperatorDocument:
+        """One operator."""
+        call = Call("GET", f"/v1/operators/{segment(operator_id)}")
+        return self._send_for(call, models.OperatorDocument)
+
+    def change_operator(self, operator_id: UUID, body: models.OperatorChanges) -> models.OperatorDocument:
+        """Change a name, a role or the exams; who may do something else now is signed out at once."""
+        call = Call("PATCH", f"/v1/operators/{segment(operator_id)}", body=body)
+        return self._send_for(call, models.OperatorDocument)
+
+    def reset_operator(
+        self, operator_id: UUID, *, idempotency_key: str | None = None
+    ) -> models.InvitedOperator:
+        """Forget password and second factor, sign out, and give a new link in place of every former one."""
+        call = Call(
+            "POST",
+            f"/v1/operators/{segment(operator_id)}/reset",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.InvitedOperator)
 
     def assess_quality(
         self,
@@ -846,7 +932,7 @@ class AsyncOperations(AsyncTransport):
     async def list_exams(
         self, *, limit: int | None = None, cursor: str | None = None, archived: bool | None = None
     ) -> models.ExamList:
-        """The exams, newest first."""
+        """The exams, newest first; to an operator who is held to some, these."""
         call = Call(
             "GET",
             "/v1/exams",
@@ -1050,6 +1136,31 @@ class AsyncOperations(AsyncTransport):
         call = Call("DELETE", f"/v1/keys/{segment(key_id)}")
         return await self._send_for(call, models.KeyDocument)
 
+    async def show_me(self) -> models.Me:
+        """The key or the operator that sends the request."""
+        call = Call("GET", "/v1/me")
+        return await self._send_for(call, models.Me)
+
+    async def change_password(self, body: models.PasswordChange) -> models.OperatorDocument:
+        """Set another password; every other page of the operator is signed out."""
+        call = Call("PUT", "/v1/me/password", body=body)
+        return await self._send_for(call, models.OperatorDocument)
+
+    async def begin_second_factor(self, body: models.PasswordGiven) -> models.NewSecondFactor:
+        """A secret for an app of one-time codes; it counts once a code has shown that the app has it."""
+        call = Call("PUT", "/v1/me/second-factor", body=body)
+        return await self._send_for(call, models.NewSecondFactor)
+
+    async def confirm_second_factor(self, body: models.Confirmation) -> models.OperatorDocument:
+        """Ask for a code at every sign-in from now on; every other page of the operator is signed out."""
+        call = Call("PUT", "/v1/me/second-factor/confirmation", body=body)
+        return await self._send_for(call, models.OperatorDocument)
+
+    async def remove_second_factor(self, body: models.PasswordGiven) -> models.OperatorDocument:
+        """Ask for no code any more."""
+        call = Call("PUT", "/v1/me/second-factor/removal", body=body)
+        return await self._send_for(call, models.OperatorDocument)
+
     async def list_models(self) -> models.ModelList:
         """The models of this installation, oldest first."""
         call = Call("GET", "/v1/models")
@@ -1109,6 +1220,71 @@ class AsyncOperations(AsyncTransport):
             body=body,
         )
         return await self._send_for(call, models.Switch)
+
+    async def list_operators(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.OperatorList:
+        """The operators in the order they were invited, ended ones too."""
+        call = Call(
+            "GET",
+            "/v1/operators",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return await self._send_for(call, models.OperatorList)
+
+    def iterate_operators(self, *, limit: int | None = None) -> AsyncIterator[models.OperatorDocument]:
+        """All of `list_operators`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_operators(
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    async def create_operator(
+        self, body: models.NewOperator, *, idempotency_key: str | None = None
+    ) -> models.InvitedOperator:
+        """Invite somebody. The answer has the link by which the person sets a password, for seven days."""
+        call = Call(
+            "POST",
+            "/v1/operators",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.InvitedOperator)
+
+    async def end_operator(self, operator_id: UUID) -> models.OperatorDocument:
+        """End an operator: from this answer on there is no page, board or sign-in, in any process."""
+        call = Call("DELETE", f"/v1/operators/{segment(operator_id)}")
+        return await self._send_for(call, models.OperatorDocument)
+
+    async def show_operator(self, operator_id: UUID) -> models.OperatorDocument:
+        """One operator."""
+        call = Call("GET", f"/v1/operators/{segment(operator_id)}")
+        return await self._send_for(call, models.OperatorDocument)
+
+    async def change_operator(
+        self, operator_id: UUID, body: models.OperatorChanges
+    ) -> models.OperatorDocument:
+        """Change a name, a role or the exams; who may do something else now is signed out at once."""
+        call = Call("PATCH", f"/v1/operators/{segment(operator_id)}", body=body)
+        return await self._send_for(call, models.OperatorDocument)
+
+    async def reset_operator(
+        self, operator_id: UUID, *, idempotency_key: str | None = None
+    ) -> models.InvitedOperator:
+        """Forget password and second factor, sign out, and give a new link in place of every former one."""
+        call = Call(
+            "POST",
+            f"/v1/operators/{segment(operator_id)}/reset",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.InvitedOperator)
 
     async def assess_quality(
         self,
