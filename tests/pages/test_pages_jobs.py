@@ -147,5 +147,5 @@ def test_a_key_that_may_not_run_jobs_sees_none(desk: Desk, browse: Callable[...,
     page.goto(f"{desk.base}/console")
     enter_key(page, key)
 
-    expect(page.get_by_role("link", name="Models")).to_be_visible()
+    expect(page.get_by_role("link", name="Exams")).to_be_visible()
     expect(page.get_by_role("link", name="Jobs")).to_have_count(0)
