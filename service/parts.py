@@ -204,8 +204,9 @@ class Parts:
     def _end_returned(self) -> None:
         if self.anchoring is not None:
             self.anchoring.end_returned()
-        # Nobody knows who has signed out since.
+        # Nobody knows who has signed out, or used a link, since.
         self.page_sessions.end_all()
+        self.invitations.end_all()
 
     def _templates(self) -> int:
         return len(self.following.serving.active.gallery)

@@ -146,6 +146,11 @@ class Invitations:
             record(db, "operator.joined", By(f"{row.name} (operator {row.id})"), row)
             return facts_of(db, row)
 
+    def end_all(self) -> int:
+        """Let no link work any more; returns how many there were."""
+        with self._database.write(ordered=False) as db:
+            return len(db.scalars(delete(OperatorLinkRow).returning(OperatorLinkRow.token_digest)).all())
+
     def purge(self) -> int:
         """Forget links that have ended; returns how many."""
         old = OperatorLinkRow.expires_at <= utc_now()

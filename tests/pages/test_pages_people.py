@@ -171,7 +171,7 @@ def test_an_administrator_invites_by_a_link_that_is_shown_once(
     desk: Desk, console: Page, browse: Callable[..., Page]
 ) -> None:
     console.get_by_role("link", name="People").click()
-    console.get_by_label("Your name").fill("Ada <b>Keller</b>")
+    console.get_by_label("Name, as decisions").fill("Ada <b>Keller</b>")
     console.get_by_label("for example the e-mail address").fill("ada@example.org")
     console.get_by_label("Role").select_option("invigilator")
     console.get_by_role("checkbox", name="Linear Algebra").check()

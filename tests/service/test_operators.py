@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +10,16 @@ import pyotp
 import pytest
 from fixtures_operators import OTHER_PASSWORD, PASSWORD, Seat, invite, join
 from fixtures_service import Service
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from index.tables import OperatorLinkRow, SignInRow, utc_now
+from index.copying import copy_rows
+from index.database.database import Database
+from index.tables import OperatorLinkRow, OperatorRow, PageSessionRow, SignInRow, utc_now
+from service.access.invitations import Invitations
+from service.access.passwords import Passwords
 from service.access.roles import SCOPES, Role
 from service.access.scopes import Scope
+from service.errors import InvitationInvalid
 from service.parts import Parts
 
 
@@ -531,6 +537,42 @@ class TestRoles:
         mine = [one for one in evidence["events"] if str(ada.id) in one["actor"]]
         assert {one["action"] for one in mine} >= {"checkin.recorded", "override.recorded"}
         assert {one["address"] for one in mine} == {"testclient"}
+
+
+class TestARestoredDatabase:
+    def test_a_copy_has_the_operators_and_none_of_their_sign_ins_and_links(
+        self, service_everywhere: Service, tmp_path: Path
+    ) -> None:
+        parts = service_everywhere.parts
+        join(parts, "ada")
+        token = invite(parts, "ben")
+        Seat(service_everywhere).entered("ada")
+        copy = Database(f"sqlite:///{tmp_path / 'copy.db'}")
+        copy.upgrade()
+
+        with parts.database.snapshot() as source, copy.write() as target:
+            copy_rows(source, target)
+
+        with copy.read() as db:
+            assert db.scalars(select(PageSessionRow)).all() == []
+            assert sorted(db.scalars(select(OperatorRow.login))) == ["ada", "ben"]
+        with pytest.raises(InvitationInvalid):
+            Invitations(copy, Passwords()).find(token)
+        copy.close()
+
+    def test_when_the_database_went_back_nobody_is_signed_in_by_what_it_was(
+        self, service_everywhere: Service
+    ) -> None:
+        parts = service_everywhere.parts
+        join(parts, "ada")
+        token = invite(parts, "ben")
+        seat = Seat(service_everywhere).entered("ada")
+
+        parts.following.when_gone_back()
+
+        assert seat.call("GET", "/v1/me").status_code == 401
+        with pytest.raises(InvitationInvalid):
+            parts.invitations.find(token)
 
 
 def fill(path: str) -> str:

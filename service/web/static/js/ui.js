@@ -66,7 +66,7 @@ export function table(caption, columns, rows) {
     h("table", {},
       h("caption.sr-only", {}, caption),
       h("thead", {}, h("tr", {}, columns.map(([heading]) => h("th", { scope: "col" }, heading)))),
-      h("tbody", {}, rows.map((row) => h("tr", {}, columns.map(([, cell]) => h("td", {}, cell(row) ?? "")))))));
+      h("tbody", {}, rows.map((row) => h("tr", {}, columns.map(([heading, cell]) => h("td", { "data-label": heading || null }, cell(row) ?? "")))))));
 }
 
 /** A labelled input of a form. */

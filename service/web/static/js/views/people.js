@@ -29,7 +29,7 @@ export async function people(view) {
     list,
     h("section.card.stack", { "aria-labelledby": "invite" }, h("h2", { id: "invite" }, t("people.invite")),
       form([
-        field("name", t("join.name"), { required: true, maxlength: 100 }),
+        field("name", t("people.name_shown"), { required: true, maxlength: 100 }),
         field("login", t("people.login"), { required: true, maxlength: 100, autocapitalize: "none", spellcheck: "false" }),
         ...roleFields(BY_EXAM, null, exams),
       ], t("people.make_link"), invite), link),
@@ -37,13 +37,13 @@ export async function people(view) {
   );
 }
 
-const tableOf = (some, exams) => table(t("nav.people"), [
+const tableOf = (some, exams) => h("div.stacking", {}, table(t("nav.people"), [
   [t("people.name"), (one) => h("div", {}, h("a", { href: `#/people/${one.id}` }, one.name), h("div.muted.small", {}, one.login))],
   [t("people.role"), (one) => h("div", {}, t(`role.${one.role}`), one.exam_ids ? h("div.muted.small", {}, namesOf(one.exam_ids, exams)) : null)],
   [t("people.second_factor"), (one) => (one.has_second_factor ? t("people.yes") : "–")],
   [t("people.last"), (one) => (one.last_signed_in_at ? date(one.last_signed_in_at) : "–")],
   [t("people.state"), stateTag],
-], some);
+], some));
 
 const namesOf = (ids, exams) => ids.map((id) => exams.find((one) => one.id === id)?.name ?? t("people.other_exam")).join(", ");
 
@@ -117,7 +117,7 @@ export async function person(view, id) {
   if (one.ended_at) return;
   view.append(
     h("section.card.stack", {}, h("h2", {}, t("people.change")), h("p.muted", {}, t("people.change_help")),
-      form([field("name", t("join.name"), { required: true, maxlength: 100, value: one.name }), ...roleFields(one.role, one.exam_ids, exams)], t("people.save"), change)),
+      form([field("name", t("people.name_shown"), { required: true, maxlength: 100, value: one.name }), ...roleFields(one.role, one.exam_ids, exams)], t("people.save"), change)),
     h("section.card.stack", {}, h("h2", {}, t("people.new_link")), h("p.muted", {}, t("people.new_link_help")),
       asking(t("people.make_link"), t("people.new_link_sure", { name: one.name }), reset), link),
     h("section.card.stack", {}, h("h2", {}, t("people.end")), h("p.muted", {}, t("people.end_help")),
