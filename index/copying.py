@@ -19,8 +19,8 @@ Change = Callable[[RowMapping], dict[str, Any]]
 def copy_rows(source: Session, target: Session) -> dict[str, int]:
     """Copy every table and its highest used number; returns the number of rows by table.
 
-    Page sessions, sign-ins and links of operators are left out: no browser holds an id for the copy, and a link
-    that was used since would work again. Only the tables of imported packages are copied.
+    Page sessions, sign-ins and links of operators are left out: no browser holds an id for the copy, and a
+    link that was used since would work again. Only the tables of imported packages are copied.
 
     Args:
         source: A `Database.snapshot` at this program's revision.

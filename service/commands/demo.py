@@ -62,11 +62,14 @@ def print_links(shown: "Demonstration", base: str, as_json: bool) -> None:
 
     links = shown.links(base)
     if as_json:
-        show_json({**links, "admin_key": shown.admin_key, "session_id": str(shown.session_id)})
+        keys = {"admin_key": shown.admin_key, "password": shown.password}
+        show_json({**links, **keys, "session_id": str(shown.session_id)})
         return
     typer.echo(
         f"Console  {links['console']}\n"
-        f"         sign in with {shown.admin_key}\n"
+        f"         sign in as administrator, exam_office, invigilator, registrar or auditor\n"
+        f"         with the password {shown.password}\n"
+        f"API      key {shown.admin_key}\n"
         f"Board    {links['board']}\n"
         f"Kiosk    {links['kiosk']}\n"
         f"         try {shown.next_candidate}; below the picture, choose who stands before the camera\n"

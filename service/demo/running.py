@@ -14,6 +14,7 @@ from service.demo.camera import mount
 from service.demo.cast import Cast
 from service.demo.filling import ACTOR, DOOR, ORIGIN, fill, is_open, new_session
 from service.demo.folder import DemoFolder
+from service.demo.people import people_of
 from service.errors import StartRefused
 from service.exams.sessions import create_kiosk_key
 from service.parts import Parts
@@ -27,7 +28,8 @@ class Demonstration:
     """What is served, and what opens it.
 
     Attributes:
-        admin_key: Opens the console for a day.
+        admin_key: Opens the API for a day.
+        password: Of an operator of each role, who signs in by the role's name.
         kiosk_key: Opens the kiosk until the session closes.
         next_candidate: Who has not come yet.
     """
@@ -35,6 +37,7 @@ class Demonstration:
     app: FastAPI
     session_id: UUID
     admin_key: str
+    password: str
     kiosk_key: str
     next_candidate: str
 
@@ -78,6 +81,7 @@ def prepare(folder: DemoFolder) -> Demonstration:
         session_id = session_of(folder, parts, cast)
         expires_at = datetime.now(UTC) + KEY_LIFETIME
         admin = parts.keys.create("Demo administrator", [Scope.ADMIN], actor=ACTOR, expires_at=expires_at)[1]
+        password = people_of(parts, ACTOR)
         kiosk = create_kiosk_key(parts.desk, session_id, DOOR, ORIGIN, uuid4()).key
     except BaseException:
         parts.close()
@@ -85,7 +89,7 @@ def prepare(folder: DemoFolder) -> Demonstration:
     app = create_app(parts)
     mount(app, cast)
     expected = next(member.external_id for member in cast.members if member.fate == "expected")
-    return Demonstration(app, session_id, admin, kiosk, expected)
+    return Demonstration(app, session_id, admin, password, kiosk, expected)
 
 
 def session_of(folder: DemoFolder, parts: Parts, cast: Cast) -> UUID:

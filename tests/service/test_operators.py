@@ -19,6 +19,7 @@ from service.access.invitations import Invitations
 from service.access.passwords import Passwords
 from service.access.roles import SCOPES, Role
 from service.access.scopes import Scope
+from service.demo.people import people_of
 from service.errors import InvitationInvalid
 from service.parts import Parts
 
@@ -537,6 +538,13 @@ class TestRoles:
         mine = [one for one in evidence["events"] if str(ada.id) in one["actor"]]
         assert {one["action"] for one in mine} >= {"checkin.recorded", "override.recorded"}
         assert {one["address"] for one in mine} == {"testclient"}
+
+
+def test_a_demonstration_has_somebody_of_each_role_with_a_password_of_this_run(service: Service) -> None:
+    first, second = people_of(service.parts, "demo"), people_of(service.parts, "demo")
+
+    assert [Seat(service).sign_in(role, second).status_code for role in Role] == [200] * len(Role)
+    assert Seat(service).sign_in("auditor", first).status_code == 401
 
 
 class TestARestoredDatabase:
