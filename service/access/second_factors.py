@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from index.database.database import Database
 from index.resealing import SealedTable
-from index.sealing.cipher import TemplateCipher, bound_to
+from index.sealing.cipher import TemplateCipher, build_binding
 from index.tables import OperatorRow, SecondFactorRow
 from service.access.operators import By, live_row, record, sign_out
 from service.errors import InvalidRequest, NotReady
@@ -140,4 +140,4 @@ def step_of(secret: str, code: str, now: float) -> int | None:
 
 def binding_of(operator_id: UUID) -> bytes:
     """What a secret belongs to."""
-    return bound_to("second_factor", operator_id)
+    return build_binding("second_factor", operator_id)
