@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261127_with_operators"
-down_revision = "20261127_legal_bases_end"
+down_revision = "20261127_pictures_of_cases"
 branch_labels = None
 depends_on = None
 

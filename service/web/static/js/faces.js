@@ -1,7 +1,6 @@
 // The two faces that a decision is about.
 
-import { h, t } from "./page.js";
-import { may } from "./decisions.js";
+import { h, may, t } from "./page.js";
 
 /**
  * The face at the door beside the one of the enrolment, each where it is kept.
