@@ -154,3 +154,14 @@ def test_the_kiosk_opens_with_a_kiosk_key_only(hall: Desk, browse: Callable[...,
     page.keyboard.press("Enter")
 
     expect(page.locator("#sign-in-problem")).to_contain_text("kiosk key of one session")
+
+
+def test_a_link_that_is_no_longer_valid_shows_the_sign_in_and_says_why(
+    hall: Desk, browse: Callable[..., Page]
+) -> None:
+    page = browse()
+
+    page.goto(f"{hall.base}/kiosk#key={hall.kiosk_key()[:-3]}xyz")
+
+    expect(page.locator("#key")).to_be_visible()
+    expect(page.locator("#sign-in-problem")).not_to_be_empty()

@@ -36,6 +36,8 @@ async function openWith(key) {
     await signIn(key);
     location.reload();
   } catch (error) {
+    // A link opens no form: without one, nobody would see why it does not work.
+    show("sign-in");
     $("sign-in-problem").textContent = error.message;
     $("key").select();
   }
