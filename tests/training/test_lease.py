@@ -1,4 +1,4 @@
-"""A worker's hold on its job: what is lost stays lost, whatever the database does afterwards."""
+"""A worker's lease on its job: what is lost stays lost, whatever the database does afterwards."""
 
 import threading
 from uuid import UUID
@@ -10,7 +10,7 @@ from sqlalchemy import delete, text
 from index.database.database import Database
 from index.jobs.jobs import Jobs
 from index.tables import JobRow
-from training.jobs.lease import Abandoned, Hold
+from training.jobs.lease import Abandoned, Lease
 
 
 @pytest.fixture
@@ -22,40 +22,40 @@ def job_id(database: Database) -> UUID:
 def test_a_job_that_another_took_stays_lost_when_the_database_goes_and_comes_back(
     database: Database, database_url: str, open_database: OpenDatabase, job_id: UUID
 ) -> None:
-    hold = Hold(Jobs(open_database(database_url)), job_id, "first", threading.Event())
+    lease = Lease(Jobs(open_database(database_url)), job_id, "first", threading.Event())
     Jobs(database).begin(job_id, "second")
 
-    hold.say("still here")
+    lease.say("still here")
     rename(database, "job", "job_away")
-    hold.say("the database is away")
+    lease.say("the database is away")
     rename(database, "job_away", "job")
 
-    assert hold.is_to_stop
+    assert lease.is_to_stop
     with pytest.raises(Abandoned):
-        hold.check()
+        lease.check()
 
 
 def test_a_short_loss_of_the_database_costs_nobody_the_job(database: Database, job_id: UUID) -> None:
-    hold = Hold(Jobs(database), job_id, "first", threading.Event())
+    lease = Lease(Jobs(database), job_id, "first", threading.Event())
 
     rename(database, "job", "job_away")
-    hold.say("the database is away")
+    lease.say("the database is away")
     rename(database, "job_away", "job")
-    hold.say("and back")
+    lease.say("and back")
 
-    assert not hold.is_to_stop
+    assert not lease.is_to_stop
     assert Jobs(database).find(job_id).log[-1].endswith("and back")
 
 
 def test_a_job_that_the_database_does_not_know_any_more_is_left(database: Database, job_id: UUID) -> None:
-    hold = Hold(Jobs(database), job_id, "first", threading.Event())
+    lease = Lease(Jobs(database), job_id, "first", threading.Event())
     with database.write() as db:
         db.execute(delete(JobRow))
 
-    hold.say("still here")
+    lease.say("still here")
 
     with pytest.raises(Abandoned):
-        hold.check()
+        lease.check()
 
 
 def rename(database: Database, old: str, new: str) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from training.engine.run import RunFolder
-from training.jobs.lease import Hold
+from training.jobs.lease import Lease
 
 FIGURES = ("losses", "images_per_second", "held_out_fnmr")
 """Of a line of the metrics."""
@@ -16,12 +16,12 @@ class Told:
 
     Args:
         run: Of the training.
-        hold: On the job.
+        lease: On the job.
     """
 
-    def __init__(self, run: RunFolder, hold: Hold) -> None:
+    def __init__(self, run: RunFolder, lease: Lease) -> None:
         self._run = run
-        self._hold = hold
+        self._lease = lease
         self._judged = len(self._judgements())
 
     def figures(self, step: int, steps: int) -> Facts:
@@ -29,7 +29,7 @@ class Told:
         judgements = self._judgements()
         for line in judgements[self._judged :]:
             rates = ", ".join(f"{rate:.4f} at {float(fmr):g}" for fmr, rate in line["held_out_fnmr"].items())
-            self._hold.say(f"step {line['step']}: FNMR of people held out {rates}")
+            self._lease.say(f"step {line['step']}: FNMR of people held out {rates}")
         self._judged = len(judgements)
         found: Facts = {"step": step, "steps": steps}
         for line in self._lines()[-20:]:

@@ -1,4 +1,4 @@
-"""A worker's hold on one job: says how far it is, shows that its worker lives, hears when to let go."""
+"""A worker's lease of one job: says how far it is, shows that its worker lives, hears when to let go."""
 
 import threading
 import time
@@ -29,7 +29,7 @@ class Abandoned(BaseException):
     """
 
 
-class Hold:
+class Lease:
     """One job in the hands of one worker.
 
     Args:

@@ -43,7 +43,7 @@ from training.evaluation.gate import Comparison, compare
 from training.evaluation.held_out import refuse_too_few_people, targets_of
 from training.jobs.anchor import Anchor, find_anchor
 from training.jobs.figures import Told
-from training.jobs.lease import Hold
+from training.jobs.lease import Lease
 from training.jobs.workshop import Workshop
 from training.mining.mined_set import mine_pictures
 from training.mining.review import PAGE, POOL
@@ -158,13 +158,13 @@ class Retraining:
         """What the model is called."""
         return self.params.name or f"retrained-{self.job.created_at:%Y%m%d}-{str(self.job.id)[-6:]}"
 
-    def gather(self, hold: Hold) -> Facts:
+    def gather(self, lease: Lease) -> Facts:
         """Read everything, hold people out, and refuse now what would fail hours later."""
         recipe, params = self.recipe, self.params
         starting_network(recipe)  # refuses a checkpoint of another network
         self._refuse_other_length()
         faces, record = gather_faces(params.data, self.shop.crops() if params.enrolled else None)
-        hold.check()
+        lease.check()
         split = hold_out(faces, recipe.data.held_out, recipe.seed, self.start)
         labels = class_labels(faces, split.training_rows(faces))
         refuse_unusable_losses(recipe, int(labels.max()) + 1, self.folder)
@@ -172,16 +172,16 @@ class Retraining:
         if params.groups is not None:
             groups = groups_of(Path(params.groups), faces.identities, split.test)
             write_groups(self.folder / "groups.csv", groups)
-            hold.say(f"of the people held out to test, {format_groups(groups)}")
+            lease.say(f"of the people held out to test, {format_groups(groups)}")
         self.run.path.mkdir(exist_ok=True)
         split.write(self.run.path / SPLIT)
         self.anchor.write(self.folder)
         record.write(self.folder / "gathered.json")
         self.faces = faces
-        hold.say(str(self.anchor))
+        lease.say(str(self.anchor))
         for name, reason in list(record.skipped.items())[:5]:
-            hold.say(f"skipped {name}: {reason}")
-        hold.say(
+            lease.say(f"skipped {name}: {reason}")
+        lease.say(
             f"{record.faces:,} faces of {record.identities:,} people; {len(split.calibrate)} are held out to "
             f"calibrate and {len(split.test)} to test; {len(record.skipped)} pictures could not be used"
         )
@@ -204,10 +204,10 @@ class Retraining:
         if self.anchor.model_id:
             refuse_other_length(self.shop.embedder(self.anchor.model_id), self.recipe.network.dim)
 
-    def mine(self, hold: Hold) -> Facts:
+    def mine(self, lease: Lease) -> Facts:
         """Find hard negatives with the model in use, where the recipe wants any."""
         if not self.recipe.mining.every_epochs:
-            hold.say("the recipe mines no hard negatives")
+            lease.say("the recipe mines no hard negatives")
             return {}
         mined = mine_pictures(
             self.shop.embedder(),
@@ -216,13 +216,13 @@ class Retraining:
             without=self.split.held_out,
             confusions=self.confusions,
             aligned=True,
-            acquiring=lambda done, total: hold.checked(done, 2 * total),
-            searching=lambda done, total: hold.checked(total + done, 2 * total),
+            acquiring=lambda done, total: lease.checked(done, 2 * total),
+            searching=lambda done, total: lease.checked(total + done, 2 * total),
         )
         mined.write(self.folder / "mined", self.pictures)
         write_confusions(self.folder / "mined" / "confusions.csv", self.confusions)
         triplets, suspects = len(mined.mined.triplets), len(mined.mined.suspects)
-        hold.say(f"{triplets:,} hard triplets; {suspects:,} pairs of people are held back for review")
+        lease.say(f"{triplets:,} hard triplets; {suspects:,} pairs of people are held back for review")
         review = self.folder / "mined" / PAGE
         return {"triplets": triplets, "suspects": suspects, "review": str(review)}
 
@@ -231,21 +231,21 @@ class Retraining:
         """People who must be told apart, as whoever asked for the job knew them."""
         return [Confusion(*pair) for pair in self.params.confusions]
 
-    def train(self, hold: Hold) -> Facts:
+    def train(self, lease: Lease) -> Facts:
         """Train, from the last checkpoint where there is one."""
         recipe, mined = self.recipe, (self.folder / "mined").resolve()
         if recipe.mining.every_epochs:
             pool, confusions = str(mined / POOL), str(mined / "confusions.csv")
             recipe = replace(recipe, mining=replace(recipe.mining, pool=pool, confusions=confusions))
-        told, anchor = Told(self.run, hold), self.anchor.model_id
+        told, anchor = Told(self.run, lease), self.anchor.model_id
 
         def stop(step: int, steps: int) -> bool:
-            hold.at(step, steps, lambda: told.figures(step, steps))
-            return hold.is_to_stop
+            lease.at(step, steps, lambda: told.figures(step, steps))
+            return lease.is_to_stop
 
         data = Path(self.params.data[0]) if self.params.data else self.folder
         resume = self.run.last.is_file()
-        hold.say("going on from the last checkpoint" if resume else "training begins")
+        lease.say("going on from the last checkpoint" if resume else "training begins")
         try:
             train(
                 recipe,
@@ -257,26 +257,26 @@ class Retraining:
                 incumbent=self.shop.embedder(anchor).bundle.path if anchor else SHIPPED,
             )
         except TrainingStopped as stopped:
-            hold.say(f"stopped after step {stopped.step}; the checkpoint is kept")
-            hold.check()
+            lease.say(f"stopped after step {stopped.step}; the checkpoint is kept")
+            lease.check()
             raise
         return {"run": str(self.run.path), "steps": recipe.optimiser.steps}
 
-    def evaluate(self, hold: Hold) -> Facts:
+    def evaluate(self, lease: Lease) -> Facts:
         """Make a bundle, and compare it with the model in use on the people held out to test."""
         incumbent = self.shop.embedder()
-        hold.say("exporting the network")
+        lease.say("exporting the network")
         try:
             self.export(incumbent.bundle, shown_by(self.faces, self.split))
         except ExportDiffers as error:
-            hold.say(f"not in eight bits: {error}")
+            lease.say(f"not in eight bits: {error}")
             self.export(incumbent.bundle)
-        hold.check()
-        comparison = self.comparison(incumbent, Embedder.open(self.bundle), hold)
+        lease.check()
+        comparison = self.comparison(incumbent, Embedder.open(self.bundle), lease)
         gate = comparison.record
         worse = f": {', '.join(map(str, gate['worse_in']))}" if gate["worse_in"] else ""
         gained = f"better in {', '.join(gate['gained_in'])}" if gate["gained_in"] else "nothing was gained"
-        hold.say(f"compared with the model in use: {gate['verdict'].replace('_', ' ')}{worse}; {gained}")
+        lease.say(f"compared with the model in use: {gate['verdict'].replace('_', ' ')}{worse}; {gained}")
         return {"gate": gate}
 
     def export(self, incumbent: Bundle, ranges: Crops | None = None) -> Bundle:
@@ -298,7 +298,7 @@ class Retraining:
             ),
         )
 
-    def calibrate(self, hold: Hold) -> Facts:
+    def calibrate(self, lease: Lease) -> Facts:
         """Measure the new model's thresholds on people whom neither it nor its start has seen."""
         seen = Seen.joined([Seen.read(self.run.path), read_seen(self.start)])
         people, pictures = self.split.calibrate, self.pictures
@@ -310,14 +310,14 @@ class Retraining:
             names=pictures.of_people(frozenset(people)),
             targets=targets_of(self.faces, self.split, self.shop.fmrs),
             aligned=True,
-            progress=hold.checked,
+            progress=lease.checked,
         )
         record = measured.calibration
-        hold.say(f"calibrated on {record.identities:,} people, {record.non_mated:,} non-mated comparisons")
+        lease.say(f"calibrated on {record.identities:,} people, {record.non_mated:,} non-mated comparisons")
         summary = record.model_dump(mode="json", exclude={"curve"})
         return {"calibration": summary, "model_id": bundle.model_id}
 
-    def register(self, hold: Hold, gate: Mapping[str, Any]) -> Facts:
+    def register(self, lease: Lease, gate: Mapping[str, Any]) -> Facts:
         """Write the report, and make the model known as a candidate; a person promotes it.
 
         Where no state of the training was better than the one it began with, or the people held out to test
@@ -327,7 +327,7 @@ class Retraining:
         report = self.folder / "report.html"
         candidate = Embedder.open(self.bundle)
         # Where no crash came between, the comparison was made with the bundle before it was calibrated.
-        comparison = self.comparison(incumbent, candidate, hold).with_candidate(candidate)
+        comparison = self.comparison(incumbent, candidate, lease).with_candidate(candidate)
         write_run_report(
             report,
             self.run,
@@ -338,10 +338,10 @@ class Retraining:
             anchor=str(self.anchor),
         )
         if load_checkpoint(self.run.chosen)["step"] == 0:
-            hold.say("the training found nothing better than what it began with: there is no candidate")
+            lease.say("the training found nothing better than what it began with: there is no candidate")
             return {"report": str(report.resolve()), "nothing_better": True}
         if not gate["gained_in"]:
-            hold.say("the people held out to test show no gain: there is no candidate")
+            lease.say("the people held out to test show no gain: there is no candidate")
             return {"report": str(report.resolve()), "nothing_better": True}
         model = self.shop.models.register(
             bundle.model_id,
@@ -353,10 +353,10 @@ class Retraining:
             location=str(bundle.path.resolve()),
             actor=f"job {self.job.id}",
         )
-        hold.say(f"{model.name} is a candidate: {model.id}")
+        lease.say(f"{model.name} is a candidate: {model.id}")
         return {"model_id": model.id, "bundle": str(bundle.path.resolve()), "report": str(report.resolve())}
 
-    def comparison(self, incumbent: Embedder, candidate: Embedder, hold: Hold) -> Comparison:
+    def comparison(self, incumbent: Embedder, candidate: Embedder, lease: Lease) -> Comparison:
         """Both models on the people held out to test; done once, unless another process has to go on."""
         if self._comparison is None:
             pictures, groups = self.pictures, self.folder / "groups.csv"
@@ -367,6 +367,6 @@ class Retraining:
                 pictures.of_people(frozenset(self.split.test)),
                 groups=read_groups(groups) if groups.is_file() else None,
                 aligned=True,
-                progress=hold.checked,
+                progress=lease.checked,
             )
         return self._comparison

@@ -22,7 +22,7 @@ from index.jobs.params import EvaluateParams, ReembedParams
 from index.jobs.places import find_places
 from index.models.reembedding import reembed
 from training.errors import CheckpointNotSaved, TrainingError
-from training.jobs.lease import Abandoned, Hold, JobCancelled
+from training.jobs.lease import Abandoned, JobCancelled, Lease
 from training.jobs.remembered import MayPass, StepFailed
 from training.jobs.workshop import Workshop
 
@@ -34,8 +34,8 @@ BACK_OFF = 2.0
 """A fault that may pass is given 2, 4, 8, 16 and 32 seconds."""
 
 Facts = dict[str, Any]
-Work = Callable[[Hold, Facts], Facts]
-"""A step: given its hold on the job and what the steps before returned; returns plain values."""
+Work = Callable[[Lease, Facts], Facts]
+"""A step: given its lease of the job and what the steps before returned; returns plain values."""
 
 KNOWN = (EmbeddingError, GalleryError, TrainingError, OSError)
 """What may go wrong without being a fault of ours."""
@@ -72,25 +72,25 @@ def retrain_steps(shop: Workshop, job: Job) -> list[Step]:
 
     work = Retraining(shop, job)
     return [
-        Step("gather", lambda hold, _: work.gather(hold), 0.05),
-        Step("mine", lambda hold, _: work.mine(hold), 0.15),
-        Step("train", lambda hold, _: work.train(hold), 0.85),
-        Step("evaluate", lambda hold, _: work.evaluate(hold), 0.92),
-        Step("calibrate", lambda hold, _: work.calibrate(hold), 0.96),
-        Step("register", lambda hold, before: work.register(hold, before["gate"]), 1.0),
+        Step("gather", lambda lease, _: work.gather(lease), 0.05),
+        Step("mine", lambda lease, _: work.mine(lease), 0.15),
+        Step("train", lambda lease, _: work.train(lease), 0.85),
+        Step("evaluate", lambda lease, _: work.evaluate(lease), 0.92),
+        Step("calibrate", lambda lease, _: work.calibrate(lease), 0.96),
+        Step("register", lambda lease, before: work.register(lease, before["gate"]), 1.0),
     ]
 
 
 def reembed_steps(shop: Workshop, job: Job) -> list[Step]:
     """Templates of one model for every crop that is kept."""
 
-    def work(hold: Hold, _: Facts) -> Facts:
+    def work(lease: Lease, _: Facts) -> Facts:
         wanted = ReembedParams.model_validate(job.params)
         embedder = shop.embedder(wanted.model_id)
-        done = reembed(shop.database, embedder, shop.cipher, progress=hold.at, stop=lambda: hold.is_to_stop)
-        hold.check()
+        done = reembed(shop.database, embedder, shop.cipher, progress=lease.at, stop=lambda: lease.is_to_stop)
+        lease.check()
         without = [str(subject) for subject in done.without_template]
-        hold.say(f"{done.made:,} templates made; {len(without):,} people have none of this model")
+        lease.say(f"{done.made:,} templates made; {len(without):,} people have none of this model")
         return {
             "model_id": embedder.model_id,
             "made": done.made,
@@ -104,7 +104,7 @@ def reembed_steps(shop: Workshop, job: Job) -> list[Step]:
 def evaluate_steps(shop: Workshop, job: Job) -> list[Step]:
     """The figures of a model on labelled pictures, and their page."""
 
-    def work(hold: Hold, _: Facts) -> Facts:
+    def work(lease: Lease, _: Facts) -> Facts:
         from pathlib import Path
 
         from training.data.pictures import open_pictures
@@ -115,7 +115,7 @@ def evaluate_steps(shop: Workshop, job: Job) -> list[Step]:
         wanted = EvaluateParams.model_validate(job.params)
         pictures = open_pictures(Path(wanted.data))
         evaluation, evidence = evaluate_all(
-            shop.embedder(wanted.model_id), pictures, aligned=wanted.aligned, progress=hold.checked
+            shop.embedder(wanted.model_id), pictures, aligned=wanted.aligned, progress=lease.checked
         )
         report = shop.folder(job.id) / "report.html"
         write_report(report, evaluation, evidence, pictures)
@@ -147,9 +147,9 @@ class Workflow:
             job = self._insist(lambda: jobs.begin(UUID(job_id), worker))
         except JobEnded:
             return
-        with Hold(jobs, job.id, worker, self._leaving) as hold:
+        with Lease(jobs, job.id, worker, self._leaving) as lease:
             try:
-                result = self._all_steps(job, hold)
+                result = self._all_steps(job, lease)
             except JobCancelled:
                 self._end(job, "cancelled")
             except StepFailed as failed:
@@ -166,13 +166,13 @@ class Workflow:
             log.warning("job %s: its folder could not be tidied up (%s)", job.id, error)
         self._insist(lambda: self._shop.jobs.end(job.id, self._worker, state, **came))
 
-    def _all_steps(self, job: Job, hold: Hold) -> Facts:
+    def _all_steps(self, job: Job, lease: Lease) -> Facts:
         """What all steps returned; each is done now, or remembered."""
         before: Facts = {}
         begin = 0.0
         try:
             for step in steps_of(self._shop, job):
-                before |= DBOS.run_step(options_of(step), self._do, job, hold, step, begin, before)
+                before |= DBOS.run_step(options_of(step), self._do, job, lease, step, begin, before)
                 begin = step.until
         except engine.DBOSMaxStepRetriesExceeded as error:
             raise error.errors[-1] from error
@@ -185,19 +185,19 @@ class Workflow:
             raise failure("begin", error) from error
         return before
 
-    def _do(self, job: Job, hold: Hold, step: Step, begin: float, before: Facts) -> Facts:
+    def _do(self, job: Job, lease: Lease, step: Step, begin: float, before: Facts) -> Facts:
         try:
-            hold.enter(step.name, begin, step.until)
-            return dict(plain(step.work(hold, before)))
+            lease.enter(step.name, begin, step.until)
+            return dict(plain(step.work(lease, before)))
         except JobCancelled:
             raise
         except Exception as error:
             # Whatever it was, it counts for nothing if the job is no longer to be done here.
-            hold.check()
+            lease.check()
             told = failure(step.name, error)
-            hold.say(f"{told.step}: {told.detail}")
+            lease.say(f"{told.step}: {told.detail}")
             if isinstance(told, MayPass):
-                hold.say("this may pass: it is tried again in a while")
+                lease.say("this may pass: it is tried again in a while")
             elif not isinstance(error, KNOWN):
                 log.exception("job %s: a fault in step %s", job.id, step.name)
             raise told from error

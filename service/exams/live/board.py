@@ -21,7 +21,7 @@ from service.exams.live.feed import (
     newest_link,
     snapshot,
 )
-from service.exams.live.standing import Standings, read_standings
+from service.exams.live.marks import Marks, read_marks
 from service.logs import log
 
 POLL_SECONDS = 0.5
@@ -68,7 +68,7 @@ class Live:
         self._valid = valid
         self._named: dict[Backlog, Viewer] = {}
         self._viewers: dict[UUID, set[Backlog]] = defaultdict(set)
-        self._standings: dict[UUID, Standings] = {}
+        self._marks: dict[UUID, Marks] = {}
         self._reader: asyncio.Task[None] | None = None
 
     @property
@@ -110,7 +110,7 @@ class Live:
             self._viewers[session_id].discard(backlog)
             if not self._viewers[session_id]:
                 del self._viewers[session_id]
-                self._standings.pop(session_id, None)
+                self._marks.pop(session_id, None)
 
     def close(self) -> None:
         """Let every viewer go."""
@@ -129,10 +129,10 @@ class Live:
 
     async def _start_comparing(self, session_id: UUID) -> None:
         """Know how the candidates stood before any board that the caller reads from now on."""
-        now = await asyncio.to_thread(standings_of, self._desk(), session_id)
-        known = self._standings.get(session_id)
+        now = await asyncio.to_thread(marks_of, self._desk(), session_id)
+        known = self._marks.get(session_id)
         if known is None or now.read_at < known.read_at:
-            self._standings[session_id] = now
+            self._marks[session_id] = now
 
     def _is_idle(self) -> bool:
         return self._reader is None or self._reader.done()
@@ -164,7 +164,7 @@ class Live:
         ended = viewers - await asyncio.to_thread(self._valid, viewers) if viewers else set()
         for backlog in [one for one, viewer in self._named.items() if viewer in ended]:
             end(backlog)
-        before = {session_id: self._standings.get(session_id) for session_id in self._viewers}
+        before = {session_id: self._marks.get(session_id) for session_id in self._viewers}
         found = await asyncio.to_thread(look, self._desk(), read, before)
         for session_id, stood in before.items():
             if found.has_gone_back:
@@ -172,8 +172,8 @@ class Live:
                 continue
             self._spread(session_id, found.events.get(session_id, []))
             # A viewer who came meanwhile may have an older board than this look: then it is compared again.
-            if session_id in found.standings and self._standings.get(session_id) is stood:
-                self._standings[session_id] = found.standings[session_id]
+            if session_id in found.marks and self._marks.get(session_id) is stood:
+                self._marks[session_id] = found.marks[session_id]
         return found.read
 
     def _let_go(self, session_id: UUID) -> None:
@@ -190,10 +190,10 @@ class Live:
                     backlog.put_nowait(message)
 
 
-def standings_of(desk: Desk, session_id: UUID) -> Standings:
+def marks_of(desk: Desk, session_id: UUID) -> Marks:
     """How the candidates of a session stand now."""
     with desk.database.read() as db:
-        return read_standings(db, session_id)
+        return read_marks(db, session_id)
 
 
 def first_messages(desk: Desk, session_id: UUID, after_seq: int | None, digest: str) -> list[FeedEvent]:

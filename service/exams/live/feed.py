@@ -29,7 +29,7 @@ from service.exams.audit import (
 )
 from service.exams.context import Desk
 from service.exams.exams import exam_row
-from service.exams.live.standing import Standings, may_have_moved, read_again
+from service.exams.live.marks import Marks, may_have_moved, read_again
 from service.exams.live.waiting import Waiting, waiting_of
 from service.exams.schemas import Candidate, Checkin, Counts, Override, Session
 from service.exams.sessions import ended_at, session_document, session_row
@@ -111,14 +111,14 @@ class Look(NamedTuple):
     Attributes:
         read: The newest event that was read.
         events: The messages of each session.
-        standings: How the candidates of each session stand.
+        marks: How the candidates of each session stand.
         has_gone_back: Whether what was told never happened, because the database went back in time: then
             every viewer has to begin anew.
     """
 
     read: Link
     events: dict[UUID, list[FeedEvent]]
-    standings: dict[UUID, Standings]
+    marks: dict[UUID, Marks]
     has_gone_back: bool = False
 
 
@@ -137,7 +137,7 @@ def link_at(db: OrmSession, seq: int) -> Link:
     return Link(seq, db.scalar(select(AuditEventRow.digest).where(AuditEventRow.seq == seq)) or "")
 
 
-def look(desk: Desk, read: Link, watched: Mapping[UUID, Standings | None]) -> Look:
+def look(desk: Desk, read: Link, watched: Mapping[UUID, Marks | None]) -> Look:
     """What has happened behind an event in any of the watched sessions, and which of them are over.
 
     Args:
@@ -154,17 +154,17 @@ def look(desk: Desk, read: Link, watched: Mapping[UUID, Standings | None]) -> Lo
         exams = exams_of(db, watched)
         rows = rows_behind(db, read.seq, MOST_REPLAYED)
         behind = Link(rows[-1].seq, rows[-1].digest) if rows else read
-        events, standings = dict[UUID, list[FeedEvent]](), dict[UUID, Standings]()
+        events, marks = dict[UUID, list[FeedEvent]](), dict[UUID, Marks]()
         for session_id, exam_id in exams.items():
             mine = [row for row in rows if is_of(row, session_id, exam_id)]
             events[session_id] = build(desk, db, session_id, mine)
             before = watched[session_id]
             if before is not None:
-                now = standings[session_id] = read_again(db, session_id, before, newest.seq)
+                now = marks[session_id] = read_again(db, session_id, before, newest.seq)
                 events[session_id] += standing_events(db, session_id, before.changed(now), behind)
         for session_id, closed in last.items():
             events.setdefault(session_id, []).extend([closed] if closed else [])
-        return Look(behind, events, standings)
+        return Look(behind, events, marks)
 
 
 def exams_of(db: OrmSession, session_ids: Collection[UUID]) -> dict[UUID, UUID]:

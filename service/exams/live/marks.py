@@ -22,28 +22,28 @@ OF_THE_DOOR = (CHECKIN_RECORDED, CHECKIN_DECLINED, OVERRIDE_RECORDED)
 
 
 @dataclass(frozen=True)
-class Standings:
+class Marks:
     """The candidates of a session who stand out.
 
     Attributes:
-        marks: Why, by roster entry; who does not is left out.
+        by_entry: Why, by roster entry; who does not is left out.
         seq: The newest event of the audit chain that this knows.
         until: When the next legal basis ends; None where none does.
         read_at: When it was read.
     """
 
-    marks: Mapping[UUID, frozenset[str]]
+    by_entry: Mapping[UUID, frozenset[str]]
     seq: int
     until: datetime | None
     read_at: datetime
 
-    def changed(self, other: "Standings") -> set[UUID]:
+    def changed(self, other: "Marks") -> set[UUID]:
         """The entries that stand otherwise in the other."""
-        entries = self.marks.keys() | other.marks.keys()
-        return {entry for entry in entries if self.marks.get(entry) != other.marks.get(entry)}
+        entries = self.by_entry.keys() | other.by_entry.keys()
+        return {entry for entry in entries if self.by_entry.get(entry) != other.by_entry.get(entry)}
 
 
-def read_standings(db: OrmSession, session_id: UUID) -> Standings:
+def read_marks(db: OrmSession, session_id: UUID) -> Marks:
     """How the candidates of a session stand now."""
     now, marks = utc_now(), dict[UUID, set[str]]()
     mine = RosterEntryRow.session_id == session_id
@@ -57,10 +57,10 @@ def read_standings(db: OrmSession, session_id: UUID) -> Standings:
         for entry_id in db.scalars(query):
             marks.setdefault(entry_id, set()).add(name)
     frozen = {entry_id: frozenset(names) for entry_id, names in marks.items()}
-    return Standings(frozen, seq, next_end(db, session_id, now), now)
+    return Marks(frozen, seq, next_end(db, session_id, now), now)
 
 
-def read_again(db: OrmSession, session_id: UUID, before: Standings, newest: int) -> Standings:
+def read_again(db: OrmSession, session_id: UUID, before: Marks, newest: int) -> Marks:
     """How they stand now; without looking at anybody where nothing can have changed.
 
     Args:
@@ -74,7 +74,7 @@ def read_again(db: OrmSession, session_id: UUID, before: Standings, newest: int)
             return before
         if not somebody_changed(db, before.seq):
             return replace(before, seq=newest)
-    return read_standings(db, session_id)
+    return read_marks(db, session_id)
 
 
 def may_have_moved(db: OrmSession, session_id: UUID, since: AuditEventRow) -> bool:
