@@ -28,13 +28,21 @@ from index.errors import AnchorInvalid
 from index.sealing.cipher import SealingKey, TemplateCipher
 from index.tables import AuditEventRow, utc_now
 
-Kind = Literal["head", "erased", "withdrawn", "revoked", "restored"]
+Kind = Literal["head", "erased", "withdrawn", "revoked", "ended", "restored"]
 Head = tuple[int, str]
 """Number and digest of an event."""
 
 ERASED = "subject.erased"
 REVOKED = "key.revoked"
-_NOTED: dict[str, Kind] = {ERASED: "erased", WITHDRAWN: "withdrawn", REVOKED: "revoked"}
+OPERATOR_ENDED = "operator.ended"
+_NOTED: dict[str, Kind] = {
+    ERASED: "erased",
+    WITHDRAWN: "withdrawn",
+    REVOKED: "revoked",
+    OPERATOR_ENDED: "ended",
+}
+_ONCE: tuple[Kind, ...] = ("erased", "revoked", "ended")
+"""What happens to somebody once, and is undone by nothing."""
 _BLOCK_EVENTS = 1000
 
 
@@ -44,12 +52,13 @@ class AnchorLine:
 
     Attributes:
         kind: `head`: the newest event at that time. `erased`: an erasure. `withdrawn`: a withdrawal.
-            `revoked`: a revoked key. `restored`: an older database was restored on purpose, and this is the
-            newest recorded event that it has; later events on earlier lines no longer exist.
+            `revoked`: a revoked key. `ended`: an operator who was ended. `restored`: an older database was
+            restored on purpose, and this is the newest recorded event that it has; later events on earlier
+            lines no longer exist.
         at: When it was written.
         seq: Number of the event; 0 before the first.
         digest: Digest of the event.
-        subject_id: The subject who was erased or withdrew, or the key that was revoked.
+        subject_id: The subject who was erased or withdrew, or the key or operator that was ended.
         key_id: The key of the MAC.
         mac: Hexadecimal, over this line and the digest of the line before.
     """
@@ -144,10 +153,10 @@ class Anchor:
         """
         with self._lock() as file:
             lines = self._verify_lines(_read_whole_lines(file))
-            gone = {(line.kind, line.subject_id) for line in lines if line.kind in ("erased", "revoked")}
+            gone = {(line.kind, line.subject_id) for line in lines if line.kind in _ONCE}
             withdrawn = {line.head for line in lines if line.kind == "withdrawn"}
             for line in other:
-                is_new = line.kind in ("erased", "revoked") and (line.kind, line.subject_id) not in gone
+                is_new = line.kind in _ONCE and (line.kind, line.subject_id) not in gone
                 is_new = is_new or (line.kind == "withdrawn" and line.head not in withdrawn)
                 if not lines or is_new:
                     subject_id = UUID(line.subject_id) if line.subject_id else None
@@ -214,17 +223,30 @@ def find_expected_heads(lines: Sequence[AnchorLine]) -> list[Head]:
 
 def find_erased_subjects(lines: Sequence[AnchorLine]) -> set[UUID]:
     """Everybody who was ever erased, even if the database of that time no longer exists."""
-    return {UUID(line.subject_id) for line in lines if line.kind == "erased" and line.subject_id}
+    return _find_ids(lines, "erased")
 
 
 def find_revoked_keys(lines: Sequence[AnchorLine]) -> set[UUID]:
     """Every revoked key on record."""
-    return {UUID(line.subject_id) for line in lines if line.kind == "revoked" and line.subject_id}
+    return _find_ids(lines, "revoked")
+
+
+def find_ended_operators(lines: Sequence[AnchorLine]) -> set[UUID]:
+    """Every operator on record who was ended."""
+    return _find_ids(lines, "ended")
+
+
+def _find_ids(lines: Sequence[AnchorLine], kind: Kind) -> set[UUID]:
+    return {UUID(line.subject_id) for line in lines if line.kind == kind and line.subject_id}
 
 
 def find_whose(event: AuditEventRow) -> UUID | None:
-    """The subject, or the key, that an event is about."""
-    return UUID(event.details["key_id"]) if event.action == REVOKED else event.subject_id
+    """The subject, the key or the operator that an event is about."""
+    if event.action == REVOKED:
+        return UUID(event.details["key_id"])
+    if event.action == OPERATOR_ENDED:
+        return UUID(event.details["operator_id"])
+    return event.subject_id
 
 
 def find_withdrawals(lines: Sequence[AnchorLine]) -> list[WithdrawalSeen]:

@@ -9,6 +9,7 @@ from index import audit
 from index.anchor import (
     Anchor,
     Head,
+    find_ended_operators,
     find_erased_subjects,
     find_expected_heads,
     find_fork,
@@ -21,6 +22,7 @@ from index.database.database import Database
 from index.errors import AnchorInvalid, DatabaseError
 from index.sealing.cipher import TemplateCipher
 from service.access.keys import Keys
+from service.access.operators import By, Operators
 from service.errors import StartRefused
 from service.logs import log
 from service.settings import Settings
@@ -36,10 +38,12 @@ class Ended(NamedTuple):
     Attributes:
         people: Who were erased, or had withdrawn.
         keys: That were revoked.
+        operators: Who were ended.
     """
 
     people: int
     keys: int
+    operators: int
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Anchoring:
             log.info("audit_head", seq=head[0], digest=head[1])
 
     def end_returned(self) -> Ended:
-        """End again what came back with an older database: people, their consent, and keys.
+        """End again what came back with an older database: people, their consent, keys and operators.
 
         Raises:
             AnchorInvalid: If the anchor was changed: nobody could say then who was erased.
@@ -82,7 +86,10 @@ class Anchoring:
         keys = Keys(self.database).revoke_returned(find_revoked_keys(lines), actor=RETURNED)
         if keys:
             log.warning("revoked_again", keys=keys)
-        return Ended(returned + withdrawn, keys)
+        operators = Operators(self.database).end_returned(find_ended_operators(lines), By(RETURNED))
+        if operators:
+            log.warning("ended_again", operators=operators)
+        return Ended(returned + withdrawn, keys, operators)
 
     def verify(self, expected: Collection[Head] = ()) -> audit.ChainReport:
         """Walk the chain and compare it with the anchor, and with events noted elsewhere.
@@ -104,13 +111,19 @@ class Anchoring:
         ended = self.end_returned()
         with self.database.write() as db:
             known = find_fork(db, self.anchor.lines())[0]
-            details = {"reason": reason, "known_until": known, "erased": ended.people, "revoked": ended.keys}
+            details = {
+                "reason": reason,
+                "known_until": known,
+                "erased": ended.people,
+                "revoked": ended.keys,
+                "ended": ended.operators,
+            }
             audit.record(db, action="audit.loss_accepted", actor=RETURNED, details=details)
         with self.database.read() as db:
             self.anchor.note_restored(db)
         return (
             f"The audit trail goes on after event {known}; {ended.people} people were erased or withdrawn "
-            f"again, {ended.keys} keys revoked again."
+            f"again, {ended.keys} keys revoked and {ended.operators} operators ended again."
         )
 
     def went_back(self) -> bool:

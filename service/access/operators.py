@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from index import audit
+from index.anchor import OPERATOR_ENDED
 from index.database.database import Database
 from index.tables import OperatorLinkRow, OperatorRow, PageSessionRow, SecondFactorRow, utc_now
 from service.access.callers import Caller
@@ -147,11 +148,26 @@ class Operators:
             if row.ended_at is None:
                 if row.role == Role.ADMINISTRATOR:
                     require_another_administrator(db, operator_id)
-                row.ended_at = utc_now()
-                forget_credentials(db, row)
-                sign_out(db, row)
-                record(db, "operator.ended", by, row)
+                end_row(db, row, by)
             return facts_of(db, row)
+
+    def end_returned(self, operator_ids: Collection[UUID], by: By) -> int:
+        """End again the operators who came back with an older database; returns how many.
+
+        The last administrator, too: the next start prints a link for another one.
+
+        Raises:
+            DatabaseError: If it could not be written.
+        """
+        back = OperatorRow.id.in_(list(operator_ids)) & OperatorRow.ended_at.is_(None)
+        with self._database.read() as db:
+            if not operator_ids or db.scalar(select(OperatorRow.id).where(back).limit(1)) is None:
+                return 0
+        with self._database.write() as db:
+            rows = db.scalars(select(OperatorRow).where(back)).all()
+            for row in rows:
+                end_row(db, row, by)
+            return len(rows)
 
     def has_administrator(self) -> bool:
         """Whether somebody can sign in who may do everything."""
@@ -281,6 +297,14 @@ def require_another_administrator(db: Session, but: UUID) -> None:
     others = select(func.count(OperatorRow.id)).where(can_administer(), OperatorRow.id != but)
     if not db.scalar(others):
         raise LastAdministrator
+
+
+def end_row(db: Session, row: OperatorRow, by: By) -> None:
+    """End an operator and every page they have open."""
+    row.ended_at = utc_now()
+    forget_credentials(db, row)
+    sign_out(db, row)
+    record(db, OPERATOR_ENDED, by, row)
 
 
 def forget_credentials(db: Session, row: OperatorRow) -> None:

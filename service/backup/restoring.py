@@ -60,6 +60,7 @@ class Restored:
         manifest: Of the backup.
         removed_again: How many people were erased, or have withdrawn, since it was made.
         revoked_again: How many keys were revoked since.
+        ended_again: How many operators were ended since.
         known_until: When the newest line of an anchor was written that outlived the machine; None where there
             is none beside the backup's own: nobody knows then who was erased since.
         faults: What is wrong with its audit trail; it was forced then.
@@ -68,6 +69,7 @@ class Restored:
     manifest: BackupManifest
     removed_again: int
     revoked_again: int
+    ended_again: int
     known_until: datetime | None
     faults: list[str] = field(default_factory=list)
 
@@ -118,7 +120,7 @@ def restore(settings: Settings, database: Database, source: Source) -> Restored:
                 copy_rows(old, new)
     newest = max((line.at for line in outlived), default=None)
     known_until = datetime.fromisoformat(newest) if newest else None
-    return Restored(manifest, ended.people, ended.keys, known_until, faults)
+    return Restored(manifest, *ended, known_until, faults)
 
 
 def require_empty(database: Database) -> None:
@@ -243,6 +245,7 @@ def settle(
         "known_until": manifest.audit_seq,
         "erased": ended.people,
         "revoked": ended.keys,
+        "ended": ended.operators,
         "faults": list(faults),
         "forced_because": forced_because if faults else None,
     }

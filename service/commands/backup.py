@@ -92,12 +92,17 @@ def show_restored(restored: "Restored") -> None:
         typer.echo(f"{restored.removed_again:,} people were erased again who were erased after that.")
     if restored.revoked_again:
         typer.echo(f"{restored.revoked_again:,} API keys were revoked again that were revoked after that.")
+    if restored.ended_again:
+        typer.echo(f"{restored.ended_again:,} operators were ended again who were ended after that.")
     if restored.known_until is None:
         typer.echo(
             "No anchor outlived the machine: whoever was erased after the backup is there again. "
             "Erase them before anybody is verified, and keep INVIGIL_ANCHOR_FILE on another disk."
         )
-        typer.echo("API keys that were revoked since are valid again: see `invigil keys list`.")
+        typer.echo(
+            "API keys that were revoked and operators who were ended since are valid again: see "
+            "`invigil keys list` and `invigil operators list`."
+        )
 
 
 def ask_for_place() -> Path:

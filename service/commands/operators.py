@@ -7,6 +7,7 @@ from uuid import UUID
 import typer
 
 from service.access.roles import Role
+from service.commands.options import AsJson
 
 if TYPE_CHECKING:
     from index.database.database import Database
@@ -17,7 +18,6 @@ app = typer.Typer(no_args_is_help=True, help="People who sign in: invite, list, 
 
 ACTOR = "invigil operators"
 PAGE = 200
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Who = Annotated[str, typer.Argument(help="The sign-in name, or the id.")]
 
 

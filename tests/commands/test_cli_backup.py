@@ -131,6 +131,28 @@ def test_keys_and_sign_ins_that_were_ended_after_the_backup_open_nothing_after_t
     assert new.run("audit", "verify").status == 0
 
 
+def test_operators_who_were_ended_after_the_backup_are_ended_after_the_restore(
+    sqlite_machines: list[Machine], tmp_path: Path
+) -> None:
+    lost, new = sqlite_machines[:2]
+    service = lost.start()
+    for login in ("ada@example.org", "ben@example.org"):
+        fields = {"login": login, "name": login, "role": "invigilator"}
+        assert service.call("POST", "/v1/operators", json=fields).status_code == 201
+    ada, _ = service.parts.operators.page(2)
+    lost.back_up(tmp_path / "backup", tmp_path / "keys.txt")
+    assert service.call("DELETE", f"/v1/operators/{ada.id}").status_code == 200
+    stop(service)
+    lost.lose()
+
+    restored = new.run("restore", tmp_path / "backup", "--keys", tmp_path / "keys.txt", "--json")
+    again = new.start()
+
+    assert restored.document["ended_again"] == 1
+    assert [one.ended_at is None for one in again.parts.operators.page(2)] == [False, True]
+    assert new.run("audit", "verify").status == 0
+
+
 def test_a_key_that_came_back_with_a_copy_of_the_database_is_revoked_before_the_first_request(
     sqlite_machines: list[Machine],
 ) -> None:
