@@ -84,6 +84,8 @@ def downgrade() -> None:
     op.execute("DELETE FROM idempotency_record WHERE caller_id NOT IN (SELECT id FROM api_key)")
     with op.batch_alter_table("idempotency_record") as table:
         table.alter_column("caller_id", existing_type=sa.Uuid(), new_column_name="api_key_id")
+    # By itself: SQLite's table is made anew, and a key on a column that gets its name meanwhile is lost.
+    with op.batch_alter_table("idempotency_record") as table:
         table.create_foreign_key(
             "fk_idempotency_record_api_key_id_api_key", "api_key", ["api_key_id"], ["id"], ondelete="CASCADE"
         )
