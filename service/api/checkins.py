@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
 from embedding.embedder import Timings
@@ -18,6 +18,7 @@ from service.api.cursors import page_of, read_id
 from service.api.exams import Staff, origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, form_schema, needs, on_pictures
 from service.decision import Decision, StageTimes
+from service.exams.checkin.claim import check_claim
 from service.exams.checkin.document import IdentificationTerms, identify
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.checkin.photograph import Result, check_in, checkins_page, find_checkin
@@ -70,6 +71,24 @@ class Attempts(BaseModel):
     allowed: int
 
 
+class NewClaim(BaseModel):
+    """Who somebody at the door says they are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    candidate: Annotated[Label, Field(description="external id")]
+    kiosk: Annotated[ShortLabel | None, Field(description="which kiosk, in your own words")] = None
+
+
+class ClaimDocument(BaseModel):
+    """A candidate of whom a photograph may be taken now."""
+
+    external_id: str
+    display_name: str | None
+    seat: str | None
+    attempts: Attempts
+
+
 class CheckedIn(BaseModel):
     """An attempt that was recorded; `decision` is null where the picture could not be compared."""
 
@@ -118,6 +137,27 @@ async def check_in_candidate(
         return answer(document(result, caller), 201, reader=caller, subject_id=result.checkin.subject_id)
 
     return await on_pictures(request, parts, once, ("image",), work, tuple(FIELDS))
+
+
+@router.post("/sessions/{session_id}/claims", response_model=ClaimDocument)
+def check_claim_of_candidate(
+    request: Request, parts: PartsHere, caller: Door, session_id: UUID, new: NewClaim, once: OnceHere
+) -> Response:
+    """Ask before any picture: whoever is unknown, in, settled or by document is told so at once."""
+    caller.require_session(session_id)
+
+    def work(_: UUID) -> Answer:
+        arrival = Arrival(session_id, new.candidate, kiosk=new.kiosk)
+        claim = check_claim(parts.desk, arrival, origin_of(request, caller))
+        told = ClaimDocument(
+            external_id=claim.external_id,
+            display_name=claim.display_name,
+            seat=claim.seat,
+            attempts=Attempts(made=claim.made, allowed=claim.allowed),
+        )
+        return answer(told, 200)
+
+    return once.run([new.model_dump_json().encode()], work)
 
 
 @router.post("/sessions/{session_id}/identifications", status_code=201, response_model=Identified)

@@ -66,6 +66,75 @@ def test_the_kiosk_refers_somebody_who_claims_another_number(
     expect(page.locator("#result")).to_have_class("result wait")
 
 
+def test_of_whom_no_photograph_is_used_none_is_taken(
+    hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    page = browse(film=astronaut_jpeg)
+    open_kiosk(page, hall)
+    text = "external_id,display_name,manual_identification\n1001,Eileen Collins,yes"
+    path = f"/v1/sessions/{hall.session_id}/roster?mode=merge"
+    hall.call("PUT", path, content=text.encode(), headers={"Content-Type": "text/csv"})
+    sent = list[str]()
+    page.on("request", lambda request: sent.append(request.url.rsplit("/", 1)[1].partition("?")[0]))
+
+    claim(page, "1001")
+
+    expect(page.locator("#result-title")).to_have_text("Please show your document to the invigilator")
+    assert "claims" in sent
+    assert {"quality", "checkins"}.isdisjoint(sent)
+
+
+def test_while_the_kiosk_looks_it_says_for_whom(
+    hall: Desk, browse: Callable[..., Page], black_jpeg: bytes
+) -> None:
+    page = browse(film=black_jpeg)
+    open_kiosk(page, hall)
+
+    claim(page, "1001")
+
+    expect(page.locator("#claimed")).to_have_text("Eileen Collins · A1")
+
+
+def test_a_camera_that_ends_is_named_and_started_again_by_itself(
+    hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    page = browse(film=astronaut_jpeg)
+    open_kiosk(page, hall)
+    page.evaluate(
+        """() => {
+            const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            let busy = 1;
+            navigator.mediaDevices.getUserMedia = (wish) =>
+                busy-- > 0 ? Promise.reject(new DOMException("in use", "NotReadableError")) : ask(wish);
+            const [track] = document.getElementById("camera").srcObject.getVideoTracks();
+            track.stop();
+            track.dispatchEvent(new Event("ended"));
+        }"""
+    )
+
+    expect(page.locator("#camera-problem")).to_contain_text("Another program uses the camera")
+    expect(page.locator("#candidate")).to_be_focused()
+    claim(page, "1001")
+    expect(page.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
+
+
+def test_what_is_on_its_way_is_not_called_back(
+    hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    page = browse(film=astronaut_jpeg)
+    open_kiosk(page, hall)
+    held = list[Route]()
+    page.route(re.compile("/checkins$"), lambda route: held.append(route))
+    claim(page, "1001")
+    expect(page.locator("#sending")).to_be_visible()
+
+    page.keyboard.press("Escape")
+
+    expect(page.locator("#cancel")).to_be_hidden()
+    held[0].continue_()
+    expect(page.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
+
+
 def test_an_attempt_survives_a_lost_network_and_counts_once(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:

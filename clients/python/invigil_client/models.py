@@ -118,6 +118,17 @@ class CannotVerify(BaseModel):
     seat: str | None
 
 
+class ClaimDocument(BaseModel):
+    """
+    A candidate of whom a photograph may be taken now.
+    """
+
+    attempts: Attempts
+    display_name: str | None
+    external_id: str
+    seat: str | None
+
+
 class ConfiguredRates(BaseModel):
     """
     The false match rates that the thresholds stand for.
@@ -338,6 +349,18 @@ class NearSubject(BaseModel):
     code: Literal["near_other_subject"]
     external_id: str | None
     subject_id: UUID
+
+
+class NewClaim(BaseModel):
+    """
+    Who somebody at the door says they are.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    candidate: Annotated[str, Field(description="external id")]
+    kiosk: Annotated[str | None, Field(description="which kiosk, in your own words")] = None
 
 
 class NewJob(BaseModel):

@@ -584,6 +584,19 @@ class Operations(Transport):
         )
         return self._send_for(call, models.CheckedIn)
 
+    def check_claim_of_candidate(
+        self, session_id: UUID, body: models.NewClaim, *, idempotency_key: str | None = None
+    ) -> models.ClaimDocument:
+        """Ask before any picture: whoever is unknown, in, settled or by document is told so at once."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/claims",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.ClaimDocument)
+
     def identify_candidate(
         self, session_id: UUID, body: models.IdentificationTerms, *, idempotency_key: str | None = None
     ) -> models.Identified:
@@ -1427,6 +1440,19 @@ class AsyncOperations(AsyncTransport):
             is_once=True,
         )
         return await self._send_for(call, models.CheckedIn)
+
+    async def check_claim_of_candidate(
+        self, session_id: UUID, body: models.NewClaim, *, idempotency_key: str | None = None
+    ) -> models.ClaimDocument:
+        """Ask before any picture: whoever is unknown, in, settled or by document is told so at once."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/claims",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.ClaimDocument)
 
     async def identify_candidate(
         self, session_id: UUID, body: models.IdentificationTerms, *, idempotency_key: str | None = None

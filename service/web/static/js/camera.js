@@ -3,17 +3,26 @@
 import { t } from "./page.js";
 
 const FRAME_SIDE = 640;
+const CAMERA_FAULTS = {
+  NotAllowedError: "camera.denied",
+  SecurityError: "camera.denied",
+  NotReadableError: "camera.busy",
+  AbortError: "camera.busy",
+};
 
-/** Start the camera in a video element. Throws an Error whose message is meant for the person in front of it. */
-export async function startCamera(video) {
+/**
+ * Start the camera in a video element. Throws an Error whose message is meant for the person in front of it.
+ * `gone` is called once when the camera ends by itself: unplugged, or taken by another program.
+ */
+export async function startCamera(video, gone = () => {}) {
   if (!navigator.mediaDevices?.getUserMedia) throw new Error(t("camera.insecure"));
   const wish = { video: { width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: "user" }, audio: false };
   try {
     video.srcObject = await navigator.mediaDevices.getUserMedia(wish);
   } catch (error) {
-    const denied = error.name === "NotAllowedError" || error.name === "SecurityError";
-    throw new Error(t(denied ? "camera.denied" : "camera.missing"), { cause: error });
+    throw new Error(t(CAMERA_FAULTS[error.name] ?? "camera.missing"), { cause: error });
   }
+  for (const track of video.srcObject.getVideoTracks()) track.addEventListener("ended", gone, { once: true });
   await video.play();
 }
 

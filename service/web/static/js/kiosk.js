@@ -19,9 +19,13 @@ const stages = ["sign-in", "ready", "capture", "sending", "result"];
 let attemptNumber = 0;
 /** Whether the exam looks for a face that claims nobody; otherwise an empty number does nothing. */
 let searches = false;
+/** The camera has ended by itself; whoever is being answered is answered first. */
+let cameraIsGone = false;
 
 function show(stage) {
   for (const name of stages) $(name).hidden = name !== stage;
+  // What is on its way is not called back, and its answer is shown.
+  $("cancel").hidden = stage === "sending" || stage === "sign-in";
 }
 
 function offline(away) {
@@ -47,6 +51,10 @@ async function openWith(key) {
 
 function ready() {
   attemptNumber += 1;
+  if (cameraIsGone) {
+    openCamera();
+    return;
+  }
   $("candidate").value = "";
   show("ready");
   $("candidate").focus();
@@ -149,9 +157,35 @@ function refusalOf(problem) {
   return { tone: code === "session_closed" ? "info" : "wait", mark: "!", title: known ?? t("kiosk.referred"), detail: problem.message };
 }
 
+/** Who is claimed, before the camera looks at anybody; a result where no picture is to be taken. */
+async function claim(candidate) {
+  try {
+    const { external_id, display_name, seat } = await call("POST", `/v1/sessions/${facts.session_id}/claims`, { json: { candidate } });
+    offline(false);
+    return { name: [display_name ?? external_id, seat].filter(Boolean).join(" · ") };
+  } catch (error) {
+    if (error instanceof Problem && !mayPass(error)) return { refusal: refusalOf(error) };
+    // Without an answer the number is as good as before: the picture is kept until the network is back.
+    offline(error instanceof Offline);
+    return { name: candidate };
+  }
+}
+
 /** `insist`: the server could not use the picture before; whatever the next one is like, it counts. */
 async function checkIn(candidate, insist = false) {
   const attempt = attemptNumber;
+  if (candidate) {
+    $("candidate-form").inert = true;
+    const { name, refusal } = await claim(candidate);
+    $("candidate-form").inert = false;
+    if (attempt !== attemptNumber) return;
+    if (refusal) {
+      await present(refusal, candidate, attempt);
+      return;
+    }
+    $("claimed").textContent = name;
+  }
+  $("claimed").hidden = !candidate;
   const found = await look(attempt);
   if (found === null) return;
   const result = await send(candidate, { picture: found.picture, final: found.final || insist });
@@ -214,20 +248,35 @@ async function start() {
     if (candidate || searches) checkIn(candidate);
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && $("sending").hidden) ready();
+    if (event.key === "Escape" && !$("cancel").hidden) ready();
   });
   for (const id of ["cancel", "next"]) $(id).addEventListener("click", ready);
   addEventListener("offline", () => offline(true));
   addEventListener("online", refreshSession);
   await refreshSession();
   setInterval(refreshSession, 15000);
-  try {
-    await startCamera($("camera"));
-    $("cancel").hidden = false;
-    ready();
-  } catch (error) {
-    $("camera-problem").textContent = error.message;
-    $("camera-problem").hidden = false;
+  await openCamera();
+}
+
+/** Start the camera; where it is missing or gone say so, and go on by itself once it is there. */
+async function openCamera() {
+  for (;;) {
+    try {
+      await startCamera($("camera"), () => {
+        cameraIsGone = true;
+        if ($("sending").hidden && $("result").hidden) ready();
+      });
+      cameraIsGone = false;
+      $("camera-problem").hidden = true;
+      ready();
+      return;
+    } catch (error) {
+      for (const name of stages) $(name).hidden = true;
+      $("cancel").hidden = true;
+      $("camera-problem").textContent = error.message;
+      $("camera-problem").hidden = false;
+      await wait(RETRY_MS);
+    }
   }
 }
 
