@@ -64,7 +64,7 @@ def test_a_fault_of_ours_does_not_end_the_following_either(
         raise ZeroDivisionError
 
     with monkeypatch.context() as broken:
-        broken.setattr(sync, "added_since", fail)
+        broken.setattr(sync, "was_added_since", fail)
         service.parts.following._embedded = ("", 0, service.parts.gallery.loads)
         wait_until(fails.is_set)
     service.parts.models.register_bundle(turned, actor="test")
