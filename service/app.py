@@ -5,7 +5,7 @@ import contextlib
 import gc
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -50,6 +50,8 @@ from service.problems import DOCUMENTED, answer_problems, problem_schemas
 from service.settings import Settings
 from service.template_keys import TemplateKeys
 from service.web import pages
+
+T = TypeVar("T")
 
 PURGE_SECONDS = 3600
 PURGE_RETRY_SECONDS = 60
@@ -214,10 +216,24 @@ async def sample_forever(parts: Parts) -> None:
         await asyncio.sleep(SAMPLE_SECONDS)
 
 
+async def run_to_end(work: Callable[..., T], *args: object) -> T:
+    """Do something in a thread, and wait for its end even where the caller is cancelled.
+
+    A thread cannot be stopped, and what it writes must come before the newest event is noted and the database
+    is closed.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(work, *args))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
+
+
 async def note_head(parts: Parts) -> None:
     """Write the newest audit event down outside the database."""
     if parts.anchoring is not None:
-        await asyncio.to_thread(parts.anchoring.note)
+        await run_to_end(parts.anchoring.note)
 
 
 async def purge_forever(parts: Parts) -> None:
@@ -225,7 +241,7 @@ async def purge_forever(parts: Parts) -> None:
     now, and then every hour.
     """
     while True:
-        is_done = [await asyncio.to_thread(purge, name, parts) for name in PURGES]
+        is_done = [await run_to_end(purge, name, parts) for name in PURGES]
         await note_head(parts)
         await asyncio.sleep(PURGE_SECONDS if all(is_done) else PURGE_RETRY_SECONDS)
 

@@ -2,6 +2,8 @@
 
 import re
 import sqlite3
+import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,8 +14,11 @@ from fixtures_service import Service
 from restoring import keep_copy
 from tampering import cut_tail, remove_all_events, write_chain_anew
 
+from index import audit
 from index.anchor import Anchor, find_erased_subjects
 from index.database.database import Database
+from service.app import PURGES
+from service.parts import Parts
 from service.template_keys import TemplateKeys
 
 HEAD = re.compile(r"\b([0-9]+:[0-9a-f]{64})\b")
@@ -38,6 +43,27 @@ def test_an_erasure_is_noted_before_it_is_answered(service: Service) -> None:
     service.call("DELETE", f"/v1/subjects/{subject}")
 
     assert {str(one) for one in find_erased_subjects(anchor_of(service).lines())} == {subject}
+
+
+def test_what_a_purge_records_while_the_service_stops_is_noted_too(
+    start_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, recorded = threading.Event(), list[int]()
+
+    def purge_slowly(parts: Parts) -> dict[str, int]:
+        begun.set()
+        time.sleep(0.5)
+        with parts.database.write() as db:
+            recorded.append(audit.record(db, action="crops.purged", actor="test").seq)
+        return {}
+
+    monkeypatch.setitem(PURGES, "evidence", purge_slowly)
+    service = start_service()
+    assert begun.wait(10)
+
+    service.client.__exit__(None, None, None)
+
+    assert [anchor_of(service).lines()[-1].seq] == recorded
 
 
 def test_the_newest_event_is_noted_when_the_service_stops(

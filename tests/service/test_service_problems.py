@@ -71,9 +71,11 @@ def test_the_log_names_routes_and_ids_but_no_person(
 
     logged = process.stop()
 
-    # The first line is for whoever starts it, on stdout: where the template key lies.
-    for_people, *logs = logged.splitlines()
-    assert for_people.startswith("The template key is in ")
+    # The first lines are for whoever starts it, on stdout: where the template key lies, and how to sign in.
+    of_the_key, of_the_link, link, *logs = logged.splitlines()
+    assert of_the_key.startswith("The template key is in ")
+    assert of_the_link.startswith("Nobody can sign in yet.")
+    assert "/console#/join/" in link
     lines = [json.loads(line) for line in logs]
     requests = [line for line in lines if line["event"] == "request"]
     assert [(line["route"], line["status"], line["code"]) for line in requests] == [
