@@ -140,7 +140,7 @@ def check_exam(desk: Desk, terms: ExamTerms) -> None:
         ExamInvalid: Naming the field.
     """
     check_window("ends_at", terms.starts_at, terms.ends_at)
-    require_rates(desk, terms.match_fmr, terms.refer_fmr)
+    require_rates(desk, exam_rates(desk, terms))
     if terms.appeal_ends_at is not None and terms.appeal_ends_at < terms.ends_at:
         raise ExamInvalid("appeal_ends_at", "appeals cannot end before the exam")
     codes = [reason.code for reason in terms.reason_codes]

@@ -24,11 +24,7 @@ def policy_in_force(
         exam: Its exam.
         model: Whose thresholds are asked for; by default the one in use.
     """
-    match, refer = rates_of(row, exam)
-    policy = desk.policy
-    return (model or desk.serving.active).supported_policy(
-        policy.match_fmr if match is None else match, policy.refer_fmr if refer is None else refer
-    )
+    return (model or desk.serving.active).supported_policy(*rates_in_force(desk, row, exam))
 
 
 def policy_among(policy: Policy, people: int) -> Policy:
@@ -43,37 +39,32 @@ def policy_among(policy: Policy, people: int) -> Policy:
     return Policy.of(calibration, match_fmr, max(policy.refer_fmr / share, match_fmr))
 
 
-def rates_of(row: SessionRow | SessionTerms, exam: ExamRow) -> tuple[float | None, float | None]:
-    """The false match rates that the session, or else its exam, sets; None means the installation's."""
-    match = exam.match_fmr if row.match_fmr is None else row.match_fmr
-    return match, exam.refer_fmr if row.refer_fmr is None else row.refer_fmr
-
-
 def rates_in_force(desk: Desk, row: SessionRow | SessionTerms, exam: ExamRow) -> Rates:
     """The false match rates that a session asks for: its own, its exam's or the installation's."""
-    match, refer = rates_of(row, exam)
-    return (
-        desk.policy.match_fmr if match is None else match,
-        desk.policy.refer_fmr if refer is None else refer,
-    )
+    return own_rates(row, exam_rates(desk, exam))
 
 
 def exam_rates(desk: Desk, terms: ExamRow | ExamTerms) -> Rates:
     """The false match rates that an exam asks for: its own or the installation's."""
+    return own_rates(terms, (desk.policy.match_fmr, desk.policy.refer_fmr))
+
+
+def own_rates(terms: ExamRow | ExamTerms | SessionRow | SessionTerms, otherwise: Rates) -> Rates:
+    """The rates that are set, and the others where none is."""
+    match, refer = otherwise
     return (
-        desk.policy.match_fmr if terms.match_fmr is None else terms.match_fmr,
-        desk.policy.refer_fmr if terms.refer_fmr is None else terms.refer_fmr,
+        match if terms.match_fmr is None else terms.match_fmr,
+        refer if terms.refer_fmr is None else terms.refer_fmr,
     )
 
 
-def require_rates(desk: Desk, match_fmr: float | None, refer_fmr: float | None) -> None:
-    """Refuse rates that cannot be set; None means the installation's.
+def require_rates(desk: Desk, rates: Rates) -> None:
+    """Refuse rates that cannot be set.
 
     Raises:
         ExamInvalid: If the rates are in the wrong order, or the calibration cannot support one.
     """
-    match = desk.policy.match_fmr if match_fmr is None else match_fmr
-    refer = desk.policy.refer_fmr if refer_fmr is None else refer_fmr
+    match, refer = rates
     if match > refer:
         raise ExamInvalid("match_fmr", f"{match:g} must not exceed the refer_fmr of {refer:g}")
     try:

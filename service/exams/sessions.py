@@ -18,7 +18,7 @@ from service.exams.context import Desk, Origin
 from service.exams.errors import SessionClosed
 from service.exams.exams import check_window, exam_row, live_exam_row
 from service.exams.guard import By, changed_values, guard_session, refuse_higher_rates
-from service.exams.policies import exam_rates, policy_in_force, rates_in_force, rates_of, require_rates
+from service.exams.policies import exam_rates, policy_in_force, rates_in_force, require_rates
 from service.exams.schemas import KioskKey, ReasonCode, Session
 from service.exams.tables import ExamRow, RosterEntryRow, SessionRow
 from service.exams.terms import SessionChanges, SessionTerms, columns_of, merged
@@ -169,7 +169,7 @@ def check_session(desk: Desk, exam: ExamRow, terms: SessionTerms) -> None:
         ExamInvalid: Naming the field.
     """
     check_window("closes_at", terms.opens_at, terms.closes_at)
-    require_rates(desk, *rates_of(terms, exam))
+    require_rates(desk, rates_in_force(desk, terms, exam))
 
 
 def session_document(desk: Desk, db: OrmSession, row: SessionRow, exam: ExamRow) -> Session:
