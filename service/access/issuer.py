@@ -81,7 +81,7 @@ class Login:
 
 
 class Issuer:
-    """One issuer; safe from many threads."""
+    """One issuer; thread-safe."""
 
     def __init__(self, terms: IssuerTerms) -> None:
         self.terms = terms

@@ -159,10 +159,9 @@ class Operators:
         Raises:
             DatabaseError: If it could not be written.
         """
+        if not self.valid(operator_ids):
+            return 0
         back = OperatorRow.id.in_(list(operator_ids)) & OperatorRow.ended_at.is_(None)
-        with self._database.read() as db:
-            if not operator_ids or db.scalar(select(OperatorRow.id).where(back).limit(1)) is None:
-                return 0
         with self._database.write() as db:
             rows = db.scalars(select(OperatorRow).where(back)).all()
             for row in rows:

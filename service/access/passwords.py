@@ -38,7 +38,7 @@ COMMON = re.compile(
 
 
 class Passwords:
-    """Hashes and verifies; safe from many threads."""
+    """Hashes and verifies; thread-safe."""
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
