@@ -49,6 +49,20 @@ class ChainReport:
         return self.reason is None
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Who asks, and with which request.
+
+    Attributes:
+        operator: The name of the person who is signed in; a key may name one for each decision.
+    """
+
+    actor: str
+    request_id: str | None = None
+    is_admin: bool = False
+    operator: str | None = None
+
+
 def record(
     db: Session,
     *,

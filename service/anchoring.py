@@ -16,13 +16,14 @@ from index.anchor import (
     find_revoked_keys,
     find_withdrawals,
 )
+from index.audit import Origin
 from index.consent.erasure import erase_returned
 from index.consent.withdrawal import withdraw_returned
 from index.database.database import Database
 from index.errors import AnchorInvalid, DatabaseError
 from index.sealing.cipher import TemplateCipher
 from service.access.keys import Keys
-from service.access.operators import By, Operators
+from service.access.operators import Operators
 from service.errors import StartRefused
 from service.logs import log
 from service.settings import Settings
@@ -86,7 +87,7 @@ class Anchoring:
         keys = Keys(self.database).revoke_returned(find_revoked_keys(lines), actor=RETURNED)
         if keys:
             log.warning("revoked_again", keys=keys)
-        operators = Operators(self.database).end_returned(find_ended_operators(lines), By(RETURNED))
+        operators = Operators(self.database).end_returned(find_ended_operators(lines), Origin(RETURNED))
         if operators:
             log.warning("ended_again", operators=operators)
         return Ended(returned + withdrawn, keys, operators)

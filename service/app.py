@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import Message, Receive, Scope, Send
 
+from index.audit import Origin
 from index.clock import require_steady
 from index.consent.expiry import sweep_expired
 from index.errors import ClockLeapt, DatabaseError
@@ -39,7 +40,6 @@ from service.api import (
     waiting,
     withdrawals,
 )
-from service.exams.context import Origin
 from service.exams.evidence.sweeping import sweep
 from service.http.bodies import BoundedBodies
 from service.http.stopping import before_stopping

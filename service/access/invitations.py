@@ -12,11 +12,11 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from index.audit import Origin
 from index.database.database import Database
 from index.ids import uuid7
 from index.tables import OperatorLinkRow, OperatorRow, utc_now
 from service.access.operators import (
-    By,
     OperatorFacts,
     OperatorTerms,
     add_operator,
@@ -63,7 +63,7 @@ class Invitations:
         self._database = database
         self._passwords = passwords
 
-    def create(self, terms: OperatorTerms, by: By, operator_id: UUID) -> tuple[OperatorFacts, Link]:
+    def create(self, terms: OperatorTerms, by: Origin, operator_id: UUID) -> tuple[OperatorFacts, Link]:
         """A new operator, and the link to send; the same id again makes one operator, and a new link.
 
         Raises:
@@ -74,7 +74,7 @@ class Invitations:
             link = new_link(db, row.id, INVITED)
             return facts_of(db, row), link
 
-    def reset(self, operator_id: UUID, by: By) -> tuple[OperatorFacts, Link]:
+    def reset(self, operator_id: UUID, by: Origin) -> tuple[OperatorFacts, Link]:
         """A new link in place of every former one, of the password and of the second factor.
 
         Raises:
@@ -143,7 +143,7 @@ class Invitations:
             row.password_hash = hashed
             db.execute(delete(OperatorLinkRow).where(OperatorLinkRow.token_digest == link.token_digest))
             sign_out(db, row)
-            record(db, "operator.joined", By(f"{row.name} (operator {row.id})"), row)
+            record(db, "operator.joined", Origin(f"{row.name} (operator {row.id})"), row)
             return facts_of(db, row)
 
     def end_all(self) -> int:
@@ -170,7 +170,7 @@ def first_administrator(db: Session, name: str | None, login: str | None) -> Ope
         raise InvitationInvalid
     if not name or not login:
         raise InvalidRequest("/body/login", "missing", "Your name and the name to sign in by are needed.")
-    by = By("the link of the first administrator")
+    by = Origin("the link of the first administrator")
     return add_operator(db, uuid7(), OperatorTerms(login, name, Role.ADMINISTRATOR), by)
 
 

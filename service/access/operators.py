@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from index import audit
 from index.anchor import OPERATOR_ENDED
+from index.audit import Origin
 from index.database.database import Database
 from index.tables import OperatorLinkRow, OperatorRow, PageSessionRow, SecondFactorRow, utc_now
 from service.access.callers import Caller
@@ -28,14 +29,6 @@ from service.errors import (
     OperatorNotFound,
     Unauthenticated,
 )
-
-
-@dataclass(frozen=True)
-class By:
-    """In whose name an operator is changed, and with which request."""
-
-    actor: str
-    request_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +97,7 @@ class Operators:
     def change(
         self,
         operator_id: UUID,
-        by: By,
+        by: Origin,
         *,
         name: str | None = None,
         role: Role | None = None,
@@ -136,7 +129,7 @@ class Operators:
             record(db, "operator.changed", by, row, before=before, after=after)
             return facts_of(db, row)
 
-    def end(self, operator_id: UUID, by: By) -> OperatorFacts:
+    def end(self, operator_id: UUID, by: Origin) -> OperatorFacts:
         """End an operator at once, in every process; who has been ended already stays as they are.
 
         Raises:
@@ -151,7 +144,7 @@ class Operators:
                 end_row(db, row, by)
             return facts_of(db, row)
 
-    def end_returned(self, operator_ids: Collection[UUID], by: By) -> int:
+    def end_returned(self, operator_ids: Collection[UUID], by: Origin) -> int:
         """End again the operators who came back with an older database; returns how many.
 
         The last administrator, too: the next start prints a link for another one.
@@ -204,7 +197,7 @@ class Operators:
             return set(db.scalars(query.where(OperatorRow.ended_at.is_(None))))
 
 
-def add_operator(db: Session, operator_id: UUID, terms: OperatorTerms, by: By) -> OperatorRow:
+def add_operator(db: Session, operator_id: UUID, terms: OperatorTerms, by: Origin) -> OperatorRow:
     """Write an operator, who cannot sign in yet; one that is there under the same id stays as it is.
 
     Raises:
@@ -298,7 +291,7 @@ def require_another_administrator(db: Session, but: UUID) -> None:
         raise LastAdministrator
 
 
-def end_row(db: Session, row: OperatorRow, by: By) -> None:
+def end_row(db: Session, row: OperatorRow, by: Origin) -> None:
     """End an operator and every page they have open."""
     row.ended_at = utc_now()
     forget_credentials(db, row)
@@ -320,7 +313,7 @@ def sign_out(db: Session, row: OperatorRow, but: str | None = None) -> None:
     db.execute(mine if but is None else mine.where(PageSessionRow.id_digest != but))
 
 
-def record(db: Session, action: str, by: By, row: OperatorRow, **details: object) -> None:
+def record(db: Session, action: str, by: Origin, row: OperatorRow, **details: object) -> None:
     """The audit event of a change; the operator's own name is not in it, but the id."""
     about = {"operator_id": str(row.id), **details}
     audit.record(db, action=action, actor=by.actor, request_id=by.request_id, details=about)

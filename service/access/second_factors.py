@@ -8,11 +8,12 @@ from uuid import UUID
 import pyotp
 from sqlalchemy.orm import Session
 
+from index.audit import Origin
 from index.database.database import Database
 from index.resealing import SealedTable
 from index.sealing.cipher import TemplateCipher, build_binding
 from index.tables import OperatorRow, SecondFactorRow
-from service.access.operators import By, live_row, record, sign_out
+from service.access.operators import live_row, record, sign_out
 from service.errors import InvalidRequest, NotReady
 
 ISSUER = "Invigil"
@@ -71,7 +72,7 @@ class SecondFactors:
             )
         return NewFactor(secret, pyotp.TOTP(secret, name=row.login, issuer=ISSUER).provisioning_uri())
 
-    def confirm(self, operator_id: UUID, code: str, by: By, keep: str | None) -> None:
+    def confirm(self, operator_id: UUID, code: str, by: Origin, keep: str | None) -> None:
         """Let the new secret count; every other page of the operator is signed out.
 
         Args:
@@ -92,7 +93,7 @@ class SecondFactors:
             sign_out(db, row, but=keep)
             record(db, "operator.second_factor_added", by, row)
 
-    def remove(self, operator_id: UUID, by: By, keep: str | None) -> None:
+    def remove(self, operator_id: UUID, by: Origin, keep: str | None) -> None:
         """Ask for no code any more."""
         with self._database.write() as db:
             row = live_row(db, operator_id)

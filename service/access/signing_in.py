@@ -5,12 +5,12 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from index.audit import Origin
 from index.database.database import Database
 from index.ids import uuid7
 from index.tables import OperatorRow, utc_now
 from service.access.issuer_terms import Identity
 from service.access.operators import (
-    By,
     OperatorFacts,
     OperatorTerms,
     add_operator,
@@ -27,7 +27,7 @@ from service.errors import CodeNeeded, InvalidRequest, RateLimited, SignInRefuse
 from service.logs import log
 
 LONGEST_NAME = 100
-BY_ISSUER = By("the OpenID Connect issuer")
+BY_ISSUER = Origin("the OpenID Connect issuer")
 
 
 class SigningIn:
@@ -88,7 +88,7 @@ class SigningIn:
             return facts_of(db, row)
 
     def change_password(
-        self, operator_id: UUID, former: str, password: str, by: By, address: str | None, keep: str | None
+        self, operator_id: UUID, former: str, password: str, by: Origin, address: str | None, keep: str | None
     ) -> OperatorFacts:
         """Set another password; every other page of the operator is signed out.
 
@@ -174,4 +174,4 @@ def add_identity(db: Session, identity: Identity) -> OperatorRow:
 def note_sign_in(db: Session, row: OperatorRow) -> None:
     """Write down that the operator has come."""
     row.last_signed_in_at = utc_now()
-    record(db, "operator.signed_in", By(f"{row.name} (operator {row.id})"), row)
+    record(db, "operator.signed_in", Origin(f"{row.name} (operator {row.id})"), row)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from index.audit import Origin
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
@@ -15,7 +16,6 @@ from service.api.cursors import page_of, read_id
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
 from service.exams import exams
 from service.exams.archive import remove_exam
-from service.exams.context import Origin
 from service.exams.evidence.retention import Purge, purge_exam
 from service.exams.schemas import Exam
 from service.exams.terms import ExamChanges, ExamTerms

@@ -6,13 +6,14 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from index.audit import Origin
 from service.access.callers import Caller
-from service.access.operators import By
 from service.access.passwords import LONGEST
 from service.access.roles import Role
 from service.access.scopes import Scope
+from service.api.exams import origin_of
 from service.api.inputs import PartsHere, needs
-from service.api.operators import OperatorDocument, by, document
+from service.api.operators import OperatorDocument, document
 from service.errors import NotAnOperator
 from service.http.tracing import address_of
 
@@ -125,7 +126,7 @@ def remove_second_factor(
     return document(parts.operators.find(caller.id))
 
 
-def signed_in(request: Request, caller: Caller) -> tuple[By, str | None]:
+def signed_in(request: Request, caller: Caller) -> tuple[Origin, str | None]:
     """The operator, and the digest of the page that asks.
 
     Raises:
@@ -134,7 +135,7 @@ def signed_in(request: Request, caller: Caller) -> tuple[By, str | None]:
     if not caller.is_operator:
         raise NotAnOperator
     session = getattr(request.state, "page_session", None)
-    return by(request, caller), session.digest if session else None
+    return origin_of(request, caller), session.digest if session else None
 
 
 def require_password(request: Request, parts: PartsHere, caller: Caller, given: PasswordGiven) -> None:

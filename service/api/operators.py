@@ -11,11 +11,12 @@ from starlette.responses import Response
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.invitations import Link
-from service.access.operators import By, OperatorFacts, OperatorTerms
+from service.access.operators import OperatorFacts, OperatorTerms
 from service.access.roles import Role
 from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.cursors import page_of, read_id
+from service.api.exams import origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
 from service.exams.exams import find_exam
 from service.fields import PersonName
@@ -94,7 +95,7 @@ def create_operator(
     def work(operator_id: UUID) -> Answer:
         require_exams(parts, new.exam_ids)
         terms = OperatorTerms(new.login, new.name, new.role, exams_of(new.exam_ids))
-        return answer(invited(*parts.invitations.create(terms, by(request, caller), operator_id)), 201)
+        return answer(invited(*parts.invitations.create(terms, origin_of(request, caller), operator_id)), 201)
 
     return once.run([new.model_dump_json().encode()], work)
 
@@ -121,7 +122,7 @@ def change_operator(
     require_exams(parts, changes.exam_ids)
     facts = parts.operators.change(
         operator_id,
-        by(request, caller),
+        origin_of(request, caller),
         name=changes.name,
         role=changes.role,
         exam_ids=exams_of(changes.exam_ids),
@@ -137,7 +138,7 @@ def reset_operator(
     """Forget password and second factor, sign out, and give a new link in place of every former one."""
 
     def work(_: UUID) -> Answer:
-        return answer(invited(*parts.invitations.reset(operator_id, by(request, caller))))
+        return answer(invited(*parts.invitations.reset(operator_id, origin_of(request, caller))))
 
     return once.run([], work)
 
@@ -145,12 +146,7 @@ def reset_operator(
 @router.delete("/{operator_id}", response_model=OperatorDocument)
 def end_operator(request: Request, parts: PartsHere, caller: Admin, operator_id: UUID) -> OperatorDocument:
     """End an operator: from this answer on there is no page, board or sign-in, in any process."""
-    return document(parts.operators.end(operator_id, by(request, caller)))
-
-
-def by(request: Request, caller: Caller) -> By:
-    """In whose name, and with which request, something is done."""
-    return By(caller.actor, request.state.request_id)
+    return document(parts.operators.end(operator_id, origin_of(request, caller)))
 
 
 def require_exams(parts: Parts, exam_ids: list[UUID] | None) -> None:

@@ -114,10 +114,10 @@ def reseal(
     """
     from dataclasses import asdict
 
+    from index.audit import Origin
     from index.resealing import reseal as seal_anew
     from service.commands.opening import announce, open_database, read_settings
     from service.commands.showing import progress_bar, show_json
-    from service.exams.context import Origin
     from service.exams.guard import By, note_override, refuse_while_open
     from service.template_keys import SEALED_TABLES, TemplateKeys
 

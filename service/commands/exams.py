@@ -27,9 +27,9 @@ def purge(
 
     Without EXAM_ID what is due is announced first, and goes by the same command a day later at the earliest.
     """
+    from index.audit import Origin
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
-    from service.exams.context import Origin
     from service.exams.evidence.retention import purge_exam
     from service.exams.evidence.sweeping import Swept, sweep
 

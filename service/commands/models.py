@@ -111,10 +111,10 @@ def switch(
     how: "Callable[[Switches, Models], SwitchResult]", as_json: bool, what: str, forced: str | None
 ) -> None:
     """Switch to another model, with a progress bar while its templates are made, and say what was done."""
+    from index.audit import Origin
     from index.models.models import Models
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import progress_bar, show_json
-    from service.exams.context import Origin
     from service.exams.guard import By, note_override, refuse_while_open
     from service.logs import configure_logs
     from service.models.promotion import Switches

@@ -7,10 +7,10 @@ from uuid import UUID
 import typer
 from pydantic import ValidationError
 
+from index.audit import Origin
 from index.database.database import Database
 from index.database.revisions import find_newest_revision
 from service.errors import StartRefused
-from service.exams.context import Origin
 from service.exams.guard import By, note_override, open_windows, refuse_while_open
 from service.settings import Settings
 

@@ -32,8 +32,9 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Invite somebody. The link is shown once; it works once, for seven days."""
+    from index.audit import Origin
     from index.ids import uuid7
-    from service.access.operators import By, OperatorTerms
+    from service.access.operators import OperatorTerms
     from service.commands.opening import open_database, read_settings
 
     with open_database(read_settings()) as database:
@@ -41,7 +42,7 @@ def create(
         terms = OperatorTerms(
             label("--login", login), label("--name", name), role, tuple(exam) if exam else None
         )
-        facts, link = invitations(database).create(terms, By(ACTOR), uuid7())
+        facts, link = invitations(database).create(terms, Origin(ACTOR), uuid7())
     show_link(facts, link, as_json)
 
 
@@ -100,13 +101,14 @@ def reset(who: Who, as_json: AsJson = False) -> None:
 @app.command()
 def end(who: Who, as_json: AsJson = False) -> None:
     """End an operator at once, in every process and for good."""
-    from service.access.operators import By, Operators
+    from index.audit import Origin
+    from service.access.operators import Operators
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
 
     with open_database(read_settings()) as database:
         operators = Operators(database)
-        facts = operators.end(operator_named(who, operators).id, By(ACTOR))
+        facts = operators.end(operator_named(who, operators).id, Origin(ACTOR))
     if as_json:
         show_json(told(facts))
     else:
@@ -123,9 +125,9 @@ def invitations(database: "Database") -> "Invitations":
 
 def renew(database: "Database", operator_id: UUID) -> "tuple[OperatorFacts, Link]":
     """A new link in place of every former one."""
-    from service.access.operators import By
+    from index.audit import Origin
 
-    return invitations(database).reset(operator_id, By(ACTOR))
+    return invitations(database).reset(operator_id, Origin(ACTOR))
 
 
 def require_exams(database: "Database", exam_ids: list[UUID]) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from embedding.quality import Purpose
+from index.audit import Origin
 from index.errors import SubjectNotFound
 from index.ids import uuid7
 from index.subjects.subjects import ExternalId
@@ -13,7 +14,6 @@ from service.exams.checkin.document import DocumentType, IdentificationTerms, id
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.checkin.photograph import check_in
 from service.exams.checkin.rules import Arrival
-from service.exams.context import Origin
 from service.exams.exams import create_exam
 from service.exams.roster.file import RosterCandidate, RosterDocument, rows_of_document
 from service.exams.roster.importing import import_roster

@@ -2,8 +2,9 @@
 
 import secrets
 
+from index.audit import Origin
 from index.ids import uuid7
-from service.access.operators import By, OperatorTerms, login_key
+from service.access.operators import OperatorTerms, login_key
 from service.access.roles import Role
 from service.parts import Parts
 
@@ -16,7 +17,7 @@ def people_of(parts: Parts, actor: str) -> str:
 
     A second run gives them another one, but to those whom a visitor has ended.
     """
-    password, by = secrets.token_urlsafe(PASSWORD_BYTES), By(actor)
+    password, by = secrets.token_urlsafe(PASSWORD_BYTES), Origin(actor)
     known = {login_key(one.login): one for one in parts.operators.page(ALL)}
     for role in Role:
         former = known.get(role)

@@ -10,10 +10,11 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.audit import Origin
 from index.tables import ApiKeyRow, utc_now
 from service.access.keys import revoke_row
 from service.exams.audit import EXAM_DELETED, note
-from service.exams.context import Desk, Origin
+from service.exams.context import Desk
 from service.exams.errors import SessionOpen
 from service.exams.evidence.retention import remove_rows, sizes
 from service.exams.exams import exam_document, exam_row

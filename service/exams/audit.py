@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session as OrmSession
 
 from index import audit
+from index.audit import Origin
 from index.canonical import digest_json
 from index.tables import AuditEventRow
-from service.exams.context import Origin
 from service.exams.tables import CheckinRow, OverrideRow
 
 CHECKIN_RECORDED = "checkin.recorded"

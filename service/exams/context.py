@@ -37,20 +37,6 @@ class Desk:
         return self.serving.active.policy
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Who asks, and with which request.
-
-    Attributes:
-        operator: The name of the person who is signed in; a key may name one for each decision.
-    """
-
-    actor: str
-    request_id: str | None = None
-    is_admin: bool = False
-    operator: str | None = None
-
-
 def name_in(actor: str) -> str:
     """The name of a key or a person, as an actor holds it with the id."""
     return actor.rpartition(" (")[0] or actor

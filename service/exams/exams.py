@@ -7,10 +7,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.audit import Origin
 from index.ids import uuid7
 from index.tables import utc_now
 from service.exams.audit import EXAM_CHANGED, note
-from service.exams.context import Desk, Origin
+from service.exams.context import Desk
 from service.exams.errors import ExamArchived, ExamInvalid, ExamNotFound
 from service.exams.guard import By, changed_values, guard_exam, refuse_higher_rates
 from service.exams.policies import exam_rates, require_rates

@@ -13,12 +13,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, func, inspect, select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.audit import Origin
 from index.database.database import Database
 from index.tables import utc_now
 from service.access.scopes import Scope
 from service.errors import Forbidden
 from service.exams.audit import note, plain_value
-from service.exams.context import Origin
 from service.exams.errors import ReasonRequired, SessionOpen
 from service.exams.tables import CheckinRow, ExamRow, SessionRow
 from service.exams.terms import ExamTerms, SessionTerms

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session as OrmSession
 
+from index.audit import Origin
 from index.ids import uuid7
 from index.tables import ApiKeyRow, utc_now
 from service.access.keys import add_once, new_row
@@ -14,7 +15,7 @@ from service.access.scopes import Scope
 from service.errors import SessionNotFound
 from service.exams.audit import SESSION_CHANGED, note
 from service.exams.case_pictures import follow_closing
-from service.exams.context import Desk, Origin
+from service.exams.context import Desk
 from service.exams.errors import SessionClosed
 from service.exams.exams import check_window, exam_row, live_exam_row
 from service.exams.guard import By, changed_values, guard_session, refuse_higher_rates

@@ -10,6 +10,7 @@ from fixtures_exams import ORIGIN, ExamDay, hours_from_now
 from sqlalchemy import select, update
 
 from index import audit
+from index.audit import Origin
 from index.clock import confirm_clock
 from index.database.database import Database
 from index.errors import ClockLeapt
@@ -19,7 +20,6 @@ from service.errors import Forbidden
 from service.exams.archive import remove_exam
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.checkin.photograph import checkins_page
-from service.exams.context import Origin
 from service.exams.errors import ExamArchived, ExamNotFound, ReasonRequired, RetentionRunning, SessionOpen
 from service.exams.evidence.export import export_evidence
 from service.exams.evidence.retention import purge_exam

@@ -24,6 +24,7 @@ from embedding.embedder import Embedder, Embedding, Timings
 from embedding.errors import FaceNotFound, QualityRefused
 from embedding.quality import Assessment, Purpose
 from embedding.template import Template
+from index.audit import Origin
 from index.database.database import Database
 from index.ids import uuid7
 from index.sealing.cipher import TemplateCipher
@@ -31,7 +32,7 @@ from index.subjects.subjects import Subjects
 from service.decision import Policy
 from service.exams.checkin.photograph import Result, check_in
 from service.exams.checkin.rules import Arrival
-from service.exams.context import Desk, Origin
+from service.exams.context import Desk
 from service.exams.exams import create_exam
 from service.exams.roster.file import rows_of_csv
 from service.exams.roster.importing import import_roster

@@ -6,8 +6,9 @@ import httpx2 as httpx
 from fixtures_service import Service
 from starlette.testclient import TestClient
 
+from index.audit import Origin
 from index.ids import uuid7
-from service.access.operators import By, OperatorFacts, OperatorTerms
+from service.access.operators import OperatorFacts, OperatorTerms
 from service.access.roles import Role
 from service.parts import Parts
 
@@ -18,7 +19,7 @@ OTHER_PASSWORD = "green kettles hum at midnight"
 def invite(parts: Parts, login: str = "ada", role: Role = Role.INVIGILATOR, **terms: Any) -> str:
     """The token of a new operator's link."""
     wanted = OperatorTerms(login, terms.pop("name", login.title()), role, **terms)
-    return parts.invitations.create(wanted, By("test"), uuid7())[1].token
+    return parts.invitations.create(wanted, Origin("test"), uuid7())[1].token
 
 
 def join(parts: Parts, login: str = "ada", role: Role = Role.INVIGILATOR, **terms: Any) -> OperatorFacts:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from index.audit import Origin
 from index.gallery.coverage import models_of
 from service.exams.checkin.rules import Arrival, decline, expect, require_another_photograph
-from service.exams.context import Desk, Origin
+from service.exams.context import Desk
 from service.exams.errors import CandidateRequired, CheckinRefused, NothingToCompare
 from service.exams.sessions import attempts_of
 from service.exams.status import NEVER_CAME, read_statuses

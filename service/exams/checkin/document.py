@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 from sqlalchemy.orm import Session as OrmSession
 
+from index.audit import Origin
 from index.ids import uuid7
 from service.exams.checkin.overrides import OPERATOR, newest_decision, require_undecided_since
 from service.exams.checkin.rules import (
@@ -19,7 +20,7 @@ from service.exams.checkin.rules import (
     require_not_in,
     require_not_in_another_room,
 )
-from service.exams.context import Desk, Origin
+from service.exams.context import Desk
 from service.exams.errors import CheckinRefused
 from service.exams.schemas import Checkin, Verdict
 from service.exams.status import MANUAL

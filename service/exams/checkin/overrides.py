@@ -11,6 +11,7 @@ from pydantic import Field
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.audit import Origin
 from index.external_ids import build_external_key
 from index.ids import uuid7
 from index.tables import utc_now
@@ -23,7 +24,7 @@ from service.exams.checkin.rules import (
     require_not_in_another_room,
     seat_for,
 )
-from service.exams.context import Desk, Origin, name_in
+from service.exams.context import Desk, name_in
 from service.exams.errors import (
     AlreadyCheckedIn,
     AlreadyDecided,

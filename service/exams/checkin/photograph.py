@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session as OrmSession
 from embedding.embedder import Embedding
 from embedding.errors import FaceError, ImageError, QualityRefused
 from embedding.quality import Purpose
+from index.audit import Origin
 from index.external_ids import build_external_key
 from service.decision import CalibrationFacts, Outcome, Quality, StageTimes
 from service.exams.checkin.comparison import Comparison, compare, may_be_looked_for, model_for
@@ -34,7 +35,7 @@ from service.exams.checkin.verdict import (
     Rival,
     judge,
 )
-from service.exams.context import Desk, Origin
+from service.exams.context import Desk
 from service.exams.errors import CheckinRefused, NotOnRoster
 from service.exams.exams import exam_row
 from service.exams.reasons import NO_CANDIDATE_FOUND

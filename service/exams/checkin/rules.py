@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.audit import Origin
 from index.consent.legal_basis import find_ended
 from index.external_ids import build_external_key
 from index.subjects.subjects import choose_meant
@@ -16,7 +17,7 @@ from index.tables import utc_now
 from service.errors import SessionNotFound
 from service.exams.audit import CHECKIN_DECLINED, CHECKIN_RECORDED, note, note_evidence
 from service.exams.case_pictures import forget_case
-from service.exams.context import Desk, Origin
+from service.exams.context import Desk
 from service.exams.errors import (
     AlreadyCheckedIn,
     AttemptsExhausted,

@@ -13,13 +13,14 @@ from PIL import Image
 
 from embedding.errors import ImageError
 from embedding.image import ImageLimits, decode
+from index.audit import Origin
 from index.crops import crop_of, open_crop
 from index.resealing import SealedTable
 from index.sealing.cipher import build_binding
 from index.tables import utc_now
 from service.exams.audit import note
 from service.exams.case_pictures import longest_kept
-from service.exams.context import Desk, Origin
+from service.exams.context import Desk
 from service.exams.errors import EnrolmentPictureNotFound, ThumbnailNotFound
 from service.exams.schemas import Verdict
 from service.exams.tables import ExamRow, SessionRow, ThumbnailRow

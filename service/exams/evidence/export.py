@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.audit import Origin
 from index.tables import AuditEventRow, utc_now
 from service.audit_event import AuditEvent
 from service.exams.audit import (
@@ -25,7 +26,7 @@ from service.exams.audit import (
     plain_value,
 )
 from service.exams.checkin.rules import entry_named
-from service.exams.context import Desk, Origin
+from service.exams.context import Desk
 from service.exams.exams import exam_document, exam_row
 from service.exams.schemas import Candidate, Checkin, Exam, Session
 from service.exams.sessions import session_document, session_row

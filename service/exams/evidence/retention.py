@@ -7,11 +7,11 @@ from pydantic import BaseModel
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.audit import Origin
 from index.clock import require_steady
 from index.database.database import Database
 from index.tables import utc_now
 from service.exams.audit import EXAM_PURGED, note
-from service.exams.context import Origin
 from service.exams.errors import RetentionRunning
 from service.exams.exams import exam_row
 from service.exams.guard import due_at

@@ -11,12 +11,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.audit import Origin
 from index.clock import CONFIRMED, NOTICE, require_steady
 from index.crops import purge_crops
 from index.database.database import Database
 from index.tables import AuditEventRow, utc_now
 from service.exams.audit import note
-from service.exams.context import Origin
 from service.exams.errors import ExamNotFound, RetentionRunning
 from service.exams.evidence.retention import Purge, purge_exam
 from service.exams.guard import due_at

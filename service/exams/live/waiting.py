@@ -14,9 +14,10 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.audit import Origin
 from index.tables import AuditEventRow
 from service.exams.audit import ATTENDED, CHECKIN_DECLINED, note
-from service.exams.context import Desk, Origin, name_in
+from service.exams.context import Desk, name_in
 from service.exams.errors import DecisionNeeded, NotWaiting
 from service.exams.reasons import reasons_of
 from service.exams.schemas import Candidate, Verdict

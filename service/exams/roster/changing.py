@@ -7,9 +7,10 @@ from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.audit import Origin
 from service.exams.audit import CANDIDATE_CHANGED, note
 from service.exams.checkin.rules import entry_named
-from service.exams.context import Desk, Origin
+from service.exams.context import Desk
 from service.exams.errors import SeatTaken
 from service.exams.exams import live_exam_row
 from service.exams.guard import By, changed_values

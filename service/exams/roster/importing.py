@@ -8,12 +8,13 @@ from uuid import UUID
 from sqlalchemy import Table, bindparam, delete, insert, update
 from sqlalchemy.orm import Session as OrmSession
 
+from index.audit import Origin
 from index.canonical import digest_json
 from index.external_ids import forms_of
 from index.ids import uuid7
 from index.tables import SubjectRow, utc_now
 from service.exams.audit import ROSTER_IMPORTED, note
-from service.exams.context import Desk, Origin
+from service.exams.context import Desk
 from service.exams.errors import ExamPurged, RosterRefused
 from service.exams.exams import live_exam_row
 from service.exams.roster.checks import (
