@@ -5,11 +5,12 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import psycopg
 import pytest
 
@@ -42,7 +43,9 @@ def started_postgresql() -> Iterator[Any]:
             _forgo_durability(server)
             yield server
         finally:
-            server.cleanup()
+            # A server that its test has stopped may end while the package asks whether it runs.
+            with suppress(psutil.NoSuchProcess):
+                server.cleanup()
 
 
 def _forgo_durability(server: Any) -> None:
