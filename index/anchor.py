@@ -1,9 +1,9 @@
-"""The audit chain's anchor outside the database: an append-only file of heads, erasures, withdrawals and
-revoked keys.
+"""The audit chain's anchor outside the database: an append-only file of heads, and of what must not be
+undone: erasures, withdrawals, removed templates, revoked keys and ended operators.
 
 A chain alone cannot show that its end was cut off, or that all of it was rewritten. Each line of this file
 holds the number and digest of an event, and an HMAC (RFC 2104) over itself and the previous line, under a key
-that is not in the database. What must not be undone names the subject's or the key's id, so that restoring an
+that is not in the database. What must not be undone names whom or what it was about, so that restoring an
 older database does it again.
 """
 
@@ -28,20 +28,22 @@ from index.errors import AnchorInvalid
 from index.sealing.cipher import SealingKey, TemplateCipher
 from index.tables import AuditEventRow, utc_now
 
-Kind = Literal["head", "erased", "withdrawn", "revoked", "ended", "restored"]
+Kind = Literal["head", "erased", "withdrawn", "removed", "revoked", "ended", "restored"]
 Head = tuple[int, str]
 """Number and digest of an event."""
 
 ERASED = "subject.erased"
+TEMPLATE_REMOVED = "template.removed"
 REVOKED = "key.revoked"
 OPERATOR_ENDED = "operator.ended"
 _NOTED: dict[str, Kind] = {
     ERASED: "erased",
     WITHDRAWN: "withdrawn",
+    TEMPLATE_REMOVED: "removed",
     REVOKED: "revoked",
     OPERATOR_ENDED: "ended",
 }
-_ONCE: tuple[Kind, ...] = ("erased", "revoked", "ended")
+_ONCE: tuple[Kind, ...] = ("erased", "removed", "revoked", "ended")
 """What happens to somebody once, and is undone by nothing."""
 _BLOCK_EVENTS = 1000
 
@@ -52,13 +54,13 @@ class AnchorLine:
 
     Attributes:
         kind: `head`: the newest event at that time. `erased`: an erasure. `withdrawn`: a withdrawal.
-            `revoked`: a revoked key. `ended`: an operator who was ended. `restored`: an older database was
-            restored on purpose, and this is the newest recorded event that it has; later events on earlier
-            lines no longer exist.
+            `removed`: a removed template. `revoked`: a revoked key. `ended`: an operator who was ended.
+            `restored`: an older database was restored on purpose, and this is the newest recorded event that
+            it has; later events on earlier lines no longer exist.
         at: When it was written.
         seq: Number of the event; 0 before the first.
         digest: Digest of the event.
-        subject_id: The subject who was erased or withdrew, or the key or operator that was ended.
+        subject_id: The subject who was erased or withdrew, or the template, key or operator that was ended.
         key_id: The key of the MAC.
         mac: Hexadecimal, over this line and the digest of the line before.
     """
@@ -127,7 +129,8 @@ class Anchor:
             known = find_common_head(db, lines)
             for event in audit.list_events_after(db, known[0], action=_NOTED):
                 kind, head = _NOTED[event.action], (event.seq, event.digest)
-                lines.append(self._append(file, lines, kind, head, find_whose(event)))
+                for ended in find_ended(event):
+                    lines.append(self._append(file, lines, kind, head, ended))
             if not lines or lines[-1].head != newest:
                 self._append(file, lines, "head", newest)
             _flush(file)
@@ -226,6 +229,11 @@ def find_erased_subjects(lines: Sequence[AnchorLine]) -> set[UUID]:
     return _find_ids(lines, "erased")
 
 
+def find_removed_templates(lines: Sequence[AnchorLine]) -> set[UUID]:
+    """Every removed template on record."""
+    return _find_ids(lines, "removed")
+
+
 def find_revoked_keys(lines: Sequence[AnchorLine]) -> set[UUID]:
     """Every revoked key on record."""
     return _find_ids(lines, "revoked")
@@ -240,13 +248,21 @@ def _find_ids(lines: Sequence[AnchorLine], kind: Kind) -> set[UUID]:
     return {UUID(line.subject_id) for line in lines if line.kind == kind and line.subject_id}
 
 
-def find_whose(event: AuditEventRow) -> UUID | None:
-    """The subject, the key or the operator that an event is about."""
+def has_news(db: Session, after_seq: int) -> bool:
+    """Whether something that must not be undone happened after an event."""
+    return next(audit.list_events_after(db, after_seq, action=_NOTED), None) is not None
+
+
+def find_ended(event: AuditEventRow) -> list[UUID | None]:
+    """The ids of what an event has ended: a subject, templates, a key or an operator."""
+    if event.action == TEMPLATE_REMOVED:
+        # Another model's templates of the same picture went with it, and have ids of their own.
+        return [UUID(one) for one in (event.details["template_id"], *event.details.get("others", ()))]
     if event.action == REVOKED:
-        return UUID(event.details["key_id"])
+        return [UUID(event.details["key_id"])]
     if event.action == OPERATOR_ENDED:
-        return UUID(event.details["operator_id"])
-    return event.subject_id
+        return [UUID(event.details["operator_id"])]
+    return [event.subject_id]
 
 
 def find_withdrawals(lines: Sequence[AnchorLine]) -> list[WithdrawalSeen]:
@@ -266,11 +282,17 @@ def find_common_head(db: Session, lines: Sequence[AnchorLine]) -> Head:
     return 0, audit.FIRST_DIGEST
 
 
+def find_lost(db: Session, lines: Sequence[AnchorLine]) -> list[Head]:
+    """The expected events that are not in the chain, in the order of the lines."""
+    heads = find_expected_heads(lines)
+    digests = audit.find_digests(db, [seq for seq, _ in heads])
+    return [head for head in heads if digests.get(head[0]) != head[1]]
+
+
 def find_fork(db: Session, lines: Sequence[AnchorLine]) -> Head:
     """The newest event of these lines before the first one that is not in the chain."""
     heads = sorted(find_expected_heads(lines))
-    lost = [seq for seq, digest in heads if audit.find_digest(db, seq) != digest]
-    first_lost = min(lost, default=None)
+    first_lost = min((seq for seq, _ in find_lost(db, lines)), default=None)
     known = [head for head in heads if first_lost is None or head[0] < first_lost]
     return max(known, default=(0, audit.FIRST_DIGEST))
 

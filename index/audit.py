@@ -156,6 +156,16 @@ def find_digest(db: Session, seq: int) -> str | None:
     return db.scalar(select(AuditEventRow.digest).where(AuditEventRow.seq == seq))
 
 
+def find_digests(db: Session, seqs: Collection[int]) -> dict[int, str]:
+    """The digests of many events, by number; those that are not there are left out."""
+    wanted, found = sorted(seqs), dict[int, str]()
+    for start in range(0, len(wanted), _BLOCK_ROWS):
+        block = AuditEventRow.seq.in_(wanted[start : start + _BLOCK_ROWS])
+        rows = db.execute(select(AuditEventRow.seq, AuditEventRow.digest).where(block))
+        found |= {row.seq: row.digest for row in rows}
+    return found
+
+
 def list_events_after(
     db: Session, seq: int, *, action: str | Collection[str], subject_id: UUID | None = None
 ) -> Iterator[AuditEventRow]:

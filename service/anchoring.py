@@ -13,17 +13,22 @@ from index.anchor import (
     find_erased_subjects,
     find_expected_heads,
     find_fork,
+    find_lost,
+    find_removed_templates,
     find_revoked_keys,
     find_withdrawals,
 )
 from index.audit import Origin
-from index.consent.erasure import erase_returned
+from index.consent.erasure import erase_returned, remove_returned
 from index.consent.withdrawal import withdraw_returned
 from index.database.database import Database
 from index.errors import AnchorInvalid, DatabaseError
 from index.sealing.cipher import TemplateCipher
+from service.access.invitations import Invitations
 from service.access.keys import Keys
 from service.access.operators import Operators
+from service.access.page_sessions import PageSessions
+from service.access.passwords import Passwords
 from service.errors import StartRefused
 from service.logs import log
 from service.settings import Settings
@@ -31,6 +36,7 @@ from service.template_keys import TemplateKeys
 
 RETURNED = "restore"
 """In whose name people are erased again who came back with an older database."""
+WENT_BACK = "database.went_back"
 
 
 class Ended(NamedTuple):
@@ -40,11 +46,13 @@ class Ended(NamedTuple):
         people: Who were erased, or had withdrawn.
         keys: That were revoked.
         operators: Who were ended.
+        templates: That were removed, of people who stayed.
     """
 
     people: int
     keys: int
     operators: int
+    templates: int
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ class Anchoring:
             log.info("audit_head", seq=head[0], digest=head[1])
 
     def end_returned(self) -> Ended:
-        """End again what came back with an older database: people, their consent, keys and operators.
+        """End again what came back with an older database: people, consent, templates, keys and operators.
 
         Raises:
             AnchorInvalid: If the anchor was changed: nobody could say then who was erased.
@@ -84,13 +92,46 @@ class Anchoring:
         withdrawn = withdraw_returned(self.database, find_withdrawals(lines), actor=RETURNED)
         if withdrawn:
             log.warning("withdrawn_again", subjects=withdrawn)
+        templates = remove_returned(self.database, find_removed_templates(lines), actor=RETURNED)
+        if templates:
+            log.warning("removed_again", templates=templates)
         keys = Keys(self.database).revoke_returned(find_revoked_keys(lines), actor=RETURNED)
         if keys:
             log.warning("revoked_again", keys=keys)
         operators = Operators(self.database).end_returned(find_ended_operators(lines), Origin(RETURNED))
         if operators:
             log.warning("ended_again", operators=operators)
-        return Ended(returned + withdrawn, keys, operators)
+        return Ended(returned + withdrawn, keys, operators, templates)
+
+    def end_sign_ins(self) -> None:
+        """Sign everybody out and let no link work: nobody knows who has signed out, or used one, since.
+
+        Raises:
+            DatabaseError: If it could not be written.
+        """
+        PageSessions(self.database).end_all()
+        Invitations(self.database, Passwords()).end_all()
+
+    def settle_return(self) -> Ended:
+        """End again what came back with an older database, and everybody's sign-in once for each return.
+
+        Raises:
+            AnchorInvalid, DatabaseError: As `end_returned`.
+        """
+        ended, lost = self.end_returned(), self.find_lost()
+        if lost is None or self._is_settled(lost):
+            return ended
+        self.end_sign_ins()
+        with self.database.write() as db:
+            audit.record(db, action=WENT_BACK, actor=RETURNED, details={"lost": f"{lost[0]}:{lost[1]}"})
+        log.warning("database_went_back", lost=lost[0])
+        return ended
+
+    def _is_settled(self, lost: Head) -> bool:
+        """Whether everybody has been signed out since the database lost this event."""
+        with self.database.read() as db:
+            settled = audit.list_events_after(db, 0, action=WENT_BACK)
+            return any(event.details["lost"] == f"{lost[0]}:{lost[1]}" for event in settled)
 
     def verify(self, expected: Collection[Head] = ()) -> audit.ChainReport:
         """Walk the chain and compare it with the anchor, and with events noted elsewhere.
@@ -109,7 +150,7 @@ class Anchoring:
         Raises:
             AnchorInvalid, DatabaseError, OSError: If something cannot be read or written.
         """
-        ended = self.end_returned()
+        ended = self.settle_return()
         with self.database.write() as db:
             known = find_fork(db, self.anchor.lines())[0]
             details = {
@@ -118,24 +159,25 @@ class Anchoring:
                 "erased": ended.people,
                 "revoked": ended.keys,
                 "ended": ended.operators,
+                "removed": ended.templates,
             }
             audit.record(db, action="audit.loss_accepted", actor=RETURNED, details=details)
         with self.database.read() as db:
             self.anchor.note_restored(db)
         return (
             f"The audit trail goes on after event {known}; {ended.people} people were erased or withdrawn "
-            f"again, {ended.keys} keys revoked and {ended.operators} operators ended again."
+            f"again, {ended.templates} templates removed, {ended.keys} keys revoked and {ended.operators} "
+            "operators ended again. Everybody has to sign in again."
         )
 
-    def went_back(self) -> bool:
-        """Whether the database lacks an event that was written down.
+    def find_lost(self) -> Head | None:
+        """The event written down last that the database lacks; None if it has them all.
 
         Raises:
             AnchorInvalid, DatabaseError: As `verify`.
         """
-        lines = self.anchor.lines()
         with self.database.read() as db:
-            return any(audit.find_digest(db, seq) != digest for seq, digest in find_expected_heads(lines))
+            return next(reversed(find_lost(db, self.anchor.lines())), None)
 
 
 def head_of(text: str) -> Head:
@@ -179,7 +221,7 @@ def accept_loss(settings: Settings, database: Database, reason: str) -> str:
     if cipher is None:
         raise StartRefused("Without the template key nobody can say what the anchor holds.")
     anchoring = Anchoring.of(settings, database, cipher)
-    if not anchoring.went_back():
+    if anchoring.find_lost() is None:
         raise StartRefused("The database has every event that the anchor knows: nothing is lost.")
     return anchoring.accept(reason)
 
@@ -187,7 +229,7 @@ def accept_loss(settings: Settings, database: Database, reason: str) -> str:
 def note_now(settings: Settings, database: Database) -> None:
     """Note what a command has just done, where the installation has a template key.
 
-    What cannot be noted is logged, and the service notes it within the hour.
+    What cannot be noted is logged, and every service notes it within a second in its own anchor.
     """
     cipher = TemplateKeys(settings).cipher()
     if cipher is not None:

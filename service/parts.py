@@ -104,7 +104,7 @@ class Parts:
         anchoring = Anchoring.of(settings, database, cipher) if cipher else None
         if anchoring is not None and not reading:
             # Before anything is read, and long before the first request.
-            anchoring.end_returned()
+            anchoring.settle_return()
             for page in remove_former_pages(settings.data_dir):
                 log.warning("page_removed", path=str(page), reason="it held faces of enrolments")
         following = Following(settings, database, cipher, active)
@@ -180,6 +180,7 @@ class Parts:
         """Follow the active model, and let the metrics read the gauges of these parts."""
         self.following.when_switched = self._describe
         self.following.when_gone_back = self._end_returned
+        self.following.when_ended = self.note_anchor
         self._describe(self.following.serving)
         watch = self.metrics.watch
         admitted, waiting = self.pictures.count, self.pictures.waiting
@@ -203,10 +204,9 @@ class Parts:
 
     def _end_returned(self) -> None:
         if self.anchoring is not None:
-            self.anchoring.end_returned()
-        # Nobody knows who has signed out, or used a link, since.
-        self.page_sessions.end_all()
-        self.invitations.end_all()
+            self.anchoring.settle_return()
+            # What was lost may be newer than the anchor's last line.
+            self.anchoring.end_sign_ins()
 
     def _templates(self) -> int:
         return len(self.following.serving.active.gallery)

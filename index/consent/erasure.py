@@ -71,21 +71,37 @@ def remove_biometrics(db: Session, subject_id: UUID) -> tuple[list[UUID], int]:
     return template_ids, len(crops)
 
 
-def remove_template(db: Session, row: TemplateRow) -> None:
+def remove_template(db: Session, row: TemplateRow, *, actor: str, request_id: str | None = None) -> None:
     """Remove a template with its crop and other models' templates of that crop, in every process.
 
     Removing a template means removing the picture: another model's template of it would bring the face back.
+
+    Args:
+        db: An ordered transaction of `Database.write`.
+        row: The template.
+        actor: Who removes it, for the audit chain.
+        request_id: Id of the request.
     """
     made = TemplateRow.crop_id == row.crop_id if row.crop_id else TemplateRow.number == row.number
-    subject_id = row.subject_id
+    subject_id, template_id = row.subject_id, row.id
+    crop_id = row.crop_id
     gone = delete(TemplateRow).where(made)
     removed = db.execute(gone.returning(TemplateRow.number, TemplateRow.model_id, TemplateRow.id)).all()
     db.add_all(
         GalleryChangeRow(kind="removed", template_number=one.number, model_id=one.model_id) for one in removed
     )
     forget_twins(db, subject_id, [one.id for one in removed])
-    if row.crop_id:
-        db.execute(delete(CropRow).where(CropRow.id == row.crop_id))
+    if crop_id:
+        db.execute(delete(CropRow).where(CropRow.id == crop_id))
+    others = [str(one.id) for one in removed if one.id != template_id]
+    audit.record(
+        db,
+        action="template.removed",
+        actor=actor,
+        subject_id=subject_id,
+        request_id=request_id,
+        details={"template_id": str(template_id), **({"others": others} if others else {})},
+    )
 
 
 def empty_responses(db: Session, subject_id: UUID, made_ids: list[UUID]) -> int:
@@ -103,6 +119,27 @@ def empty_responses(db: Session, subject_id: UUID, made_ids: list[UUID]) -> int:
         .returning(IdempotencyRecordRow.key)
     )
     return len(emptied.all())
+
+
+def remove_returned(database: Database, template_ids: Collection[UUID], *, actor: str) -> int:
+    """Remove those of the templates that exist; returns how many of them were removed as themselves.
+
+    A template removed with another one, of the same picture, counts with it.
+    """
+    wanted, removed = sorted(template_ids), 0
+    for start in range(0, len(wanted), _IDS_IN_ONE_QUERY):
+        block = wanted[start : start + _IDS_IN_ONE_QUERY]
+        query = select(TemplateRow).where(TemplateRow.id.in_(block)).limit(1)
+        with database.read() as db:
+            if db.scalars(query).first() is None:
+                continue
+        with database.write() as db:
+            while (row := db.scalars(query).first()) is not None:
+                remove_template(db, row, actor=actor)
+                removed += 1
+    if removed:
+        database.settle()
+    return removed
 
 
 def erase_returned(database: Database, subject_ids: Collection[UUID], *, actor: str) -> int:

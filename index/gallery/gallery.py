@@ -226,15 +226,7 @@ class Gallery:
             ).first()
             if row is None:
                 raise TemplateNotFound(template_id)
-            remove_template(db, row)
-            audit.record(
-                db,
-                action="template.removed",
-                actor=actor,
-                subject_id=subject_id,
-                request_id=request_id,
-                details={"template_id": str(template_id)},
-            )
+            remove_template(db, row, actor=actor, request_id=request_id)
         self._show()
 
     def erase(self, subject_id: UUID, *, actor: str, request_id: str | None = None) -> ErasureReceipt:

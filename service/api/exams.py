@@ -89,6 +89,7 @@ def delete_exam(
     While one of its sessions is open it takes an administrator and a reason.
     """
     archived = remove_exam(parts.desk, exam_id, origin_of(request, caller), reason)
+    parts.note_anchor()
     return archived or Response(status_code=204)
 
 

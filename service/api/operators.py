@@ -146,7 +146,9 @@ def reset_operator(
 @router.delete("/{operator_id}", response_model=OperatorDocument)
 def end_operator(request: Request, parts: PartsHere, caller: Admin, operator_id: UUID) -> OperatorDocument:
     """End an operator: from this answer on there is no page, board or sign-in, in any process."""
-    return document(parts.operators.end(operator_id, origin_of(request, caller)))
+    ended = parts.operators.end(operator_id, origin_of(request, caller))
+    parts.note_anchor()
+    return document(ended)
 
 
 def require_exams(parts: Parts, exam_ids: list[UUID] | None) -> None:

@@ -125,6 +125,7 @@ def remove_template(
     """Remove a template; before the answer it is gone, and is never found again."""
     found = parts.subjects.find(subject)
     parts.gallery.remove(found.id, template_id, actor=caller.actor, request_id=request.state.request_id)
+    parts.note_anchor()
     return Response(status_code=204)
 
 

@@ -61,6 +61,7 @@ class Restored:
         removed_again: How many people were erased, or have withdrawn, since it was made.
         revoked_again: How many keys were revoked since.
         ended_again: How many operators were ended since.
+        templates_again: How many templates were removed since, of people who stayed.
         known_until: When the newest line of an anchor was written that outlived the machine; None where there
             is none beside the backup's own: nobody knows then who was erased since.
         faults: What is wrong with its audit trail; it was forced then.
@@ -70,6 +71,7 @@ class Restored:
     removed_again: int
     revoked_again: int
     ended_again: int
+    templates_again: int
     known_until: datetime | None
     faults: list[str] = field(default_factory=list)
 
@@ -246,6 +248,7 @@ def settle(
         "erased": ended.people,
         "revoked": ended.keys,
         "ended": ended.operators,
+        "removed": ended.templates,
         "faults": list(faults),
         "forced_because": forced_because if faults else None,
     }

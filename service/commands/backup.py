@@ -90,6 +90,8 @@ def show_restored(restored: "Restored") -> None:
     typer.echo(f"The installation is as it was at {manifest.made_at:%F %T} UTC.")
     if restored.removed_again:
         typer.echo(f"{restored.removed_again:,} people were erased again who were erased after that.")
+    if restored.templates_again:
+        typer.echo(f"{restored.templates_again:,} templates were removed again that were removed after that.")
     if restored.revoked_again:
         typer.echo(f"{restored.revoked_again:,} API keys were revoked again that were revoked after that.")
     if restored.ended_again:
@@ -101,7 +103,7 @@ def show_restored(restored: "Restored") -> None:
         )
         typer.echo(
             "API keys that were revoked and operators who were ended since are valid again: see "
-            "`invigil keys list` and `invigil operators list`."
+            "`invigil keys list` and `invigil operators list`. Templates that were removed since are back."
         )
 
 

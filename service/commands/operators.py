@@ -103,12 +103,17 @@ def end(who: Who, as_json: AsJson = False) -> None:
     """End an operator at once, in every process and for good."""
     from index.audit import Origin
     from service.access.operators import Operators
+    from service.anchoring import note_now
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
+    from service.logs import configure_logs
 
-    with open_database(read_settings()) as database:
+    configure_logs()
+    settings = read_settings()
+    with open_database(settings) as database:
         operators = Operators(database)
         facts = operators.end(operator_named(who, operators).id, Origin(ACTOR))
+        note_now(settings, database)
     if as_json:
         show_json(told(facts))
     else:

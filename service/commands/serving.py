@@ -107,6 +107,7 @@ def prepare(settings: "Settings") -> First:
     Raises:
         SessionOpen: If there is something to upgrade while a session is open.
         StartRefused: If there is no template key and none may be made.
+        AnchorInvalid: If the anchor was changed.
         DatabaseError: If the database cannot be reached or written.
     """
     from index.database.database import Database
@@ -114,6 +115,7 @@ def prepare(settings: "Settings") -> First:
     from service.access.keys import Keys
     from service.access.operators import Operators
     from service.access.passwords import Passwords
+    from service.anchoring import Anchoring
     from service.commands.opening import make_data_folder, upgrade_database
     from service.template_keys import TemplateKeys
 
@@ -121,7 +123,9 @@ def prepare(settings: "Settings") -> First:
     database = Database(settings.database)
     try:
         upgrade_database(settings, database)
-        TemplateKeys(settings).cipher_or_new(database, announce=typer.echo)
+        cipher = TemplateKeys(settings).cipher_or_new(database, announce=typer.echo)
+        # Before it is asked who is there, and before a link is made that it would end.
+        Anchoring.of(settings, database, cipher).settle_return()
         if Operators(database).has_administrator():
             return First(None, None)
         link = Invitations(database, Passwords()).create_first()

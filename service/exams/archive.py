@@ -1,7 +1,8 @@
 """Taking exams away: one with an attempt is archived, for it is evidence; another one is deleted.
 
 An archived exam stays readable in every part, and its retention goes on. It takes no check-in, no roster, no
-change and no override, and no list of exams shows it unless it is asked for.
+change and no override, and no list of exams shows it unless it is asked for. The keys of its kiosks end
+either way.
 """
 
 from typing import Any
@@ -48,6 +49,7 @@ def remove_exam(desk: Desk, exam_id: UUID, origin: Origin, reason: str | None) -
                 delete_rows(db, row, origin, reason)
                 return None
             row.archived_at = utc_now()
+            end_kiosks(db, exam_id, origin)
             note(db, "exam.archived", origin, exam_id=exam_id, reason=reason)
         return exam_document(desk, row)
 
@@ -61,13 +63,18 @@ def refuse_while_open_without_reason(db: OrmSession, row: ExamRow, by: By) -> No
         by.require_admin(["taking an exam away while a session is open"])
 
 
-def delete_rows(db: OrmSession, row: ExamRow, origin: Origin, reason: str | None) -> None:
-    """Delete an exam that nobody has been at, with its rosters; its kiosks' keys end."""
-    mine = select(SessionRow.id).where(SessionRow.exam_id == row.id)
+def end_kiosks(db: OrmSession, exam_id: UUID, origin: Origin) -> None:
+    """Revoke the keys of an exam's kiosks, for good: the tablets may be anywhere."""
+    mine = select(SessionRow.id).where(SessionRow.exam_id == exam_id)
     keys = select(ApiKeyRow).where(ApiKeyRow.session_id.in_(mine), ApiKeyRow.revoked_at.is_(None))
     for key in db.scalars(keys).all():
         # Each with an event of its own: a backup that is put back must not bring it back.
         revoke_row(db, key, actor=origin.actor, request_id=origin.request_id)
+
+
+def delete_rows(db: OrmSession, row: ExamRow, origin: Origin, reason: str | None) -> None:
+    """Delete an exam that nobody has been at, with its rosters."""
+    end_kiosks(db, row.id, origin)
     counts = sizes(db, row.id)
     remove_rows(db, row.id)
     of_exam = delete(SessionRow).where(SessionRow.exam_id == row.id)

@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable
 
 from embedding.embedder import Embedder
+from index.anchor import Head
 from index.database.database import Database
 from index.errors import DatabaseError, GalleryError
 from index.gallery.coverage import knows_others, was_added_since
 from index.models.models import Model, Models
 from index.models.reembedding import reembed
 from index.sealing.cipher import TemplateCipher
+from index.trail import Trail
 from service.logs import log
 from service.models.alarm import Alarm
 from service.models.keeping import keep_or_warn, open_kept
@@ -65,6 +67,8 @@ class Following:
         self._thread: threading.Thread | None = None
         self.when_switched: Callable[[Serving], None] = lambda serving: None
         self.when_gone_back: Callable[[], None] = lambda: None
+        self.when_ended: Callable[[], None] = lambda: None
+        self._trail = Trail(database)
         active = LoadedModel.around(embedder, settings, database, cipher)
         self._open = {active.id: active}
         self._embedded: tuple[str, int, int] = ("", 0, 0)
@@ -90,6 +94,10 @@ class Following:
         """
         now, behind_since = time.monotonic(), self._behind_since
         return now < self._due and (behind_since is None or now - behind_since < BEHIND_SECONDS)
+
+    def is_known(self, event: Head) -> bool:
+        """Whether this process would notice the loss of an audit event."""
+        return self._trail.seen == event
 
     def has_open(self, model_id: str) -> bool:
         """Whether this process could decide with the model at once."""
@@ -151,6 +159,7 @@ class Following:
             try:
                 self.look()
                 self._notice_return()
+                self._notice_ends()
                 self.embed_latecomers()
                 self._watch_left_out()
                 self._complaint = None
@@ -169,12 +178,27 @@ class Following:
         self._complaint = complaint
 
     def _notice_return(self) -> None:
-        """Say once that the database went back in time: whoever was erased since may be there again."""
+        """Say once that the database went back in time: what was ended since may be there again.
+
+        Where no template was lost, only the audit trail tells.
+        """
         active = self.serving.active
         loaded = active.id, active.gallery.loads
-        if loaded[0] == self._loaded[0] and loaded[1] > self._loaded[1]:
+        has_reloaded = loaded[0] == self._loaded[0] and loaded[1] > self._loaded[1]
+        if has_reloaded or self._trail.has_gone_back():
             self.when_gone_back()
+            self._trail.start_again()
         self._loaded = loaded
+
+    def _notice_ends(self) -> None:
+        """Say that something was ended which no older database may bring back.
+
+        A command on another machine writes no anchor here, and a process may die before it has.
+        """
+        newest, has_news = self._trail.read()
+        if has_news:
+            self.when_ended()
+        self._trail.take(newest)
 
     def _watch_left_out(self) -> None:
         """Raise the alarm where templates do not open, and take up those that were put right."""

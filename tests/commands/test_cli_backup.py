@@ -189,6 +189,37 @@ def test_the_kiosks_of_a_deleted_exam_open_nothing_after_a_restore(
     assert new.start().call("GET", f"/v1/sessions/{session}", key=key).status_code == 401
 
 
+def test_the_kiosks_of_an_archived_exam_open_nothing_after_a_restore(
+    sqlite_machines: list[Machine], tmp_path: Path
+) -> None:
+    lost, new = sqlite_machines[:2]
+    service = lost.start()
+    times = {"starts_at": hours_from_now(-1).isoformat(), "ends_at": hours_from_now(2).isoformat()}
+    exam = service.call("POST", "/v1/exams", json={"name": "Maths", **times}).json()["id"]
+    window = {"opens_at": hours_from_now(-1).isoformat(), "closes_at": hours_from_now(2).isoformat()}
+    session = service.call("POST", f"/v1/exams/{exam}/sessions", json={"room": "R1", **window}).json()["id"]
+    added = service.call(
+        "PUT",
+        f"/v1/sessions/{session}/roster?create_subjects=true",
+        content=b"external_id,display_name\nc1,Ann\n",
+        headers={"Content-Type": "text/csv"},
+    )
+    assert added.status_code == 200, added.text
+    key = service.call("POST", f"/v1/sessions/{session}/kiosk-keys", json={}).json()["key"]
+    shown = {"candidate": "c1", "document_type": "passport", "operator": "Ada"}
+    attempt = service.call("POST", f"/v1/sessions/{session}/identifications", json=shown)
+    assert attempt.status_code == 201, attempt.text
+    lost.back_up(tmp_path / "backup", tmp_path / "keys.txt")
+    archived = service.call("DELETE", f"/v1/exams/{exam}?reason=fire+alarm")
+    assert archived.status_code == 200, archived.text
+    stop(service)
+    lost.lose()
+
+    new.restore(tmp_path / "backup", tmp_path / "keys.txt")
+
+    assert new.start().call("GET", f"/v1/sessions/{session}", key=key).status_code == 401
+
+
 @pytest.fixture
 def backed_up(machines: list[Machine], tmp_path: Path) -> list[Machine]:
     """Three people in a backup."""

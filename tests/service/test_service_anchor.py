@@ -7,17 +7,23 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from fixtures_cli import CommandLine
 from fixtures_service import Service
-from restoring import keep_copy
+from restoring import PutBack, keep_copy
+from sqlalchemy import delete, update
 from tampering import cut_tail, remove_all_events, write_chain_anew
 
 from index import audit
-from index.anchor import Anchor, find_erased_subjects
+from index.anchor import Anchor, find_ended_operators, find_erased_subjects, find_revoked_keys
 from index.database.database import Database
+from index.tables import ApiKeyRow, AuditEventRow
+from service.access.scopes import Scope
 from service.app import PURGES
+from service.commands.serving import prepare
+from service.errors import Unauthenticated
 from service.parts import Parts
 from service.template_keys import TemplateKeys
 
@@ -154,3 +160,167 @@ def test_who_came_back_with_a_copy_is_erased_before_the_first_request(
     assert accepted.status == 0, accepted
     assert cli_here.run("audit", "verify").status == 0
     assert cli_here.run("audit", "accept", "--reason", "once more").status == 2
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def sign_in(service: Service) -> str:
+    """The cookie of a console that an administrator's key has opened."""
+    caller = service.parts.keys.authenticate(service.key(Scope.ADMIN))
+    return service.parts.page_sessions.open("console", caller).token
+
+
+def is_signed_in(service: Service, token: str) -> bool:
+    try:
+        service.parts.page_sessions.find("console", token)
+    except Unauthenticated:
+        return False
+    return True
+
+
+def restart(service: Service, start_service: Callable[..., Service], put_back: PutBack) -> Service:
+    service.client.__exit__(None, None, None)
+    put_back()
+    return start_service()
+
+
+def test_a_start_on_an_older_copy_signs_everybody_out_once(
+    start_service: Callable[..., Service],
+) -> None:
+    service = start_service()
+    token = sign_in(service)
+    put_back = keep_copy(service.parts.database)
+    service.parts.page_sessions.end(token)
+    service.subject()
+
+    again = restart(service, start_service, put_back)
+    signed_out = not is_signed_in(again, token)
+    later = sign_in(again)
+    third = restart(again, start_service, lambda: None)
+
+    assert signed_out
+    assert is_signed_in(third, later)
+
+
+def test_a_start_on_a_whole_database_signs_nobody_out(start_service: Callable[..., Service]) -> None:
+    service = start_service()
+    token = sign_in(service)
+
+    again = restart(service, start_service, lambda: None)
+
+    assert is_signed_in(again, token)
+
+
+def test_each_older_copy_signs_everybody_out_anew(start_service: Callable[..., Service]) -> None:
+    service = start_service()
+    token = sign_in(service)
+    put_back = keep_copy(service.parts.database)
+    service.subject()
+    service = restart(service, start_service, put_back)
+    first = is_signed_in(service, token)
+
+    service = restart(service, start_service, put_back)
+
+    assert (first, is_signed_in(service, token)) == (False, False)
+
+
+def test_a_loss_is_accepted_with_everybody_signed_out(
+    start_service: Callable[..., Service], cli_here: CommandLine
+) -> None:
+    service = start_service()
+    token = sign_in(service)
+    put_back = keep_copy(service.parts.database)
+    service.subject()
+    service.client.__exit__(None, None, None)
+    put_back()
+
+    accepted = cli_here.run("audit", "accept", "--reason", "the disk was lost")
+
+    assert accepted.status == 0, accepted
+    assert not is_signed_in(start_service(), token)
+
+
+def test_the_link_of_the_first_administrator_works_after_a_start_on_an_older_copy(
+    start_service: Callable[..., Service],
+) -> None:
+    service = start_service()
+    put_back = keep_copy(service.parts.database)
+    service.subject()
+    service.client.__exit__(None, None, None)
+    put_back()
+
+    first = prepare(service.parts.settings)
+    again = start_service()
+
+    assert first.token is not None
+    assert again.parts.invitations.find(first.token).operator is None
+
+
+def test_a_removed_template_that_came_back_with_a_copy_matches_nobody(
+    start_service: Callable[..., Service], astronaut_jpeg: bytes
+) -> None:
+    service = start_service()
+    ana = service.subject()
+    path = f"/v1/subjects/{ana}/templates"
+    enrolled = service.call("POST", path, files={"image": astronaut_jpeg}).json()["template"]["id"]
+    put_back = keep_copy(service.parts.database)
+    assert service.call("DELETE", f"{path}/{enrolled}").status_code == 204
+
+    again = restart(service, start_service, put_back)
+
+    answer = again.call("POST", f"/v1/subjects/{ana}/verify", files={"image": astronaut_jpeg})
+    assert answer.json()["code"] == "no_template"
+
+
+def test_a_running_service_notices_a_loss_that_no_template_shows(
+    service_everywhere: Service,
+) -> None:
+    service = service_everywhere
+    token = sign_in(service)
+    facts, text = service.parts.keys.create("lost tablet", [Scope.SUBJECTS_READ], actor="test")
+    assert service.call("DELETE", f"/v1/keys/{facts.id}").status_code == 200
+    # What is lost has to have been seen.
+    newest = anchor_of(service).lines()[-1].head
+    wait_until(lambda: service.parts.following.is_known(newest))
+
+    # A standby that had not heard of the last commit: PostgreSQL makes no copy of a database in use.
+    with service.parts.database.write() as db:
+        db.execute(delete(AuditEventRow).where(AuditEventRow.seq == newest[0]))
+        db.execute(update(ApiKeyRow).where(ApiKeyRow.id == facts.id).values(revoked_at=None))
+
+    wait_until(lambda: service.call("GET", "/v1/subjects", key=text).status_code == 401)
+    wait_until(lambda: not is_signed_in(service, token))
+
+
+@pytest.mark.parametrize("what", ["key", "operator"])
+def test_what_a_command_without_the_anchors_disk_ends_is_noted_by_the_service(
+    service: Service, cli: CommandLine, tmp_path: Path, what: str
+) -> None:
+    elsewhere = CommandLine(
+        cli.folder,
+        cli.bundle,
+        {"INVIGIL_DATA_DIR": str(tmp_path), "INVIGIL_ANCHOR_FILE": str(tmp_path / "elsewhere" / "anchor")},
+    )
+    fields = {"login": "ada@example.org", "name": "Ada", "role": "invigilator"}
+    operator = service.call("POST", "/v1/operators", json=fields).json()["id"]
+    facts, _ = service.parts.keys.create("lost tablet", [Scope.SUBJECTS_READ], actor="test")
+
+    arguments = ("keys", "revoke", facts.prefix) if what == "key" else ("operators", "end", fields["login"])
+    assert elsewhere.run(*arguments).status == 0
+
+    ended = (find_revoked_keys, facts.id) if what == "key" else (find_ended_operators, UUID(operator))
+    wait_until(lambda: ended[1] in ended[0](anchor_of(service).lines()))
+
+
+def test_an_operator_who_is_ended_is_noted_before_the_answer(service: Service) -> None:
+    fields = {"login": "ada@example.org", "name": "Ada", "role": "invigilator"}
+    operator = service.call("POST", "/v1/operators", json=fields).json()["id"]
+
+    service.call("DELETE", f"/v1/operators/{operator}")
+
+    assert find_ended_operators(anchor_of(service).lines()) == {UUID(operator)}
