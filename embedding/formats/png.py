@@ -7,6 +7,7 @@ from functools import partial
 from PIL.PngImagePlugin import PngImageFile
 
 from embedding.errors import DecodeFailed
+from embedding.formats import png_colour
 from embedding.formats.encoded import (
     MAX_METADATA_BYTES,
     MEMORY_BYTES,
@@ -40,9 +41,10 @@ def read(data: bytes) -> Encoded:
     """
     width, height, depth, colour = _read_header(data)
     needed: list[bytes | memoryview] = [MAGIC]
-    exif = profile = b""
+    exif = b""
+    colours: dict[bytes, bytes] = {}
     view = memoryview(data)
-    offset, coded = len(MAGIC), False
+    offset, coded, has_palette = len(MAGIC), False, False
     for _ in range(MAX_CHUNKS):
         if offset + 8 > len(data):
             break
@@ -54,11 +56,15 @@ def read(data: bytes) -> Encoded:
         if kind in (b"IHDR", b"PLTE", b"IDAT", b"tRNS"):
             needed.append(view[offset:end])
             coded = coded or kind == b"IDAT"
+            has_palette = has_palette or kind == b"PLTE"
         elif kind == b"eXIf" and length <= MAX_METADATA_BYTES and not coded:
             # Browsers ignore EXIF after the pixels, and so do we.
             exif = bytes(body)
-        elif kind == b"iCCP":
-            profile = _read_profile(bytes(body))
+        elif kind in png_colour.CHUNKS:
+            told = length <= MAX_METADATA_BYTES and not coded and _is_whole(view[offset:end])
+            # cICP stands before the palette.
+            if told and not (kind == b"cICP" and has_palette):
+                colours.setdefault(kind, bytes(body))
         elif kind[0] & 0x20 == 0:
             raise DecodeFailed(f"it needs {kind!r}, which is not of the standard")
         offset = end
@@ -77,7 +83,7 @@ def read(data: bytes) -> Encoded:
         load=partial(_load, [*needed, END]),
         shrink=shrink,
         exif=exif,
-        profile=profile,
+        profile=png_colour.profile_of(colours),
     )
 
 
@@ -99,14 +105,9 @@ def _raster_bytes(depth: int, colour: int) -> int:
     return 1 if colour == PALETTE else 4
 
 
-def _read_profile(body: bytes) -> bytes:
-    """The ICC profile of an iCCP chunk: a name, a zero, the method, the compressed profile."""
-    packed = body.partition(b"\0")[2][1:]
-    try:
-        profile = zlib.decompressobj().decompress(packed, MAX_METADATA_BYTES + 1)
-    except zlib.error:
-        return b""
-    return profile if len(profile) <= MAX_METADATA_BYTES else b""
+def _is_whole(chunk: memoryview) -> bool:
+    """Whether a chunk is as its check sum says; a browser ignores a damaged one that it can do without."""
+    return len(chunk) >= 12 and zlib.crc32(chunk[4:-4]).to_bytes(4) == chunk[-4:]
 
 
 def _load(pieces: list[bytes | memoryview]) -> Raster:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from made_heic import made_heic, mirrored, profile, turned
-from made_pictures import exif_of, icc_profile, jpegs, scene, transparent
+from made_pictures import coded, exif_of, gamma, icc_profile, jpegs, scene, transparent, with_chunks
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -63,6 +63,24 @@ def test_a_wide_profile_is_converted_and_srgb_by_name_is_left_alone(form: str) -
 
     assert np.array_equal(decode(saved(scene(), form, icc_profile=srgb, **lossless), LIMITS), plain)
     assert farthest(decode(saved(scene(), form, icc_profile=icc_profile(), **lossless), LIMITS), plain) > 10
+
+
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_a_png_for_screens_of_a_high_dynamic_range_is_refused_in_words(transfer: int) -> None:
+    with pytest.raises(DecodeFailed, match="high dynamic range"):
+        decode(with_chunks(saved(scene(), "PNG"), coded(9, transfer)), LIMITS)
+
+
+@pytest.mark.parametrize(("matrix", "full_range"), [(1, 1), (9, 0), (0, 2)])
+def test_a_png_that_calls_its_colours_no_rgb_is_refused_as_by_a_browser(matrix: int, full_range: int) -> None:
+    with pytest.raises(DecodeFailed, match="cICP"):
+        decode(with_chunks(saved(scene(), "PNG"), coded(12, 13, matrix, full_range)), LIMITS)
+
+
+def test_the_gamma_of_a_png_is_undone() -> None:
+    plain, linear = saved(scene(), "PNG"), with_chunks(saved(scene(), "PNG"), gamma(1.0))
+
+    assert farthest(decode(linear, LIMITS), decode(plain, LIMITS)) > 50
 
 
 HEICS = {

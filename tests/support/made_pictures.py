@@ -132,7 +132,73 @@ def pngs() -> Mapping[str, bytes]:
         "png animated": saved(
             scene(), "PNG", save_all=True, append_images=[scene().rotate(180)], duration=50
         ),
+        **{f"png {name}": with_chunks(usual, chunks) for name, chunks in colour_chunks().items()},
+        "png of 16 bits and a gamma": sixteen_bits(3, 2, gamma(1.0)),
+        "png grey with a gamma": with_chunks(saved(scene().convert("L"), "PNG"), gamma(1.0)),
+        "png palette with a gamma": with_chunks(saved(palette, "PNG"), gamma(1.0)),
+        "png transparent with a gamma": with_chunks(saved(transparent(), "PNG"), gamma(1.0)),
+        "png with a gamma after its palette": before_pixels(saved(palette, "PNG"), gamma(1.0)),
+        "png with a code after its palette": before_pixels(saved(palette, "PNG"), coded(12, 13)),
+        "png with a gamma after its pixels": usual[:-12] + gamma(1.0) + usual[-12:],
     }
+
+
+def colour_chunks() -> Mapping[str, bytes]:
+    """What a PNG may say of its colours, in the order of its chunks."""
+    wide = chromaticities(0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
+    srgb = chromaticities(0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
+    profile = chunk(b"iCCP", b"any\0\0" + zlib.compress(icc_profile()))
+    gammas = {f"with a gamma of {value}": gamma(value) for value in (0.1, 0.44, 0.5, 0.55556, 1.0, 2.5)}
+    codes = (*((primaries, 13) for primaries in range(14)), *((1, transfer) for transfer in range(16)))
+    named = {f"with the codes {pair}": coded(*pair) for pair in (*codes, (22, 13), (1, 17), (9, 14))}
+    return {
+        **gammas,
+        **named,
+        "with a gamma of nothing": gamma(0.0),
+        "with wide colours and no gamma": wide,
+        "with wide colours": wide + gamma(0.45455),
+        "with wide colours after the gamma": gamma(0.55556) + wide,
+        "with the colours of sRGB": srgb + gamma(0.45455),
+        "with another white": chromaticities(0.64, 0.33, 0.3, 0.6, 0.15, 0.06, white=(0.28, 0.29))
+        + gamma(0.5),
+        "with colours on one line": chromaticities(0.3, 0.3, 0.3, 0.3, 0.3, 0.3) + gamma(0.5),
+        "with colours of nothing": chunk(b"cHRM", bytes(32)) + gamma(0.5),
+        "with half of its colours": chunk(b"cHRM", bytes(16)) + gamma(1.0),
+        "with two gammas": gamma(1.0) + gamma(0.5),
+        "with a long gamma": chunk(b"gAMA", bytes(3) + b"\1\0"),
+        "with a damaged gamma": gamma(1.0)[:-1] + bytes([gamma(1.0)[-1] ^ 1]),
+        "with sRGB before a gamma": chunk(b"sRGB", b"\0") + gamma(1.0),
+        "with sRGB after a gamma": gamma(1.0) + chunk(b"sRGB", b"\0"),
+        "with an unknown sRGB": chunk(b"sRGB", b"\7") + gamma(1.0),
+        "with a profile and sRGB": profile + chunk(b"sRGB", b"\0"),
+        "with a profile and a gamma": gamma(1.0) + profile,
+        "with a code and a profile": coded(1, 13) + profile,
+        "with a code and a gamma": coded(12, 13) + gamma(1.0),
+        "with unknown codes and a gamma": coded(12, 99) + gamma(1.0),
+        "with the code of a narrow range": coded(12, 13, full_range=0) + gamma(1.0),
+        "with half of a code": chunk(b"cICP", b"\x0c\x0d") + gamma(1.0),
+    }
+
+
+def gamma(value: float) -> bytes:
+    """A gAMA chunk."""
+    return chunk(b"gAMA", struct.pack(">I", round(100_000 * value)))
+
+
+def chromaticities(*colours: float, white: tuple[float, float] = (0.3127, 0.329)) -> bytes:
+    """A cHRM chunk: x and y of red, green and blue."""
+    return chunk(b"cHRM", struct.pack(">8I", *(round(100_000 * part) for part in (*white, *colours))))
+
+
+def coded(primaries: int, transfer: int, matrix: int = 0, full_range: int = 1) -> bytes:
+    """A cICP chunk."""
+    return chunk(b"cICP", bytes([primaries, transfer, matrix, full_range]))
+
+
+def before_pixels(made: bytes, chunks: bytes) -> bytes:
+    """A PNG with more chunks before its pixels."""
+    at = made.index(b"IDAT") - 4
+    return made[:at] + chunks + made[at:]
 
 
 def webps() -> Mapping[str, bytes]:
