@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.orm import Session
 
 from index import audit
@@ -160,6 +160,11 @@ class Models:
         """Withdraw an announcement; does nothing to a model that is not announced."""
         with self._database.write() as db:
             _withdraw(db, ModelRow.id == model_id)
+
+    def withdraw_all(self) -> None:
+        """Withdraw every announcement: nobody who has made one is at work any more."""
+        with self._database.write() as db:
+            _withdraw(db, true())
 
     def former(self) -> Model:
         """The model that a rollback returns to.

@@ -22,6 +22,7 @@ from index.database.database import Database
 from index.database.revisions import is_known_revision
 from index.errors import KeyInvalid
 from index.models.keeping import find_bundle, keep_copy
+from index.models.models import Models
 from index.resealing import TEMPLATES, find_unreadable_rows, seal_former_rows
 from index.sealing.cipher import TemplateCipher
 from index.sealing.key_file import KeyFile
@@ -242,6 +243,8 @@ def settle(
     ended = anchoring.end_returned()
     # Nobody knows who has signed out since.
     PageSessions(anchoring.database).end_all()
+    # Whoever was about to promote a model when the backup was made is not at work here.
+    Models(anchoring.database).withdraw_all()
     details = {
         "made_at": manifest.made_at.isoformat(),
         "known_until": manifest.audit_seq,

@@ -24,6 +24,7 @@ from tampering import write_chain_anew
 
 from embedding.bundle import Bundle
 from embedding.installation import copy_bundle
+from index.copying import copy_rows
 from index.database.database import Database
 from index.errors import DatabaseError, RowsRefused
 from index.ids import uuid7
@@ -575,6 +576,47 @@ def test_a_backup_holds_every_bundle_in_use(
     assert len(manifest.models) == 2
     assert service.parts.serving.active.id == model.id
     assert len(made) == sum(len(one.gallery) for one in service.parts.serving.former)
+
+
+def test_a_backup_during_a_promotion_shows_the_moment_before_it(
+    sqlite_machines: list[Machine],
+    tmp_path: Path,
+    turned: Bundle,
+    nobody_else: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lost, new = sqlite_machines[:2]
+    bundle = copy_bundle(turned, tmp_path / "bundle")
+    service = lost.start()
+    made = enrol_made(service, range(3))
+    former = service.parts.serving.active.id
+    model = service.parts.models.register_bundle(bundle, actor="test")
+    promotion = {"override_reason": "a test of backups"}
+    promoted: list[int] = []
+
+    def copy_rows_and_promote(*arguments: Any) -> dict[str, int]:
+        rows = copy_rows(*arguments)
+        answer = service.call("POST", f"/v1/models/{model.id}/promote", json=promotion)
+        promoted.append(answer.status_code)
+        return rows
+
+    # Another process has announced the model, and has made no template yet.
+    service.parts.models.announce(model.id)
+    monkeypatch.setattr("service.backup.making.copy_rows", copy_rows_and_promote)
+    manifest = lost.back_up(tmp_path / "backup", tmp_path / "keys.txt")
+    now_active = service.parts.serving.active.id
+    stop(service)
+    lost.lose()
+    shutil.rmtree(bundle.path)
+
+    new.restore(tmp_path / "backup", tmp_path / "keys.txt")
+    service = new.start()
+
+    assert (promoted, now_active) == ([200], model.id)
+    assert [one.id for one in manifest.models] == [former]
+    assert service.parts.serving.active.id == former
+    assert [found(service, person) for person in made] == [[one] for one in made.values()]
+    assert [one.state for one in service.parts.models.all() if one.id == model.id] == ["candidate"]
 
 
 def test_a_backup_without_a_bundle_in_use_is_not_made(
