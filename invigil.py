@@ -21,6 +21,7 @@ from service.commands import (
     operators,
     people,
     serving,
+    subjects,
 )
 from training.cli import commands as training
 from training.cli.options import require_train_extra
@@ -66,6 +67,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(operators.app, name="operators")
+app.add_typer(subjects.app, name="subjects")
 app.add_typer(database.db, name="db")
 app.add_typer(database.audit, name="audit")
 app.add_typer(exams.app, name="exams")

@@ -77,6 +77,11 @@ def build_external_key(text: str) -> str:
     return unicodedata.normalize("NFKC", _strip_invisible(folded)).strip() or folded
 
 
+def fold_name(name: str | None) -> str | None:
+    """A name as it is searched and sorted: compared as external ids are, so `ÉVA` finds `Éva`."""
+    return None if name is None else build_external_key(name)
+
+
 def skeleton(text: str) -> str:
     """UTS 39's skeleton: two texts with the same skeleton look alike."""
     mapped = _strip_invisible(unicodedata.normalize("NFD", text)).translate(_build_prototypes())

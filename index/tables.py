@@ -25,7 +25,7 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from index.external_ids import SKELETONS, forms_of
+from index.external_ids import SKELETONS, fold_name, forms_of
 from index.ids import uuid7
 
 NAMING_CONVENTION = {
@@ -73,6 +73,12 @@ def external_form(name: str) -> Callable[[DefaultExecutionContext], str | None]:
     return form
 
 
+def folded_name(context: DefaultExecutionContext) -> str | None:
+    """The default of a column with the form of the row's name by which it is searched."""
+    given: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]
+    return fold_name(given.get("display_name"))
+
+
 def utc_now() -> datetime:
     """The current time, with its zone."""
     return datetime.now(UTC)
@@ -111,6 +117,8 @@ class SubjectRow(Base):
         Text, index=True, default=external_form(SKELETONS[2])
     )
     display_name: Mapped[str | None] = mapped_column(String(255))
+    # What names are searched and sorted by: no database folds the letters of every alphabet.
+    name_key: Mapped[str | None] = mapped_column(Text, default=folded_name)
     details: Mapped[dict[str, Any] | None] = mapped_column("metadata")
     legal_basis: Mapped[dict[str, Any] | None]
     # A copy from `legal_basis`, so that queries can use it.

@@ -1,7 +1,8 @@
 """Twins: pairs of subjects with the same face that a person has enrolled on purpose, with a reason."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, exists, select
@@ -20,6 +21,8 @@ class Twin:
     subject_id: UUID
     external_id: str | None
     reason: str
+    display_name: str | None = None
+    created_at: datetime | None = field(default=None, compare=False)
 
 
 def note_twins(
@@ -40,10 +43,11 @@ def twins_of(db: Session, subject_ids: Sequence[UUID]) -> dict[UUID, list[Twin]]
     for start in range(0, len(subject_ids), _IDS_IN_ONE_QUERY):
         some = subject_ids[start : start + _IDS_IN_ONE_QUERY]
         for own, other in ((TwinRow.subject_id, TwinRow.other_id), (TwinRow.other_id, TwinRow.subject_id)):
-            query = select(own, other, SubjectRow.external_id, TwinRow.reason)
+            named = (SubjectRow.external_id, TwinRow.reason, SubjectRow.display_name, TwinRow.created_at)
+            query = select(own, other, *named)
             query = query.join(SubjectRow, SubjectRow.id == other).where(own.in_(some)).order_by(other)
-            for mine, theirs, external_id, reason in db.execute(query):
-                found.setdefault(mine, []).append(Twin(theirs, external_id, reason))
+            for mine, *twin in db.execute(query):
+                found.setdefault(mine, []).append(Twin(*twin))  # type: ignore[arg-type]
     return found
 
 

@@ -144,6 +144,8 @@ class Reader:
             return f"Literal[{', '.join(map(repr, schema['enum']))}]"
         if schema["type"] == "null":
             return "None"
+        if schema["type"] == "array":
+            return f"Sequence[{self.type(schema['items'])}]"
         return PLAIN[schema["type"], schema.get("format")]
 
     def body(self, content: Mapping[str, Any]) -> str | None:

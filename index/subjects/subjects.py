@@ -1,22 +1,24 @@
 """Subjects: the people, without their templates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, func, or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.consent.legal_basis import WARNED_BEFORE, BasisState, is_in_state, is_new_basis, state_of
+from index.consent.legal_basis import WARNED_BEFORE, BasisState, is_new_basis, state_of
 from index.database.database import Database
 from index.errors import ExternalIdAmbiguous, ExternalIdExists, SubjectNotFound
 from index.external_ids import SKELETONS, build_external_key, forms_of
 from index.fields import columns_of
 from index.ids import uuid7
-from index.tables import SubjectRow, TemplateRow, utc_now
+from index.subjects.listing import EVERYBODY, Facts, Mark, Order, Wanted, facts_of, select_page
+from index.tables import SubjectRow, utc_now
+from index.twins import Twin, twins_of
 
 # Built once, because every verification runs one of them and building takes longer than running.
 _ID_BY_ID = select(SubjectRow.id).where(SubjectRow.id == bindparam("key"))
@@ -42,7 +44,13 @@ class ExternalId:
 
 @dataclass(frozen=True)
 class Subject:
-    """A person as callers see them."""
+    """A person as callers see them.
+
+    Attributes:
+        enrolled_at: When the newest template was enrolled.
+        is_poor: Whether there are templates, each from a picture that would not be enrolled today.
+        twins: How many others are enrolled in spite of the same face.
+    """
 
     id: UUID
     external_id: str | None
@@ -54,6 +62,9 @@ class Subject:
     templates: int
     created_at: datetime
     changed_at: datetime
+    enrolled_at: datetime | None = None
+    is_poor: bool = False
+    twins: int = 0
 
 
 class Subjects:
@@ -136,46 +147,42 @@ class Subjects:
         with self._database.read() as db:
             return self._one(db, reference)
 
+    def names_of(self, subject_ids: Collection[UUID]) -> dict[UUID, tuple[str | None, str | None]]:
+        """External id and name of these subjects; whoever has been erased is left out."""
+        query = select(SubjectRow.id, SubjectRow.external_id, SubjectRow.display_name)
+        with self._database.read() as db:
+            rows = db.execute(query.where(SubjectRow.id.in_(subject_ids))).all()
+        return {row.id: (row.external_id, row.display_name) for row in rows}
+
+    def twins_of(self, subject_id: UUID) -> list[Twin]:
+        """Who is enrolled in spite of this subject's face; also empty if there is no such subject."""
+        with self._database.read() as db:
+            return twins_of(db, [subject_id]).get(subject_id, [])
+
     def page(
         self,
+        wanted: Wanted = EVERYBODY,
         *,
         limit: int = 50,
-        after: UUID | None = None,
-        external_id: str | None = None,
-        contains: str | None = None,
-        has_template: bool | None = None,
-        basis: BasisState | None = None,
+        order: Order = Order.ADDED,
+        after: Mark | None = None,
     ) -> list[Subject]:
-        """Subjects in the order in which they were added.
+        """Those subjects who are wanted, in this order.
 
         Args:
+            wanted: Who is looked for.
             limit: At most this many.
-            after: Only those added after this one.
-            external_id: Only the one with this external id.
-            contains: Only those with this text in their external id or name.
-            has_template: Only those with, or only those without, a template.
-            basis: Only those whose legal basis is in this state.
+            order: What comes first.
+            after: Only those behind this place, as `mark_of` names it.
         """
-        query = _select_subjects().order_by(SubjectRow.id).limit(limit)
-        if after is not None:
-            query = query.where(SubjectRow.id > after)
-        if external_id is not None:
-            query = query.where(SubjectRow.external_key == build_external_key(external_id))
-        if contains is not None:
-            query = query.where(
-                or_(
-                    SubjectRow.external_key.contains(build_external_key(contains), autoescape=True),
-                    SubjectRow.display_name.icontains(contains, autoescape=True),
-                )
-            )
-        if has_template is not None:
-            any_template = select(TemplateRow.number).where(TemplateRow.subject_id == SubjectRow.id).exists()
-            query = query.where(any_template if has_template else ~any_template)
-        if basis is not None:
-            query = query.where(is_in_state(basis, utc_now(), self._warned_before))
+        now = utc_now()
         with self._database.read() as db:
-            rows = db.execute(query).all()
-        return [self._build_subject(row.SubjectRow, row.templates) for row in rows]
+            # Two queries: what is known about a person is read for those of the page alone.
+            found = db.scalars(select_page(wanted, order, after, now, self._warned_before).limit(limit)).all()
+            known = facts_of(db, found)
+            rows = db.scalars(select(SubjectRow).where(SubjectRow.id.in_(found))).all()
+        subjects = {row.id: self._build_subject(row, known[row.id]) for row in rows}
+        return [subjects[one] for one in found if one in subjects]
 
     def change(
         self,
@@ -227,13 +234,13 @@ class Subjects:
             return self._one(db, subject.id)
 
     def _one(self, db: Session, reference: UUID | ExternalId) -> Subject:
-        row = db.execute(_select_subjects().where(SubjectRow.id == _find_id(db, reference))).one_or_none()
+        row = db.scalars(select(SubjectRow).where(SubjectRow.id == _find_id(db, reference))).one_or_none()
         if row is None:
             # Erased between the two queries.
             raise SubjectNotFound(reference if isinstance(reference, UUID) else str(reference))
-        return self._build_subject(row.SubjectRow, row.templates)
+        return self._build_subject(row, facts_of(db, [row.id])[row.id])
 
-    def _build_subject(self, row: SubjectRow, templates: int) -> Subject:
+    def _build_subject(self, row: SubjectRow, facts: Facts) -> Subject:
         return Subject(
             id=row.id,
             external_id=row.external_id,
@@ -242,7 +249,10 @@ class Subjects:
             legal_basis=row.legal_basis,
             legal_basis_state=state_of(row, utc_now(), self._warned_before),
             withdrawn_at=row.withdrawn_at,
-            templates=templates,
+            templates=facts.templates,
+            enrolled_at=facts.enrolled_at,
+            is_poor=facts.is_poor,
+            twins=facts.twins,
             created_at=row.created_at,
             changed_at=row.changed_at,
         )
@@ -271,16 +281,6 @@ def choose_meant(external_id: str, found: Sequence[tuple[UUID, str | None]]) -> 
     if len(found) > 1 and not spelled:
         raise ExternalIdAmbiguous(external_id, [spelling or "" for _, spelling in found])
     return next(iter(spelled or [row_id for row_id, _ in found]), None)
-
-
-def _select_subjects() -> Select[tuple[SubjectRow, int]]:
-    templates = (
-        select(func.count())
-        .where(TemplateRow.subject_id == SubjectRow.id)
-        .correlate(SubjectRow)
-        .scalar_subquery()
-    )
-    return select(SubjectRow, templates.label("templates"))
 
 
 def _refuse_taken(db: Session, external_id: str | None, but_by: UUID | None = None) -> None:

@@ -120,7 +120,7 @@ async def subject_reference(
 
 SubjectHere = Annotated[UUID | ExternalId, Depends(subject_reference)]
 Limit = Annotated[int, Query(ge=1, le=200, description="At most this many items.")]
-Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
+Cursor = Annotated[str | None, Query(max_length=8000, description="`next_cursor` of the page before.")]
 KeyHeader = Annotated[
     str | None,
     Header(

@@ -15,7 +15,7 @@ from service.decision import Outcome
 from service.errors import InvalidRequest, SessionNotFound
 from service.exams.checkin.comparison import session_people
 from service.http.uploads import Form
-from service.matching.comparisons import SearchResult, search
+from service.matching.comparisons import SearchResult, name_matches, search
 from service.parts import Parts
 
 router = APIRouter(prefix="/v1/search", tags=["decisions"])
@@ -46,6 +46,8 @@ async def search_gallery(
             for subject_id in near:
                 parts.guesses.refuse_exhausted(subject_id)
             comparison.failed |= near
+        if caller.may(Scope.SUBJECTS_READ):
+            name_matches(parts, found)
         return answer(found, reader=caller)
 
     return await on_pictures(request, parts, once, ("image",), work, fields=("k", "scope"))

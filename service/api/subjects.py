@@ -9,13 +9,14 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from index.consent.legal_basis import BasisState
+from index.subjects.listing import Mark, Order, Wanted, mark_of
 from index.subjects.subjects import Subject
 from index.tables import utc_now
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
-from service.api.cursors import page_of, read_id
+from service.api.cursors import not_given_out, page_of, read_cursor
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, SubjectHere, needs
 from service.fields import JsonObject
 from service.parts import Parts
@@ -87,6 +88,11 @@ class SubjectDocument(BaseModel):
     )
     withdrawn_at: datetime | None
     templates: int
+    enrolled_at: datetime | None = Field(description="when the newest template was enrolled")
+    is_poor: bool = Field(
+        description="there are templates, each from a picture that would not be enrolled today"
+    )
+    twins: int = Field(description="how many others are enrolled in spite of the same face")
     created_at: datetime
     changed_at: datetime
 
@@ -104,6 +110,23 @@ class SubjectList(BaseModel):
 
     items: list[SubjectDocument]
     next_cursor: str | None
+
+
+class TwinDocument(BaseModel):
+    """Another subject with the same face, and why both are enrolled."""
+
+    subject_id: UUID
+    external_id: str | None
+    display_name: str | None
+    reason: str
+    created_at: datetime | None
+
+
+class TwinList(BaseModel):
+    """The twins of one subject; there are never so many that they need pages."""
+
+    items: list[TwinDocument]
+    next_cursor: None = None
 
 
 class Receipt(BaseModel):
@@ -152,21 +175,46 @@ def list_subjects(
     external_id: Annotated[str | None, Query(max_length=255)] = None,
     contains: Contains = None,
     has_template: bool | None = None,
-    legal_basis: Annotated[
-        BasisState | None, Query(description="only those whose legal basis stands so")
+    is_poor: Annotated[
+        bool | None,
+        Query(
+            description="only those whose templates are all from pictures that would not be enrolled today"
+        ),
     ] = None,
+    has_twin: Annotated[
+        bool | None, Query(description="only those enrolled in spite of another with the same face")
+    ] = None,
+    legal_basis: Annotated[
+        list[BasisState] | None, Query(description="only those whose legal basis stands so, or so")
+    ] = None,
+    sort: Annotated[Order, Query(description="`-added`: the newest first")] = Order.ADDED,
 ) -> SubjectList:
     """Subjects, all of them or those that were asked for."""
-    found = parts.subjects.page(
-        limit=limit + 1,
-        after=read_id(cursor),
-        external_id=external_id,
-        contains=contains,
-        has_template=has_template,
-        basis=legal_basis,
-    )
-    page, following = page_of(found, limit, lambda subject: subject.id)
+    wanted = Wanted(external_id, contains, has_template, is_poor, has_twin, legal_basis or ())
+    found = parts.subjects.page(wanted, limit=limit + 1, order=sort, after=read_mark(cursor))
+    page, following = page_of(found, limit, lambda one: write_mark(sort, one))
     return SubjectList(items=[SubjectDocument.of(subject) for subject in page], next_cursor=following)
+
+
+def write_mark(order: Order, subject: Subject) -> str:
+    """A subject's place in a list, as the text of a cursor."""
+    mark = mark_of(order, subject.id, subject.external_id, subject.display_name)
+    return f"{mark.subject_id} {mark.key}"
+
+
+def read_mark(cursor: str | None) -> Mark | None:
+    """The place that a cursor stands for; None for the first page.
+
+    Raises:
+        InvalidRequest: If no list has given the cursor out.
+    """
+    if cursor is None:
+        return None
+    subject_id, _, key = read_cursor(cursor).partition(" ")
+    try:
+        return Mark(key, UUID(subject_id))
+    except ValueError as error:
+        raise not_given_out() from error
 
 
 @router.get("/{subject}", response_model=SubjectDocument)
@@ -175,6 +223,15 @@ def show_subject(
 ) -> SubjectDocument:
     """One subject."""
     return SubjectDocument.of(parts.subjects.find(subject))
+
+
+@router.get("/{subject}/twins", response_model=TwinList)
+def list_twins(
+    parts: PartsHere, caller: Annotated[Caller, needs(Scope.SUBJECTS_READ)], subject: SubjectHere
+) -> TwinList:
+    """Who is enrolled in spite of this subject's face, and why."""
+    found = parts.subjects.twins_of(parts.subjects.id_of(subject))
+    return TwinList(items=[TwinDocument.model_validate(vars(one)) for one in found])
 
 
 @router.patch("/{subject}", response_model=SubjectDocument)

@@ -1,6 +1,7 @@
 """/v1/subjects/{subject}/templates: enrolment, and what is enrolled."""
 
 import time
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -9,8 +10,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from embedding.quality import Purpose
+from embedding.quality import LIMITS, Purpose
 from index.gallery.enrolment import EnrolledTemplate, EnrolmentWarning
+from index.gallery.poor import poor_reasons
 from index.subjects.subjects import ExternalId
 from service.access.callers import Caller
 from service.access.idempotency import Answer
@@ -19,6 +21,7 @@ from service.api.answers import answer
 from service.api.inputs import OnceHere, PartsHere, SubjectHere, form_schema, needs, on_pictures
 from service.decision import Quality, StageTimes
 from service.errors import InvalidRequest
+from service.exams.checkin.uses import Uses, uses_of
 from service.http.uploads import Form
 from service.matching.enrolling import enrol_embedding
 from service.parts import Parts
@@ -36,9 +39,14 @@ class TemplateFacts(BaseModel):
 
 
 class StoredTemplate(TemplateFacts):
-    """A template in a list, with what was measured in its picture."""
+    """A template in a list: what was measured in its picture, and what it has been used for."""
 
     measures: dict[str, Any]
+    limits: dict[str, float] = Field(description="what a picture is held against at enrolment today")
+    poor: list[str] = Field(description="why its picture would not be enrolled today")
+    is_current: bool = Field(description="of the model in use; one of a former model waits for a new picture")
+    checkins: int = Field(description="attempts at the door that were decided by it, as far as they are kept")
+    last_checkin_at: datetime | None
 
 
 class NearSubject(BaseModel):
@@ -110,8 +118,13 @@ def list_templates(
     parts: PartsHere, caller: Annotated[Caller, needs(Scope.SUBJECTS_READ)], subject: SubjectHere
 ) -> TemplateList:
     """The subject's templates, without their vectors."""
-    found = parts.subjects.find(subject)
-    return TemplateList(items=[stored(one) for one in parts.gallery.templates_of(found.id)])
+    subject_id = parts.subjects.id_of(subject)
+    uses = uses_of(parts.database, subject_id)
+    items = [
+        stored(one, parts.model.id, uses.get(one.id, Uses()))
+        for one in parts.gallery.templates_of(subject_id)
+    ]
+    return TemplateList(items=items)
 
 
 @router.delete("/{template_id}", status_code=204)
@@ -173,7 +186,7 @@ def warning_of(warning: EnrolmentWarning, caller: Caller) -> str | NearSubject:
     )
 
 
-def stored(template: EnrolledTemplate) -> StoredTemplate:
+def stored(template: EnrolledTemplate, model_id: str, uses: Uses) -> StoredTemplate:
     """A template as it is listed."""
     return StoredTemplate(
         id=template.id,
@@ -181,4 +194,9 @@ def stored(template: EnrolledTemplate) -> StoredTemplate:
         model_id=template.model_id,
         created_at=template.created_at,
         measures=template.quality,
+        limits=asdict(LIMITS[Purpose.ENROL]),
+        poor=list(poor_reasons(template.quality)),
+        is_current=template.model_id == model_id,
+        checkins=uses.count,
+        last_checkin_at=uses.last_at,
     )

@@ -68,10 +68,10 @@ def search(
     """
     from service.commands.parts import embed_file, open_parts
     from service.commands.showing import show_json, show_table
-    from service.matching.comparisons import search_probe
+    from service.matching.comparisons import name_matches, search_probe
 
     with open_parts() as parts:
-        found = search_probe(parts, embed_file(parts.embedder, photo), k)
+        found = name_matches(parts, search_probe(parts, embed_file(parts.embedder, photo), k))
         if as_json:
             show_json(found)
             return
@@ -85,12 +85,11 @@ def search(
                 f"Nobody in the gallery is within d = {found.threshold.refer:.3f} (FMR {found.fmr.refer:g})."
             )
             return
-        people = [parts.subjects.find(match.subject_id) for match in found.matches]
         show_table(
             ("external id", "name", "d", "decision", "subject"),
             (
-                (person.external_id, person.display_name, f"{match.d:.3f}", match.decision, match.subject_id)
-                for person, match in zip(people, found.matches, strict=True)
+                (match.external_id, match.display_name, f"{match.d:.3f}", match.decision, match.subject_id)
+                for match in found.matches
             ),
         )
 

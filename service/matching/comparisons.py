@@ -30,6 +30,8 @@ class Match(Scored):
     """One subject who is near enough to the probe."""
 
     subject_id: UUID
+    external_id: str | None = Field(default=None, description="for callers with `subjects:read`")
+    display_name: str | None = Field(default=None, description="for callers with `subjects:read`")
     template_id: UUID
     d: float = Field(ge=0, le=4, json_schema_extra=SCORE)
     decision: Outcome
@@ -168,6 +170,14 @@ def search_probe(
         timings_ms=StageTimes.of(probe.timings, search_ms),
         request_id=request_id,
     )
+
+
+def name_matches(parts: Parts, found: SearchResult) -> SearchResult:
+    """The result with the external id and the name of everybody in it, from one query."""
+    names = parts.subjects.names_of([one.subject_id for one in found.matches])
+    for one in found.matches:
+        one.external_id, one.display_name = names.get(one.subject_id, (None, None))
+    return found
 
 
 def decision_of(

@@ -17,6 +17,7 @@ from index.errors import ExternalIdAmbiguous, ExternalIdExists
 from index.external_ids import build_external_key, forms_of, look_alike, normalise_external_id, skeleton
 from index.ids import uuid7
 from index.subjects.id_clashes import find_subject_clashes
+from index.subjects.listing import Wanted
 from index.subjects.subjects import ExternalId, Subjects
 from index.tables import SubjectRow, utc_now
 
@@ -61,8 +62,8 @@ def test_an_id_is_one_however_it_is_spelled(subjects: Subjects, first: str, agai
     assert refused.value.is_equal
     assert subjects.find(ExternalId(again)) == ana
     assert subjects.id_of(ExternalId(again)) == ana.id
-    assert [one.id for one in subjects.page(external_id=again)] == [ana.id]
-    assert [one.id for one in subjects.page(contains=again)] == [ana.id]
+    assert [one.id for one in subjects.page(Wanted(external_id=again))] == [ana.id]
+    assert [one.id for one in subjects.page(Wanted(contains=again))] == [ana.id]
 
 
 @pytest.mark.parametrize("turned", [False, True])

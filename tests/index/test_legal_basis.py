@@ -16,6 +16,7 @@ from index.consent.withdrawal import issue_link
 from index.database.database import Database
 from index.errors import ClockLeapt, LegalBasisExpired, LinkInvalid, NoTemplate, SubjectNotFound
 from index.gallery.gallery import Gallery
+from index.subjects.listing import Wanted
 from index.subjects.subjects import Subjects
 from index.tables import SubjectRow, WithdrawalLinkRow, utc_now
 
@@ -134,7 +135,7 @@ def test_subjects_are_listed_by_how_their_basis_stands(
         subjects.add(external_id=str(each), legal_basis=basis_until(each), actor="test")
     subjects.add(external_id="none", actor="test")
 
-    listed = subjects.page(basis=state)
+    listed = subjects.page(Wanted(bases=[state]))
 
     assert [(one.external_id, one.legal_basis_state) for one in listed] == [(str(days), state)]
 

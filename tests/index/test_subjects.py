@@ -1,6 +1,7 @@
 """Subjects: who is known, under which ids, and what remains after erasure: nothing."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 from uuid import uuid4
 
@@ -8,11 +9,26 @@ import pytest
 from made_templates import enrol, made_template, open_gallery
 from sqlalchemy import select
 
+from embedding.quality import Measures
 from index.database.database import Database
 from index.errors import ExternalIdExists, SubjectInvalid, SubjectNotFound
+from index.gallery.poor import poor_reasons
 from index.ids import uuid7
+from index.subjects.listing import Mark, Order, Wanted, mark_of
 from index.subjects.subjects import ExternalId, Subject, Subjects
 from index.tables import ApiKeyRow, IdempotencyRecordRow, TemplateRow
+
+GOOD = dict.fromkeys((one.name for one in fields(Measures)), 0.0) | {
+    "inter_eye_distance": 60.0,
+    "sharpness": 0.3,
+    "luminance_mean": 0.5,
+    "dynamic_range": 7.0,
+    "face_inside": 1.0,
+    "feature_contrast": 1.0,
+    "uprightness": 1.0,
+    "flattest_feature": 1.0,
+}
+VALUES = (-90.0, -32.0, 0.0, 0.1, 0.25, 0.34, 0.4, 0.87, 0.95, 5.6, 25.0, 33.0, 90.0)
 
 
 @pytest.fixture
@@ -131,7 +147,7 @@ def test_the_list_shows_everybody_once_in_the_order_they_came(subjects: Subjects
     added = [subjects.add(display_name=f"person {n}", actor="test").id for n in range(11)]
 
     seen: list[Subject] = []
-    while page := subjects.page(limit=4, after=seen[-1].id if seen else None):
+    while page := subjects.page(limit=4, after=Mark("", seen[-1].id) if seen else None):
         assert len(page) <= 4
         seen += page
 
@@ -144,7 +160,7 @@ def test_the_list_is_narrowed_by_text_and_by_templates(database: Database, subje
     enrol(open_gallery(database), ana.id, made_template(1))
 
     def found(**filters: Any) -> list[Any]:
-        return [subject.id for subject in subjects.page(**filters)]
+        return [subject.id for subject in subjects.page(Wanted(**filters))]
 
     assert found(contains="aN") == [ana.id]
     assert found(contains="_100%") == [ana.id]
@@ -153,6 +169,82 @@ def test_the_list_is_narrowed_by_text_and_by_templates(database: Database, subje
     assert found(has_template=True) == [ana.id]
     assert found(has_template=False) == [ben.id]
     assert subjects.find(ana.id).templates == 1
+
+
+@pytest.mark.parametrize(("text", "finds"), [("éVA", "Éva"), ("STRASSE", "Straße"), ("ŁUKASZ", "Łukasz")])
+def test_a_name_is_found_however_its_letters_are_written(subjects: Subjects, text: str, finds: str) -> None:
+    ids = {name: subjects.add(display_name=name, actor="test").id for name in ("Éva", "Straße", "Łukasz")}
+
+    assert [one.id for one in subjects.page(Wanted(contains=text))] == [ids[finds]]
+    subjects.change(ids[finds], display_name="Somebody", actor="test")
+    assert subjects.page(Wanted(contains=text)) == []
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        (Order.ADDED, ["s-3", "S-1", None, "s-2", "s-4"]),
+        (Order.NEWEST, ["s-4", "s-2", None, "S-1", "s-3"]),
+        (Order.EXTERNAL_ID, [None, "S-1", "s-2", "s-3", "s-4"]),
+        (Order.NAME, ["s-2", "S-1", "s-3", "s-4", None]),
+    ],
+)
+def test_every_order_shows_everybody_once_page_after_page(
+    subjects: Subjects, order: Order, expected: list[str | None]
+) -> None:
+    people = [("s-3", "ben"), ("S-1", "Ana"), (None, "Zoë"), ("s-2", None), ("s-4", "Ben")]
+    for number, name in people:
+        subjects.add(external_id=number, display_name=name, actor="test")
+
+    seen: list[Subject] = []
+    while page := subjects.page(limit=2, order=order, after=mark_behind(order, seen)):
+        seen += page
+
+    assert [one.external_id for one in seen] == expected
+
+
+def mark_behind(order: Order, seen: list[Subject]) -> Mark | None:
+    if not seen:
+        return None
+    return mark_of(order, seen[-1].id, seen[-1].external_id, seen[-1].display_name)
+
+
+def test_the_database_and_the_reasons_agree_on_which_templates_are_poor(
+    database: Database, subjects: Subjects
+) -> None:
+    gallery = open_gallery(database)
+    qualities = [GOOD, *(GOOD | {name: value} for name in GOOD for value in VALUES)]
+    expected = set()
+    for n, quality in enumerate(qualities):
+        subject = subjects.add(external_id=f"s-{n}", actor="test")
+        enrol(gallery, subject.id, made_template(n), quality=quality)
+        if poor_reasons(quality):
+            expected.add(subject.id)
+
+    listed = {one.id for one in subjects.page(Wanted(is_poor=True), limit=500)}
+
+    assert listed == expected
+    assert {one.id for one in subjects.page(limit=500) if one.is_poor} == expected
+    assert 50 < len(expected) < len(qualities) - 50
+
+
+def test_templates_are_poor_only_where_all_of_them_are_and_their_measures_are_known(
+    database: Database, subjects: Subjects
+) -> None:
+    gallery = open_gallery(database)
+    poor = GOOD | {"sharpness": 0.01}
+    given = {"poor": [poor, poor], "one good": [poor, GOOD], "unknown": [{"sharpness": 0.01}], "none": []}
+    for n, (number, qualities) in enumerate(given.items()):
+        subject = subjects.add(external_id=number, actor="test")
+        for m, quality in enumerate(qualities):
+            enrol(gallery, subject.id, made_template(10 * n + m), quality=quality)
+
+    assert [one.external_id for one in subjects.page(Wanted(is_poor=True))] == ["poor"]
+    assert len(subjects.page(Wanted(is_poor=False))) == 3
+    assert (subjects.find(ExternalId("poor")).is_poor, subjects.find(ExternalId("poor")).templates) == (
+        True,
+        2,
+    )
 
 
 def test_after_an_erasure_nothing_of_the_person_is_left(database: Database, subjects: Subjects) -> None:

@@ -231,7 +231,8 @@ def test_a_subject_is_added_and_enrolled_from_a_file(
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(astronaut_jpeg)
     console.goto(f"{desk.base}/console#/subjects")
-    console.fill("input[name=external_id] >> nth=1", "s 7/ü")
+    console.get_by_text("New subject").click()
+    console.fill("input[name=external_id]", "s 7/ü")
     console.fill("input[name=display_name]", "Eileen Collins")
     console.get_by_role("button", name="Add").click()
     expect(console.locator("h1")).to_have_text("Eileen Collins")
@@ -321,8 +322,7 @@ def test_consent_is_withdrawn_in_the_console_and_by_the_persons_own_link(
     expect(own.get_by_role("status")).to_contain_text("Your consent is withdrawn")
 
     console.goto(f"{desk.base}/console#/subjects")
-    console.select_option("select[name=legal_basis]", "withdrawn")
-    console.get_by_role("button", name="Find").click()
+    console.select_option("select[name=show]", "ended")
     expect(console.get_by_role("link", name="1001")).to_be_visible()
     expect(console.get_by_role("link", name="1002")).to_be_visible()
     visit(console, desk, "roster")

@@ -1,5 +1,6 @@
 """Templates made of numbers, for tests that ask about the gallery and not about faces."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 import numpy as np
@@ -52,12 +53,13 @@ def enrol(
     *,
     template_id: UUID | None = None,
     force_reason: str | None = None,
+    quality: Mapping[str, float] | None = None,
 ) -> EnrolledTemplate:
     """Enrol with the settings that most tests do not care about."""
     return gallery.enrol(
         subject_id,
         template,
-        quality={"sharpness": 0.9},
+        quality=quality or {"sharpness": 0.9},
         duplicate_threshold=DUPLICATE_D,
         actor="test",
         template_id=template_id,

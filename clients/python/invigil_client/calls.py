@@ -47,7 +47,7 @@ class Call:
         told: dict[str, Any] = {
             "method": self.method,
             "url": self.path,
-            "params": {name: plain(value) for name, value in self.query.items() if value is not None},
+            "params": {name: repeated(value) for name, value in self.query.items() if value is not None},
             "headers": headers,
         }
         if self.pictures:
@@ -66,6 +66,11 @@ class Call:
             told["content"] = self.csv
             headers["Content-Type"] = "text/csv"
         return told
+
+
+def repeated(value: Any) -> str | list[str]:
+    """A parameter as text, or several of one name."""
+    return [plain(one) for one in value] if isinstance(value, (list, tuple)) else plain(value)
 
 
 def plain(value: Any) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, SecretStr
 
 
 class Alive(BaseModel):
@@ -400,6 +400,13 @@ class NewSecondFactor(BaseModel):
     uri: str
 
 
+class Order(RootModel[Literal["added", "-added", "external_id", "name"]]):
+    root: Annotated[
+        Literal["added", "-added", "external_id", "name"],
+        Field(description="What comes first in a list."),
+    ]
+
+
 class OverrideTerms(BaseModel):
     """
     A person's decision about an attempt.
@@ -723,13 +730,27 @@ class StageTimes(BaseModel):
 
 class StoredTemplate(BaseModel):
     """
-    A template in a list, with what was measured in its picture.
+    A template in a list: what was measured in its picture, and what it has been used for.
     """
 
+    checkins: Annotated[
+        int,
+        Field(description="attempts at the door that were decided by it, as far as they are kept"),
+    ]
     created_at: AwareDatetime
     id: UUID
+    is_current: Annotated[
+        bool,
+        Field(description="of the model in use; one of a former model waits for a new picture"),
+    ]
+    last_checkin_at: AwareDatetime | None
+    limits: Annotated[
+        dict[str, float],
+        Field(description="what a picture is held against at enrolment today"),
+    ]
     measures: dict[str, Any]
     model_id: str
+    poor: Annotated[list[str], Field(description="why its picture would not be enrolled today")]
     subject_id: UUID
 
 
@@ -741,8 +762,13 @@ class SubjectDocument(BaseModel):
     changed_at: AwareDatetime
     created_at: AwareDatetime
     display_name: str | None
+    enrolled_at: Annotated[AwareDatetime | None, Field(description="when the newest template was enrolled")]
     external_id: str | None
     id: UUID
+    is_poor: Annotated[
+        bool,
+        Field(description="there are templates, each from a picture that would not be enrolled today"),
+    ]
     legal_basis: LegalBasis | None
     legal_basis_state: Annotated[
         Literal["none", "in_force", "expiring", "expired", "withdrawn"],
@@ -750,6 +776,7 @@ class SubjectDocument(BaseModel):
     ]
     metadata: dict[str, Any] | None
     templates: int
+    twins: Annotated[int, Field(description="how many others are enrolled in spite of the same face")]
     withdrawn_at: AwareDatetime | None
 
 
@@ -818,6 +845,27 @@ class Thresholds(BaseModel):
 
     match: float
     refer: float
+
+
+class TwinDocument(BaseModel):
+    """
+    Another subject with the same face, and why both are enrolled.
+    """
+
+    created_at: AwareDatetime | None
+    display_name: str | None
+    external_id: str | None
+    reason: str
+    subject_id: UUID
+
+
+class TwinList(BaseModel):
+    """
+    The twins of one subject; there are never so many that they need pages.
+    """
+
+    items: list[TwinDocument]
+    next_cursor: Annotated[None, Field(None)] = None
 
 
 class WithdrawalLinkDocument(BaseModel):
@@ -1209,6 +1257,8 @@ class Match(BaseModel):
         Literal["match", "refer", "no_match"],
         Field(description="What one comparison says."),
     ]
+    display_name: Annotated[str | None, Field(description="for callers with `subjects:read`")] = None
+    external_id: Annotated[str | None, Field(description="for callers with `subjects:read`")] = None
     fmr_at_d: float | None = None
     model_id: Annotated[
         str,

@@ -1,6 +1,6 @@
 """A method of every operation, made from docs/openapi.json by `generate.py`; changes here are lost."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -720,7 +720,10 @@ class Operations(Transport):
         external_id: str | None = None,
         q: str | None = None,
         has_template: bool | None = None,
-        legal_basis: Literal["none", "in_force", "expiring", "expired", "withdrawn"] | None = None,
+        is_poor: bool | None = None,
+        has_twin: bool | None = None,
+        legal_basis: Sequence[Literal["none", "in_force", "expiring", "expired", "withdrawn"]] | None = None,
+        sort: Literal["added", "-added", "external_id", "name"] | None = None,
     ) -> models.SubjectList:
         """Subjects, all of them or those that were asked for."""
         call = Call(
@@ -732,7 +735,10 @@ class Operations(Transport):
                 "external_id": external_id,
                 "q": q,
                 "has_template": has_template,
+                "is_poor": is_poor,
+                "has_twin": has_twin,
                 "legal_basis": legal_basis,
+                "sort": sort,
             },
         )
         return self._send_for(call, models.SubjectList)
@@ -744,7 +750,10 @@ class Operations(Transport):
         external_id: str | None = None,
         q: str | None = None,
         has_template: bool | None = None,
-        legal_basis: Literal["none", "in_force", "expiring", "expired", "withdrawn"] | None = None,
+        is_poor: bool | None = None,
+        has_twin: bool | None = None,
+        legal_basis: Sequence[Literal["none", "in_force", "expiring", "expired", "withdrawn"]] | None = None,
+        sort: Literal["added", "-added", "external_id", "name"] | None = None,
     ) -> Iterator[models.SubjectDocument]:
         """All of `list_subjects`, page after page; `limit` is how many come at a time."""
         return self._items(
@@ -754,7 +763,10 @@ class Operations(Transport):
                 external_id=external_id,
                 q=q,
                 has_template=has_template,
+                is_poor=is_poor,
+                has_twin=has_twin,
                 legal_basis=legal_basis,
+                sort=sort,
             )
         )
 
@@ -820,6 +832,11 @@ class Operations(Transport):
         """Remove a template; before the answer it is gone, and is never found again."""
         call = Call("DELETE", f"/v1/subjects/{segment(subject)}/templates/{segment(template_id)}")
         self._send(call)
+
+    def list_twins(self, subject: UUID | str) -> models.TwinList:
+        """Who is enrolled in spite of this subject's face, and why."""
+        call = Call("GET", f"/v1/subjects/{segment(subject)}/twins")
+        return self._send_for(call, models.TwinList)
 
     def verify_subject(
         self, subject: UUID | str, image: Picture, *, idempotency_key: str | None = None
@@ -1579,7 +1596,10 @@ class AsyncOperations(AsyncTransport):
         external_id: str | None = None,
         q: str | None = None,
         has_template: bool | None = None,
-        legal_basis: Literal["none", "in_force", "expiring", "expired", "withdrawn"] | None = None,
+        is_poor: bool | None = None,
+        has_twin: bool | None = None,
+        legal_basis: Sequence[Literal["none", "in_force", "expiring", "expired", "withdrawn"]] | None = None,
+        sort: Literal["added", "-added", "external_id", "name"] | None = None,
     ) -> models.SubjectList:
         """Subjects, all of them or those that were asked for."""
         call = Call(
@@ -1591,7 +1611,10 @@ class AsyncOperations(AsyncTransport):
                 "external_id": external_id,
                 "q": q,
                 "has_template": has_template,
+                "is_poor": is_poor,
+                "has_twin": has_twin,
                 "legal_basis": legal_basis,
+                "sort": sort,
             },
         )
         return await self._send_for(call, models.SubjectList)
@@ -1603,7 +1626,10 @@ class AsyncOperations(AsyncTransport):
         external_id: str | None = None,
         q: str | None = None,
         has_template: bool | None = None,
-        legal_basis: Literal["none", "in_force", "expiring", "expired", "withdrawn"] | None = None,
+        is_poor: bool | None = None,
+        has_twin: bool | None = None,
+        legal_basis: Sequence[Literal["none", "in_force", "expiring", "expired", "withdrawn"]] | None = None,
+        sort: Literal["added", "-added", "external_id", "name"] | None = None,
     ) -> AsyncIterator[models.SubjectDocument]:
         """All of `list_subjects`, page after page; `limit` is how many come at a time."""
         return self._items(
@@ -1613,7 +1639,10 @@ class AsyncOperations(AsyncTransport):
                 external_id=external_id,
                 q=q,
                 has_template=has_template,
+                is_poor=is_poor,
+                has_twin=has_twin,
                 legal_basis=legal_basis,
+                sort=sort,
             )
         )
 
@@ -1679,6 +1708,11 @@ class AsyncOperations(AsyncTransport):
         """Remove a template; before the answer it is gone, and is never found again."""
         call = Call("DELETE", f"/v1/subjects/{segment(subject)}/templates/{segment(template_id)}")
         await self._send(call)
+
+    async def list_twins(self, subject: UUID | str) -> models.TwinList:
+        """Who is enrolled in spite of this subject's face, and why."""
+        call = Call("GET", f"/v1/subjects/{segment(subject)}/twins")
+        return await self._send_for(call, models.TwinList)
 
     async def verify_subject(
         self, subject: UUID | str, image: Picture, *, idempotency_key: str | None = None

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import MISSING, fields
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -11,8 +10,8 @@ from pydantic import Field
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session as OrmSession
 
-from embedding.quality import LIMITS, Measures, Purpose, assess
 from index.consent.legal_basis import BasisState, has_ended, is_in_state
+from index.gallery.poor import poor_reasons
 from index.tables import SubjectRow, TemplateRow, utc_now
 from index.twins import Twin, twins_of
 from service.decision import Policy, Thresholds
@@ -25,9 +24,6 @@ from service.exams.sessions import session_row
 from service.exams.tables import RosterEntryRow, SessionRow
 from service.models.loaded import Serving
 from service.scores import SCORE, Scored
-
-MEASURES = {one.name for one in fields(Measures)}
-ALWAYS_MEASURED = {one.name for one in fields(Measures) if one.default is MISSING}
 
 Obstacle = Literal[
     "no_template",
@@ -195,15 +191,8 @@ def obstacle(
     own = [one for one in templates if one.model_id == newest]
     if not own:
         return "old_model", f"enrolled with {len(templates)} templates of another model"
-    poor = [", ".join(poor_reasons(one)) for one in own]
+    poor = [", ".join(poor_reasons(one.quality)) for one in own]
     return ("poor_quality", poor[0]) if all(poor) else (None, None)
-
-
-def poor_reasons(template: TemplateRow) -> tuple[str, ...]:
-    """Why the picture of a template would not be enrolled today; empty where its measures are not known."""
-    if not ALWAYS_MEASURED <= set(template.quality) <= MEASURES:
-        return ()
-    return assess(Measures(**template.quality), LIMITS[Purpose.ENROL]).reasons
 
 
 def look_alikes(desk: Desk, entries: Iterable[RosterEntryRow], policy: Policy) -> list[LookAlikes]:

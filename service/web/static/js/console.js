@@ -11,7 +11,8 @@ import { keys } from "./views/keys.js";
 import { model, models } from "./views/models.js";
 import { people, person } from "./views/people.js";
 import { session } from "./views/session.js";
-import { subject, subjects } from "./views/subjects.js";
+import { subject } from "./views/subject.js";
+import { subjects } from "./views/subjects.js";
 
 const READ_SUBJECTS = ["subjects:read"];
 const READ_MODELS = ["models:write", "audit:read"];
@@ -27,7 +28,7 @@ const routes = [
   [/^\/exams$/, exams, STAFF],
   [/^\/exams\/([^/]+)$/, exam, STAFF],
   [/^\/sessions\/([^/]+)(?:\/(\w+))?(?:\/([^/]+))?$/, session, STAFF],
-  [/^\/subjects$/, subjects, READ_SUBJECTS],
+  [/^\/subjects(?:\?(.*))?$/, subjects, READ_SUBJECTS],
   [/^\/subjects\/([^/]+)$/, subject, READ_SUBJECTS],
   [/^\/models$/, models, READ_MODELS],
   [/^\/models\/([^/]+)$/, model, READ_MODELS],

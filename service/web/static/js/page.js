@@ -124,6 +124,16 @@ export const clock = (moment) =>
   new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(new Date(moment));
 export const date = (moment) =>
   new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
+export const day = (moment) => new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).format(new Date(moment));
+
+const UNITS = /** @type {[Intl.RelativeTimeFormatUnit, number][]} */ ([["year", 365.25], ["month", 30.4], ["day", 1]]);
+/** How long ago, in the page's language: "3 months ago". */
+export function since(moment) {
+  const days = (Date.now() - new Date(moment).getTime()) / 86_400_000;
+  const [unit, length] = UNITS.find(([, one]) => days >= one) ?? UNITS[2];
+  return new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" }).format(-Math.floor(days / length), unit);
+}
+
 /** The time zone that all times are shown in, in short: "CET". */
 export const zone = () =>
   new Intl.DateTimeFormat(locale, { timeZoneName: "short" }).formatToParts(new Date()).find(({ type }) => type === "timeZoneName")?.value ?? "";

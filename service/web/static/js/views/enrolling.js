@@ -1,0 +1,83 @@
+// Enrolling one person: a picture from a file or from the camera, and why it was refused.
+
+import { call, h, newKey, t } from "../page.js";
+import { sendable } from "../pictures.js";
+import { frame, guidance, startCamera, stopCamera } from "../camera.js";
+import { again, field, form, notice, reasonText } from "../ui.js";
+
+/** What a person may overrule with a reason: twins, and pictures that are far from the subject's others. */
+const FORCED = ["duplicate_identity", "not_the_same_person"];
+
+/** Enrol a picture; what was refused stays on the page, with a way to enrol it all the same where there is one. */
+async function enrol(id, picture, place, reason = "") {
+  const body = new FormData();
+  body.append("image", picture, "enrolment");
+  const force = reason ? `?${new URLSearchParams({ force: "true", reason })}` : "";
+  try {
+    const made = await call("POST", `/v1/subjects/${id}/templates${force}`, { form: body, key: newKey() });
+    const near = made.warnings.filter((one) => one.subject_id).map((one) => one.external_id ?? one.subject_id);
+    if (near.length) place.replaceChildren(notice("wait", t("subject.near", { who: near.join(", ") })));
+    else again();
+  } catch (error) {
+    const again = (values) => enrol(id, picture, place, values.reason);
+    const overrule = FORCED.includes(error.code)
+      ? form([field("reason", t("subject.force_reason"), { required: true, minlength: 3, maxlength: 500 })], t("subject.force"), again) : null;
+    place.replaceChildren(notice("bad", ...whyRefused(error), overrule));
+  }
+}
+
+/** A refused picture in words: whose face it is, or what is wrong with it. */
+export function whyRefused(error) {
+  const reasons = error.body?.reasons ?? [];
+  if (reasons.length) return [h("p", {}, t("subject.not_good")), h("ul", {}, reasons.map((code) => h("li", {}, reasonText(code))))];
+  const { subject_id: other, external_id: number } = error.body ?? {};
+  return [h("p", {}, error.message), other ? h("p", {}, h("a", { href: `#/subjects/${other}` }, t("subject.other", { who: number ?? t("subject.unnamed") }))) : null];
+}
+
+export function filePanel(id) {
+  const problem = h("div");
+  const accept = "image/jpeg,image/png,image/webp,image/bmp,image/heic,.heic";
+  const input = h("input", { type: "file", accept, id: "photo" });
+  input.addEventListener("change", async () => input.files[0] && enrol(id, await sendable(input.files[0]), problem));
+  return h("div.stack", {}, h("label", { for: "photo" }, t("subject.photo"), input), problem);
+}
+
+export function cameraPanel(id) {
+  const video = h("video", { muted: true, playsinline: true, style: "width:100%;max-width:480px;border-radius:10px;transform:scaleX(-1)" });
+  const hint = h("p", { role: "status" });
+  const outcome = h("div");
+  const take = h("button.primary", { type: "button", onclick: () => shoot() }, t("subject.take"));
+  const stage = h("div.stack", { hidden: true }, video, hint, take, outcome);
+  const open = h("button", { type: "button", onclick: () => start() }, t("subject.camera"));
+  let running = false;
+
+  async function start() {
+    try {
+      stage.hidden = false;
+      await startCamera(video);
+      running = true;
+      open.hidden = true;
+      watch();
+    } catch (error) {
+      hint.replaceChildren(notice("bad", error.message));
+    }
+  }
+  async function watch() {
+    while (running) {
+      const body = new FormData();
+      body.append("image", await frame(video), "frame.jpg");
+      try {
+        hint.textContent = guidance(await call("POST", "/v1/quality?for=enrol", { form: body }));
+      } catch (error) {
+        hint.textContent = error.message;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 400));
+    }
+  }
+  const shoot = async () => enrol(id, await frame(video, 1280, 0.95), outcome);
+  const stop = () => {
+    running = false;
+    stopCamera(video);
+  };
+  return { node: h("div.stack", {}, h("div", {}, open), stage), stop };
+}
