@@ -28,18 +28,27 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """Byte order marks; those of UTF-32 first, for one of UTF-16 begins alike."""
-_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+WORKBOOK = b"PK\x03\x04"
+"""How an .xlsx begins."""
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 _STATES_SEPARATOR = re.compile(rb'"?sep=', re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 SAVE_AS = "save the file as “CSV UTF-8”"
 
 
-class NotText(ValueError):
-    """A file whose letters would have to be guessed; `line` counts from 1."""
+class NotAList(ValueError):
+    """A file that cannot be read as a list; `line` counts from 1, and is None where no line is to blame."""
 
-    def __init__(self, reason: str, line: int = 1) -> None:
-        super().__init__(f"{reason}; {SAVE_AS}")
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
         self.line = line
+
+
+class NotText(NotAList):
+    """A file whose letters would have to be guessed; the reason names the line."""
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(f"{reason}; {SAVE_AS}", line)
 
 
 def text_of_sheet(data: bytes) -> str:
@@ -55,8 +64,8 @@ def text_of_sheet(data: bytes) -> str:
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     if encoding is not None:
         return _decoded(data, encoding)
-    if data.startswith(_WORKBOOKS):
-        raise NotText("the file is an Excel workbook")
+    if data.startswith(_OLD_WORKBOOK):
+        raise NotText("the file is an Excel workbook of the old form (.xls), or has a password")
     if b"\0" in data[:2]:
         raise NotText("the file seems to be UTF-16, and has no byte order mark")
     try:
@@ -78,6 +87,8 @@ def _decoded(data: bytes, encoding: str) -> str:
 
 
 DELIMITERS = ",;\t"
+_QUOTED = re.compile(r'"[^"]*"')
+_FIRST_LINES, _FIRST_CHARACTERS = 20, 20_000
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?[;,]*(?:\r\n|\r|\n)', re.IGNORECASE)
 # Spreadsheets write so a number of more than eleven digits, and the formula that keeps leading zeros.
 _SHORTENED = re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]\d+", re.IGNORECASE)
@@ -89,8 +100,13 @@ def delimiter_of(text: str) -> tuple[str, int]:
     stated = _SEPARATOR_LINE.match(text)
     if stated:
         return stated[1], stated.end()
-    heading = re.split(r"[\r\n]", text, maxsplit=1)[0]
-    return max(DELIMITERS, key=heading.count), 0
+    lines = [_QUOTED.sub("", line) for line in re.split(r"[\r\n]+", text[:_FIRST_CHARACTERS])[:_FIRST_LINES]]
+    found = [max(DELIMITERS, key=line.count) for line in lines]
+    # A title above the heading may hold a comma that means nothing: the line below has none.
+    for delimiter, line, below in zip(found, lines, lines[1:], strict=False):
+        if delimiter in line and delimiter in below:
+            return delimiter, 0
+    return found[0], 0
 
 
 def is_mangled(cell: str) -> bool:

@@ -13,17 +13,20 @@ from service.api.cursors import page_of, read_cursor
 from service.api.exams import DryRun, Staff, Writer, origin_of
 from service.api.inputs import Cursor, Limit, PartsHere
 from service.errors import BodyTooLarge, WrongMediaType
-from service.exams.roster.file import RosterDocument, Row, rows_of_csv, rows_of_document
+from service.exams.roster.file import Reading, RosterDocument, read_document, read_list
 from service.exams.roster.importing import Mode, import_roster
+from service.exams.roster.layouts import MAX_NAME_CHARACTERS, find_layout, kept_layouts
 from service.exams.roster.report import RosterReport
 from service.exams.schemas import Candidate
 from service.exams.sessions import session_row
 from service.exams.status import candidates_page
 from service.http.bodies import read_body
+from service.parts import Parts
 
 router = APIRouter(prefix="/v1/sessions/{session_id}/roster", tags=["sessions"])
 
 MAX_ROSTER_BYTES = 32 * 1024 * 1024
+WORKBOOK_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 COLUMNS = "external_id, display_name, seat, manual_identification, twin, accommodation, exam, room"
 
 
@@ -53,7 +56,15 @@ REQUEST_BODY: dict[str, Any] = {
                 "schema": {
                     "type": "string",
                     "description": "RFC 4180 in UTF-8, in UTF-16 with a byte order mark, or in Windows-1252 "
-                    f"behind a line `sep=;`; `,`, `;` or tab; columns in any order: {COLUMNS}.",
+                    f"behind a line `sep=;`; `,`, `;` or tab; columns in any order: {COLUMNS}. "
+                    "Lists with other headings are read by a list layout.",
+                }
+            },
+            WORKBOOK_TYPE: {
+                "schema": {
+                    "type": "string",
+                    "format": "binary",
+                    "description": "an Excel workbook; its first sheet that is not empty",
                 }
             },
             "application/json": {"schema": inline_schema(RosterDocument)},
@@ -74,6 +85,22 @@ Create = Annotated[
     bool, Query(description="make a subject, without a template, of every unknown external id")
 ]
 AllowEmpty = Annotated[bool, Query(description="let a file that names nobody empty the roster")]
+ByLayout = Annotated[
+    str | None,
+    Query(
+        max_length=MAX_NAME_CHARACTERS,
+        description="the list layout that the list is read by; without it, the columns' own names, else the"
+        " kept layout that fits",
+    ),
+]
+ExpectRemoved = Annotated[
+    int | None,
+    Query(
+        ge=0,
+        description="how many candidates the dry run said would go: with another number by now nobody does"
+        " (`roster_changed`)",
+    ),
+]
 
 
 @router.put("", response_model=RosterReport, openapi_extra=REQUEST_BODY)
@@ -86,6 +113,8 @@ async def put_roster(
     mode: Modes = "replace",
     create_subjects: Create = False,
     allow_empty: AllowEmpty = False,
+    layout: ByLayout = None,
+    expect_removed: ExpectRemoved = None,
 ) -> RosterReport:
     """Import a roster, all of it or nothing, and report what changed and what is wrong.
 
@@ -97,11 +126,11 @@ async def put_roster(
     data = await read_body(request, MAX_ROSTER_BYTES, parts.settings.upload_seconds, BodyTooLarge)
 
     def work() -> RosterReport:
-        rows = rows_of_csv(data) if kind == "csv" else rows_of_json(data)
+        reading = read_document_of(data) if kind == "json" else read_list_of(parts, data, layout)
         origin = origin_of(request, caller)
         options: dict[str, Any] = {"dry_run": dry_run, "mode": mode, "create_subjects": create_subjects}
-        options["allow_empty"] = allow_empty
-        return import_roster(parts.desk, session_id, rows, origin, **options)
+        options |= {"allow_empty": allow_empty, "expect_removed": expect_removed, "reading": reading}
+        return import_roster(parts.desk, session_id, reading.rows, origin, **options)
 
     return await run_in_threadpool(work)
 
@@ -119,29 +148,40 @@ def show_roster(
     return CandidateList(items=items, next_cursor=following)
 
 
-def media_type_of(request: Request) -> Literal["csv", "json"]:
-    """Which of the two forms a roster comes in.
+def media_type_of(request: Request) -> Literal["list", "json"]:
+    """Which of the two forms a roster comes in; a list says by its first bytes what it is.
 
     Raises:
         WrongMediaType: If it is neither.
     """
     declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if declared in ("text/csv", "application/csv", "application/vnd.ms-excel"):
-        return "csv"
+    if declared in ("text/csv", "application/csv", "application/vnd.ms-excel", WORKBOOK_TYPE):
+        return "list"
     if declared == "application/json":
         return "json"
-    raise WrongMediaType("/header/content-type", declared, "text/csv or application/json")
+    raise WrongMediaType("/header/content-type", declared, "text/csv, an Excel workbook or application/json")
 
 
-def rows_of_json(data: bytes) -> list[Row]:
-    """The candidates of a JSON roster.
+def read_list_of(parts: Parts, data: bytes, layout: str | None) -> Reading:
+    """A roster in a list.
+
+    Raises:
+        ListLayoutNotFound: If no such layout is kept.
+        RosterUnreadable: As `read_list`.
+    """
+    if layout is not None:
+        return read_list(data, chosen=find_layout(parts.database, layout))
+    return read_list(data, kept_layouts(parts.database))
+
+
+def read_document_of(data: bytes) -> Reading:
+    """A JSON roster.
 
     Raises:
         RequestValidationError: If it is not one.
-        RosterUnreadable: If a field cannot be used.
     """
     try:
-        return rows_of_document(RosterDocument.model_validate_json(data))
+        return read_document(RosterDocument.model_validate_json(data))
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from error

@@ -9,12 +9,14 @@
     ├── RetentionRunning                 retention_running           the exam's rows are still owed
     ├── ExamPurged                       exam_purged                 its rows have gone; it takes no new ones
     ├── ExamArchived                     exam_archived               it is read, and takes no change
+    ├── ListLayoutNotFound               list_layout_not_found
     ├── ReasonRequired                   reason_required             a change that has to be explained
     ├── SessionOpen                      session_open                somebody may be at a door now
     ├── CandidateRequired                candidate_required          the exam searches for nobody
     ├── RosterError
     │   ├── RosterUnreadable             roster_unreadable           not a roster; says where
-    │   └── RosterRefused                roster_refused              a roster with findings that stop it
+    │   ├── RosterRefused                roster_refused              a roster with findings that stop it
+    │   └── RosterChanged                roster_changed              others would go than were looked at
     ├── CheckinRefused
     │   ├── SessionClosed                session_closed              outside the session's window
     │   ├── NotOnRoster                  not_on_roster
@@ -140,6 +142,15 @@ class ExamArchived(ExamError):
         )
 
 
+class ListLayoutNotFound(ExamError):
+    """No list layout of this name is kept."""
+
+    code = "list_layout_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no list layout {name[:100]!r}.")
+
+
 class ReasonRequired(ExamError):
     """A change that may be made, but not without saying why."""
 
@@ -179,19 +190,48 @@ class RosterUnreadable(RosterError):
 
     code = "roster_unreadable"
 
-    def __init__(self, reason: str, *, row: int | None = None, column: str | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        row: int | None = None,
+        column: str | None = None,
+        why: str | None = None,
+        **members: Any,
+    ) -> None:
         place = ", ".join(
             part for part in (f"row {row}" if row else "", f"column {column}" if column else "") if part
         )
-        super().__init__(f"{place}: {reason}" if place else reason, row=row, column=column)
+        text = f"{place}: {reason}" if place else reason
+        super().__init__(text, row=row, column=column, why=why, **members)
 
-    def among(self, findings: Sequence[Mapping[str, object]], total: int) -> "RosterUnreadable":
-        """This error as the first of several; the findings have row, line, column and detail each."""
+    def among(
+        self, findings: Sequence[Mapping[str, object]], total: int, more_rows: int
+    ) -> "RosterUnreadable":
+        """This error as the first of several; the findings have row, line, column, why and detail each."""
         line = findings[0].get("line")
         text = str(self) + (f" (line {line})" if line else "")
-        error = RosterUnreadable(text if total == 1 else f"{text}; {total - 1:,} more rows cannot be read")
+        error = RosterUnreadable(f"{text}; {more_rows:,} more rows cannot be read" if more_rows else text)
         error.members = {**self.members, "findings": list(findings), "total": total}
         return error
+
+    def beside(self, report: BaseModel) -> "RosterUnreadable":
+        """This error with what is to be said of the rows that can be read."""
+        error = RosterUnreadable(str(self))
+        error.members = {**self.members, "report": report.model_dump(mode="json")}
+        return error
+
+
+class RosterChanged(RosterError):
+    """The roster is another one than when the import was looked at."""
+
+    code = "roster_changed"
+
+    def __init__(self, removed: int, expected: int) -> None:
+        super().__init__(
+            f"The import would remove {removed} candidates now, not {expected}: look at it again.",
+            removed=removed,
+        )
 
 
 class RosterRefused(RosterError):

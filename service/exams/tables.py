@@ -188,3 +188,14 @@ class ThumbnailRow(Base):
     until_settled: Mapped[bool] = mapped_column(default=False)
     """Whether it goes with the decision, for which alone it was kept."""
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class ListLayoutRow(Base):
+    """Which heading is which column in a kind of list, as an office has said once."""
+
+    __tablename__ = "list_layout"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    columns: Mapped[dict[str, Any]]
+    changed_by: Mapped[str] = mapped_column(String(255))
+    changed_at: Mapped[datetime] = mapped_column(default=utc_now)

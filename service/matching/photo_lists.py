@@ -1,14 +1,14 @@
 """Which photos show whom: a folder with one sub-folder per person, or a list in CSV."""
 
-import csv
-import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from service.errors import SourceInvalid
-from service.spreadsheet import NotText, delimiter_of, is_mangled, text_of_sheet
+from service.sheets import open_sheet
+from service.spreadsheet import NotAList, NotText, is_mangled
+from service.workbook import Spoilt
 
 COLUMNS = ("external_id", "display_name", "path")
 NEEDED = frozenset({"external_id", "path"})
@@ -69,21 +69,15 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 def _in_csv(path: Path) -> Iterator[Photo]:
-    """RFC 4180 with a heading, columns in any order; `,`, `;`, tab or `sep=`; as `text_of_sheet` reads it."""
+    """A heading and columns in any order, in any form that `open_sheet` reads."""
     try:
-        text = text_of_sheet(path.read_bytes())
-    except NotText as error:
-        raise SourceInvalid(path, str(error)) from error
-    delimiter, start = delimiter_of(text)
-    rows = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter, strict=True)
-    before = 1 if start else 0
-    try:
-        columns = _columns(path, next(rows, []))
-        for row in rows:
-            if any(row):
-                yield _photo(path, before + rows.line_num, dict(zip(columns, row, strict=False)))
-    except csv.Error as error:
-        raise SourceInvalid(path, f"it is not CSV: {error}", before + rows.line_num) from error
+        records = open_sheet(path.read_bytes()).records
+        columns = _columns(path, next(records, (1, []))[1])
+        for line, row in records:
+            yield _photo(path, line, dict(zip(columns, row, strict=False)))
+    except NotAList as error:
+        place = None if isinstance(error, NotText) else error.line
+        raise SourceInvalid(path, str(error), place) from error
 
 
 def _columns(path: Path, heading: list[str]) -> list[str]:
@@ -95,9 +89,10 @@ def _columns(path: Path, heading: list[str]) -> list[str]:
 
 
 def _photo(source: Path, line: int, cells: dict[str, str]) -> Photo:
-    external_id, name = cells.get("external_id", "").strip(), cells.get("path", "").strip()
+    given = cells.get("external_id", "")
+    external_id, name = given.strip(), cells.get("path", "").strip()
     if not external_id or not name:
         raise SourceInvalid(source, "external_id or path is empty", line)
-    if is_mangled(external_id):
+    if isinstance(given, Spoilt) or is_mangled(external_id):
         raise SourceInvalid(source, f"{external_id[:40]} is a number that a spreadsheet has changed", line)
     return Photo(external_id, source.parent / name, cells.get("display_name", "").strip() or None)

@@ -105,7 +105,7 @@ def test_columns_that_nobody_asked_for_and_blank_lines_are_passed_over() -> None
         ("external_id\ns-1\n".encode("utf-16-le"), "UTF-16, and has no byte order mark"),
         ("external_id,display_name\ns-1,A\ns-2,B\n".encode("utf-16")[:-1], "line 3 is not UTF-16"),
         (b"sep=;\r\nexternal_id;display_name\r\ns-1;Z\x81\r\n", "line 3 is not Windows-1252 (byte 0x81)"),
-        (b"PK\x03\x04\x14\x00", "the file is an Excel workbook"),
+        (b"PK\x03\x04\x14\x00", "the file is no Excel workbook, or a damaged one"),
         (
             "external_id,display_name\r\rs-1,Ann\rs-2,Zoë\r".encode("cp1252"),
             "line 4 is not UTF-8 (byte 0xeb)",

@@ -52,6 +52,42 @@ def test_a_roster_is_shown_before_it_is_applied(desk: Desk, console: Page, tmp_p
     assert desk.call("GET", f"/v1/sessions/{desk.session_id}").json()["candidates"] == 2
 
 
+def test_a_list_of_another_office_is_explained_once_and_nobody_is_removed_by_accident(
+    desk: Desk, console: Page, tmp_path: Path
+) -> None:
+    desk.seat(("1001", "Eileen Collins", "A1"), ("1002", "Grace Hopper", "A2"), ("1003", "Sally Ride", "A3"))
+    path = tmp_path / "Klausur 2026.csv"
+    path.write_text(
+        "Klausur Mathe, Raum 1;;\nMatrikelnummer;Name;Platz\n1001;Eileen Collins;A1\n1004;Mae Jemison;A4\n"
+    )
+    visit(console, desk, "roster")
+    console.check("#create-subjects")
+
+    console.set_input_files("#roster-file", path)
+    expect(console.locator("select[name='external_id.0']")).to_have_value("Matrikelnummer")
+    console.get_by_role("button", name="Remember and read the list").click()
+    expect(console.locator("#roster-report")).to_contain_text("read as “Klausur”")
+    expect(console.locator("#roster-report")).to_contain_text("1 new, 0 changed, 0 removed")
+    console.get_by_label("Replaces the roster").check()
+    leaving = console.locator("#roster-report .notice.bad")
+    expect(leaving).to_contain_text("Grace Hopper")
+    expect(leaving).to_contain_text("Sally Ride")
+    console.click("#apply-roster")
+    assert desk.call("GET", f"/v1/sessions/{desk.session_id}").json()["candidates"] == 3
+    console.fill("input[name=typed]", "2")
+    console.click("#apply-roster")
+    expect(console.get_by_role("cell", name="Mae Jemison")).to_be_visible()
+    expect(console.get_by_role("cell", name="Grace Hopper")).to_have_count(0)
+
+    console.get_by_text("Add one person").click()
+    console.fill("input[name=external_id]", "1002")
+    console.fill("input[name=display_name]", "Grace Hopper")
+    console.get_by_role("button", name="Add to the roster").click()
+
+    expect(console.get_by_role("cell", name="Grace Hopper")).to_be_visible()
+    assert desk.call("GET", f"/v1/sessions/{desk.session_id}").json()["candidates"] == 3
+
+
 def test_a_roster_shows_what_the_invigilator_should_know(desk: Desk, console: Page) -> None:
     rows = "external_id,display_name,twin,accommodation\n1001,Eileen Collins,yes,extra time\n"
     path = f"/v1/sessions/{desk.session_id}/roster?create_subjects=true"

@@ -222,6 +222,7 @@ class Finding(BaseModel):
 
     display_name: str | None = None
     external_id: str | None = None
+    first_line: Annotated[int | None, Field(description="where the file has that row")] = None
     first_row: Annotated[int | None, Field(description="the row that has the same already")] = None
     line: Annotated[int | None, Field(description="where the file has the row")] = None
     other: Annotated[
@@ -320,6 +321,40 @@ class Lacking(BaseModel):
     next_cursor: str | None
 
 
+class LayoutTerms(BaseModel):
+    """
+    Which headings of a list make up each column; cells of several are joined by a blank.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    columns: Annotated[
+        dict[
+            Literal[
+                "external_id",
+                "display_name",
+                "seat",
+                "manual_identification",
+                "twin",
+                "accommodation",
+                "exam",
+                "room",
+            ],
+            list[str],
+        ],
+        Field(
+            description="`external_id` is needed",
+            examples=[
+                {
+                    "display_name": ["Vorname", "Nachname"],
+                    "external_id": ["Matrikelnummer"],
+                }
+            ],
+        ),
+    ]
+
+
 class LegalBasis(BaseModel):
     """
     Why this person may be enrolled, and until when.
@@ -339,6 +374,52 @@ class LegalBasis(BaseModel):
         AwareDatetime | None,
         Field(description="when the person has withdrawn: templates and crops go before the answer"),
     ] = None
+
+
+class ListLayout(BaseModel):
+    """
+    A kind of list and how it is laid out.
+    """
+
+    changed_at: AwareDatetime
+    changed_by: str
+    columns: dict[
+        Literal[
+            "external_id",
+            "display_name",
+            "seat",
+            "manual_identification",
+            "twin",
+            "accommodation",
+            "exam",
+            "room",
+        ],
+        list[str],
+    ]
+    name: str
+
+
+class ListLayoutList(BaseModel):
+    """
+    One page of list layouts, by name.
+    """
+
+    items: list[ListLayout]
+    next_cursor: str | None
+
+
+class ListRead(BaseModel):
+    """
+    How a list was read.
+    """
+
+    heading_line: int
+    headings: list[str]
+    layout: Annotated[
+        str | None,
+        Field(description="the list layout that says which heading is which column"),
+    ]
+    sheet: Annotated[str | None, Field(description="of a workbook, the sheet")]
 
 
 class NearSubject(BaseModel):
@@ -613,6 +694,7 @@ class RosterReport(BaseModel):
             zeros: a problem.
         emptied: Candidates that are on the roster, where the file names nobody: a problem, unless that is
             asked for. The wrong file or a lost sheet looks so.
+        removing: Candidates whom the file does not name and who would go, or went.
         other_exam: The row names another exam or room: a problem, and most likely the wrong file.
         has_checkins: Would be removed, but was at the door already: a problem.
     """
@@ -633,7 +715,9 @@ class RosterReport(BaseModel):
     mangled: Findings | None = None
     other_exam: Findings | None = None
     problems: int | None = 0
+    read_as: Annotated[ListRead | None, Field(description="null of a roster in JSON")] = None
     removed: int | None = 0
+    removing: Findings | None = None
     repeated_rows: int | None = 0
     rows: int
     unchanged: int | None = 0

@@ -296,6 +296,39 @@ class Operations(Transport):
         call = Call("DELETE", f"/v1/keys/{segment(key_id)}")
         return self._send_for(call, models.KeyDocument)
 
+    def list_list_layouts(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.ListLayoutList:
+        """The kinds of lists that somebody has explained."""
+        call = Call(
+            "GET",
+            "/v1/list-layouts",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return self._send_for(call, models.ListLayoutList)
+
+    def iterate_list_layouts(self, *, limit: int | None = None) -> Iterator[models.ListLayout]:
+        """All of `list_list_layouts`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_list_layouts(
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    def forget_list_layout(self, name: str) -> None:
+        """Forget a kind of list; what was imported stays."""
+        call = Call("DELETE", f"/v1/list-layouts/{segment(name)}")
+        self._send(call)
+
+    def keep_list_layout(self, name: str, body: models.LayoutTerms) -> models.ListLayout:
+        """Say which heading of a kind of list is which column: from now on, lists with these are read so."""
+        call = Call("PUT", f"/v1/list-layouts/{segment(name)}", body=body)
+        return self._send_for(call, models.ListLayout)
+
     def show_me(self) -> models.Me:
         """The key or the operator that sends the request."""
         call = Call("GET", "/v1/me")
@@ -676,6 +709,8 @@ class Operations(Transport):
         mode: Literal["replace", "merge"] | None = None,
         create_subjects: bool | None = None,
         allow_empty: bool | None = None,
+        layout: str | None = None,
+        expect_removed: int | None = None,
     ) -> models.RosterReport:
         """Import a roster, all of it or nothing, and report what changed and what is wrong.
 
@@ -688,6 +723,8 @@ class Operations(Transport):
                 "mode": mode,
                 "create_subjects": create_subjects,
                 "allow_empty": allow_empty,
+                "layout": layout,
+                "expect_removed": expect_removed,
             },
             body=body if isinstance(body, Mapping) else None,
             csv=None if isinstance(body, Mapping) else body,
@@ -1166,6 +1203,39 @@ class AsyncOperations(AsyncTransport):
         call = Call("DELETE", f"/v1/keys/{segment(key_id)}")
         return await self._send_for(call, models.KeyDocument)
 
+    async def list_list_layouts(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.ListLayoutList:
+        """The kinds of lists that somebody has explained."""
+        call = Call(
+            "GET",
+            "/v1/list-layouts",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return await self._send_for(call, models.ListLayoutList)
+
+    def iterate_list_layouts(self, *, limit: int | None = None) -> AsyncIterator[models.ListLayout]:
+        """All of `list_list_layouts`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_list_layouts(
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    async def forget_list_layout(self, name: str) -> None:
+        """Forget a kind of list; what was imported stays."""
+        call = Call("DELETE", f"/v1/list-layouts/{segment(name)}")
+        await self._send(call)
+
+    async def keep_list_layout(self, name: str, body: models.LayoutTerms) -> models.ListLayout:
+        """Say which heading of a kind of list is which column: from now on, lists with these are read so."""
+        call = Call("PUT", f"/v1/list-layouts/{segment(name)}", body=body)
+        return await self._send_for(call, models.ListLayout)
+
     async def show_me(self) -> models.Me:
         """The key or the operator that sends the request."""
         call = Call("GET", "/v1/me")
@@ -1552,6 +1622,8 @@ class AsyncOperations(AsyncTransport):
         mode: Literal["replace", "merge"] | None = None,
         create_subjects: bool | None = None,
         allow_empty: bool | None = None,
+        layout: str | None = None,
+        expect_removed: int | None = None,
     ) -> models.RosterReport:
         """Import a roster, all of it or nothing, and report what changed and what is wrong.
 
@@ -1564,6 +1636,8 @@ class AsyncOperations(AsyncTransport):
                 "mode": mode,
                 "create_subjects": create_subjects,
                 "allow_empty": allow_empty,
+                "layout": layout,
+                "expect_removed": expect_removed,
             },
             body=body if isinstance(body, Mapping) else None,
             csv=None if isinstance(body, Mapping) else body,

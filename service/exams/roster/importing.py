@@ -1,6 +1,6 @@
 """Importing a roster: first a plan against what is there, then all of it in one transaction, or nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 from uuid import UUID
@@ -15,7 +15,7 @@ from index.ids import uuid7
 from index.tables import SubjectRow, utc_now
 from service.exams.audit import ROSTER_IMPORTED, note
 from service.exams.context import Desk
-from service.exams.errors import ExamPurged, RosterRefused
+from service.exams.errors import ExamPurged, RosterChanged, RosterRefused
 from service.exams.exams import live_exam_row
 from service.exams.roster.checks import (
     Entry,
@@ -29,8 +29,8 @@ from service.exams.roster.checks import (
     overlapping,
     without_template,
 )
-from service.exams.roster.file import Row
-from service.exams.roster.report import Findings, RosterReport
+from service.exams.roster.file import Reading, Row
+from service.exams.roster.report import Findings, ListRead, RosterReport
 from service.exams.sessions import session_row
 from service.exams.tables import ExamRow, RosterEntryRow, SessionRow
 
@@ -64,6 +64,8 @@ def import_roster(
     mode: Mode = "replace",
     create_subjects: bool = False,
     allow_empty: bool = False,
+    expect_removed: int | None = None,
+    reading: Reading | None = None,
 ) -> RosterReport:
     """Make the rows the session's roster, or only report what that would do.
 
@@ -76,26 +78,37 @@ def import_roster(
         mode: `replace` removes candidates whom the file does not name; `merge` leaves them.
         create_subjects: Make a subject, without a template, of every unknown external id.
         allow_empty: Let a file that names nobody empty the roster.
+        expect_removed: How many candidates the dry run said would go; with another number nobody does.
+        reading: How the rows were read. With a cell that cannot be read nothing is imported, and the rest is
+            looked at all the same.
 
     Raises:
         SessionNotFound: If there is no such session.
+        RosterUnreadable: If a cell cannot be read; with the report of the others.
+        RosterChanged: If another number of candidates would go than was expected.
         ExamPurged, ExamArchived: If the exam's rows have gone, or it may not change any more.
         RosterRefused: If findings stop the import, and it is no dry run. Nothing was written.
     """
-    transaction = desk.database.read() if dry_run else desk.database.write()
+    reading = reading or Reading()
+    refusal = reading.refusal
+    transaction = desk.database.read() if dry_run or refusal else desk.database.write()
     with transaction as db:
         row = session_row(db, session_id)
         exam = live_exam_row(db, row.exam_id)
         if exam.purged_at is not None:
             raise ExamPurged(exam.purged_at)
-        plan = plan_import(desk, db, row, exam, rows, mode, create_subjects)
-        if not allow_empty and not rows:
+        plan = plan_import(desk, db, row, exam, rows, mode, create_subjects, reading)
+        if not allow_empty and not rows and not reading.total:
             refuse_emptying(plan)
         plan.report.dry_run = dry_run
+        if refusal is not None:
+            raise refusal.beside(plan.report)
         if dry_run:
             return plan.report
         if plan.report.problems:
             raise RosterRefused(plan.report.problems, plan.report)
+        if expect_removed not in (None, plan.report.removed):
+            raise RosterChanged(plan.report.removed, expect_removed or 0)
         apply(db, row, plan)
         plan.report.applied = True
         note_import(db, row, rows, plan, origin)
@@ -110,6 +123,7 @@ def plan_import(
     rows: Sequence[Row],
     mode: Mode,
     create_subjects: bool,
+    reading: Reading,
 ) -> Plan:
     """Compare the rows with the roster and the subjects that are there."""
     known = known_to(db, row.id, rows, merge=mode == "merge")
@@ -121,8 +135,9 @@ def plan_import(
     report.ambiguous = ambiguous_ids(wanted, known)
     report.mangled = mangled_ids(db, wanted, plan.new_subjects)
     compare(plan, wanted)
-    if mode == "replace":
-        leaving(plan, wanted)
+    # Of a candidate whose number cannot be read nobody knows that they are missing.
+    if mode == "replace" and not reading.unread_ids:
+        leaving(plan, wanted.keys() | reading.unread_keys)
     if create_subjects:
         report.created_subjects = len(plan.new_subjects)
         report.confusable = confusable_ids(db, plan.new_subjects)
@@ -144,15 +159,24 @@ def plan_import(
     )
     report.problems = sum(kind.total for kind in kinds)
     number_lines(report, rows)
+    report.read_as = facts_of(reading)
     return plan
+
+
+def facts_of(reading: Reading) -> ListRead | None:
+    """How a list was read; None of a roster in JSON."""
+    heading = reading.heading
+    if heading is None:
+        return None
+    layout = heading.layout.name if heading.layout else None
+    return ListRead(
+        sheet=reading.sheet, heading_line=heading.line, headings=list(heading.shown), layout=layout
+    )
 
 
 def refuse_emptying(plan: Plan) -> None:
     """Make a problem of everybody who would go."""
-    plan.report.emptied = Findings.of(
-        {"external_id": entry.external_id, "display_name": entry.display_name, "seat": entry.seat}
-        for entry in plan.removed
-    )
+    plan.report.emptied = Findings.of(map(named, plan.removed))
     plan.report.problems += plan.report.emptied.total
 
 
@@ -162,7 +186,7 @@ def number_lines(report: RosterReport, rows: Sequence[Row]) -> None:
     for name in type(report).model_fields:
         found = getattr(report, name)
         for one in found.items if isinstance(found, Findings) else ():
-            one.line = lines.get(one.row or 0)
+            one.line, one.first_line = lines.get(one.row or 0), lines.get(one.first_row or 0)
 
 
 def compare(plan: Plan, wanted: dict[str, Row]) -> None:
@@ -185,16 +209,20 @@ def differs(entry: Entry, row: Row, known: Known) -> bool:
     return relinked or any(getattr(entry, name) != getattr(row, name) for name in KEPT)
 
 
-def leaving(plan: Plan, wanted: dict[str, Row]) -> None:
+def leaving(plan: Plan, wanted: Collection[str]) -> None:
     """Whom the file does not name; whoever was at the door must stay, the evidence points to them."""
     absent = [entry for key, entry in plan.known.entries.items() if key not in wanted] + plan.known.surplus
     plan.removed = absent
     plan.report.removed = len(absent)
+    plan.report.removing = Findings.of(map(named, sorted(absent, key=lambda one: one.external_id)))
     plan.report.has_checkins = Findings.of(
-        {"external_id": entry.external_id, "display_name": entry.display_name, "seat": entry.seat}
-        for entry in absent
-        if entry.id in plan.known.at_the_door
+        named(entry) for entry in absent if entry.id in plan.known.at_the_door
     )
+
+
+def named(entry: Entry) -> dict[str, Any]:
+    """A candidate who is on the roster, as a finding."""
+    return {"external_id": entry.external_id, "display_name": entry.display_name, "seat": entry.seat}
 
 
 def apply(db: OrmSession, row: SessionRow, plan: Plan) -> None:

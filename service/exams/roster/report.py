@@ -17,6 +17,7 @@ class Finding(BaseModel):
     display_name: str | None = None
     seat: str | None = None
     first_row: int | None = Field(default=None, description="the row that has the same already")
+    first_line: int | None = Field(default=None, description="where the file has that row")
     other: str | None = Field(
         default=None, description="what the row names instead: an exam, a room, a candidate"
     )
@@ -35,6 +36,15 @@ class Findings(BaseModel):
         return cls(total=len(found), items=[Finding(**one) for one in found[:LISTED]])
 
 
+class ListRead(BaseModel):
+    """How a list was read."""
+
+    sheet: str | None = Field(description="of a workbook, the sheet")
+    heading_line: int
+    headings: list[str]
+    layout: str | None = Field(description="the list layout that says which heading is which column")
+
+
 class RosterReport(BaseModel):
     """A roster against what is there. `problems` counts the findings that stop an import.
 
@@ -48,6 +58,7 @@ class RosterReport(BaseModel):
             zeros: a problem.
         emptied: Candidates that are on the roster, where the file names nobody: a problem, unless that is
             asked for. The wrong file or a lost sheet looks so.
+        removing: Candidates whom the file does not name and who would go, or went.
         other_exam: The row names another exam or room: a problem, and most likely the wrong file.
         has_checkins: Would be removed, but was at the door already: a problem.
     """
@@ -61,12 +72,14 @@ class RosterReport(BaseModel):
     unchanged: int = 0
     removed: int = 0
     repeated_rows: int = 0
+    read_as: ListRead | None = Field(default=None, description="null of a roster in JSON")
     created_subjects: int = 0
     problems: int = 0
     unknown: Findings = Findings()
     ambiguous: Findings = Findings()
     confusable: Findings = Findings()
     mangled: Findings = Findings()
+    removing: Findings = Findings()
     emptied: Findings = Findings()
     conflicting_rows: Findings = Findings()
     duplicate_seats: Findings = Findings()
