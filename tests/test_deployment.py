@@ -62,6 +62,20 @@ def test_what_a_service_refers_to_is_declared(compose: dict[str, Any]) -> None:
         assert named <= set(compose["volumes"])
 
 
+def test_the_overlay_lets_the_service_out_and_repeats_nothing(compose: dict[str, Any]) -> None:
+    overlay = yaml.safe_load((ROOT / "docker-compose.outside.yml").read_text(encoding="utf-8"))
+
+    assert set(overlay) == {"services"}
+    assert set(overlay["services"]) == {"api"}
+    for name, service in overlay["services"].items():
+        assert set(service) == {"networks"}
+        assert set(service["networks"]) <= set(compose["networks"])
+        # Engines that append instead of joining would refuse a network that is named twice.
+        assert not set(service["networks"]) & set(compose["services"][name]["networks"])
+    assert compose["networks"]["inside"]["internal"] is True
+    assert not (compose["networks"]["outside"] or {}).get("internal")
+
+
 def test_two_replicas_wait_for_the_migration_behind_a_proxy(compose: dict[str, Any]) -> None:
     services = compose["services"]
 

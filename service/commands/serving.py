@@ -25,6 +25,7 @@ def serve(
     import uvicorn
 
     from service.commands.opening import read_settings
+    from service.http.connections import PromptProtocol
     from service.logs import configure_logs
     from service.workers import APPLICATION, serve_together
 
@@ -50,7 +51,9 @@ def serve(
         server_header=False,
         forwarded_allow_ips=settings.trusted_proxies,
         # h11 alone bounds what one header may take; the other parser takes 250 MB of it.
-        http="h11",
+        http=PromptProtocol,
+        # There are none; whoever asks for one is answered over HTTP.
+        ws="none",
         h11_max_incomplete_event_size=MOST_HEADER_BYTES,
         # Live boards stay open for as long as somebody watches; a stop does not wait for them.
         timeout_graceful_shutdown=5,
