@@ -103,7 +103,7 @@ class Anchor:
             AnchorInvalid: If a line was changed, removed or inserted, or its key is unknown.
         """
         try:
-            text = self.path.read_text(encoding="utf-8")
+            text = self.path.read_text(encoding="ascii", errors="surrogateescape")
         except FileNotFoundError:
             return []
         return self._verify_lines(text)
@@ -192,8 +192,8 @@ class Anchor:
         vouched = 0
         for number, one in enumerate(text.split("\n")[:-1], 1):
             try:
-                line = AnchorLine(**json.loads(one))
-            except (ValueError, TypeError) as error:
+                line = parse_line(one)
+            except (ValueError, TypeError, RecursionError) as error:
                 raise AnchorInvalid(self.path, number, "it is no line of an anchor") from error
             key = self.cipher.find_key(line.key_id)
             if key is not None:
@@ -209,9 +209,28 @@ class Anchor:
     @contextmanager
     def _lock(self) -> Iterator[IO[str]]:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600), "r+") as file:
+        descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
+        # What is not ASCII is no line of ours: it must be found so, and not make the reading fail.
+        with os.fdopen(descriptor, "r+", encoding="ascii", errors="surrogateescape") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
+
+
+def parse_line(text: str) -> AnchorLine:
+    """A line of the file, whoever has written it.
+
+    Raises:
+        ValueError, TypeError, RecursionError: If it is none.
+    """
+    if not text.isascii():
+        raise ValueError("not ASCII")
+    line = AnchorLine(**json.loads(text))
+    if line.subject_id is not None:
+        UUID(line.subject_id)
+    texts = (line.kind, line.at, line.digest, line.key_id, line.mac)
+    if type(line.seq) is not int or not all(isinstance(one, str) and one.isascii() for one in texts):
+        raise TypeError("a value of another type")
+    return line
 
 
 def find_expected_heads(lines: Sequence[AnchorLine]) -> list[Head]:
@@ -303,7 +322,7 @@ def _read_whole_lines(file: IO[str]) -> str:
     text = file.read()
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
-        file.truncate(len(whole.encode()))
+        file.truncate(len(whole))
     file.seek(0, os.SEEK_END)
     return whole
 

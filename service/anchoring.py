@@ -17,12 +17,13 @@ from index.anchor import (
     find_removed_templates,
     find_revoked_keys,
     find_withdrawals,
+    has_news,
 )
 from index.audit import Origin
 from index.consent.erasure import erase_returned, remove_returned
 from index.consent.withdrawal import withdraw_returned
 from index.database.database import Database
-from index.errors import AnchorInvalid, DatabaseError
+from index.errors import AnchorInvalid, GalleryError
 from index.sealing.cipher import TemplateCipher
 from service.access.invitations import Invitations
 from service.access.keys import Keys
@@ -72,7 +73,7 @@ class Anchoring:
         try:
             with self.database.read() as db:
                 head = self.anchor.note(db)
-        except (AnchorInvalid, DatabaseError, OSError) as error:
+        except (GalleryError, OSError) as error:
             log.error("audit_head_not_noted", reason=str(error))
             return
         if head is not None:
@@ -118,6 +119,7 @@ class Anchoring:
         Raises:
             AnchorInvalid, DatabaseError: As `end_returned`.
         """
+        self._warn_if_missing()
         ended, lost = self.end_returned(), self.find_lost()
         if lost is None or self._is_settled(lost):
             return ended
@@ -126,6 +128,13 @@ class Anchoring:
             audit.record(db, action=WENT_BACK, actor=RETURNED, details={"lost": f"{lost[0]}:{lost[1]}"})
         log.warning("database_went_back", lost=lost[0])
         return ended
+
+    def _warn_if_missing(self) -> None:
+        """Say that something was ended for good and there is no anchor: its disk may not be mounted."""
+        with self.database.read() as db:
+            is_expected = has_news(db, 0)
+        if is_expected and not self.anchor.path.exists():
+            log.error("anchor_missing", path=str(self.anchor.path))
 
     def _is_settled(self, lost: Head) -> bool:
         """Whether everybody has been signed out since the database lost this event."""

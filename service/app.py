@@ -203,7 +203,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await note_head(parts)
+        await noted_head(parts)
         parts.close()
         log.info("stopped")
 
@@ -238,13 +238,23 @@ async def note_head(parts: Parts) -> None:
         await run_to_end(parts.anchoring.note)
 
 
+async def noted_head(parts: Parts) -> bool:
+    """As `note_head`, for a loop that a fault of ours must not end."""
+    try:
+        await note_head(parts)
+    except Exception:
+        log.exception("audit_head_not_noted")
+        return False
+    return True
+
+
 async def purge_forever(parts: Parts) -> None:
     """Forget outdated answers, and crops and exams whose retention is over, and note the audit chain's head:
     now, and then every hour.
     """
     while True:
         is_done = [await run_to_end(purge, name, parts) for name in PURGES]
-        await note_head(parts)
+        is_done.append(await noted_head(parts))
         await asyncio.sleep(PURGE_SECONDS if all(is_done) else PURGE_RETRY_SECONDS)
 
 

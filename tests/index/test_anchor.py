@@ -254,3 +254,34 @@ def test_processes_that_write_at_once_leave_whole_lines(
     seqs = [line.seq for line in anchor.lines()]
     assert seqs == sorted(set(seqs))
     assert fault(database, anchor) is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda lines: [b"\xff\xfe\x00"],
+        lambda lines: [*lines, b"[]"],
+        lambda lines: [*lines, b"null"],
+        lambda lines: [*lines, lines[0].replace(b'"mac": "', b'"mac": 7, "kind": "')],
+        lambda lines: [*lines, json.dumps({**json.loads(lines[0]), "mac": 7}).encode()],
+        lambda lines: [*lines, json.dumps({**json.loads(lines[0]), "mac": "\u00e9"}).encode()],
+        lambda lines: [*lines, json.dumps({**json.loads(lines[0]), "seq": "1"}).encode()],
+        lambda lines: [*lines, json.dumps({**json.loads(lines[0]), "subject_id": "x"}).encode()],
+        lambda lines: [*lines, b'{"kind": "head"}'],
+        lambda lines: [b"[" * 100_000],
+    ],
+)
+def test_whatever_stands_in_the_file_is_refused_as_no_anchor_and_left_as_it_is(
+    database: Database, anchor: Anchor, damage: Callable[[list[bytes]], list[bytes]]
+) -> None:
+    erase(database, add_events(database, 2)[0])
+    note(database, anchor)
+    spoilt = b"".join(line + b"\n" for line in damage(anchor.path.read_bytes().splitlines()))
+    anchor.path.write_bytes(spoilt)
+
+    with pytest.raises(AnchorInvalid):
+        anchor.lines()
+    with pytest.raises(AnchorInvalid):
+        note(database, anchor)
+
+    assert anchor.path.read_bytes() == spoilt

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -19,7 +20,9 @@ from tampering import cut_tail, remove_all_events, write_chain_anew
 from index import audit
 from index.anchor import Anchor, find_ended_operators, find_erased_subjects, find_revoked_keys
 from index.database.database import Database
-from index.tables import ApiKeyRow, AuditEventRow
+from index.tables import ApiKeyRow, AuditEventRow, PageSessionRow, utc_now
+from service import app
+from service.access.page_sessions import digest_of
 from service.access.scopes import Scope
 from service.app import PURGES
 from service.commands.serving import prepare
@@ -70,6 +73,24 @@ def test_what_a_purge_records_while_the_service_stops_is_noted_too(
     service.client.__exit__(None, None, None)
 
     assert [anchor_of(service).lines()[-1].seq] == recorded
+
+
+def test_a_key_file_that_is_spoilt_while_the_service_runs_undoes_no_erasure_and_stops_no_purge(
+    start_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "PURGE_SECONDS", 0.05)
+    service = start_service()
+    subject, token = service.subject(), sign_in(service)
+    (service.parts.settings.data_dir / "template.keys").write_text("no key\n")
+
+    erased = service.call("DELETE", f"/v1/subjects/{subject}")
+    with service.parts.database.write() as db:
+        db.execute(update(PageSessionRow).values(created_at=utc_now() - timedelta(days=2)))
+    digest = digest_of(token)
+    wait_until(lambda: not service.parts.page_sessions.alive([digest]))
+    service.client.__exit__(None, None, None)
+
+    assert erased.status_code == 200
 
 
 def test_the_newest_event_is_noted_when_the_service_stops(
