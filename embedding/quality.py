@@ -15,6 +15,8 @@ class Purpose(StrEnum):
     ENROL = "enrol"
     VERIFY = "verify"
     CHECKIN = "checkin"
+    KIOSK = "kiosk"
+    """The picture that a kiosk sends for a check-in: the best of several, so it may be asked for more."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,23 @@ VERIFY = Limits(
     uprightness_min=0.8,
 )
 
+KIOSK = Limits(
+    inter_eye_distance_min=20.0,
+    sharpness_min=0.065,
+    luminance_mean_min=0.13,
+    luminance_mean_max=0.9,
+    under_exposure_max=0.45,
+    over_exposure_max=0.3,
+    dynamic_range_min=5.25,
+    head_pose_yaw_max=40.0,
+    head_pose_pitch_max=33.0,
+    head_pose_roll_max=35.0,
+    face_inside_min=0.85,
+    feature_contrast_min=0.25,
+    uprightness_min=0.83,
+)
+"""Between the two: whoever does not reach them is not asked for ever, a person decides."""
+
 TEMPLATE = Limits(
     inter_eye_distance_min=10.0,
     sharpness_min=0.02,
@@ -129,7 +148,7 @@ TEMPLATE = Limits(
 """Below these limits no template is made for any purpose: it would say more about the camera than about the
 person."""
 
-LIMITS = {Purpose.ENROL: ENROL, Purpose.VERIFY: VERIFY, Purpose.CHECKIN: VERIFY}
+LIMITS = {Purpose.ENROL: ENROL, Purpose.VERIFY: VERIFY, Purpose.CHECKIN: VERIFY, Purpose.KIOSK: KIOSK}
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from service.api import (
     jobs,
     keys,
     list_layouts,
+    kiosks,
     live,
     me,
     metrics,
@@ -42,6 +43,7 @@ from service.api import (
     withdrawals,
 )
 from service.exams.evidence.sweeping import sweep
+from service.exams.kiosks import purge_codes
 from service.http.bodies import BoundedBodies
 from service.http.stopping import before_stopping
 from service.http.tracing import Tracing
@@ -69,6 +71,7 @@ RESOURCES = (
     models,
     jobs,
     keys,
+    kiosks,
     operators,
     me,
     audit_events,
@@ -303,6 +306,7 @@ PURGES: dict[str, Callable[[Parts], dict[str, int]]] = {
     "expired_bases": purge_expired,
     "answers": purge_answers,
     "page_sessions": lambda parts: {"page_sessions": parts.page_sessions.purge()},
+    "kiosk_codes": lambda parts: {"kiosk_codes": purge_codes(parts.database)},
     "links": lambda parts: {"operator_links": parts.invitations.purge()},
     "sign_ins": lambda parts: {"sign_ins": parts.sign_ins.purge()},
     "guesses": lambda parts: {"failed_comparisons": parts.guesses.purge()},

@@ -208,6 +208,7 @@ class Settings(BaseSettings):
             Purpose.ENROL: self.enrol_faces,
             Purpose.VERIFY: self.verify_faces,
             Purpose.CHECKIN: self.checkin_faces,
+            Purpose.KIOSK: self.checkin_faces,
         }
 
     @property

@@ -18,7 +18,7 @@ from service.api.cursors import page_of, read_id
 from service.api.exams import Staff, origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, form_schema, needs, on_pictures
 from service.decision import Decision, StageTimes
-from service.exams.checkin.claim import check_claim
+from service.exams.checkin.claim import ask_for_document, check_claim
 from service.exams.checkin.document import IdentificationTerms, identify
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.checkin.photograph import Result, check_in, checkins_page, find_checkin
@@ -77,6 +77,15 @@ class NewClaim(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     candidate: Annotated[Label, Field(description="external id")]
+    kiosk: Annotated[ShortLabel | None, Field(description="which kiosk, in your own words")] = None
+
+
+class DocumentRequest(BaseModel):
+    """Somebody at a kiosk prefers to show a document."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    candidate: Annotated[Label | None, Field(description="external id, where it is known")] = None
     kiosk: Annotated[ShortLabel | None, Field(description="which kiosk, in your own words")] = None
 
 
@@ -156,6 +165,21 @@ def check_claim_of_candidate(
             attempts=Attempts(made=claim.made, allowed=claim.allowed),
         )
         return answer(told, 200)
+
+    return once.run([new.model_dump_json().encode()], work)
+
+
+@router.post("/sessions/{session_id}/document-requests", status_code=204, response_class=Response)
+def request_document_check(
+    request: Request, parts: PartsHere, caller: Door, session_id: UUID, new: DocumentRequest, once: OnceHere
+) -> Response:
+    """Wait for a person who looks at a document instead of a photograph; no reason is asked for."""
+    caller.require_session(session_id)
+
+    def work(_: UUID) -> Answer:
+        arrival = Arrival(session_id, new.candidate, kiosk=new.kiosk)
+        ask_for_document(parts.desk, arrival, origin_of(request, caller))
+        return answer(None, 204)
 
     return once.run([new.model_dump_json().encode()], work)
 

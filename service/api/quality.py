@@ -54,7 +54,7 @@ class QualityReport(BaseModel):
 
 
 For = Annotated[
-    Literal["enrol", "verify", "checkin"],
+    Literal["enrol", "verify", "checkin", "kiosk"],
     Query(alias="for", description="which limits apply, and which of several faces is taken"),
 ]
 

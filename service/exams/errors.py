@@ -19,13 +19,17 @@
     │   └── RosterChanged                roster_changed              others would go than were looked at
     ├── CheckinRefused
     │   ├── SessionClosed                session_closed              outside the session's window
-    │   ├── NotOnRoster                  not_on_roster
+    │   ├── NotOnRoster                  not_on_roster               names the right room where there is one
     │   ├── AlreadyCheckedIn             already_checked_in          says when, and at which seat
     │   ├── CandidateRefused             candidate_refused           a person refused, a person corrects
     │   ├── AttemptsExhausted            attempts_exhausted
     │   ├── NothingToCompare             no_template                 nobody to compare the photograph with
     │   ├── TemplateDamaged              template_unreadable         the candidate's row does not open
     │   └── ManualIdentificationAgreed   manual_identification_agreed  no face of this candidate is looked at
+    ├── KioskNotFound                    kiosk_not_found             the session has no such kiosk
+    ├── CodeUnknown                      code_unknown                no tablet shows this code now
+    ├── PairingEnded                     pairing_ended               the tablet has to ask for another code
+    ├── TooManyCodes                     rate_limited                as many tablets ask as may
     ├── NotWaiting                       not_waiting                 nobody waits under this id
     ├── DecisionNeeded                   decision_needed             a candidate's attempt is open
     ├── SeatTaken                        seat_taken                  somebody else has the seat
@@ -268,8 +272,9 @@ class NotOnRoster(CheckinRefused):
 
     code = "not_on_roster"
 
-    def __init__(self, external_id: str) -> None:
-        super().__init__(f"{external_id[:100]} is not on the roster of this session.")
+    def __init__(self, external_id: str, room: str | None = None) -> None:
+        elsewhere = f" Expected in {room}." if room else ""
+        super().__init__(f"{external_id[:100]} is not on the roster of this session.{elsewhere}", room=room)
 
 
 class AlreadyCheckedIn(CheckinRefused):
@@ -425,3 +430,40 @@ class AttemptSuperseded(OverrideError):
         super().__init__(
             f"A newer attempt of this candidate counts: {checkin_id}.", checkin_id=str(checkin_id)
         )
+
+
+class KioskNotFound(ExamError):
+    """The session has no such kiosk."""
+
+    code = "kiosk_not_found"
+
+    def __init__(self, kiosk_id: UUID) -> None:
+        super().__init__(f"The session has no kiosk {kiosk_id}.")
+
+
+class CodeUnknown(ExamError):
+    """No tablet shows this code now."""
+
+    code = "code_unknown"
+
+    def __init__(self) -> None:
+        super().__init__("No kiosk shows this code: it was confirmed already, has ended, or was misread.")
+
+
+class PairingEnded(ExamError):
+    """The code has ended, or the kiosk was let in by it."""
+
+    code = "pairing_ended"
+
+    def __init__(self) -> None:
+        super().__init__("The code has ended: ask for another one.")
+
+
+class TooManyCodes(ExamError):
+    """As many tablets ask to be paired as may."""
+
+    code = "rate_limited"
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__("Too many kiosks ask to be paired at once.")
+        self.retry_after_seconds = retry_after_seconds

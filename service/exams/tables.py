@@ -199,3 +199,32 @@ class ListLayoutRow(Base):
     columns: Mapped[dict[str, Any]]
     changed_by: Mapped[str] = mapped_column(String(255))
     changed_at: Mapped[datetime] = mapped_column(default=utc_now)
+class KioskPairingRow(Base):
+    """A tablet that asks to be a kiosk, until its code ends."""
+
+    __tablename__ = "kiosk_pairing"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    """Also of the key that it gets."""
+    code_digest: Mapped[str] = mapped_column(String(64), unique=True)
+    secret_digest: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str | None] = mapped_column(String(64))
+    agent: Mapped[str | None] = mapped_column(String(255))
+    session_id: Mapped[UUID | None]
+    name: Mapped[str | None] = mapped_column(String(255))
+    confirmed_by: Mapped[str | None] = mapped_column(String(255))
+    collected_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class KioskSignRow(Base):
+    """The last sign of a kiosk."""
+
+    __tablename__ = "kiosk_sign"
+
+    key_id: Mapped[UUID] = mapped_column(ForeignKey("api_key.id", ondelete="CASCADE"), primary_key=True)
+    at: Mapped[datetime]
+    camera: Mapped[str] = mapped_column(String(16))
+    battery: Mapped[float | None]
+    charging: Mapped[bool | None]

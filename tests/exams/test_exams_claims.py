@@ -7,7 +7,7 @@ from fixtures_exams import ORIGIN, ExamDay, hours_from_now
 
 from index import audit
 from index.database.database import Database
-from service.exams.checkin.claim import Claim, check_claim
+from service.exams.checkin.claim import Claim, ask_for_document, check_claim
 from service.exams.checkin.rules import Arrival
 from service.exams.errors import (
     AlreadyCheckedIn,
@@ -17,6 +17,7 @@ from service.exams.errors import (
     NotOnRoster,
     SessionClosed,
 )
+from service.exams.live.waiting import waiting_list
 
 
 @pytest.fixture
@@ -88,3 +89,42 @@ def test_before_the_doors_open_nobody_is_looked_at(
 
     with pytest.raises(SessionClosed):
         check_claim(hall.desk, Arrival(later.id, "c1"), ORIGIN)
+
+
+def test_whoever_is_expected_in_another_room_is_told_which(hall: ExamDay) -> None:
+    other = hall.another_session(room="Hall B")
+    hall.roster_of(other.id, "c9", header="external_id", create_subjects=True)
+
+    with pytest.raises(NotOnRoster) as refused:
+        claim(hall, "C9")
+
+    assert refused.value.members == {"room": "Hall B"}
+
+
+def test_a_room_whose_exam_is_over_is_not_named(hall: ExamDay) -> None:
+    other = hall.another_session(room="Hall B", opens_at=hours_from_now(-9), closes_at=hours_from_now(-8))
+    hall.roster_of(other.id, "c9", header="external_id", create_subjects=True)
+
+    with pytest.raises(NotOnRoster) as refused:
+        claim(hall, "c9")
+
+    assert refused.value.members == {"room": None}
+
+
+@pytest.mark.parametrize("number", ["c1", "c9", None])
+def test_whoever_wants_to_show_a_document_waits_for_a_person(hall: ExamDay, number: str | None) -> None:
+    ask_for_document(hall.desk, Arrival(hall.session.id, number, kiosk="door 1"), ORIGIN)
+
+    (waiting,) = waiting_list(hall.desk, hall.session.id).items
+    assert waiting.reasons == ["document_wanted"]
+    assert (waiting.candidate.external_id if waiting.candidate else None) == (
+        number if number == "c1" else None
+    )
+    assert hall.embedder.looked_at == []
+
+
+def test_who_is_in_already_needs_no_document(hall: ExamDay) -> None:
+    hall.arrive("c1", "1")
+
+    with pytest.raises(AlreadyCheckedIn):
+        ask_for_document(hall.desk, Arrival(hall.session.id, "c1"), ORIGIN)

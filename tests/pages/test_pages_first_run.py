@@ -46,6 +46,7 @@ def test_the_pages_lead_from_the_key_to_the_first_check_in(
     expect(kiosk.locator("#candidate")).to_be_focused()
     kiosk.keyboard.type("1001")
     kiosk.keyboard.press("Enter")
+    kiosk.get_by_role("button", name="Yes, continue").click()
 
     expect(kiosk.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
 

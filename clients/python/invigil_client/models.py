@@ -17,6 +17,17 @@ class Alive(BaseModel):
     status: Literal["up"] = "up"
 
 
+class Asking(BaseModel):
+    """
+    A tablet that shows a code: what is known of it before it is let in.
+    """
+
+    address: str | None
+    agent: Annotated[str | None, Field(description="what the browser calls itself")]
+    asked_at: AwareDatetime
+    expires_at: AwareDatetime
+
+
 class Attempts(BaseModel):
     """
     How many photographs of this candidate were taken, of how many that are allowed.
@@ -129,6 +140,23 @@ class ClaimDocument(BaseModel):
     seat: str | None
 
 
+class CodeGiven(BaseModel):
+    """
+    The code that a tablet shows.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    code: Annotated[
+        str,
+        Field(
+            description="the eight letters on the kiosk's screen",
+            examples=["ABCD EFGH"],
+        ),
+    ]
+
+
 class ConfiguredRates(BaseModel):
     """
     The false match rates that the thresholds stand for.
@@ -161,6 +189,18 @@ class Conflict(BaseModel):
     room: str | None
     seat: str | None
     session_id: UUID
+
+
+class DocumentRequest(BaseModel):
+    """
+    Somebody at a kiosk prefers to show a document.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    candidate: Annotated[str | None, Field(description="external id, where it is known")] = None
+    kiosk: Annotated[str | None, Field(description="which kiosk, in your own words")] = None
 
 
 class ExpiringBasis(BaseModel):
@@ -300,6 +340,34 @@ class JobFailure(BaseModel):
     step: str | None
 
 
+class Kiosk(BaseModel):
+    """
+    A kiosk of a session, and its last sign.
+    """
+
+    battery: Annotated[float | None, Field(description="share that is left, where the browser says so")]
+    camera: Literal["ok", "missing", "ended", "muted", "no_picture", "black", "frozen"] | None
+    charging: bool | None
+    created_at: AwareDatetime
+    expires_at: AwareDatetime | None
+    id: UUID
+    name: str
+    seen_at: Annotated[AwareDatetime | None, Field(description="its last sign, or its last request")]
+    session_id: UUID
+    state: Literal["here", "away", "ended"]
+
+
+class KioskChanges(BaseModel):
+    """
+    What may be changed of a kiosk.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    name: str
+
+
 class KioskKey(BaseModel):
     """
     A kiosk's key: it opens one session, until it closes. The text cannot be shown again.
@@ -310,6 +378,28 @@ class KioskKey(BaseModel):
     key: str
     name: str
     session_id: UUID
+
+
+class KioskList(BaseModel):
+    """
+    The kiosks of a session in the order they were made.
+    """
+
+    items: list[Kiosk]
+    next_cursor: Annotated[None, Field(None)] = None
+
+
+class KioskSign(BaseModel):
+    """
+    What a kiosk says of itself.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    battery: float | None = None
+    camera: Literal["ok", "missing", "ended", "muted", "no_picture", "black", "frozen"]
+    charging: bool | None = None
 
 
 class Lacking(BaseModel):
@@ -459,6 +549,24 @@ class NewJob(BaseModel):
             description="`retrain`: recipe, data, enrolled, start_from, name, groups, confusions; `reembed`: model_id; `evaluate`: data, model_id, aligned"
         ),
     ] = None
+
+
+class NewKiosk(BaseModel):
+    """
+    The tablet that is to be a kiosk, and its name.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    code: Annotated[
+        str,
+        Field(
+            description="the eight letters on the kiosk's screen",
+            examples=["ABCD EFGH"],
+        ),
+    ]
+    name: str
 
 
 class NewKioskKey(BaseModel):

@@ -328,6 +328,10 @@ class Operations(Transport):
         """Say which heading of a kind of list is which column: from now on, lists with these are read so."""
         call = Call("PUT", f"/v1/list-layouts/{segment(name)}", body=body)
         return self._send_for(call, models.ListLayout)
+    def look_at_code(self, body: models.CodeGiven) -> models.Asking:
+        """Which tablet shows a code, before it is let in. Wrong codes are counted, and few are allowed."""
+        call = Call("POST", "/v1/kiosk-codes/look", body=body)
+        return self._send_for(call, models.Asking)
 
     def show_me(self) -> models.Me:
         """The key or the operator that sends the request."""
@@ -479,7 +483,7 @@ class Operations(Transport):
         self,
         image: Picture,
         *,
-        for_: Literal["enrol", "verify", "checkin"] | None = None,
+        for_: Literal["enrol", "verify", "checkin", "kiosk"] | None = None,
         idempotency_key: str | None = None,
     ) -> models.QualityReport:
         """Look at one photograph; no template is made. A picture without a face is an answer, not an error."""
@@ -630,6 +634,19 @@ class Operations(Transport):
         )
         return self._send_for(call, models.ClaimDocument)
 
+    def request_document_check(
+        self, session_id: UUID, body: models.DocumentRequest, *, idempotency_key: str | None = None
+    ) -> None:
+        """Wait for a person who looks at a document instead of a photograph; no reason is asked for."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/document-requests",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        self._send(call)
+
     def identify_candidate(
         self, session_id: UUID, body: models.IdentificationTerms, *, idempotency_key: str | None = None
     ) -> models.Identified:
@@ -655,6 +672,47 @@ class Operations(Transport):
             body=body,
         )
         return self._send_for(call, models.KioskKey)
+
+    def list_kiosks(self, session_id: UUID) -> models.KioskList:
+        """The kiosks of a session: name, last sign, camera, battery where it is told."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/kiosks")
+        return self._send_for(call, models.KioskList)
+
+    def add_kiosk(
+        self, session_id: UUID, body: models.NewKiosk, *, idempotency_key: str | None = None
+    ) -> models.Kiosk:
+        """Let the tablet that shows the code be a kiosk of this session until it closes."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/kiosks",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.Kiosk)
+
+    def give_sign(
+        self, session_id: UUID, body: models.KioskSign, *, idempotency_key: str | None = None
+    ) -> None:
+        """A kiosk says that it is there, and how it fares."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/kiosks/sign",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        self._send(call)
+
+    def end_kiosk(self, session_id: UUID, kiosk_id: UUID) -> models.Kiosk:
+        """End a kiosk at once: its page shows nothing more, and its key is revoked."""
+        call = Call("DELETE", f"/v1/sessions/{segment(session_id)}/kiosks/{segment(kiosk_id)}")
+        return self._send_for(call, models.Kiosk)
+
+    def change_kiosk(self, session_id: UUID, kiosk_id: UUID, body: models.KioskChanges) -> models.Kiosk:
+        """Call a kiosk by another name."""
+        call = Call("PATCH", f"/v1/sessions/{segment(session_id)}/kiosks/{segment(kiosk_id)}", body=body)
+        return self._send_for(call, models.Kiosk)
 
     def follow_session(
         self, session_id: UUID, *, last_event_id: str | None = None
@@ -1235,6 +1293,10 @@ class AsyncOperations(AsyncTransport):
         """Say which heading of a kind of list is which column: from now on, lists with these are read so."""
         call = Call("PUT", f"/v1/list-layouts/{segment(name)}", body=body)
         return await self._send_for(call, models.ListLayout)
+    async def look_at_code(self, body: models.CodeGiven) -> models.Asking:
+        """Which tablet shows a code, before it is let in. Wrong codes are counted, and few are allowed."""
+        call = Call("POST", "/v1/kiosk-codes/look", body=body)
+        return await self._send_for(call, models.Asking)
 
     async def show_me(self) -> models.Me:
         """The key or the operator that sends the request."""
@@ -1390,7 +1452,7 @@ class AsyncOperations(AsyncTransport):
         self,
         image: Picture,
         *,
-        for_: Literal["enrol", "verify", "checkin"] | None = None,
+        for_: Literal["enrol", "verify", "checkin", "kiosk"] | None = None,
         idempotency_key: str | None = None,
     ) -> models.QualityReport:
         """Look at one photograph; no template is made. A picture without a face is an answer, not an error."""
@@ -1541,6 +1603,19 @@ class AsyncOperations(AsyncTransport):
         )
         return await self._send_for(call, models.ClaimDocument)
 
+    async def request_document_check(
+        self, session_id: UUID, body: models.DocumentRequest, *, idempotency_key: str | None = None
+    ) -> None:
+        """Wait for a person who looks at a document instead of a photograph; no reason is asked for."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/document-requests",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        await self._send(call)
+
     async def identify_candidate(
         self, session_id: UUID, body: models.IdentificationTerms, *, idempotency_key: str | None = None
     ) -> models.Identified:
@@ -1566,6 +1641,47 @@ class AsyncOperations(AsyncTransport):
             body=body,
         )
         return await self._send_for(call, models.KioskKey)
+
+    async def list_kiosks(self, session_id: UUID) -> models.KioskList:
+        """The kiosks of a session: name, last sign, camera, battery where it is told."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/kiosks")
+        return await self._send_for(call, models.KioskList)
+
+    async def add_kiosk(
+        self, session_id: UUID, body: models.NewKiosk, *, idempotency_key: str | None = None
+    ) -> models.Kiosk:
+        """Let the tablet that shows the code be a kiosk of this session until it closes."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/kiosks",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.Kiosk)
+
+    async def give_sign(
+        self, session_id: UUID, body: models.KioskSign, *, idempotency_key: str | None = None
+    ) -> None:
+        """A kiosk says that it is there, and how it fares."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/kiosks/sign",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        await self._send(call)
+
+    async def end_kiosk(self, session_id: UUID, kiosk_id: UUID) -> models.Kiosk:
+        """End a kiosk at once: its page shows nothing more, and its key is revoked."""
+        call = Call("DELETE", f"/v1/sessions/{segment(session_id)}/kiosks/{segment(kiosk_id)}")
+        return await self._send_for(call, models.Kiosk)
+
+    async def change_kiosk(self, session_id: UUID, kiosk_id: UUID, body: models.KioskChanges) -> models.Kiosk:
+        """Call a kiosk by another name."""
+        call = Call("PATCH", f"/v1/sessions/{segment(session_id)}/kiosks/{segment(kiosk_id)}", body=body)
+        return await self._send_for(call, models.Kiosk)
 
     def follow_session(
         self, session_id: UUID, *, last_event_id: str | None = None

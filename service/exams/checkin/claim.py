@@ -2,13 +2,31 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session as OrmSession
+
 from index.audit import Origin
+from index.external_ids import build_external_key
 from index.gallery.coverage import models_of
-from service.exams.checkin.rules import Arrival, decline, expect, require_another_photograph
+from service.exams.checkin.rules import (
+    Arrival,
+    Expected,
+    decline,
+    expect,
+    find_entry,
+    require_another_photograph,
+    require_not_in,
+    require_open,
+)
 from service.exams.context import Desk
-from service.exams.errors import CandidateRequired, CheckinRefused, NothingToCompare
-from service.exams.sessions import attempts_of
+from service.exams.errors import CandidateRequired, CheckinRefused, NothingToCompare, NotOnRoster
+from service.exams.exams import live_exam_row
+from service.exams.sessions import attempts_of, session_row
 from service.exams.status import NEVER_CAME, read_statuses
+from service.exams.tables import ExamRow, RosterEntryRow, SessionRow
+
+DOCUMENT_WANTED = "document_wanted"
+"""Somebody at a kiosk prefers a document; the same standing, and no reason is asked for."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +66,7 @@ def check_claim(desk: Desk, arrival: Arrival, origin: Origin) -> Claim:
 def read_claim(desk: Desk, arrival: Arrival) -> Claim:
     """The claim as the roster has it; raises as `check_claim`, and records nothing."""
     with desk.database.read() as db:
-        expected = expect(db, arrival)
+        expected = expect_here(db, arrival)
         entry = expected.entry
         if entry is None:
             raise CandidateRequired
@@ -59,3 +77,54 @@ def read_claim(desk: Desk, arrival: Arrival) -> Claim:
         current = read_statuses(db, entry.session_id, [entry.id]).get(entry.id, NEVER_CAME)
         allowed = attempts_of(expected.session, expected.exam, entry)
         return Claim(entry.external_id, entry.display_name, entry.seat, current.attempts, allowed)
+
+
+def ask_for_document(desk: Desk, arrival: Arrival, origin: Origin) -> None:
+    """Let somebody at a kiosk wait for a person who looks at a document; no photograph is taken.
+
+    A number that is not on the roster, or none, waits as well: a person finds out who it is.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+        ExamArchived, SessionClosed: If nobody is checked in here now.
+        AlreadyCheckedIn: If the candidate is in.
+        ExternalIdAmbiguous: If several candidates have an equal id.
+    """
+    with desk.database.read() as db:
+        row = session_row(db, arrival.session_id)
+        live_exam_row(db, row.exam_id)
+        require_open(row)
+        entry = find_entry(db, row.id, arrival.external_id)
+        if entry is not None:
+            require_not_in(db, entry)
+    decline(desk, arrival, DOCUMENT_WANTED, origin)
+
+
+def expect_here(db: OrmSession, arrival: Arrival) -> Expected:
+    """As `expect`; whoever is expected in another room at this time is told which."""
+    try:
+        return expect(db, arrival)
+    except NotOnRoster as error:
+        room = room_elsewhere(db, arrival)
+        if room is None:
+            raise
+        raise NotOnRoster(arrival.external_id or "", room) from error
+
+
+def room_elsewhere(db: OrmSession, arrival: Arrival) -> str | None:
+    """The room of another session at the same time that expects the claimed number."""
+    here = session_row(db, arrival.session_id)
+    query = (
+        select(SessionRow.room)
+        .join(ExamRow, ExamRow.id == SessionRow.exam_id)
+        .join(RosterEntryRow, RosterEntryRow.session_id == SessionRow.id)
+        .where(
+            RosterEntryRow.external_key == build_external_key(arrival.external_id or ""),
+            ExamRow.archived_at.is_(None),
+            SessionRow.opens_at < here.closes_at,
+            SessionRow.closes_at > here.opens_at,
+        )
+    )
+    # Of two rooms neither is named: the wrong one would send somebody through the house.
+    rooms = db.scalars(query.limit(2)).all()
+    return rooms[0] if len(rooms) == 1 else None

@@ -1,29 +1,46 @@
 // The camera: a preview, and frames from it as JPEG.
 
-import { t } from "./page.js";
+import { t, wait } from "./page.js";
 
 const FRAME_SIDE = 640;
+const FIRST_FRAME_MS = 5000;
 const CAMERA_FAULTS = {
   NotAllowedError: "camera.denied",
   SecurityError: "camera.denied",
   NotReadableError: "camera.busy",
   AbortError: "camera.busy",
 };
+/** The camera that was asked for is not there. */
+const ABSENT = ["OverconstrainedError", "NotFoundError"];
+
+/** The browser plays nothing before somebody has touched the page. */
+export class TouchNeeded extends Error {}
 
 /**
  * Start the camera in a video element. Throws an Error whose message is meant for the person in front of it.
- * `gone` is called once when the camera ends by itself: unplugged, or taken by another program.
+ * `gone` is called once when the camera ends by itself: unplugged, or taken by another program. Where the
+ * camera `wanted` is not there, another is better than none.
+ *
+ * @param {any} video
+ * @param {() => void} gone
+ * @param {string} [wanted] The id of a camera.
  */
-export async function startCamera(video, gone = () => {}) {
+export async function startCamera(video, gone = () => {}, wanted = "") {
   if (!navigator.mediaDevices?.getUserMedia) throw new Error(t("camera.insecure"));
-  const wish = { video: { width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: "user" }, audio: false };
+  const which = wanted ? { deviceId: { exact: wanted } } : { facingMode: "user" };
   try {
+    const wish = { video: { width: { ideal: 1280 }, height: { ideal: 720 }, ...which }, audio: false };
     video.srcObject = await navigator.mediaDevices.getUserMedia(wish);
   } catch (error) {
+    if (wanted && ABSENT.includes(error.name)) return startCamera(video, gone);
     throw new Error(t(CAMERA_FAULTS[error.name] ?? "camera.missing"), { cause: error });
   }
   for (const track of video.srcObject.getVideoTracks()) track.addEventListener("ended", gone, { once: true });
-  await video.play();
+  try {
+    await video.play();
+  } catch (error) {
+    throw error.name === "NotAllowedError" ? new TouchNeeded(t("camera.touch")) : new Error(t("camera.busy"), { cause: error });
+  }
 }
 
 /** Let go of the camera. */
@@ -32,14 +49,21 @@ export function stopCamera(video) {
   video.srcObject = null;
 }
 
-/** The present frame as a JPEG, at most `side` pixels long. */
+// One for all frames: some tablets give no more than a few, and keep what is dropped.
+const sheet = document.createElement("canvas");
+
+/** The present frame as a JPEG, at most `side` pixels long. Throws where the camera has no picture yet. */
 export async function frame(video, side = FRAME_SIDE, quality = 0.88) {
+  for (const until = performance.now() + FIRST_FRAME_MS; !video.videoWidth && performance.now() < until; ) await wait(100);
   const scale = Math.min(1, side / Math.max(video.videoWidth, video.videoHeight));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.round(video.videoWidth * scale);
-  canvas.height = Math.round(video.videoHeight * scale);
-  canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", quality));
+  const pen = video.videoWidth ? sheet.getContext("2d") : null;
+  if (pen === null) throw new Error(t("camera.no_picture"));
+  sheet.width = Math.round(video.videoWidth * scale);
+  sheet.height = Math.round(video.videoHeight * scale);
+  pen.drawImage(video, 0, 0, sheet.width, sheet.height);
+  const picture = await new Promise((resolve) => sheet.toBlob(resolve, "image/jpeg", quality));
+  if (picture === null) throw new Error(t("camera.no_picture"));
+  return picture;
 }
 
 /** One sentence that tells the person what to do, from a quality report. */

@@ -8,6 +8,7 @@ import { exam, exams } from "./views/exams.js";
 import { account } from "./views/account.js";
 import { job, jobs } from "./views/jobs.js";
 import { keys } from "./views/keys.js";
+import { pair } from "./views/kiosks.js";
 import { model, models } from "./views/models.js";
 import { people, person } from "./views/people.js";
 import { session } from "./views/session.js";
@@ -29,6 +30,7 @@ const routes = [
   [/^\/exams\/([^/]+)$/, exam, STAFF],
   [/^\/sessions\/([^/]+)(?:\/(\w+))?(?:\/([^/]+))?$/, session, STAFF],
   [/^\/subjects(?:\?(.*))?$/, subjects, READ_SUBJECTS],
+  [/^\/pair\/([A-Za-z]+)$/, pair, ["exams:write"]],
   [/^\/subjects\/([^/]+)$/, subject, READ_SUBJECTS],
   [/^\/models$/, models, READ_MODELS],
   [/^\/models\/([^/]+)$/, model, READ_MODELS],

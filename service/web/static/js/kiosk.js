@@ -1,35 +1,62 @@
-// The kiosk: number, look into the camera, answer, next. One person at a time and no mouse needed.
+// The kiosk: number, "is this you?", look into the camera, answer, next. One person at a time and no mouse needed.
 //
 // An attempt is a picture with an idempotency key. It lives in memory until the server has answered it, so a
 // lost network delays it but never sends it twice; closing the page forgets it, since faces are not stored.
 
 import { clock, call, facts, newKey, Offline, Problem, signIn, t, textOf, wait } from "./page.js";
-import { frame, guidance, startCamera } from "./camera.js";
+import { Device, stayAwake } from "./kiosk/device.js";
+import { showKeypad } from "./kiosk/keypad.js";
+import { look, UNUSED_MS } from "./kiosk/look.js";
+import { pair } from "./kiosk/pairing.js";
+import { openSetup } from "./kiosk/selftest.js";
 
-const GUIDANCE_MS = 320;
-const ACCEPTABLE_FRAMES = 2;
-/** A picture that the live check does not like is sent after so many seconds: nobody is asked for ever. */
-const LONGEST_LOOK_S = 12;
 const RETRY_MS = 2000;
+const REFRESH_MS = 15000;
+/** A scanner that reads one card twice. */
+const TWICE_MS = 3000;
 const SHOWN_MS = { good: 3500, info: 6000, wait: 9000 };
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
-const stages = ["sign-in", "ready", "capture", "sending", "result"];
+const stages = ["sign-in", "ready", "confirm", "capture", "sending", "result", "closed", "trouble"];
+/** Where whoever is there is answered first, whatever becomes of the camera. */
+const BUSY = ["sending", "result", "closed", "sign-in"];
+let stage = "";
 let attemptNumber = 0;
+/** Who is claimed: the number as it was given. */
+let claimed = "";
 /** Whether the exam looks for a face that claims nobody; otherwise an empty number does nothing. */
 let searches = false;
-/** The camera has ended by itself; whoever is being answered is answered first. */
-let cameraIsGone = false;
+let last = { number: "", at: -Infinity };
+let typed = "";
+let idle = 0;
 
-function show(stage) {
-  for (const name of stages) $(name).hidden = name !== stage;
+const device = new Device($("camera"), (problem) => {
+  $("trouble-text").textContent = problem ?? "";
+  if (BUSY.includes(stage)) return;
+  if (problem === null) ready();
+  else trouble();
+});
+
+function show(name) {
+  stage = name;
+  for (const one of stages) $(one).hidden = one !== name;
+  document.body.dataset.stage = name;
+  device.looking = name === "capture";
+  $("cancel").hidden = !["confirm", "capture"].includes(name);
   // What is on its way is not called back, and its answer is shown.
-  $("cancel").hidden = stage === "sending" || stage === "sign-in";
+  $("document").hidden = ["sending", "sign-in", "closed", "result"].includes(name);
+  clearTimeout(idle);
 }
 
 function offline(away) {
   $("offline").hidden = !away;
+}
+
+/** A number that nobody uses is dropped: the next person must not be compared with somebody else's. */
+function dropUnused() {
+  clearTimeout(idle);
+  idle = window.setTimeout(ready, UNUSED_MS);
 }
 
 // ---- signing in -----------------------------------------------------------------------------------------
@@ -41,18 +68,49 @@ async function openWith(key) {
     location.reload();
   } catch (error) {
     // A link opens no form: without one, nobody would see why it does not work.
-    show("sign-in");
+    signInStage();
+    $("by-key").open = true;
     $("sign-in-problem").textContent = error.message;
     $("key").select();
   }
+}
+
+let isPairing = false;
+
+function signInStage() {
+  show("sign-in");
+  if (!isPairing) pair();
+  isPairing = true;
+}
+
+/** The key has ended: with its session, or because somebody ended it. */
+async function ended() {
+  attemptNumber += 1;
+  let session = null;
+  try {
+    session = await call("GET", "/kiosk/session");
+  } catch {
+    // Ended by somebody, or nobody can say.
+  }
+  closed(session);
+}
+
+function closed(session) {
+  const over = session?.state === "closed";
+  $("closed-title").textContent = t(over ? "kiosk.over" : "kiosk.ended");
+  $("closed-text").textContent = over ? t("kiosk.over_detail", { time: clock(session.closes_at) }) : t("kiosk.ended_detail");
+  if (session) $("session").textContent = t("kiosk.session", { exam: session.exam_name, room: session.room });
+  $("window").textContent = "";
+  show("closed");
 }
 
 // ---- one candidate --------------------------------------------------------------------------------------
 
 function ready() {
   attemptNumber += 1;
-  if (cameraIsGone) {
-    openCamera();
+  claimed = typed = "";
+  if (device.problem !== null) {
+    trouble();
     return;
   }
   $("candidate").value = "";
@@ -60,56 +118,29 @@ function ready() {
   $("candidate").focus();
 }
 
-/** A picture that the live check likes; or, after LONGEST_LOOK_S, the best there was, which is then `final`. */
-async function look(attempt) {
-  show("capture");
-  $("guidance").textContent = t("guide.look");
-  const until = performance.now() + LONGEST_LOOK_S * 1000;
-  let acceptable = 0;
-  let best = null;
-  while (attempt === attemptNumber) {
-    const began = performance.now();
-    const picture = await frame($("camera"));
-    const report = await assess(picture);
-    if (attempt !== attemptNumber) return null;
-    if (report && (best === null || faults(report) <= faults(best.report))) best = { picture, report };
-    acceptable = report?.acceptable ? acceptable + 1 : 0;
-    $("oval").classList.toggle("good", acceptable > 0);
-    if (report) $("guidance").textContent = guidance(report);
-    if (acceptable >= ACCEPTABLE_FRAMES) return { picture, final: false };
-    if (best !== null && performance.now() >= until) return { picture: best.picture, final: true };
-    await wait(Math.max(0, GUIDANCE_MS - (performance.now() - began)));
-  }
-  return null;
+function trouble() {
+  attemptNumber += 1;
+  show("trouble");
 }
 
-/** How far a picture is from one that can be compared: without one face there is nothing to look at. */
-const faults = (report) => (report.face === null ? 100 : 0) + report.reasons.length;
+/** A number as it was typed or read; a reader may add what nobody sees. */
+const cleaned = (text) => text.replace(/[\p{Cc}\p{Cf}]/gu, "").trim();
 
-async function assess(picture) {
-  const form = new FormData();
-  form.append("image", picture, "frame.jpg");
-  try {
-    const report = await call("POST", "/v1/quality?for=checkin", { form, timeout: 5000 });
-    offline(false);
-    return report;
-  } catch (error) {
-    if (error instanceof Offline) {
-      offline(true);
-      $("guidance").textContent = t("kiosk.offline_wait");
-    } else if (error instanceof Problem && error.status === 401) {
-      location.reload();
-    } else {
-      $("guidance").textContent = error.message;
-    }
-    await wait(RETRY_MS);
-    return null;
+function give(text) {
+  const number = cleaned(text);
+  const twice = number === last.number && performance.now() - last.at < TWICE_MS;
+  if (twice || (!number && !searches)) {
+    $("candidate").value = "";
+    return;
   }
+  last = { number, at: performance.now() };
+  checkIn(number);
 }
 
 /** Send the attempt until the server has answered it; the key makes sure that it counts once. */
 async function send(candidate, { picture, final }) {
   show("sending");
+  $("sending-text").textContent = "";
   const key = newKey();
   const taken = new Date().toISOString();
   for (;;) {
@@ -137,7 +168,7 @@ function outcomeOf({ checkin, attempts }) {
   const name = checkin.display_name ?? checkin.external_id ?? "";
   if (checkin.outcome === "admitted") {
     const seat = checkin.seat ? t("kiosk.seat", { seat: checkin.seat }) : "";
-    return { tone: "good", mark: "✓", title: t("kiosk.admitted", { name }), detail: seat };
+    return { tone: "good", mark: "✓", title: t("kiosk.admitted", { name }), detail: seat, seat: checkin.seat };
   }
   const left = attempts ? attempts.allowed - attempts.made : 0;
   const reason = checkin.reasons.map((code) => textOf(`guide.${code}`)).find(Boolean) ?? "";
@@ -146,15 +177,20 @@ function outcomeOf({ checkin, attempts }) {
 
 function refusalOf(problem) {
   const { code, body } = problem;
+  if (problem.status === 401) return { ended: true };
   if (code === "already_checked_in") {
     const detail = t("kiosk.already_detail", { time: clock(body.checked_in_at), seat: body.seat ?? "–" });
     return { tone: "info", mark: "✓", title: t("kiosk.already"), detail };
   }
+  if (code === "not_on_roster" && body.room) {
+    return { tone: "info", mark: "→", title: t("kiosk.other_room", { room: body.room }), detail: t("kiosk.other_room_detail") };
+  }
   if (problem.status === 422) {
     return { tone: "wait", mark: "?", title: t("kiosk.again"), detail: textOf(`guide.${code}`) ?? problem.message, again: true, insist: true };
   }
-  const known = textOf(`kiosk.${code}`);
-  return { tone: code === "session_closed" ? "info" : "wait", mark: "!", title: known ?? t("kiosk.referred"), detail: problem.message };
+  const title = textOf(`kiosk.${code}`);
+  const detail = textOf(`kiosk.${code}_detail`) ?? t("kiosk.referred_detail");
+  return { tone: code === "session_closed" ? "info" : "wait", mark: "!", title: title ?? t("kiosk.referred"), detail };
 }
 
 /** Who is claimed, before the camera looks at anybody; a result where no picture is to be taken. */
@@ -172,62 +208,159 @@ async function claim(candidate) {
 }
 
 /** `insist`: the server could not use the picture before; whatever the next one is like, it counts. */
-async function checkIn(candidate, insist = false) {
-  const attempt = attemptNumber;
+async function checkIn(candidate, { insist = false, sure = false } = {}) {
+  const attempt = (attemptNumber += 1);
+  const current = () => attempt === attemptNumber;
+  claimed = candidate;
   if (candidate) {
     $("candidate-form").inert = true;
     const { name, refusal } = await claim(candidate);
     $("candidate-form").inert = false;
-    if (attempt !== attemptNumber) return;
+    if (!current()) return;
     if (refusal) {
       await present(refusal, candidate, attempt);
       return;
     }
     $("claimed").textContent = name;
+    if (!sure && !(await confirmed(name))) return;
+    if (!current()) return;
   }
   $("claimed").hidden = !candidate;
-  const found = await look(attempt);
-  if (found === null) return;
+  show("capture");
+  const say = (text, good) => {
+    if ($("guidance").textContent !== text) $("guidance").textContent = text;
+    $("oval").classList.toggle("good", good);
+  };
+  say(t("guide.look"), false);
+  const found = await look(device, current, { say, offline, ended });
+  if (!current() || found === null) return;
+  if (found === "nobody") {
+    ready();
+    return;
+  }
   const result = await send(candidate, { picture: found.picture, final: found.final || insist });
+  if (current()) await present(result, candidate, attempt);
+}
+
+/** Whether it is them: a wrong number must not use up another person's attempt. */
+function confirmed(name) {
+  $("confirm-name").textContent = name;
+  typed = "";
+  show("confirm");
+  dropUnused();
+  $("yes").focus();
+  return new Promise((resolve) => {
+    $("yes").onclick = () => resolve(true);
+  });
+}
+
+/** Somebody prefers to show a document: a person is told, and nobody is asked why. */
+async function byDocument() {
+  const candidate = claimed || cleaned($("candidate").value);
+  const attempt = (attemptNumber += 1);
+  show("sending");
+  $("sending-text").textContent = "";
+  /** @type {any} */
+  let result = { tone: "info", mark: "✓", title: t("kiosk.document_asked"), detail: t("kiosk.document_asked_detail") };
+  try {
+    await call("POST", `/v1/sessions/${facts.session_id}/document-requests`, { json: candidate ? { candidate } : {}, timeout: 8000 });
+  } catch (error) {
+    // Whatever happened, a person is the way on; only who is in already, or too late, is told so.
+    if (error instanceof Problem && ["already_checked_in", "session_closed"].includes(error.code)) result = refusalOf(error);
+    else if (error instanceof Problem && error.status === 401) result = { ended: true };
+    else offline(error instanceof Offline);
+  }
   if (attempt === attemptNumber) await present(result, candidate, attempt);
 }
 
 async function present(result, candidate, attempt) {
+  if (result.ended) {
+    ended();
+    return;
+  }
   $("result").className = `result ${result.tone}`;
+  $("result").dataset.seat = result.seat ?? "";
   $("result-mark").textContent = result.mark;
   $("result-title").textContent = result.title;
   $("result-detail").textContent = result.detail;
   $("again").hidden = !result.again;
-  $("again").onclick = () => {
-    attemptNumber += 1;
-    checkIn(candidate, result.insist);
-  };
+  $("again").onclick = () => checkIn(candidate, { insist: result.insist, sure: true });
   show("result");
   $("result-title").focus();
   await wait(SHOWN_MS[result.tone]);
   if (attempt === attemptNumber) ready();
 }
 
+/** Keys that are meant for no field: a reader types wherever the page is. */
+function onKey(event) {
+  if (event.key === "Escape" && !$("setup").open && ["ready", "confirm", "capture", "result"].includes(stage)) ready();
+  if ($("setup").open || event.ctrlKey || event.metaKey || event.altKey) return;
+  const isText = event.key.length === 1 && event.key !== " ";
+  if (stage === "result" && isText) ready();
+  if (stage === "ready" && isText && document.activeElement !== $("candidate")) $("candidate").focus();
+  if (stage !== "confirm") return;
+  if (isText) {
+    typed += event.key;
+    event.preventDefault();
+  } else if (event.key === "Enter" && typed) {
+    // The next card while this name is asked about: Enter is its end, and no yes to somebody else's name.
+    event.preventDefault();
+    const number = cleaned(typed);
+    typed = "";
+    if (number !== claimed) give(number);
+  }
+}
+
 // ---- start ----------------------------------------------------------------------------------------------
+
+/** Tell the console that this kiosk is there, and how it fares. */
+async function giveSign() {
+  const power = await /** @type {any} */ (navigator).getBattery?.().catch(() => null);
+  const told = power ? { battery: power.level, charging: power.charging } : {};
+  await call("POST", `/v1/sessions/${facts.session_id}/kiosks/sign`, { json: { camera: device.state, ...told } });
+}
 
 async function refreshSession() {
   try {
     const session = await call("GET", `/v1/sessions/${facts.session_id}`);
     offline(false);
+    giveSign().catch(() => {});
     searches = session.identification;
     $("session").textContent = t("kiosk.session", { exam: session.exam_name, room: session.room });
     $("window").textContent = t(`kiosk.state_${session.state}`, { opens: clock(session.opens_at), closes: clock(session.closes_at) });
+    if (session.state === "closed") {
+      if (!["sending", "result"].includes(stage)) closed(session);
+    } else if (stage === "closed") ready();
   } catch (error) {
-    if (error instanceof Problem && (error.status === 401 || error.status === 403)) location.reload();
-    offline(error instanceof Offline);
+    if (error instanceof Problem && (error.status === 401 || error.status === 403)) {
+      if (stage !== "sending" && stage !== "closed") ended();
+    } else offline(error instanceof Offline);
   }
 }
 
+function listen() {
+  $("candidate-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    give($("candidate").value);
+  });
+  $("candidate").addEventListener("input", dropUnused);
+  document.addEventListener("keydown", onKey);
+  for (const id of ["cancel", "next", "no"]) $(id).addEventListener("click", ready);
+  $("document").addEventListener("click", byDocument);
+  $("set-up").addEventListener("click", () => openSetup(device, facts.session_id));
+  $("setup").addEventListener("close", () => stage === "ready" && $("candidate").focus());
+  addEventListener("offline", () => offline(true));
+  addEventListener("online", refreshSession);
+  addEventListener("pointerdown", () => stayAwake(), { once: true });
+}
+
 async function start() {
+  $("old-browser").remove();
   $("key-form").addEventListener("submit", (event) => {
     event.preventDefault();
     openWith($("key").value);
   });
+  $("another").addEventListener("click", signInStage);
   const fromLink = new URLSearchParams(location.hash.slice(1)).get("key");
   if (fromLink) {
     history.replaceState(null, "", location.pathname);
@@ -238,46 +371,20 @@ async function start() {
     }
   }
   if (!facts.session_id) {
-    show("sign-in");
-    $("key").focus();
+    // Whoever comes late meets words that are meant for them, not a form that is meant for the staff.
+    const before = await call("GET", "/kiosk/session").catch(() => null);
+    if (before?.state === "closed") closed(before);
+    else signInStage();
     return;
   }
-  $("candidate-form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    const candidate = $("candidate").value.trim();
-    if (candidate || searches) checkIn(candidate);
-  });
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !$("cancel").hidden) ready();
-  });
-  for (const id of ["cancel", "next"]) $(id).addEventListener("click", ready);
-  addEventListener("offline", () => offline(true));
-  addEventListener("online", refreshSession);
+  $("set-up").hidden = false;
+  listen();
+  showKeypad($("keypad"), $("candidate"));
   await refreshSession();
-  setInterval(refreshSession, 15000);
-  await openCamera();
-}
-
-/** Start the camera; where it is missing or gone say so, and go on by itself once it is there. */
-async function openCamera() {
-  for (;;) {
-    try {
-      await startCamera($("camera"), () => {
-        cameraIsGone = true;
-        if ($("sending").hidden && $("result").hidden) ready();
-      });
-      cameraIsGone = false;
-      $("camera-problem").hidden = true;
-      ready();
-      return;
-    } catch (error) {
-      for (const name of stages) $(name).hidden = true;
-      $("cancel").hidden = true;
-      $("camera-problem").textContent = error.message;
-      $("camera-problem").hidden = false;
-      await wait(RETRY_MS);
-    }
-  }
+  setInterval(refreshSession, REFRESH_MS);
+  await device.start();
+  giveSign().catch(() => {});
+  if (stage === "") ready();
 }
 
 start();

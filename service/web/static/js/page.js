@@ -67,6 +67,13 @@ async function problemOf(response) {
   return new Problem(response.status, body);
 }
 
+/** Aborts after some milliseconds; `AbortSignal.timeout` is younger than tablets that are still in use. */
+function endOf(timeout) {
+  const ender = new AbortController();
+  setTimeout(() => ender.abort(), timeout);
+  return ender.signal;
+}
+
 /**
  * Call the API as this page.
  * Throws Problem for an answer that is not 2xx, Offline where there was no answer or a proxy answered for it.
@@ -84,7 +91,7 @@ export async function call(method, path, { json, form, text, type, key, timeout 
   const body = json !== undefined ? JSON.stringify(json) : (form ?? text);
   let response;
   try {
-    response = await fetch(path, { method, headers, body, credentials: "same-origin", signal: AbortSignal.timeout(timeout) });
+    response = await fetch(path, { method, headers, body, credentials: "same-origin", signal: endOf(timeout) });
   } catch (error) {
     throw new Offline(t("problem.offline"), { cause: error });
   }

@@ -1,12 +1,13 @@
 // One session: its tabs, and what does not deserve a file of its own.
 
 import { all, call, clock, date, h, may, setTitle, t } from "../page.js";
-import { choice, field, form, needText, notice, reasonText, table } from "../ui.js";
+import { choice, needText, notice, reasonText, table } from "../ui.js";
 import { board, sessionWindow } from "./board.js";
 import { checkinCase } from "./case.js";
+import { kiosks } from "./kiosks.js";
 import { roster } from "./roster.js";
 
-const tabs = { board, roster, readiness, attempts, kiosk, case: checkinCase };
+const tabs = { board, roster, readiness, attempts, kiosk: kiosks, case: checkinCase };
 
 export async function session(view, id, tab = "board", detail = undefined) {
   const one = await call("GET", `/v1/sessions/${id}`);
@@ -79,18 +80,4 @@ async function attempts(view, one) {
       h("div.row", {}, filter, h("a.button", { href: `/v1/sessions/${one.id}/report.csv`, download: "" }, t("attempts.report")))),
     shown);
   draw("");
-}
-
-async function kiosk(view, one) {
-  const shown = h("div");
-  const create = async ({ name }) => {
-    const made = await call("POST", `/v1/sessions/${one.id}/kiosk-keys`, { json: { name } });
-    const link = `${location.origin}/kiosk#key=${made.key}`;
-    shown.replaceChildren(notice("good",
-      h("p", {}, t("kiosk_key.once", { until: clock(made.expires_at) })),
-      h("p.big-key.mono", { id: "kiosk-key" }, made.key),
-      h("a.button.primary", { href: link, target: "_blank", rel: "noopener" }, t("kiosk_key.open"))));
-  };
-  view.append(h("section.card.stack", {}, h("h2", {}, t("kiosk_key.title")), h("p", {}, t("kiosk_key.help")),
-    form([field("name", t("kiosk_key.name"), { required: true, maxlength: 100, value: t("kiosk_key.example") })], t("kiosk_key.create"), create), shown));
 }

@@ -1,0 +1,175 @@
+// The tablet: its camera, watched and started again; its light, its screen that must not sleep.
+
+import { t, wait } from "../page.js";
+import { startCamera, stopCamera, TouchNeeded } from "../camera.js";
+import { Eye } from "./eye.js";
+import { settings } from "./settings.js";
+
+const LOOK_MS = 100;
+const RETRY_MS = 2000;
+/** Longer than any exposure, shorter than anybody's patience. */
+const FROZEN_MS = 4000;
+const BLACK_MS = 4000;
+const STATES = ["ended", "muted", "no_picture", "black", "frozen"];
+const DARK = 0.16;
+const BRIGHT = 0.3;
+
+/**
+ * The camera of a kiosk. `trouble` is called with a sentence when it fails, and with null when it is well again.
+ */
+export class Device {
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {(problem: string | null) => void} trouble
+   */
+  constructor(video, trouble) {
+    this.video = video;
+    this.trouble = trouble;
+    this.eye = new Eye(video);
+    /** @type {import("./eye.js").Seen | null} */
+    this.seen = null;
+    this.opening = false;
+    /** @type {string | null} */
+    this.problem = null;
+    this.seenAt = 0;
+    this.lastLook = 0;
+    this.lightAt = 0;
+    this.blackSince = 0;
+    /** Whether somebody is to be seen now. */
+    this.looking = false;
+    /** Whether the camera stood still before and was started anew. */
+    this.restarted = false;
+    this.listeners = new Set();
+  }
+
+  get track() {
+    return /** @type {MediaStream | null} */ (this.video.srcObject)?.getVideoTracks()[0] ?? null;
+  }
+
+  /** In one word, for the console. */
+  get state() {
+    if (this.problem === null) return this.seen === null ? "missing" : "ok";
+    const named = STATES.find((state) => t(`camera.${state}`) === this.problem);
+    return named ?? "missing";
+  }
+
+  async start() {
+    setInterval(() => this.look(), LOOK_MS);
+    navigator.mediaDevices?.addEventListener?.("devicechange", () => this.changed());
+    document.addEventListener("visibilitychange", () => {
+      this.eye.forget();
+      if (document.visibilityState === "visible") stayAwake();
+    });
+    stayAwake();
+    await this.open();
+  }
+
+  /** Start the camera; where it is missing or gone say so, and go on by itself once it is there. */
+  async open() {
+    if (this.opening) return;
+    this.opening = true;
+    for (;;) {
+      try {
+        stopCamera(this.video);
+        await startCamera(this.video, () => this.open(), settings.camera);
+        break;
+      } catch (error) {
+        this.say(error.message);
+        await (error instanceof TouchNeeded ? touch() : wait(RETRY_MS));
+      }
+    }
+    this.eye.forget();
+    this.seenAt = this.blackSince = performance.now();
+    this.opening = false;
+    mirror(this.video);
+    // Of a camera that stood still, only a picture that moves is proof.
+    if (!this.restarted) this.say(null);
+  }
+
+  /** A camera came or went: the chosen one may be there again. */
+  async changed() {
+    if (this.opening || !settings.camera) return;
+    const there = await navigator.mediaDevices.enumerateDevices();
+    const inUse = this.track?.getSettings().deviceId;
+    if (inUse !== settings.camera && there.some((one) => one.deviceId === settings.camera)) await this.open();
+  }
+
+  look() {
+    if (this.opening || document.visibilityState === "hidden") return;
+    const now = performance.now();
+    // A tablet that slept, or a page that was held: what was before says nothing of now.
+    if (now - this.lastLook > 2000) {
+      this.eye.forget();
+      this.seenAt = this.blackSince = now;
+    }
+    this.lastLook = now;
+    this.seen = this.eye.look();
+    if (this.seen !== null) this.seenAt = now;
+    if (!this.seen?.black) this.blackSince = now;
+    this.light(now);
+    const fault = this.fault(now);
+    if (fault === null && this.seen !== null && (this.seen.moves || !this.restarted)) {
+      this.restarted = false;
+      this.say(null);
+    }
+    if (fault !== null) this.say(t(fault));
+    if (fault === "camera.frozen" || fault === "camera.ended" || fault === "camera.no_picture") this.restart();
+    for (const tell of this.listeners) tell(this.seen);
+  }
+
+  /** Which text says what is wrong with the camera; null where nothing is. */
+  fault(now) {
+    const { track } = this;
+    if (track === null || track.readyState === "ended") return "camera.ended";
+    if (track.muted) return "camera.muted";
+    if (now - this.seenAt > FROZEN_MS) return "camera.no_picture";
+    if (now - this.blackSince > BLACK_MS) return "camera.black";
+    return this.seen !== null && this.seen.stillMs > FROZEN_MS ? "camera.frozen" : null;
+  }
+
+  restart() {
+    this.restarted = true;
+    this.open();
+  }
+
+  say(problem) {
+    if (problem === this.problem) return;
+    this.problem = problem;
+    this.trouble(problem);
+  }
+
+  /** White around the face while somebody is looked at in a dark room; the torch, where the camera has one. */
+  light(now) {
+    const body = document.body.classList;
+    const dark = this.seen !== null && this.seen.light < (body.contains("lit") ? BRIGHT : DARK);
+    const wanted = this.looking && (settings.light === "on" || (settings.light === "auto" && dark));
+    // At most once in two seconds: light that answers to itself would flicker.
+    if (Boolean(wanted) === body.contains("lit") || (this.looking && now - this.lightAt < 2000)) return;
+    this.lightAt = now;
+    body.toggle("lit", Boolean(wanted));
+    const can = /** @type {any} */ (this.track?.getCapabilities?.() ?? {});
+    if (can.torch) this.track?.applyConstraints(/** @type {any} */ ({ advanced: [{ torch: Boolean(wanted) }] })).catch(() => {});
+  }
+}
+
+/** Show the picture as a mirror does, or as the camera sees it. */
+export function mirror(video) {
+  video.classList.toggle("mirrored", settings.mirror);
+}
+
+const touch = () => new Promise((resolve) => addEventListener("pointerdown", resolve, { once: true }));
+
+/** Keep the screen on; the browser lets go of it whenever the page is hidden. */
+export async function stayAwake() {
+  try {
+    await /** @type {any} */ (navigator).wakeLock?.request("screen");
+  } catch {
+    // Low battery, or not allowed: the self-test says so.
+  }
+}
+
+/** Every camera of the tablet; names are known only once one was allowed. */
+export async function cameras() {
+  const found = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
+  return found.filter((one) => one.kind === "videoinput");
+}
