@@ -136,7 +136,7 @@ class Parts:
             pictures=PictureWork(settings.picture_workers, settings.picture_queue, settings.max_held_bytes),
             # Asked anew each time: a board follows a promotion like everything else.
             live=Live(
-                lambda: Desk(database, following.serving, cipher, settings.basis_warning),
+                lambda: Desk(database, following.serving, cipher, settings.basis_warning, settings.numbers),
                 lambda viewers: valid_viewers(viewers, keys, operators, page_sessions),
             ),
         )
@@ -174,7 +174,8 @@ class Parts:
     @property
     def desk(self) -> Desk:
         """What the exam domain works with."""
-        return Desk(self.database, self.serving, self.cipher, self.settings.basis_warning)
+        settings = self.settings
+        return Desk(self.database, self.serving, self.cipher, settings.basis_warning, settings.numbers)
 
     def watch(self) -> None:
         """Follow the active model, and let the metrics read the gauges of these parts."""

@@ -88,6 +88,8 @@ STATUSES: dict[type[Exception], int] = {
     exams.AlreadyDecided: 409,
     exams.DecidedMeanwhile: 409,
     exams.AttemptSuperseded: 409,
+    exams.NumberInvalid: 422,
+    exams.CardTaken: 409,
     exams.KioskNotFound: 404,
     exams.CodeUnknown: 404,
     exams.PairingEnded: 410,

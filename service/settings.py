@@ -18,6 +18,7 @@ from index.database.addresses import file_of, jobs_file
 from index.sealing.key_file import KEY_FILE
 from service.access.issuer_terms import IssuerTerms
 from service.access.roles import Role
+from service.exams.number_rule import CheckDigit, NumberRule
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Named by its chief user: prometheus_client looks there when it is imported."""
@@ -58,6 +59,9 @@ class Settings(BaseSettings):
         store_crops: Keep the aligned face of every enrolment, encrypted, so that a new model can make its
             templates without the people.
         crop_retention_days: How long one is kept.
+        card_prefix: In front of each candidate number on a card, and no part of it.
+        card_length: Characters of the number behind the prefix.
+        card_check_digit: How the number's last character follows from the others: none, luhn or mod11.
         basis_warning_days: How long before its end a legal basis is shown as expiring.
         erase_expired_after_days: Erase people so many days after their legal basis has ended or was
             withdrawn, each announced in the audit trail a day before; None: nobody is erased by itself.
@@ -107,6 +111,9 @@ class Settings(BaseSettings):
     anchor_file: Path | None = None
     store_crops: bool = False
     crop_retention_days: int = Field(default=365, ge=1, le=36_500)
+    card_prefix: str = Field(default="", max_length=50)
+    card_length: int | None = Field(default=None, ge=1, le=255)
+    card_check_digit: CheckDigit = "none"
     basis_warning_days: int = Field(default=30, ge=0, le=3_650)
     erase_expired_after_days: int | None = Field(default=None, ge=0, le=36_500)
     withdrawal_link_days: int = Field(default=30, ge=1, le=365)
@@ -166,6 +173,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL, with the default filled in."""
         return self.database_url or f"sqlite:///{self.data_dir / 'invigil.db'}"
+
+    @property
+    def numbers(self) -> NumberRule:
+        """How the site's cards spell candidate numbers."""
+        return NumberRule(self.card_prefix, self.card_length, self.card_check_digit)
 
     @property
     def basis_warning(self) -> timedelta:

@@ -8,6 +8,7 @@ from index.database.database import Database
 from index.gallery.gallery import Gallery
 from index.sealing.cipher import TemplateCipher
 from service.decision import Policy
+from service.exams.number_rule import ANY_NUMBER, NumberRule
 from service.models.loaded import Serving
 
 
@@ -19,12 +20,14 @@ class Desk:
         serving: The models to decide with.
         cipher: Encrypts kept pictures; without it none is kept.
         warned_before: How long before its end a legal basis is shown as expiring.
+        numbers: How the site's cards spell candidate numbers.
     """
 
     database: Database
     serving: Serving
     cipher: TemplateCipher | None
     warned_before: timedelta = WARNED_BEFORE
+    numbers: NumberRule = ANY_NUMBER
 
     @property
     def gallery(self) -> Gallery:

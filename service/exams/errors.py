@@ -26,6 +26,8 @@
     │   ├── NothingToCompare             no_template                 nobody to compare the photograph with
     │   ├── TemplateDamaged              template_unreadable         the candidate's row does not open
     │   └── ManualIdentificationAgreed   manual_identification_agreed  no face of this candidate is looked at
+    ├── NumberInvalid                    number_invalid              no number of this site's candidates
+    ├── CardTaken                        card_taken                  somebody else has the number
     ├── KioskNotFound                    kiosk_not_found             the session has no such kiosk
     ├── CodeUnknown                      code_unknown                no tablet shows this code now
     ├── PairingEnded                     pairing_ended               the tablet has to ask for another code
@@ -467,3 +469,21 @@ class TooManyCodes(ExamError):
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__("Too many kiosks ask to be paired at once.")
         self.retry_after_seconds = retry_after_seconds
+
+
+class NumberInvalid(ExamError):
+    """A card or a text that is no candidate's number by the site's rule."""
+
+    code = "number_invalid"
+
+    def __init__(self) -> None:
+        super().__init__("This is not a candidate's number.")
+
+
+class CardTaken(ExamError):
+    """Somebody else has the number."""
+
+    code = "card_taken"
+
+    def __init__(self, number: str) -> None:
+        super().__init__(f"Somebody else has the number {number[:100]}.", number=number)

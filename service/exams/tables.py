@@ -199,6 +199,8 @@ class ListLayoutRow(Base):
     columns: Mapped[dict[str, Any]]
     changed_by: Mapped[str] = mapped_column(String(255))
     changed_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
 class KioskPairingRow(Base):
     """A tablet that asks to be a kiosk, until its code ends."""
 
@@ -228,3 +230,13 @@ class KioskSignRow(Base):
     camera: Mapped[str] = mapped_column(String(16))
     battery: Mapped[float | None]
     charging: Mapped[bool | None]
+
+
+class CardRow(Base):
+    """A further number of a subject, such as that of a library card or a chip."""
+
+    __tablename__ = "card"
+
+    number_key: Mapped[str] = mapped_column(String(512), primary_key=True)
+    number: Mapped[str] = mapped_column(String(255))
+    subject_id: Mapped[UUID] = mapped_column(ForeignKey("subject.id", ondelete="CASCADE"), index=True)

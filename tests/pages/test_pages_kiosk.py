@@ -313,8 +313,7 @@ def test_where_nobody_comes_before_the_camera_the_number_is_dropped_and_no_attem
     open_kiosk(page, hall)
     page.evaluate("window.scene = 'empty'")
     claim(page, "1001")
-    expect(page.locator("#capture")).to_be_visible()
-    page.wait_for_timeout(1000)
+    expect(page.locator("#guidance")).to_be_visible()
 
     page.clock.fast_forward(21_000)
 

@@ -129,6 +129,17 @@ class CannotVerify(BaseModel):
     seat: str | None
 
 
+class Cards(BaseModel):
+    """
+    All further numbers of one person; at the door each is as good as the external id.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    cards: list[str]
+
+
 class ClaimDocument(BaseModel):
     """
     A candidate of whom a photograph may be taken now.
@@ -138,6 +149,15 @@ class ClaimDocument(BaseModel):
     display_name: str | None
     external_id: str
     seat: str | None
+
+
+class CodeDocument(BaseModel):
+    """
+    One code; `format` is spelled as in the browsers' Barcode Detection API.
+    """
+
+    format: str
+    text: str
 
 
 class CodeGiven(BaseModel):
@@ -831,6 +851,14 @@ class RosterReport(BaseModel):
     unchanged: int | None = 0
     unknown: Findings | None = None
     without_template: Findings | None = None
+
+
+class Scanned(BaseModel):
+    """
+    The codes that were read; none is an answer, too.
+    """
+
+    codes: list[CodeDocument]
 
 
 class SealedRow(BaseModel):

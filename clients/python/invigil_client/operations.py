@@ -296,6 +296,11 @@ class Operations(Transport):
         call = Call("DELETE", f"/v1/keys/{segment(key_id)}")
         return self._send_for(call, models.KeyDocument)
 
+    def look_at_code(self, body: models.CodeGiven) -> models.Asking:
+        """Which tablet shows a code, before it is let in. Wrong codes are counted, and few are allowed."""
+        call = Call("POST", "/v1/kiosk-codes/look", body=body)
+        return self._send_for(call, models.Asking)
+
     def list_list_layouts(
         self, *, limit: int | None = None, cursor: str | None = None
     ) -> models.ListLayoutList:
@@ -328,10 +333,6 @@ class Operations(Transport):
         """Say which heading of a kind of list is which column: from now on, lists with these are read so."""
         call = Call("PUT", f"/v1/list-layouts/{segment(name)}", body=body)
         return self._send_for(call, models.ListLayout)
-    def look_at_code(self, body: models.CodeGiven) -> models.Asking:
-        """Which tablet shows a code, before it is let in. Wrong codes are counted, and few are allowed."""
-        call = Call("POST", "/v1/kiosk-codes/look", body=body)
-        return self._send_for(call, models.Asking)
 
     def show_me(self) -> models.Me:
         """The key or the operator that sends the request."""
@@ -500,6 +501,21 @@ class Operations(Transport):
             is_once=True,
         )
         return self._send_for(call, models.QualityReport)
+
+    def scan(self, image: Picture, *, idempotency_key: str | None = None) -> models.Scanned:
+        """Read the codes in a grey picture of at most 480 × 240 pixels.
+
+        Nothing of it is kept: with an Idempotency-Key too it is read anew."""
+        call = Call(
+            "POST",
+            "/v1/scan",
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.Scanned)
 
     def search_gallery(
         self,
@@ -893,6 +909,16 @@ class Operations(Transport):
         call = Call("PATCH", f"/v1/subjects/{segment(subject)}", body=body)
         return self._send_for(call, models.SubjectDocument)
 
+    def list_cards(self, subject: UUID | str) -> models.Cards:
+        """The further numbers of a person."""
+        call = Call("GET", f"/v1/subjects/{segment(subject)}/cards")
+        return self._send_for(call, models.Cards)
+
+    def set_cards(self, subject: UUID | str, body: models.Cards) -> models.Cards:
+        """Give a person these further numbers in place of the former; none is an answer to a lost card."""
+        call = Call("PUT", f"/v1/subjects/{segment(subject)}/cards", body=body)
+        return self._send_for(call, models.Cards)
+
     def list_templates(self, subject: UUID | str) -> models.TemplateList:
         """The subject's templates, without their vectors."""
         call = Call("GET", f"/v1/subjects/{segment(subject)}/templates")
@@ -1261,6 +1287,11 @@ class AsyncOperations(AsyncTransport):
         call = Call("DELETE", f"/v1/keys/{segment(key_id)}")
         return await self._send_for(call, models.KeyDocument)
 
+    async def look_at_code(self, body: models.CodeGiven) -> models.Asking:
+        """Which tablet shows a code, before it is let in. Wrong codes are counted, and few are allowed."""
+        call = Call("POST", "/v1/kiosk-codes/look", body=body)
+        return await self._send_for(call, models.Asking)
+
     async def list_list_layouts(
         self, *, limit: int | None = None, cursor: str | None = None
     ) -> models.ListLayoutList:
@@ -1293,10 +1324,6 @@ class AsyncOperations(AsyncTransport):
         """Say which heading of a kind of list is which column: from now on, lists with these are read so."""
         call = Call("PUT", f"/v1/list-layouts/{segment(name)}", body=body)
         return await self._send_for(call, models.ListLayout)
-    async def look_at_code(self, body: models.CodeGiven) -> models.Asking:
-        """Which tablet shows a code, before it is let in. Wrong codes are counted, and few are allowed."""
-        call = Call("POST", "/v1/kiosk-codes/look", body=body)
-        return await self._send_for(call, models.Asking)
 
     async def show_me(self) -> models.Me:
         """The key or the operator that sends the request."""
@@ -1469,6 +1496,21 @@ class AsyncOperations(AsyncTransport):
             is_once=True,
         )
         return await self._send_for(call, models.QualityReport)
+
+    async def scan(self, image: Picture, *, idempotency_key: str | None = None) -> models.Scanned:
+        """Read the codes in a grey picture of at most 480 × 240 pixels.
+
+        Nothing of it is kept: with an Idempotency-Key too it is read anew."""
+        call = Call(
+            "POST",
+            "/v1/scan",
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.Scanned)
 
     async def search_gallery(
         self,
@@ -1863,6 +1905,16 @@ class AsyncOperations(AsyncTransport):
         """Change the fields that are sent; null empties one."""
         call = Call("PATCH", f"/v1/subjects/{segment(subject)}", body=body)
         return await self._send_for(call, models.SubjectDocument)
+
+    async def list_cards(self, subject: UUID | str) -> models.Cards:
+        """The further numbers of a person."""
+        call = Call("GET", f"/v1/subjects/{segment(subject)}/cards")
+        return await self._send_for(call, models.Cards)
+
+    async def set_cards(self, subject: UUID | str, body: models.Cards) -> models.Cards:
+        """Give a person these further numbers in place of the former; none is an answer to a lost card."""
+        call = Call("PUT", f"/v1/subjects/{segment(subject)}/cards", body=body)
+        return await self._send_for(call, models.Cards)
 
     async def list_templates(self, subject: UUID | str) -> models.TemplateList:
         """The subject's templates, without their vectors."""

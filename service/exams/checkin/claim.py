@@ -1,6 +1,6 @@
 """A claim, before any picture: who says they are here, and whether a photograph of them is to be taken."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session as OrmSession
 from index.audit import Origin
 from index.external_ids import build_external_key
 from index.gallery.coverage import models_of
+from service.exams.checkin.numbers import number_meant
 from service.exams.checkin.rules import (
     Arrival,
     Expected,
@@ -19,7 +20,13 @@ from service.exams.checkin.rules import (
     require_open,
 )
 from service.exams.context import Desk
-from service.exams.errors import CandidateRequired, CheckinRefused, NothingToCompare, NotOnRoster
+from service.exams.errors import (
+    CandidateRequired,
+    CheckinRefused,
+    NothingToCompare,
+    NotOnRoster,
+    NumberInvalid,
+)
 from service.exams.exams import live_exam_row
 from service.exams.sessions import attempts_of, session_row
 from service.exams.status import NEVER_CAME, read_statuses
@@ -51,16 +58,26 @@ def check_claim(desk: Desk, arrival: Arrival, origin: Origin) -> Claim:
     Raises:
         SessionNotFound: If there is no such session.
         CandidateRequired: If nobody is claimed.
+        NumberInvalid: If the text is no candidate's number; nobody has to come for that.
         CheckinRefused: If no photograph is to be taken; that somebody was turned away is recorded.
         DatabaseError: If the database cannot be reached.
     """
     if arrival.external_id is None:
         raise CandidateRequired
     try:
-        return read_claim(desk, arrival)
+        return read_claim(desk, meant(desk, arrival))
     except CheckinRefused as error:
         decline(desk, arrival, error.code, origin)
         raise
+
+
+def meant(desk: Desk, arrival: Arrival) -> Arrival:
+    """The arrival by the number that its text means on the roster; raises as `number_meant`."""
+    if arrival.external_id is None:
+        return arrival
+    with desk.database.read() as db:
+        number = number_meant(db, arrival.session_id, arrival.external_id, desk.numbers)
+    return replace(arrival, external_id=number)
 
 
 def read_claim(desk: Desk, arrival: Arrival) -> Claim:
@@ -90,6 +107,10 @@ def ask_for_document(desk: Desk, arrival: Arrival, origin: Origin) -> None:
         AlreadyCheckedIn: If the candidate is in.
         ExternalIdAmbiguous: If several candidates have an equal id.
     """
+    try:
+        arrival = meant(desk, arrival)
+    except NumberInvalid:
+        arrival = replace(arrival, external_id=None)
     with desk.database.read() as db:
         row = session_row(db, arrival.session_id)
         live_exam_row(db, row.exam_id)

@@ -8,6 +8,7 @@ import { Device, stayAwake } from "./kiosk/device.js";
 import { showKeypad } from "./kiosk/keypad.js";
 import { look, UNUSED_MS } from "./kiosk/look.js";
 import { pair } from "./kiosk/pairing.js";
+import { scan } from "./kiosk/scanner.js";
 import { openSetup } from "./kiosk/selftest.js";
 
 const RETRY_MS = 2000;
@@ -18,7 +19,7 @@ const SHOWN_MS = { good: 3500, info: 6000, wait: 9000 };
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
-const stages = ["sign-in", "ready", "confirm", "capture", "sending", "result", "closed", "trouble"];
+const stages = ["sign-in", "ready", "scan", "confirm", "capture", "sending", "result", "closed", "trouble"];
 /** Where whoever is there is answered first, whatever becomes of the camera. */
 const BUSY = ["sending", "result", "closed", "sign-in"];
 let stage = "";
@@ -43,7 +44,7 @@ function show(name) {
   for (const one of stages) $(one).hidden = one !== name;
   document.body.dataset.stage = name;
   device.looking = name === "capture";
-  $("cancel").hidden = !["confirm", "capture"].includes(name);
+  $("cancel").hidden = !["scan", "confirm", "capture"].includes(name);
   // What is on its way is not called back, and its answer is shown.
   $("document").hidden = ["sending", "sign-in", "closed", "result"].includes(name);
   clearTimeout(idle);
@@ -137,6 +138,18 @@ function give(text) {
   checkIn(number);
 }
 
+/** A card before the camera instead of a number in the field. */
+async function scanCard() {
+  const attempt = (attemptNumber += 1);
+  show("scan");
+  const text = await scan(device.video, () => attempt === attemptNumber, (words) => {
+    if ($("scan-hint").textContent !== words) $("scan-hint").textContent = words;
+  });
+  if (attempt !== attemptNumber) return;
+  ready();
+  if (text) give(text);
+}
+
 /** Send the attempt until the server has answered it; the key makes sure that it counts once. */
 async function send(candidate, { picture, final }) {
   show("sending");
@@ -182,6 +195,7 @@ function refusalOf(problem) {
     const detail = t("kiosk.already_detail", { time: clock(body.checked_in_at), seat: body.seat ?? "–" });
     return { tone: "info", mark: "✓", title: t("kiosk.already"), detail };
   }
+  if (code === "number_invalid") return { tone: "wait", mark: "?", title: t("kiosk.number_invalid"), detail: t("kiosk.number_invalid_detail") };
   if (code === "not_on_roster" && body.room) {
     return { tone: "info", mark: "→", title: t("kiosk.other_room", { room: body.room }), detail: t("kiosk.other_room_detail") };
   }
@@ -198,27 +212,29 @@ async function claim(candidate) {
   try {
     const { external_id, display_name, seat } = await call("POST", `/v1/sessions/${facts.session_id}/claims`, { json: { candidate } });
     offline(false);
-    return { name: [display_name ?? external_id, seat].filter(Boolean).join(" · ") };
+    return { candidate: external_id, name: [display_name ?? external_id, seat].filter(Boolean).join(" · ") };
   } catch (error) {
     if (error instanceof Problem && !mayPass(error)) return { refusal: refusalOf(error) };
     // Without an answer the number is as good as before: the picture is kept until the network is back.
     offline(error instanceof Offline);
-    return { name: candidate };
+    return { candidate, name: candidate };
   }
 }
 
 /** `insist`: the server could not use the picture before; whatever the next one is like, it counts. */
-async function checkIn(candidate, { insist = false, sure = false } = {}) {
+async function checkIn(given, { insist = false, sure = false } = {}) {
   const attempt = (attemptNumber += 1);
   const current = () => attempt === attemptNumber;
-  claimed = candidate;
-  if (candidate) {
+  let candidate = (claimed = given);
+  if (given) {
     $("candidate-form").inert = true;
-    const { name, refusal } = await claim(candidate);
+    // A card may say it otherwise than the roster, which is what counts from here on.
+    const { name, refusal, candidate: meant } = await claim(given);
+    candidate = meant;
     $("candidate-form").inert = false;
     if (!current()) return;
     if (refusal) {
-      await present(refusal, candidate, attempt);
+      await present(refusal, given, attempt);
       return;
     }
     $("claimed").textContent = name;
@@ -293,7 +309,7 @@ async function present(result, candidate, attempt) {
 
 /** Keys that are meant for no field: a reader types wherever the page is. */
 function onKey(event) {
-  if (event.key === "Escape" && !$("setup").open && ["ready", "confirm", "capture", "result"].includes(stage)) ready();
+  if (event.key === "Escape" && !$("setup").open && ["ready", "scan", "confirm", "capture", "result"].includes(stage)) ready();
   if ($("setup").open || event.ctrlKey || event.metaKey || event.altKey) return;
   const isText = event.key.length === 1 && event.key !== " ";
   if (stage === "result" && isText) ready();
@@ -346,6 +362,7 @@ function listen() {
   $("candidate").addEventListener("input", dropUnused);
   document.addEventListener("keydown", onKey);
   for (const id of ["cancel", "next", "no"]) $(id).addEventListener("click", ready);
+  $("scan-card").addEventListener("click", scanCard);
   $("document").addEventListener("click", byDocument);
   $("set-up").addEventListener("click", () => openSetup(device, facts.session_id));
   $("setup").addEventListener("close", () => stage === "ready" && $("candidate").focus());
