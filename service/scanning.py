@@ -47,7 +47,7 @@ def read_codes(picture: bytes) -> list[Code]:
     height, width = pixels.shape[:2]
     if width > WIDEST or height > HIGHEST:
         raise ImageTooLarge(max(width, height), WIDEST if width > WIDEST else HIGHEST, "pixels")
-    found = zxingcpp.read_barcodes(grey(pixels), formats=list(NAMES))
+    found = zxingcpp.read_barcodes(grey(pixels), formats=zxingcpp.BarcodeFormats(list(NAMES)))
     codes = [Code(NAMES.get(one.format, str(one.format)), one.text) for one in found if one.text]
     return [code for code in codes if len(code.text) <= LONGEST_TEXT]
 

@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.Column("key_id", sa.Uuid(), nullable=False),
         sa.Column("at", MOMENT, nullable=False),
         sa.Column("camera", sa.String(16), nullable=False),
-        sa.Column("battery", sa.Float(), nullable=True),
+        sa.Column("battery", sa.Double(), nullable=True),
         sa.Column("charging", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("key_id", name="pk_kiosk_sign"),
         sa.ForeignKeyConstraint(

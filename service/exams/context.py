@@ -8,8 +8,8 @@ from index.database.database import Database
 from index.gallery.gallery import Gallery
 from index.sealing.cipher import TemplateCipher
 from service.decision import Policy
-from service.exams.number_rule import ANY_NUMBER, NumberRule
 from service.models.loaded import Serving
+from service.number_rule import ANY_NUMBER, NumberRule
 
 
 @dataclass(frozen=True)

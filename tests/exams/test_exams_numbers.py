@@ -10,7 +10,7 @@ from service.exams.checkin.numbers import cards_of, set_cards
 from service.exams.checkin.rules import Arrival
 from service.exams.errors import CardTaken, NotOnRoster, NumberInvalid
 from service.exams.live.waiting import waiting_list
-from service.exams.number_rule import NumberRule, has_check_digit
+from service.number_rule import NumberRule, has_check_digit
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from index.tables import SubjectRow
 from service.exams.audit import note
 from service.exams.checkin.rules import find_entry
 from service.exams.errors import CardTaken, NumberInvalid
-from service.exams.number_rule import NumberRule
 from service.exams.tables import CardRow, RosterEntryRow
+from service.number_rule import NumberRule
 
 
 def number_meant(db: OrmSession, session_id: UUID, text: str, rule: NumberRule) -> str:
