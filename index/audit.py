@@ -9,6 +9,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -130,11 +131,37 @@ def list_events(
     after_seq: int = 0,
     subject_id: UUID | None = None,
     action: str | Collection[str] | None = None,
+    actor: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before_seq: int | None = None,
+    newest_first: bool = False,
 ) -> list[AuditEventRow]:
-    """Events in order, after `after_seq`; of one action, or of any of several."""
-    query = (
-        select(AuditEventRow).where(AuditEventRow.seq > after_seq).order_by(AuditEventRow.seq).limit(limit)
-    )
+    """Events in order, or the newest first.
+
+    Args:
+        db: For reading.
+        limit: At most so many.
+        after_seq: Only later ones.
+        subject_id: Only about this subject.
+        action: Only of this action, or of any of several.
+        actor: Only of actors with this in their name or id, capital letters or small.
+        since: Only from this moment on.
+        until: Only before this moment.
+        before_seq: Only earlier ones.
+        newest_first: In the opposite order.
+    """
+    number = AuditEventRow.seq
+    query = select(AuditEventRow).where(number > after_seq).limit(limit)
+    query = query.order_by(number.desc() if newest_first else number)
+    if before_seq is not None:
+        query = query.where(number < before_seq)
+    if since is not None:
+        query = query.where(AuditEventRow.at >= since)
+    if until is not None:
+        query = query.where(AuditEventRow.at < until)
+    if actor is not None:
+        query = query.where(AuditEventRow.actor.icontains(actor, autoescape=True))
     if subject_id is not None:
         query = query.where(AuditEventRow.subject_id == subject_id)
     if action is not None:

@@ -47,6 +47,7 @@ from service.api import (
 from service.exams.evidence.sweeping import sweep
 from service.exams.kiosks import purge_codes
 from service.http.bodies import BoundedBodies
+from service.http.parameters import Parameters, parameters_of
 from service.http.stopping import before_stopping
 from service.http.tracing import Tracing
 from service.logs import configure_logs, log
@@ -179,12 +180,14 @@ def describe_app() -> FastAPI:
     )
     answer_problems(app)
     methods: dict[str, set[str]] = {}
+    parameters: Parameters = {}
     for resource in RESOURCES:
         app.include_router(resource.router)
         for route in resource.router.routes:
             if isinstance(route, APIRoute):
                 methods.setdefault(route.path, set()).update(route.methods or ())
-    app.state.methods = methods
+                parameters |= parameters_of(route)
+    app.state.methods, app.state.parameters = methods, parameters
     pages.mount(app)
     return app
 

@@ -10,19 +10,22 @@ from index import audit
 from service.access.callers import Caller
 from service.access.scopes import Scope
 from service.api.cursors import not_given_out, page_of, read_cursor
-from service.api.inputs import Cursor, Limit, PartsHere, needs
+from service.api.inputs import Cursor, Limit, Order, PartsHere, Since, Until, needs
 from service.audit_event import AuditEvent
 
 router = APIRouter(prefix="/v1/audit-events", tags=["audit"])
 
 
 class AuditEventList(BaseModel):
-    """One page of events, oldest first."""
+    """One page of events in the order that was asked for."""
 
     items: list[AuditEvent]
     next_cursor: str | None
 
 
+ActorText = Annotated[
+    str | None, Query(min_length=1, max_length=100, description="a part of who did it: name or id")
+]
 Action = Annotated[str | None, Query(max_length=64, pattern=r"^[a-z_]+(\.[a-z_]+)*$")]
 
 
@@ -34,11 +37,25 @@ def list_audit_events(
     cursor: Cursor = None,
     subject_id: UUID | None = None,
     action: Action = None,
+    actor: ActorText = None,
+    since: Since = None,
+    until: Until = None,
+    order: Order = "asc",
 ) -> AuditEventList:
-    """The events in their order; of one subject or one action where asked."""
+    """The events in their order, or the newest first; of a subject, an action, an actor or a time."""
+    is_newest_first, seq = order == "desc", read_seq(cursor)
+    place = {"before_seq": seq} if is_newest_first and cursor is not None else {"after_seq": seq}
     with parts.database.read() as db:
         rows = audit.list_events(
-            db, limit=limit + 1, after_seq=read_seq(cursor), subject_id=subject_id, action=action
+            db,
+            limit=limit + 1,
+            subject_id=subject_id,
+            action=action,
+            actor=actor,
+            since=since,
+            until=until,
+            newest_first=is_newest_first,
+            **place,
         )
         items = [AuditEvent.model_validate(row, from_attributes=True) for row in rows]
     items, following = page_of(items, limit, lambda event: event.seq)

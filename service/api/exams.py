@@ -17,13 +17,16 @@ from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
 from service.exams import exams
 from service.exams.archive import remove_exam
 from service.exams.evidence.retention import Purge, purge_exam
-from service.exams.schemas import Exam
+from service.exams.schemas import Exam, ExamDefaults
 from service.exams.terms import ExamChanges, ExamTerms
+from service.fields import Moment
 
 router = APIRouter(prefix="/v1/exams", tags=["exams"])
 Writer = Annotated[Caller, needs(Scope.EXAMS_WRITE)]
 Staff = Annotated[Caller, needs(Scope.EXAMS_WRITE, Scope.OVERRIDE, Scope.AUDIT_READ)]
 Archived = Annotated[bool, Query(description="those in the archive instead of the others")]
+EndsAfter = Annotated[Moment | None, Query(description="those that end at this moment or later")]
+StartsBefore = Annotated[Moment | None, Query(description="those that start before this moment")]
 Why = Annotated[str | None, Query(min_length=3, max_length=500, description="why; goes into the audit trail")]
 DryRun = Annotated[bool, Query(description="only say what would happen")]
 
@@ -54,12 +57,28 @@ def create_exam(
 
 @router.get("", response_model=ExamList)
 def list_exams(
-    parts: PartsHere, caller: Staff, limit: Limit = 50, cursor: Cursor = None, archived: Archived = False
+    parts: PartsHere,
+    caller: Staff,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    archived: Archived = False,
+    since: EndsAfter = None,
+    until: StartsBefore = None,
 ) -> ExamList:
     """The exams, newest first; to an operator who is held to some, these."""
-    found = exams.exams_page(parts.desk, limit + 1, read_id(cursor), archived=archived, only=caller.exam_ids)
+    within = (since, until)
+    only = caller.exam_ids
+    found = exams.exams_page(
+        parts.desk, limit + 1, read_id(cursor), archived=archived, only=only, within=within
+    )
     items, following = page_of(found, limit, lambda exam: exam.id)
     return ExamList(items=items, next_cursor=following)
+
+
+@router.get("/defaults", response_model=ExamDefaults)
+def show_exam_defaults(parts: PartsHere, caller: Writer) -> ExamDefaults:
+    """What holds for an exam that sets nothing itself, the server's rates among it."""
+    return exams.exam_defaults(parts.desk)
 
 
 @router.get("/{exam_id}", response_model=Exam)

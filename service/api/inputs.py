@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -21,7 +21,9 @@ from service.access.scopes import Scope
 from service.api.answers import respond
 from service.api.own_exams import require_exam
 from service.errors import Unauthenticated
+from service.fields import Moment
 from service.http.bodies import receiving
+from service.http.parameters import refuse_unknown
 from service.http.uploads import Form, read_form, receive_parts
 from service.parts import Parts
 from service.settings import FORM_OVERHEAD_BYTES
@@ -65,6 +67,7 @@ def needs(*scopes: Scope) -> Dependency:
         if scopes:
             found.require(scopes)
         require_exam(request, parts, found)
+        refuse_unknown(request)
         return found
 
     return cast(Dependency, Depends(caller))
@@ -120,6 +123,9 @@ async def subject_reference(
 
 SubjectHere = Annotated[UUID | ExternalId, Depends(subject_reference)]
 Limit = Annotated[int, Query(ge=1, le=200, description="At most this many items.")]
+Order = Annotated[Literal["asc", "desc"], Query(description="`desc`: the newest first")]
+Since = Annotated[Moment | None, Query(description="from this moment on (RFC 3339)")]
+Until = Annotated[Moment | None, Query(description="before this moment (RFC 3339)")]
 Cursor = Annotated[str | None, Query(max_length=8000, description="`next_cursor` of the page before.")]
 KeyHeader = Annotated[
     str | None,

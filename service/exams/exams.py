@@ -15,7 +15,7 @@ from service.exams.context import Desk
 from service.exams.errors import ExamArchived, ExamInvalid, ExamNotFound
 from service.exams.guard import By, changed_values, guard_exam, refuse_higher_rates
 from service.exams.policies import exam_rates, require_rates
-from service.exams.schemas import Exam, ReasonCode
+from service.exams.schemas import Exam, ExamDefaults, ReasonCode
 from service.exams.tables import ExamRow
 from service.exams.terms import ExamChanges, ExamTerms, columns_of, merged
 
@@ -86,6 +86,17 @@ def find_exam(desk: Desk, exam_id: UUID) -> Exam:
         return exam_document(desk, exam_row(db, exam_id))
 
 
+def exam_defaults(desk: Desk) -> ExamDefaults:
+    """What holds for an exam that sets nothing itself."""
+    given = {
+        name: ExamTerms.model_fields[name].get_default()
+        for name in ExamDefaults.model_fields
+        if name in ExamTerms.model_fields
+    }
+    rates = {"match_fmr": desk.policy.match_fmr, "refer_fmr": desk.policy.refer_fmr}
+    return ExamDefaults(**{**given, **rates}, can_keep_pictures=desk.cipher is not None)
+
+
 def exams_page(
     desk: Desk,
     limit: int,
@@ -93,16 +104,23 @@ def exams_page(
     *,
     archived: bool = False,
     only: Collection[UUID] | None = None,
+    within: tuple[datetime | None, datetime | None] = (None, None),
 ) -> list[Exam]:
     """Up to `limit` exams, newest first, from the one made before `before`: in the archive, or the others.
 
     Args:
         only: Of these alone; None for all.
+        within: Those that end at the first moment or later, and start before the second.
     """
     in_archive = ExamRow.archived_at.is_not(None) if archived else ExamRow.archived_at.is_(None)
     query = select(ExamRow).where(in_archive).order_by(ExamRow.id.desc()).limit(limit)
     if before is not None:
         query = query.where(ExamRow.id < before)
+    since, until = within
+    if since is not None:
+        query = query.where(ExamRow.ends_at >= since)
+    if until is not None:
+        query = query.where(ExamRow.starts_at < until)
     if only is not None:
         query = query.where(ExamRow.id.in_(list(only)))
     with desk.database.read() as db:
@@ -176,6 +194,8 @@ def exam_document(desk: Desk, row: ExamRow) -> Exam:
         ends_at=row.ends_at,
         match_fmr=match_fmr,
         refer_fmr=refer_fmr,
+        own_match_fmr=row.match_fmr,
+        own_refer_fmr=row.refer_fmr,
         attempts_allowed=row.attempts_allowed,
         reason_codes=[ReasonCode(**one) for one in row.reason_codes],
         keep_probe_thumbnails=row.keep_probe_thumbnails,

@@ -42,6 +42,8 @@ class Exam(BaseModel):
     ends_at: datetime
     match_fmr: float
     refer_fmr: float
+    own_match_fmr: float | None = Field(description="what the exam sets itself; null: as the server is set")
+    own_refer_fmr: float | None = Field(description="what the exam sets itself; null: as the server is set")
     attempts_allowed: int
     reason_codes: list[ReasonCode]
     keep_probe_thumbnails: bool
@@ -53,6 +55,19 @@ class Exam(BaseModel):
     created_at: datetime
     purged_at: datetime | None
     archived_at: datetime | None
+
+
+class ExamDefaults(BaseModel):
+    """What holds for an exam that sets nothing itself."""
+
+    match_fmr: float = Field(description="as the server is set")
+    refer_fmr: float = Field(description="as the server is set")
+    attempts_allowed: int
+    reason_codes: list[ReasonCode]
+    thumbnail_retention_days: int
+    case_pictures: CasePictures
+    retention_days: int | None
+    can_keep_pictures: bool = Field(description="whether there is a template key to encrypt them")
 
 
 class Session(BaseModel):

@@ -329,7 +329,7 @@ def test_the_first_exam_is_made_in_the_console(desk: Desk, console: Page) -> Non
     console.get_by_role("button", name="Create exam").click()
     expect(console.locator("h1")).to_have_text("Analysis")
 
-    console.fill("input[name=room]", "Hall B")
+    console.fill("textarea[name=room]", "Hall B")
     console.get_by_role("button", name="Add session").click()
 
     expect(console.get_by_role("link", name="Hall B")).to_be_visible()
@@ -380,3 +380,56 @@ def test_an_exam_is_taken_away_and_one_with_an_attempt_is_found_in_the_archive(
     expect(case.locator("#archived")).to_be_visible()
     expect(case.get_by_role("button", name="Add session")).to_have_count(0)
     assert desk.call("GET", "/v1/exams").json()["items"] == []
+
+
+def test_an_exam_is_changed_copied_and_closed_and_what_is_wrong_stands_at_its_field(
+    desk: Desk, console: Page
+) -> None:
+    exam_id = desk.call("GET", f"/v1/sessions/{desk.session_id}").json()["exam_id"]
+    console.goto(f"{desk.base}/console#/exams/{exam_id}")
+    change = console.locator("#change-exam")
+    change.locator("summary").first.click()
+    change.get_by_text("Further settings").click()
+    expect(change.locator("select[name=match_fmr] option").first).to_have_text(
+        "as the server is set: 1 in 10,000"
+    )
+
+    change.locator("[name=ends_at]").fill("2020-01-01T10:00")
+    change.get_by_role("button", name="Save").click()
+    wrong = change.locator("[name=ends_at][aria-invalid=true]")
+    expect(wrong).to_be_visible()
+    expect(wrong).to_have_accessible_description("The end has to be after the beginning.")
+    change.locator("[name=ends_at]").fill("2099-01-01T10:00")
+    change.locator("[name=attempts_allowed]").fill("5")
+    change.locator("[name=reason_codes]").fill("document_checked: Passport seen\nOf old acquaintance")
+    change.get_by_role("button", name="Save").click()
+    expect(console.locator("#exam-window")).to_contain_text("2099")
+    changed = desk.call("GET", f"/v1/exams/{exam_id}").json()
+    assert (changed["attempts_allowed"], changed["own_match_fmr"]) == (5, None)
+    assert [one["code"] for one in changed["reason_codes"]] == ["document_checked", "of_old_acquaintance"]
+
+    console.fill("textarea[name=room]", "Hall B\nHall C")
+    console.get_by_role("button", name="Add session").click()
+    expect(console.get_by_role("link", name="Hall C")).to_be_visible()
+    console.get_by_role("link", name="Copy this exam").click()
+    console.fill("[name=name]", "Linear Algebra, second date")
+    console.get_by_role("button", name="Create exam").click()
+    expect(console.get_by_role("heading", name="Linear Algebra, second date")).to_be_visible()
+    expect(console.locator("a.card")).to_have_count(3)
+
+    visit(console, desk, "attempts")
+    console.locator("#change-session summary").click()
+    console.get_by_role("button", name="Close now").locator("xpath=ancestor::form").locator(
+        "[name=reason]"
+    ).fill("fire alarm")
+    console.get_by_role("button", name="Close now").click()
+    expect(console.locator("#session-window")).to_contain_text("closed")
+    assert desk.call("GET", f"/v1/sessions/{desk.session_id}").json()["state"] == "closed"
+
+    console.goto(f"{desk.base}/console#/audit")
+    console.fill("[name=action]", "session.changed")
+    console.get_by_role("button", name="Show", exact=True).click()
+    row = console.locator("#events tbody tr")
+    expect(row).to_have_count(1)
+    row.locator("summary").click()
+    expect(row).to_contain_text("fire alarm")

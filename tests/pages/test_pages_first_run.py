@@ -23,7 +23,7 @@ def test_the_pages_lead_from_the_key_to_the_first_check_in(
     page.get_by_role("link", name="An exam with a session").click()
     page.fill("input[name=name]", "Analysis")
     page.get_by_role("button", name="Create exam").click()
-    page.fill("input[name=room]", "Hall B")
+    page.fill("textarea[name=room]", "Hall B")
     page.get_by_role("button", name="Add session").click()
     expect(page.get_by_role("link", name="Hall B")).to_be_visible()
 

@@ -18,8 +18,8 @@ NAVIGATION = {
     Role.INVIGILATOR: ["Today", "Exams"],
     Role.EXAM_OFFICE: ["Today", "Exams", "Subjects"],
     Role.REGISTRAR: ["Subjects"],
-    Role.AUDITOR: ["Today", "Exams", "Subjects", "Models"],
-    Role.ADMINISTRATOR: ["Today", "Exams", "Subjects", "Models", "Jobs", "People", "Keys"],
+    Role.AUDITOR: ["Today", "Exams", "Subjects", "Models", "Audit trail"],
+    Role.ADMINISTRATOR: ["Today", "Exams", "Subjects", "Models", "Jobs", "Audit trail", "People", "Keys"],
 }
 TABS = {
     Role.INVIGILATOR: ["Board", "Roster", "Readiness", "Attempts"],

@@ -70,7 +70,7 @@ class AuditEvent(BaseModel):
 
 class AuditEventList(BaseModel):
     """
-    One page of events, oldest first.
+    One page of events in the order that was asked for.
     """
 
     items: list[AuditEvent]
@@ -1202,6 +1202,14 @@ class Exam(BaseModel):
     keep_probe_thumbnails: bool
     match_fmr: float
     name: str
+    own_match_fmr: Annotated[
+        float | None,
+        Field(description="what the exam sets itself; null: as the server is set"),
+    ]
+    own_refer_fmr: Annotated[
+        float | None,
+        Field(description="what the exam sets itself; null: as the server is set"),
+    ]
     purged_at: AwareDatetime | None
     reason_codes: list[ReasonCode]
     refer_fmr: float
@@ -1238,6 +1246,21 @@ class ExamChanges(BaseModel):
     retention_days: int | None = None
     starts_at: AwareDatetime | None = None
     thumbnail_retention_days: int | None = None
+
+
+class ExamDefaults(BaseModel):
+    """
+    What holds for an exam that sets nothing itself.
+    """
+
+    attempts_allowed: int
+    can_keep_pictures: Annotated[bool, Field(description="whether there is a template key to encrypt them")]
+    case_pictures: Literal["never", "until_settled", "appeals"]
+    match_fmr: Annotated[float, Field(description="as the server is set")]
+    reason_codes: list[ReasonCode]
+    refer_fmr: Annotated[float, Field(description="as the server is set")]
+    retention_days: int | None
+    thumbnail_retention_days: int
 
 
 class ExamList(BaseModel):

@@ -22,8 +22,12 @@ class Operations(Transport):
         cursor: str | None = None,
         subject_id: UUID | None = None,
         action: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        order: Literal["asc", "desc"] | None = None,
     ) -> models.AuditEventList:
-        """The events in their order; of one subject or one action where asked."""
+        """The events in their order, or the newest first; of a subject, an action, an actor or a time."""
         call = Call(
             "GET",
             "/v1/audit-events",
@@ -32,12 +36,24 @@ class Operations(Transport):
                 "cursor": cursor,
                 "subject_id": subject_id,
                 "action": action,
+                "actor": actor,
+                "since": since,
+                "until": until,
+                "order": order,
             },
         )
         return self._send_for(call, models.AuditEventList)
 
     def iterate_audit_events(
-        self, *, limit: int | None = None, subject_id: UUID | None = None, action: str | None = None
+        self,
+        *,
+        limit: int | None = None,
+        subject_id: UUID | None = None,
+        action: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        order: Literal["asc", "desc"] | None = None,
     ) -> Iterator[models.AuditEvent]:
         """All of `list_audit_events`, page after page; `limit` is how many come at a time."""
         return self._items(
@@ -46,6 +62,10 @@ class Operations(Transport):
                 cursor=cursor,
                 subject_id=subject_id,
                 action=action,
+                actor=actor,
+                since=since,
+                until=until,
+                order=order,
             )
         )
 
@@ -94,7 +114,13 @@ class Operations(Transport):
         return self._send_for(call, models.Decision)
 
     def list_exams(
-        self, *, limit: int | None = None, cursor: str | None = None, archived: bool | None = None
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        archived: bool | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> models.ExamList:
         """The exams, newest first; to an operator who is held to some, these."""
         call = Call(
@@ -104,12 +130,19 @@ class Operations(Transport):
                 "limit": limit,
                 "cursor": cursor,
                 "archived": archived,
+                "since": since,
+                "until": until,
             },
         )
         return self._send_for(call, models.ExamList)
 
     def iterate_exams(
-        self, *, limit: int | None = None, archived: bool | None = None
+        self,
+        *,
+        limit: int | None = None,
+        archived: bool | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Iterator[models.Exam]:
         """All of `list_exams`, page after page; `limit` is how many come at a time."""
         return self._items(
@@ -117,6 +150,8 @@ class Operations(Transport):
                 limit=limit,
                 cursor=cursor,
                 archived=archived,
+                since=since,
+                until=until,
             )
         )
 
@@ -130,6 +165,11 @@ class Operations(Transport):
             body=body,
         )
         return self._send_for(call, models.Exam)
+
+    def show_exam_defaults(self) -> models.ExamDefaults:
+        """What holds for an exam that sets nothing itself, the server's rates among it."""
+        call = Call("GET", "/v1/exams/defaults")
+        return self._send_for(call, models.ExamDefaults)
 
     def delete_exam(self, exam_id: UUID, *, reason: str | None = None) -> models.Exam | None:
         """Archive an exam that has an attempt: it stays readable and takes no change. Another one is deleted.
@@ -1009,8 +1049,12 @@ class AsyncOperations(AsyncTransport):
         cursor: str | None = None,
         subject_id: UUID | None = None,
         action: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        order: Literal["asc", "desc"] | None = None,
     ) -> models.AuditEventList:
-        """The events in their order; of one subject or one action where asked."""
+        """The events in their order, or the newest first; of a subject, an action, an actor or a time."""
         call = Call(
             "GET",
             "/v1/audit-events",
@@ -1019,12 +1063,24 @@ class AsyncOperations(AsyncTransport):
                 "cursor": cursor,
                 "subject_id": subject_id,
                 "action": action,
+                "actor": actor,
+                "since": since,
+                "until": until,
+                "order": order,
             },
         )
         return await self._send_for(call, models.AuditEventList)
 
     def iterate_audit_events(
-        self, *, limit: int | None = None, subject_id: UUID | None = None, action: str | None = None
+        self,
+        *,
+        limit: int | None = None,
+        subject_id: UUID | None = None,
+        action: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        order: Literal["asc", "desc"] | None = None,
     ) -> AsyncIterator[models.AuditEvent]:
         """All of `list_audit_events`, page after page; `limit` is how many come at a time."""
         return self._items(
@@ -1033,6 +1089,10 @@ class AsyncOperations(AsyncTransport):
                 cursor=cursor,
                 subject_id=subject_id,
                 action=action,
+                actor=actor,
+                since=since,
+                until=until,
+                order=order,
             )
         )
 
@@ -1081,7 +1141,13 @@ class AsyncOperations(AsyncTransport):
         return await self._send_for(call, models.Decision)
 
     async def list_exams(
-        self, *, limit: int | None = None, cursor: str | None = None, archived: bool | None = None
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        archived: bool | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> models.ExamList:
         """The exams, newest first; to an operator who is held to some, these."""
         call = Call(
@@ -1091,12 +1157,19 @@ class AsyncOperations(AsyncTransport):
                 "limit": limit,
                 "cursor": cursor,
                 "archived": archived,
+                "since": since,
+                "until": until,
             },
         )
         return await self._send_for(call, models.ExamList)
 
     def iterate_exams(
-        self, *, limit: int | None = None, archived: bool | None = None
+        self,
+        *,
+        limit: int | None = None,
+        archived: bool | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> AsyncIterator[models.Exam]:
         """All of `list_exams`, page after page; `limit` is how many come at a time."""
         return self._items(
@@ -1104,6 +1177,8 @@ class AsyncOperations(AsyncTransport):
                 limit=limit,
                 cursor=cursor,
                 archived=archived,
+                since=since,
+                until=until,
             )
         )
 
@@ -1117,6 +1192,11 @@ class AsyncOperations(AsyncTransport):
             body=body,
         )
         return await self._send_for(call, models.Exam)
+
+    async def show_exam_defaults(self) -> models.ExamDefaults:
+        """What holds for an exam that sets nothing itself, the server's rates among it."""
+        call = Call("GET", "/v1/exams/defaults")
+        return await self._send_for(call, models.ExamDefaults)
 
     async def delete_exam(self, exam_id: UUID, *, reason: str | None = None) -> models.Exam | None:
         """Archive an exam that has an attempt: it stays readable and takes no change. Another one is deleted.

@@ -4,8 +4,9 @@ import { facts, h, may, setTitle, signOut, STAFF, t } from "./page.js";
 import { notice, refresh as refreshOn } from "./ui.js";
 import { showJoin, showSignIn } from "./views/entering.js";
 import { home } from "./views/home.js";
-import { exam, exams } from "./views/exams.js";
+import { copyExam, exam, exams } from "./views/exams.js";
 import { account } from "./views/account.js";
+import { audit } from "./views/audit.js";
 import { job, jobs } from "./views/jobs.js";
 import { keys } from "./views/keys.js";
 import { pair } from "./views/kiosks.js";
@@ -18,6 +19,7 @@ import { subjects } from "./views/subjects.js";
 const READ_SUBJECTS = ["subjects:read"];
 const READ_MODELS = ["models:write", "audit:read"];
 const RUN_JOBS = ["jobs:run"];
+const READ_TRAIL = ["audit:read"];
 const ADMIN = ["admin"];
 
 /**
@@ -27,6 +29,7 @@ const ADMIN = ["admin"];
 const routes = [
   [/^\/?$/, home],
   [/^\/exams$/, exams, STAFF],
+  [/^\/exams\/copy\/([^/]+)$/, copyExam, ["exams:write"]],
   [/^\/exams\/([^/]+)$/, exam, STAFF],
   [/^\/sessions\/([^/]+)(?:\/(\w+))?(?:\/([^/]+))?$/, session, STAFF],
   [/^\/subjects(?:\?(.*))?$/, subjects, READ_SUBJECTS],
@@ -36,6 +39,7 @@ const routes = [
   [/^\/models\/([^/]+)$/, model, READ_MODELS],
   [/^\/jobs$/, jobs, RUN_JOBS],
   [/^\/jobs\/([^/]+)$/, job, RUN_JOBS],
+  [/^\/audit$/, audit, READ_TRAIL],
   [/^\/people$/, people, ADMIN],
   [/^\/people\/([^/]+)$/, person, ADMIN],
   [/^\/keys$/, keys, ADMIN],
@@ -78,7 +82,7 @@ async function render() {
 function showNavigation(path) {
   const links = [
     ["/", "nav.home", STAFF], ["/exams", "nav.exams", STAFF], ["/subjects", "nav.subjects", READ_SUBJECTS],
-    ["/models", "nav.models", READ_MODELS], ["/jobs", "nav.jobs", RUN_JOBS], ["/people", "nav.people", ADMIN], ["/keys", "nav.keys", ADMIN],
+    ["/models", "nav.models", READ_MODELS], ["/jobs", "nav.jobs", RUN_JOBS], ["/audit", "nav.audit", READ_TRAIL], ["/people", "nav.people", ADMIN], ["/keys", "nav.keys", ADMIN],
   ].filter(([, , scopes]) => may(...scopes));
   const current = (to) => (to === "/" ? path === "/" : path.startsWith(to) || (to === "/exams" && path.startsWith("/sessions")));
   const nav = document.getElementById("nav");

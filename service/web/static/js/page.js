@@ -141,6 +141,16 @@ export function since(moment) {
   return new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" }).format(-Math.floor(days / length), unit);
 }
 
+/** From when until when, with the zone: "27 Nov 2026, 13:00 – 16:00 CET". */
+export const span = (from, to) =>
+  `${new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).formatRange(new Date(from), new Date(to))} ${zone()}`;
+/** How long that is: "3 hr, 30 min", as the browser writes it. */
+export function duration(from, to) {
+  const minutes = Math.round((Date.parse(to) - Date.parse(from)) / 60000);
+  const units = [["day", Math.floor(minutes / 1440)], ["hour", Math.floor((minutes % 1440) / 60)], ["minute", minutes % 60]];
+  const parts = units.filter(([, n]) => n).map(([unit, n]) => new Intl.NumberFormat(locale, { style: "unit", unit: String(unit), unitDisplay: "short" }).format(Number(n)));
+  return parts.join(" ");
+}
 /** The time zone that all times are shown in, in short: "CET". */
 export const zone = () =>
   new Intl.DateTimeFormat(locale, { timeZoneName: "short" }).formatToParts(new Date()).find(({ type }) => type === "timeZoneName")?.value ?? "";

@@ -1,6 +1,6 @@
 // Small pieces that several views are made of.
 
-import { h, t, textOf } from "./page.js";
+import { h, Problem, t, textOf } from "./page.js";
 
 export const TONES = { admitted: "good", identified_manually: "good", referred: "wait", refused: "bad", expected: "" };
 
@@ -86,6 +86,40 @@ export function toast(...children) {
   setTimeout(() => shown.remove(), 12000);
 }
 
+const NOT_OF_A_FIELD = /^\/(body|query)\//;
+
+/** What is wrong with a field, in words: what is said of this field, of this kind of fault, or by the server. */
+const wrongText = (name, { code, detail }) => textOf(`wrong.${name}`) ?? textOf(`wrong.code.${code}`) ?? detail;
+
+/** Say at each field what is wrong with it; returns what belongs to no field of the form. */
+function markFields(form, errors) {
+  const left = [];
+  for (const error of errors) {
+    const name = (error.pointer ?? "").replace(NOT_OF_A_FIELD, "").split("/")[0];
+    const input = form.elements.namedItem(name);
+    if (!(input instanceof HTMLElement)) {
+      left.push(wrongText(name, error));
+      continue;
+    }
+    const id = `wrong-${name}`;
+    input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", id);
+    input.after(h("span.wrong", { id }, wrongText(name, error)));
+  }
+  const first = form.querySelector("[aria-invalid]");
+  for (let box = first?.closest("details"); box; box = box.parentElement?.closest("details")) box.open = true;
+  first?.focus();
+  return left;
+}
+
+function clearFields(form) {
+  form.querySelectorAll(".wrong").forEach((said) => said.remove());
+  form.querySelectorAll("[aria-invalid]").forEach((input) => {
+    input.removeAttribute("aria-invalid");
+    input.removeAttribute("aria-describedby");
+  });
+}
+
 /** A form that shows why it was refused; `send` gets its values. */
 export function form(children, label, send, tone = "primary") {
   const problem = h("div.wide");
@@ -94,10 +128,13 @@ export function form(children, label, send, tone = "primary") {
     event.preventDefault();
     button.disabled = true;
     problem.replaceChildren();
+    clearFields(event.target);
     try {
       await send(Object.fromEntries(new FormData(event.target)), event);
     } catch (error) {
-      problem.replaceChildren(notice("bad", error.message));
+      const errors = error instanceof Problem ? (error.body.errors ?? []) : [];
+      const left = errors.length ? markFields(event.target, errors) : [error.message];
+      if (left.length) problem.replaceChildren(notice("bad", left.join(" ")));
     } finally {
       button.disabled = false;
     }

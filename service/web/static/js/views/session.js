@@ -5,6 +5,7 @@ import { choice, needText, notice, reasonText, table } from "../ui.js";
 import { board, sessionWindow } from "./board.js";
 import { checkinCase } from "./case.js";
 import { kiosks } from "./kiosks.js";
+import { changeSession } from "./exams.js";
 import { roster } from "./roster.js";
 
 const tabs = { board, roster, readiness, attempts, kiosk: kiosks, case: checkinCase };
@@ -23,7 +24,7 @@ export async function session(view, id, tab = "board", detail = undefined) {
   );
   const body = h("div.stack");
   setTitle(t(shown === "case" ? "console.case" : `session.tab_${shown}`), one.room, one.exam_name);
-  view.append(body);
+  view.append(body, may("exams:write") && shown !== "case" ? changeSession(one) : "");
   return tabs[shown](body, one, detail);
 }
 
