@@ -1,8 +1,11 @@
 """Evidence: exported for one candidate, compared with the audit chain, gone when its time has come."""
 
 import io
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from fixtures_exams import ORIGIN, ExamDay, hours_from_now
@@ -13,6 +16,7 @@ from index import audit
 from index.database.database import Database
 from index.sealing.cipher import TemplateCipher
 from index.tables import utc_now
+from service.exams.audit import ROSTER_IMPORTED
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.checkin.thumbnails import open_thumbnail, shrunk
 from service.exams.errors import (
@@ -112,6 +116,48 @@ class TestTheEvidenceOfOneCandidate:
     def test_needs_a_candidate_of_the_session(self, hall: ExamDay) -> None:
         with pytest.raises(NotOnRoster):
             export_evidence(hall.desk, hall.session.id, "nobody", ORIGIN)
+
+
+@contextmanager
+def meanwhile(day: ExamDay, after: str, happening: Callable[[], object], *, time: int = 1) -> Iterator[None]:
+    """Somebody else does something between two statements of whoever reads: after one like this."""
+    reader, engine, seen = threading.get_ident(), day.desk.database.engine, list[str]()
+
+    def act(*given: object) -> None:
+        if threading.get_ident() != reader or after not in f"{given[2]} {given[3]}":
+            return
+        seen.append(after)
+        if len(seen) == time:
+            somebody_else = threading.Thread(target=happening)
+            somebody_else.start()
+            somebody_else.join()
+
+    event.listen(engine, "after_cursor_execute", act)
+    yield
+    event.remove(engine, "after_cursor_execute", act)
+    assert len(seen) >= time
+
+
+class TestWhileTheDoorIsOpen:
+    def test_an_export_is_of_one_moment(self, hall: ExamDay) -> None:
+        hall.enrol("c4", "4")
+        hall.roster("c1,Ann,A", "c2,Ben,B", "c3,Cat,C", "c4,Dan,D")
+
+        with meanwhile(hall, "FROM checkin", lambda: hall.arrive("c4", "9")):
+            evidence = export_evidence(hall.desk, hall.session.id, "c4", ORIGIN)
+
+        assert evidence.intact
+        assert evidence.checkins == []
+
+    def test_what_is_recorded_meanwhile_is_no_tampering(self, hall: ExamDay) -> None:
+        longer = ("c1,Ann,A", "c2,Ben,B", "c3,Cat,C", "c4,Dan,D")
+
+        # After the last block of imports, and before their candidates are counted.
+        importing = partial(hall.roster, *longer, create_subjects=True)
+        with meanwhile(hall, ROSTER_IMPORTED, importing, time=2):
+            found = verify_evidence(hall.desk.database)
+
+        assert found == []
 
 
 class TestTheAuditChain:

@@ -93,7 +93,8 @@ def read_evidence(desk: Desk, session_id: UUID, external_id: str) -> tuple[Evide
     Raises:
         SessionNotFound, NotOnRoster: As `export_evidence`.
     """
-    with desk.database.read() as db:
+    # One state: what is recorded meanwhile would be a row without its event, or an event without its row.
+    with desk.database.snapshot() as db:
         row = session_row(db, session_id)
         exam = exam_row(db, row.exam_id)
         entry = entry_named(db, session_id, external_id)

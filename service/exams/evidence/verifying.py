@@ -49,7 +49,8 @@ def verify_evidence(database: Database) -> list[Tampering]:
     found: list[Tampering] = []
     recorded: Counts = defaultdict(Counter)
     kept: Counter[str] = Counter()
-    with database.read() as db:
+    # One state: what is recorded meanwhile would be a row without its event, or an event without its row.
+    with database.snapshot() as db:
         purges = {one.details["exam_id"]: one for one in audit.list_events_after(db, 0, action=EXAM_PURGED)}
         for event in evidence_events(db):
             exam_id, kind = event.details["exam_id"], evidence_of(event)[0].__tablename__
