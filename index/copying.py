@@ -8,10 +8,9 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from index.errors import RowsRefused
-from index.tables import Base, OperatorLinkRow, PageSessionRow, SignInRow
+from index.tables import OF_THE_MOMENT, Base
 
 _BLOCK_ROWS = 500
-_OF_SIGN_INS = [one.__table__ for one in (PageSessionRow, OperatorLinkRow, SignInRow)]
 
 Change = Callable[[RowMapping], dict[str, Any]]
 
@@ -19,8 +18,9 @@ Change = Callable[[RowMapping], dict[str, Any]]
 def copy_rows(source: Session, target: Session) -> dict[str, int]:
     """Copy every table and its highest used number; returns the number of rows by table.
 
-    Page sessions, sign-ins and links of operators are left out: no browser holds an id for the copy, and a
-    link that was used since would work again. Only the tables of imported packages are copied.
+    Page sessions, sign-ins, links of operators and codes of kiosks are left out (`OF_THE_MOMENT`): no browser
+    holds an id for the copy, and a link that was used since would work again. Only the tables of imported
+    packages are copied.
 
     Args:
         source: A `Database.snapshot` at this program's revision.
@@ -33,7 +33,7 @@ def copy_rows(source: Session, target: Session) -> dict[str, int]:
     if _is_sqlite(target):
         # Deferred to the end of this transaction: a row may be copied before the one it refers to.
         target.execute(text("PRAGMA defer_foreign_keys = ON"))
-    tables = [one for one in Base.metadata.sorted_tables if one not in _OF_SIGN_INS]
+    tables = [one for one in Base.metadata.sorted_tables if not one.info.get(OF_THE_MOMENT)]
     copied = {table.name: copy_table(source, target, table) for table in tables}
     for table in tables:
         if table.dialect_options["sqlite"]["autoincrement"]:

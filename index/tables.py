@@ -84,6 +84,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+OF_THE_MOMENT = "of_the_moment"
+FOR_THE_MOMENT: dict[str, Any] = {"info": {OF_THE_MOMENT: True}}
+"""Of a table whose rows let somebody in once, or for a while; no copy of the database takes them along."""
+
+
 class Base(DeclarativeBase):
     """The only catalogue of tables, including those of other packages."""
 
@@ -347,6 +352,7 @@ class OperatorLinkRow(Base):
     """
 
     __tablename__ = "operator_link"
+    __table_args__ = FOR_THE_MOMENT
 
     token_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     operator_id: Mapped[UUID | None] = mapped_column(
@@ -360,6 +366,7 @@ class SignInRow(Base):
     """An attempt to sign in with a password; failures bound the next, a success makes an address known."""
 
     __tablename__ = "sign_in"
+    __table_args__ = FOR_THE_MOMENT
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     # SHA-256 of the sign-in name, which may be nobody's.
@@ -382,6 +389,7 @@ class PageSessionRow(Base):
     """
 
     __tablename__ = "page_session"
+    __table_args__ = FOR_THE_MOMENT
 
     id_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     page: Mapped[str] = mapped_column(String(16))

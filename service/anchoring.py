@@ -31,6 +31,7 @@ from service.access.operators import Operators
 from service.access.page_sessions import PageSessions
 from service.access.passwords import Passwords
 from service.errors import StartRefused
+from service.exams.kiosks import end_codes
 from service.logs import log
 from service.settings import Settings
 from service.template_keys import TemplateKeys
@@ -105,13 +106,14 @@ class Anchoring:
         return Ended(returned + withdrawn, keys, operators, templates)
 
     def end_sign_ins(self) -> None:
-        """Sign everybody out and let no link work: nobody knows who has signed out, or used one, since.
+        """Sign everybody out and let no link or code work: nobody knows who signed out, or used one, since.
 
         Raises:
             DatabaseError: If it could not be written.
         """
         PageSessions(self.database).end_all()
         Invitations(self.database, Passwords()).end_all()
+        end_codes(self.database)
 
     def settle_return(self) -> Ended:
         """End again what came back with an older database, and everybody's sign-in once for each return.

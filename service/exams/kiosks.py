@@ -13,7 +13,7 @@ from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.audit import Origin
@@ -22,6 +22,7 @@ from index.ids import uuid7
 from index.tables import ApiKeyRow, utc_now
 from service.access.keys import add_once, is_valid, new_row, revoke_row
 from service.access.scopes import Scope
+from service.access.sign_ins import network_of
 from service.exams.audit import note
 from service.exams.context import Desk
 from service.exams.errors import CodeUnknown, KioskNotFound, PairingEnded, SessionClosed, TooManyCodes
@@ -105,9 +106,10 @@ def ask_to_be_paired(database: Database, address: str | None, agent: str | None)
     )
     with database.write() as db:
         db.execute(delete(KioskPairingRow).where(KioskPairingRow.expires_at <= now))
-        waiting = select(func.count()).select_from(KioskPairingRow)
-        mine = db.scalar(waiting.where(KioskPairingRow.address == address)) or 0
-        if mine >= MOST_CODES_OF_ADDRESS or (db.scalar(waiting) or 0) >= MOST_CODES:
+        waiting = db.scalars(select(KioskPairingRow.address)).all()
+        # Whoever has one address of IPv6 has a network of them.
+        mine = sum(network_of(one) == network_of(address) for one in waiting)
+        if mine >= MOST_CODES_OF_ADDRESS or len(waiting) >= MOST_CODES:
             raise TooManyCodes(int(CODE_LIFETIME.total_seconds()))
         db.add(row)
     return NewCode(row.id, code, secret, row.expires_at)
@@ -288,6 +290,12 @@ def give_sign(desk: Desk, key_id: UUID, sign: Sign) -> None:
         else:
             for name, value in values.items():
                 setattr(row, name, value)
+
+
+def end_codes(database: Database) -> None:
+    """Let no code be confirmed or collected any more: in an older database one may be that was."""
+    with database.write(ordered=False) as db:
+        db.execute(delete(KioskPairingRow))
 
 
 def purge_codes(database: Database) -> int:

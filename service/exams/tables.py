@@ -13,7 +13,7 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConst
 from sqlalchemy.orm import Mapped, mapped_column
 
 from index.ids import uuid7
-from index.tables import Base, external_form, utc_now
+from index.tables import FOR_THE_MOMENT, Base, external_form, utc_now
 
 OUTCOME_LENGTH = 24
 
@@ -205,6 +205,7 @@ class KioskPairingRow(Base):
     """A tablet that asks to be a kiosk, until its code ends."""
 
     __tablename__ = "kiosk_pairing"
+    __table_args__ = FOR_THE_MOMENT
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     """Also of the key that it gets."""

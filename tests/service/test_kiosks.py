@@ -1,15 +1,20 @@
 """Kiosks: let in by a code that an operator confirms, seen, named and ended."""
 
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 from fixtures_exams import ExamService, hours_from_now
-from sqlalchemy import update
+from sqlalchemy import select, update
 
+from index.copying import copy_rows
+from index.database.database import Database
 from index.tables import utc_now
 from service.access.scopes import Scope
+from service.exams.errors import TooManyCodes
+from service.exams.kiosks import ask_to_be_paired
 from service.exams.tables import KioskPairingRow
 
 
@@ -134,6 +139,41 @@ def test_as_many_tablets_ask_as_may(hall: ExamService, monkeypatch: pytest.Monke
     refused = hall.service.client.post("/pair")
 
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "600")
+
+
+def test_a_network_of_addresses_asks_as_often_as_one_address(
+    hall: ExamService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.exams.kiosks.MOST_CODES_OF_ADDRESS", 2)
+    database = hall.service.parts.database
+    for host in (1, 2):
+        ask_to_be_paired(database, f"2001:db8::{host}", None)
+
+    with pytest.raises(TooManyCodes):
+        ask_to_be_paired(database, "2001:db8::3", None)
+    ask_to_be_paired(database, "2001:db8:1::1", None)
+
+
+def test_a_code_that_came_back_with_an_older_database_lets_nobody_in(hall: ExamService) -> None:
+    asked = ask(hall)
+    confirm(hall, asked["code"])
+
+    hall.service.parts.following.when_gone_back()
+
+    assert collect(hall, asked).status_code == 410
+
+
+def test_no_code_is_in_a_backup(hall: ExamService, tmp_path: Path) -> None:
+    confirm(hall, ask(hall)["code"])
+    copy = Database(f"sqlite:///{tmp_path}/copy.db")
+    copy.upgrade()
+
+    with hall.service.parts.database.snapshot() as source, copy.write() as target:
+        copy_rows(source, target)
+
+    with copy.read() as db:
+        assert db.scalars(select(KioskPairingRow)).all() == []
+    copy.close()
 
 
 def test_who_may_not_plan_exams_lets_no_kiosk_in(hall: ExamService) -> None:
