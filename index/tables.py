@@ -366,7 +366,6 @@ class SignInRow(Base):
     """An attempt to sign in with a password; failures bound the next, a success makes an address known."""
 
     __tablename__ = "sign_in"
-    __table_args__ = FOR_THE_MOMENT
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     # SHA-256 of the sign-in name, which may be nobody's.
@@ -378,6 +377,7 @@ class SignInRow(Base):
     __table_args__ = (
         Index("ix_sign_in_login_digest_at", "login_digest", "at"),
         Index("ix_sign_in_address_at", "address", "at"),
+        FOR_THE_MOMENT,
     )
 
 

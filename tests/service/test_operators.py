@@ -563,6 +563,7 @@ class TestARestoredDatabase:
 
         with copy.read() as db:
             assert db.scalars(select(PageSessionRow)).all() == []
+            assert db.scalars(select(SignInRow)).all() == []
             assert sorted(db.scalars(select(OperatorRow.login))) == ["ada", "ben"]
         with pytest.raises(InvitationInvalid):
             Invitations(copy, Passwords()).find(token)
