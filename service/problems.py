@@ -72,6 +72,7 @@ STATUSES: dict[type[Exception], int] = {
     service.Unavailable: 503,
     exams.ExamNotFound: 404,
     exams.ListLayoutNotFound: 404,
+    exams.TooManyForPaper: 409,
     exams.CheckinNotFound: 404,
     exams.ThumbnailNotFound: 404,
     exams.EnrolmentPictureNotFound: 404,

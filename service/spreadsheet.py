@@ -114,11 +114,15 @@ def is_mangled(cell: str) -> bool:
     return bool(_SHORTENED.fullmatch(cell) or _AS_FORMULA.fullmatch(cell))
 
 
+BYTE_ORDER_MARK = "\ufeff"
+"""Without it, spreadsheet programs take UTF-8 for something else and spoil names."""
+
+
 class SheetWriter:
     """Writes rows of text as RFC 4180, each cell inert."""
 
-    def __init__(self, file: TextIO, columns: Iterable[str]) -> None:
-        self._writer = csv.writer(file)
+    def __init__(self, file: TextIO, columns: Iterable[str], delimiter: str = ",") -> None:
+        self._writer = csv.writer(file, delimiter=delimiter)
         self._writer.writerow(columns)
 
     def write(self, cells: Iterable[object]) -> None:

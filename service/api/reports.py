@@ -1,36 +1,138 @@
-"""/v1/sessions/{session_id}/report.csv, and one candidate's evidence as a file."""
+"""What leaves as a file: a session's report, who was there, one candidate's evidence."""
 
+import re
+import unicodedata
+from enum import StrEnum
 from typing import Annotated
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from service.access.callers import Caller
 from service.access.scopes import Scope
 from service.api.exams import Staff, origin_of
 from service.api.inputs import PartsHere, needs
+from service.errors import InvalidRequest
+from service.exams.evidence.attendance import attendance_csv, attendance_pdf, room_of, rooms_of
 from service.exams.evidence.csv_report import report_csv
 from service.exams.evidence.export import Evidence, export_evidence
+from service.exams.exams import find_exam
+from service.exams.schemas import Session
+from service.exams.sessions import find_session
 from service.scores import body_for
 
-router = APIRouter(prefix="/v1/sessions/{session_id}", tags=["reports"])
+router = APIRouter(prefix="/v1", tags=["reports"])
+
+
+class Separator(StrEnum):
+    """What stands between the cells of a CSV: Excel takes a semicolon where the decimal sign is a comma."""
+
+    COMMA = "comma"
+    SEMICOLON = "semicolon"
+    TAB = "tab"
+
+
+DELIMITERS = {Separator.COMMA: ",", Separator.SEMICOLON: ";", Separator.TAB: "\t"}
+Separated = Annotated[Separator, Query(description="between the cells")]
+
+
+async def zone_named(
+    zone: Annotated[
+        str,
+        Query(max_length=64, description="times are those of this zone (IANA)", examples=["Europe/Berlin"]),
+    ] = "UTC",
+) -> ZoneInfo:
+    """The time zone that is asked for.
+
+    Raises:
+        InvalidRequest: If there is none of this name.
+    """
+    if zone not in available_timezones():
+        raise InvalidRequest("/query/zone", "zone_unknown", f"There is no time zone {zone!r}.")
+    return ZoneInfo(zone)
+
+
+Zone = Annotated[ZoneInfo, Depends(zone_named)]
+CSV_ANSWER = {"text/csv": {"schema": {"type": "string"}}}
+PDF_ANSWER = {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}
 
 
 @router.get(
-    "/report.csv",
+    "/sessions/{session_id}/report.csv",
     response_class=StreamingResponse,
     responses={200: {"content": {"text/csv": {}}, "description": "One line for each attempt and override."}},
 )
-def download_report(parts: PartsHere, caller: Staff, session_id: UUID) -> StreamingResponse:
+def download_report(
+    parts: PartsHere, caller: Staff, session_id: UUID, zone: Zone, separator: Separated = Separator.COMMA
+) -> StreamingResponse:
     """Every attempt with its decision, every override; no cell is taken for a formula."""
-    headers = download(f"session-{session_id}.csv")
-    lines = report_csv(parts.desk, session_id, scores=caller.may(Scope.SCORES_READ))
-    return StreamingResponse(lines, media_type="text/csv", headers=headers)
+    session = find_session(parts.desk, session_id)
+    name = file_name(session, zone, "report.csv")
+    scores = caller.may(Scope.SCORES_READ)
+    lines = report_csv(parts.desk, session_id, scores=scores, delimiter=DELIMITERS[separator], zone=zone)
+    return StreamingResponse(lines, media_type="text/csv", headers=download(name))
 
 
-@router.get("/candidates/{external_id}/evidence", response_model=Evidence)
+@router.get(
+    "/sessions/{session_id}/attendance.pdf",
+    response_class=Response,
+    responses={200: {"content": PDF_ANSWER, "description": "A4, by seat."}},
+)
+def print_attendance(parts: PartsHere, caller: Staff, session_id: UUID, zone: Zone) -> Response:
+    """Who was there, to print and to sign: in one room, by seat."""
+    session = find_session(parts.desk, session_id)
+    name = file_name(session, zone, "attendance.pdf")
+    found = attendance_pdf(room_of(parts.desk, session_id), zone)
+    return Response(found, media_type="application/pdf", headers=download(name))
+
+
+@router.get(
+    "/sessions/{session_id}/attendance.csv",
+    response_class=Response,
+    responses={200: {"content": CSV_ANSWER, "description": "One line for each candidate, by seat."}},
+)
+def list_attendance(
+    parts: PartsHere, caller: Staff, session_id: UUID, zone: Zone, separator: Separated = Separator.COMMA
+) -> Response:
+    """Who was there, as a plain list: in one room, by seat."""
+    session = find_session(parts.desk, session_id)
+    name = file_name(session, zone, "attendance.csv")
+    found = attendance_csv(room_of(parts.desk, session_id), zone, DELIMITERS[separator])
+    return Response(found, media_type="text/csv", headers=download(name))
+
+
+@router.get(
+    "/exams/{exam_id}/attendance.pdf",
+    response_class=Response,
+    responses={200: {"content": PDF_ANSWER, "description": "A4, each room on pages of its own."}},
+)
+def print_exam_attendance(parts: PartsHere, caller: Staff, exam_id: UUID, zone: Zone) -> Response:
+    """Who was there, to print and to sign: in all rooms of an exam."""
+    exam = find_exam(parts.desk, exam_id)
+    name = f"{exam.name} {exam.starts_at.astimezone(zone):%Y-%m-%d} attendance.pdf"
+    found = attendance_pdf(rooms_of(parts.desk, exam_id), zone)
+    return Response(found, media_type="application/pdf", headers=download(name))
+
+
+@router.get(
+    "/exams/{exam_id}/attendance.csv",
+    response_class=Response,
+    responses={200: {"content": CSV_ANSWER, "description": "One line for each candidate, by room and seat."}},
+)
+def list_exam_attendance(
+    parts: PartsHere, caller: Staff, exam_id: UUID, zone: Zone, separator: Separated = Separator.COMMA
+) -> Response:
+    """Who was there, as a plain list: in all rooms of an exam."""
+    exam = find_exam(parts.desk, exam_id)
+    name = f"{exam.name} {exam.starts_at.astimezone(zone):%Y-%m-%d} attendance.csv"
+    found = attendance_csv(rooms_of(parts.desk, exam_id), zone, DELIMITERS[separator])
+    return Response(found, media_type="text/csv", headers=download(name))
+
+
+@router.get("/sessions/{session_id}/candidates/{external_id}/evidence", response_model=Evidence)
 def download_evidence(
     request: Request,
     parts: PartsHere,
@@ -44,6 +146,16 @@ def download_evidence(
     return Response(body_for(found, caller), media_type="application/json", headers=headers)
 
 
+def file_name(session: Session, zone: ZoneInfo, kind: str) -> str:
+    """What a session's file is called: the exam, the room, the day."""
+    return f"{session.exam_name} {session.room} {session.opens_at.astimezone(zone):%Y-%m-%d} {kind}"
+
+
 def download(name: str) -> dict[str, str]:
-    """The headers of a file to keep; caches must not."""
-    return {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
+    """The headers of a file to keep, under a name that people can read (RFC 6266); caches must not."""
+    # Marks that turn the direction of what follows would show another ending than the file has.
+    seen = "".join(one for one in name if not unicodedata.category(one).startswith("C"))
+    readable = " ".join(re.sub(r'[<>:"/\\|?*]', " ", seen).split())
+    plain = unicodedata.normalize("NFKD", readable).encode("ascii", "ignore").decode()
+    both = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(readable, safe='')}"
+    return {"content-disposition": both, "cache-control": "no-store"}

@@ -9,6 +9,7 @@
     ├── RetentionRunning                 retention_running           the exam's rows are still owed
     ├── ExamPurged                       exam_purged                 its rows have gone; it takes no new ones
     ├── ExamArchived                     exam_archived               it is read, and takes no change
+    ├── TooManyForPaper                  too_many_for_paper          more people than are printed at once
     ├── ListLayoutNotFound               list_layout_not_found
     ├── ReasonRequired                   reason_required             a change that has to be explained
     ├── SessionOpen                      session_open                somebody may be at a door now
@@ -145,6 +146,17 @@ class ExamArchived(ExamError):
         super().__init__(
             f"The exam was archived at {archived_at:%Y-%m-%d %H:%M} UTC and takes no change.",
             archived_at=archived_at.isoformat(),
+        )
+
+
+class TooManyForPaper(ExamError):
+    """More people than are printed at once."""
+
+    code = "too_many_for_paper"
+
+    def __init__(self, people: int, limit: int) -> None:
+        super().__init__(
+            f"{people:,} people are too many for paper; {limit:,} are printed at once.", limit=limit
         )
 
 

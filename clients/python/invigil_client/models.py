@@ -873,6 +873,15 @@ class SealedRow(BaseModel):
     table: str
 
 
+class Separator(RootModel[Literal["comma", "semicolon", "tab"]]):
+    root: Annotated[
+        Literal["comma", "semicolon", "tab"],
+        Field(
+            description="What stands between the cells of a CSV: Excel takes a semicolon where the decimal sign is a comma."
+        ),
+    ]
+
+
 class Session(BaseModel):
     """
     One room and one window; the rates and attempts are those in force.

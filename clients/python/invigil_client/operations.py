@@ -194,6 +194,35 @@ class Operations(Transport):
         call = Call("PATCH", f"/v1/exams/{segment(exam_id)}", body=body)
         return self._send_for(call, models.Exam)
 
+    def list_exam_attendance(
+        self,
+        exam_id: UUID,
+        *,
+        separator: Literal["comma", "semicolon", "tab"] | None = None,
+        zone: str | None = None,
+    ) -> str:
+        """Who was there, as a plain list: in all rooms of an exam."""
+        call = Call(
+            "GET",
+            f"/v1/exams/{segment(exam_id)}/attendance.csv",
+            query={
+                "separator": separator,
+                "zone": zone,
+            },
+        )
+        return (self._send(call)).text
+
+    def print_exam_attendance(self, exam_id: UUID, *, zone: str | None = None) -> bytes:
+        """Who was there, to print and to sign: in all rooms of an exam."""
+        call = Call(
+            "GET",
+            f"/v1/exams/{segment(exam_id)}/attendance.pdf",
+            query={
+                "zone": zone,
+            },
+        )
+        return (self._send(call)).content
+
     def purge(
         self, exam_id: UUID, *, dry_run: bool | None = None, idempotency_key: str | None = None
     ) -> models.Purge:
@@ -591,6 +620,35 @@ class Operations(Transport):
         call = Call("PATCH", f"/v1/sessions/{segment(session_id)}", body=body)
         return self._send_for(call, models.Session)
 
+    def list_attendance(
+        self,
+        session_id: UUID,
+        *,
+        separator: Literal["comma", "semicolon", "tab"] | None = None,
+        zone: str | None = None,
+    ) -> str:
+        """Who was there, as a plain list: in one room, by seat."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/attendance.csv",
+            query={
+                "separator": separator,
+                "zone": zone,
+            },
+        )
+        return (self._send(call)).text
+
+    def print_attendance(self, session_id: UUID, *, zone: str | None = None) -> bytes:
+        """Who was there, to print and to sign: in one room, by seat."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/attendance.pdf",
+            query={
+                "zone": zone,
+            },
+        )
+        return (self._send(call)).content
+
     def change_candidate_of_session(
         self, session_id: UUID, external_id: str, body: models.CandidateChanges
     ) -> models.Candidate:
@@ -785,9 +843,22 @@ class Operations(Transport):
         call = Call("GET", f"/v1/sessions/{segment(session_id)}/readiness")
         return self._send_for(call, models.Readiness)
 
-    def download_report(self, session_id: UUID) -> str:
+    def download_report(
+        self,
+        session_id: UUID,
+        *,
+        separator: Literal["comma", "semicolon", "tab"] | None = None,
+        zone: str | None = None,
+    ) -> str:
         """Every attempt with its decision, every override; no cell is taken for a formula."""
-        call = Call("GET", f"/v1/sessions/{segment(session_id)}/report.csv")
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/report.csv",
+            query={
+                "separator": separator,
+                "zone": zone,
+            },
+        )
         return (self._send(call)).text
 
     def show_roster(
@@ -1221,6 +1292,35 @@ class AsyncOperations(AsyncTransport):
         call = Call("PATCH", f"/v1/exams/{segment(exam_id)}", body=body)
         return await self._send_for(call, models.Exam)
 
+    async def list_exam_attendance(
+        self,
+        exam_id: UUID,
+        *,
+        separator: Literal["comma", "semicolon", "tab"] | None = None,
+        zone: str | None = None,
+    ) -> str:
+        """Who was there, as a plain list: in all rooms of an exam."""
+        call = Call(
+            "GET",
+            f"/v1/exams/{segment(exam_id)}/attendance.csv",
+            query={
+                "separator": separator,
+                "zone": zone,
+            },
+        )
+        return (await self._send(call)).text
+
+    async def print_exam_attendance(self, exam_id: UUID, *, zone: str | None = None) -> bytes:
+        """Who was there, to print and to sign: in all rooms of an exam."""
+        call = Call(
+            "GET",
+            f"/v1/exams/{segment(exam_id)}/attendance.pdf",
+            query={
+                "zone": zone,
+            },
+        )
+        return (await self._send(call)).content
+
     async def purge(
         self, exam_id: UUID, *, dry_run: bool | None = None, idempotency_key: str | None = None
     ) -> models.Purge:
@@ -1626,6 +1726,35 @@ class AsyncOperations(AsyncTransport):
         call = Call("PATCH", f"/v1/sessions/{segment(session_id)}", body=body)
         return await self._send_for(call, models.Session)
 
+    async def list_attendance(
+        self,
+        session_id: UUID,
+        *,
+        separator: Literal["comma", "semicolon", "tab"] | None = None,
+        zone: str | None = None,
+    ) -> str:
+        """Who was there, as a plain list: in one room, by seat."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/attendance.csv",
+            query={
+                "separator": separator,
+                "zone": zone,
+            },
+        )
+        return (await self._send(call)).text
+
+    async def print_attendance(self, session_id: UUID, *, zone: str | None = None) -> bytes:
+        """Who was there, to print and to sign: in one room, by seat."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/attendance.pdf",
+            query={
+                "zone": zone,
+            },
+        )
+        return (await self._send(call)).content
+
     async def change_candidate_of_session(
         self, session_id: UUID, external_id: str, body: models.CandidateChanges
     ) -> models.Candidate:
@@ -1820,9 +1949,22 @@ class AsyncOperations(AsyncTransport):
         call = Call("GET", f"/v1/sessions/{segment(session_id)}/readiness")
         return await self._send_for(call, models.Readiness)
 
-    async def download_report(self, session_id: UUID) -> str:
+    async def download_report(
+        self,
+        session_id: UUID,
+        *,
+        separator: Literal["comma", "semicolon", "tab"] | None = None,
+        zone: str | None = None,
+    ) -> str:
         """Every attempt with its decision, every override; no cell is taken for a formula."""
-        call = Call("GET", f"/v1/sessions/{segment(session_id)}/report.csv")
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/report.csv",
+            query={
+                "separator": separator,
+                "zone": zone,
+            },
+        )
         return (await self._send(call)).text
 
     async def show_roster(

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from datetime import UTC, tzinfo
 from uuid import UUID
 
 from sqlalchemy import select
@@ -11,10 +12,7 @@ from service.exams.schemas import Checkin, Override
 from service.exams.sessions import session_row
 from service.exams.tables import CheckinRow
 from service.exams.views import checkin_documents
-from service.spreadsheet import SheetWriter
-
-BYTE_ORDER_MARK = "\ufeff"
-"""Without it, spreadsheet programs take UTF-8 for something else and spoil names."""
+from service.spreadsheet import BYTE_ORDER_MARK, SheetWriter
 
 BLOCK_ROWS = 500
 
@@ -54,33 +52,37 @@ SCORES = frozenset({"d", "threshold_match", "threshold_refer", "fmr_at_d"})
 SAME_NAME = frozenset(COLUMNS) & frozenset(Checkin.model_fields) - {"reasons"}
 
 
-def report_csv(desk: Desk, session_id: UUID, *, scores: bool) -> Iterator[str]:
+def report_csv(
+    desk: Desk, session_id: UUID, *, scores: bool, delimiter: str = ",", zone: tzinfo = UTC
+) -> Iterator[str]:
     """The report in portions, oldest attempt first, each followed by its overrides.
 
     Args:
         desk: With the database.
         session_id: Whose attempts.
         scores: With distances and thresholds.
+        delimiter: Between cells.
+        zone: Whose clocks the times are read from.
 
     Raises:
         SessionNotFound: If there is no such session; at once, before the first portion.
     """
     with desk.database.read() as db:
         session_row(db, session_id)
-    return portions(desk, session_id, scores)
+    return portions(desk, session_id, scores, delimiter, zone)
 
 
-def portions(desk: Desk, session_id: UUID, scores: bool) -> Iterator[str]:
+def portions(desk: Desk, session_id: UUID, scores: bool, delimiter: str, zone: tzinfo) -> Iterator[str]:
     """The lines of the report, a block of attempts at a time."""
     target = io.StringIO()
     columns = [name for name in COLUMNS if scores or name not in SCORES]
-    writer = SheetWriter(target, columns)
+    writer = SheetWriter(target, columns, delimiter)
     yield BYTE_ORDER_MARK + drained(target)
     for checkins in blocks(desk, session_id):
         for checkin in checkins:
-            writer.write(map(attempt_cells(checkin).get, columns))
+            writer.write(map(attempt_cells(checkin, zone).get, columns))
             for override in checkin.overrides:
-                writer.write(map(override_cells(checkin, override).get, columns))
+                writer.write(map(override_cells(checkin, override, zone).get, columns))
         yield drained(target)
 
 
@@ -107,14 +109,14 @@ def drained(target: io.StringIO) -> str:
     return text
 
 
-def attempt_cells(checkin: Checkin) -> dict[str, object]:
+def attempt_cells(checkin: Checkin, zone: tzinfo) -> dict[str, object]:
     """An attempt as cells."""
     threshold, fmr, quality = checkin.threshold, checkin.fmr, checkin.probe_quality
     cells: dict[str, object] = dict.fromkeys(COLUMNS)
     cells |= {name: getattr(checkin, name) for name in SAME_NAME}
     cells |= {
         "kind": "attempt",
-        "time": checkin.created_at.isoformat(timespec="milliseconds"),
+        "time": checkin.created_at.astimezone(zone).isoformat(timespec="milliseconds"),
         "reasons": " ".join(checkin.reasons),
         "same_face_as": "; ".join(
             f"{one.external_id} {one.display_name or ''}".strip() for one in checkin.conflicts
@@ -130,12 +132,12 @@ def attempt_cells(checkin: Checkin) -> dict[str, object]:
     return cells
 
 
-def override_cells(checkin: Checkin, override: Override) -> dict[str, object]:
+def override_cells(checkin: Checkin, override: Override, zone: tzinfo) -> dict[str, object]:
     """An override as cells; what it shares with its attempt is repeated."""
     cells: dict[str, object] = dict.fromkeys(COLUMNS)
     cells |= {
         "kind": "override",
-        "time": override.created_at.isoformat(timespec="milliseconds"),
+        "time": override.created_at.astimezone(zone).isoformat(timespec="milliseconds"),
         "external_id": checkin.external_id,
         "display_name": checkin.display_name,
         "seat": checkin.seat,

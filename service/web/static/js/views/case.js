@@ -28,6 +28,7 @@ export async function checkinCase(view, one, id, ...above) {
     faces(attempt, urls),
     evidence(attempt),
     history(attempt, one),
+    attempt.external_id && may("audit:read") ? takeEvidence(one, attempt) : "",
     ...decide(view, one, attempt, queue, who),
   );
   return () => urls.forEach((url) => URL.revokeObjectURL(url));
@@ -43,6 +44,11 @@ function steps(one, id, queue) {
       place > 0 ? link(queue[place - 1], "case.previous", "prev") : "",
       link(queue[place + 1] ?? (place < 0 ? queue[0] : null), "case.next", "next") ?? ""));
 }
+
+/** Everything about the candidate as one file, for an appeal. */
+const takeEvidence = (one, { external_id }) => h("div.stack", {},
+  h("div", {}, h("a.button", { href: `/v1/sessions/${one.id}/candidates/${encodeURIComponent(external_id)}/evidence`, download: "", id: "take-evidence" }, t("download.evidence"))),
+  h("p.muted.small", {}, t("download.evidence_help")));
 
 /** Why it was referred, or what it rests on: what was compared, and who else is near. */
 function evidence(attempt) {

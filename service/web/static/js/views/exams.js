@@ -2,6 +2,7 @@
 
 import { all, call, date, duration, h, may, oneIn, span, t, zone } from "../page.js";
 import { again, choice, field, form, table } from "../ui.js";
+import { downloads } from "./downloads.js";
 import { sessionCard } from "./home.js";
 
 const MATCH_RATES = [0.00001, 0.0001, 0.0003, 0.001, 0.003, 0.01];
@@ -131,6 +132,7 @@ export async function exam(view, id) {
       h("p.muted", {}, `${t("exam.identification")} ${t(one.identification ? "exam.searched" : "exam.claimed_only")}. ${t("exam.case_pictures")}: ${t(`exam.pictures_${one.case_pictures}`)}.`)),
     h("section.stack", {}, h("h2", {}, t("exam.sessions")),
       sessions.length ? h("div.grid", {}, sessions.map(sessionCard)) : h("p.muted", {}, t("exam.no_sessions"))),
+    sessions.length > 0 && downloads([[`/v1/exams/${id}/attendance.pdf`, t("download.attendance_pdf")], [`/v1/exams/${id}/attendance.csv`, t("download.attendance_csv")]]),
     one.archived_at && h("p.muted", { id: "archived" }, t("exam.archived", { when: date(one.archived_at) })),
     defaults && !one.archived_at && addRooms(id, one, sessions),
     defaults && h("div.row", {}, h("a.button", { href: `#/exams/copy/${id}` }, t("exam.copy"))),

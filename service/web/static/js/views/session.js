@@ -5,6 +5,7 @@ import { choice, needText, notice, reasonText, table } from "../ui.js";
 import { board, sessionWindow } from "./board.js";
 import { checkinCase } from "./case.js";
 import { kiosks } from "./kiosks.js";
+import { downloads } from "./downloads.js";
 import { changeSession } from "./exams.js";
 import { roster } from "./roster.js";
 
@@ -78,7 +79,12 @@ async function attempts(view, one) {
   filter.addEventListener("change", (event) => draw(/** @type {HTMLSelectElement} */ (event.target).value));
   view.append(
     h("div.row.between", {}, h("h2", {}, t("session.tab_attempts")),
-      h("div.row", {}, filter, h("a.button", { href: `/v1/sessions/${one.id}/report.csv`, download: "" }, t("attempts.report")))),
+      h("div.row", {}, filter)),
+    downloads([
+      [`/v1/sessions/${one.id}/attendance.pdf`, t("download.attendance_pdf")],
+      [`/v1/sessions/${one.id}/attendance.csv`, t("download.attendance_csv")],
+      [`/v1/sessions/${one.id}/report.csv`, t("download.report")],
+    ]),
     shown);
   draw("");
 }

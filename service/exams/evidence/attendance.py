@@ -1,0 +1,216 @@
+"""Who was there: one room or all of an exam, as a list on paper (PDF) or as a plain one (CSV).
+
+Times are those of the zone that is asked for. A list printed before the day has empty columns to write in.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fpdf import FPDF
+from fpdf.enums import TableBordersLayout
+from fpdf.fonts import FontFace
+from fpdf.table import Table
+from sqlalchemy import select
+from sqlalchemy.orm import Session as OrmSession
+
+from index.tables import utc_now
+from service.exams.context import Desk
+from service.exams.errors import TooManyForPaper
+from service.exams.exams import exam_row
+from service.exams.schemas import Candidate
+from service.exams.sessions import session_row
+from service.exams.status import candidates_page
+from service.exams.tables import SessionRow
+from service.spreadsheet import BYTE_ORDER_MARK, SheetWriter
+
+FONT = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
+"""Has the letters of all European languages, and Arabic."""
+MAX_PRINTED = 2_000
+"""Ten seconds of a core: setting type takes some milliseconds a line."""
+TIME_FORMAT = "%Y-%m-%d %H:%M"
+
+WORDS = {
+    "expected": "",
+    "admitted": "by photograph",
+    "identified_manually": "by document",
+    "referred": "not decided",
+    "refused": "refused",
+}
+COLUMNS = ("exam", "room", "seat", "external_id", "display_name", "status", "present", "time")
+HEADINGS = ("Seat", "Number", "Name", "Present", "Time", "Signature")
+WIDTHS = (14, 26, 66, 30, 16, 38)
+
+
+@dataclass(frozen=True)
+class Room:
+    """One room with its candidates in the order of their seats."""
+
+    exam: str
+    room: str
+    opens_at: datetime
+    closes_at: datetime
+    candidates: Sequence[Candidate]
+
+    @property
+    def present(self) -> int:
+        """How many are in."""
+        return sum(is_present(one) for one in self.candidates)
+
+
+def is_present(candidate: Candidate) -> bool:
+    """Whether a candidate is in."""
+    return candidate.status in ("admitted", "identified_manually")
+
+
+def room_of(desk: Desk, session_id: UUID) -> list[Room]:
+    """One session.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+    """
+    with desk.database.read() as db:
+        return [_room(db, session_row(db, session_id))]
+
+
+def rooms_of(desk: Desk, exam_id: UUID) -> list[Room]:
+    """Every session of an exam, by room.
+
+    Raises:
+        ExamNotFound: If there is no such exam.
+    """
+    with desk.database.read() as db:
+        exam_row(db, exam_id)
+        query = select(SessionRow).where(SessionRow.exam_id == exam_id)
+        rows = db.scalars(query.order_by(SessionRow.room, SessionRow.opens_at, SessionRow.id)).all()
+        return [_room(db, row) for row in rows]
+
+
+def _room(db: OrmSession, row: SessionRow) -> Room:
+    candidates = sorted(candidates_page(db, row.id), key=by_seat)
+    return Room(exam_row(db, row.exam_id).name, row.room, row.opens_at, row.closes_at, candidates)
+
+
+def by_seat(candidate: Candidate) -> tuple[bool, list[tuple[bool, int, str]], str]:
+    """Seats as people count them, 2 before 10; those without one at the end, by number."""
+    seat = candidate.seat or ""
+    parts, digits = [], ""
+    for character in seat:
+        if character.isdecimal() and character.isascii():
+            digits += character
+            continue
+        if digits:
+            parts.append((False, int(digits), ""))
+            digits = ""
+        parts.append((True, 0, character))
+    if digits:
+        parts.append((False, int(digits), ""))
+    return not seat, parts, candidate.external_id
+
+
+def local_time(moment: datetime | None, zone: ZoneInfo, time_format: str = TIME_FORMAT) -> str:
+    """A moment on the clocks of a zone; empty where there is none."""
+    return moment.astimezone(zone).strftime(time_format) if moment else ""
+
+
+def attendance_csv(rooms: Sequence[Room], zone: ZoneInfo, delimiter: str) -> str:
+    """The plain list."""
+    target = io.StringIO()
+    target.write(BYTE_ORDER_MARK)
+    writer = SheetWriter(target, COLUMNS, delimiter)
+    for room in rooms:
+        for one in room.candidates:
+            time = local_time(one.status_at, zone) if is_present(one) else ""
+            present = "yes" if is_present(one) else "no"
+            who = (one.seat, one.external_id, one.display_name)
+            writer.write((room.exam, room.room, *who, one.status, present, time))
+    return target.getvalue()
+
+
+def attendance_pdf(rooms: Sequence[Room], zone: ZoneInfo) -> bytes:
+    """The list on paper, A4; each room begins on a page of its own.
+
+    Raises:
+        TooManyForPaper: If there are more people than are printed at once.
+    """
+    people = sum(len(room.candidates) for room in rooms)
+    if people > MAX_PRINTED:
+        raise TooManyForPaper(people, MAX_PRINTED)
+    page = Page(zone)
+    for room in rooms:
+        page.print_room(room)
+    return bytes(page.output())
+
+
+class Page(FPDF):
+    """A4 sheets with a foot that says when they were printed and which of how many each is."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        super().__init__(format="A4")
+        self.zone = zone
+        self.printed_at = local_time(utc_now(), zone)
+        self.add_font("DejaVu", fname=str(FONT))
+        self.set_font("DejaVu", size=9)
+        # Arabic letters are joined and run from the right.
+        self.set_text_shaping(use_shaping_engine=True)
+        self.set_auto_page_break(auto=True, margin=16)
+        self.set_title("Attendance")
+        self.set_creator("Invigil")
+
+    def footer(self) -> None:
+        """The foot of each sheet."""
+        self.set_y(-12)
+        self.set_font_size(7)
+        text = f"{self.printed_at} {self.zone.key} · {self.page_no()}/{{nb}}"
+        self.cell(0, 5, text, align="R")
+        self.set_font_size(9)
+
+    def print_room(self, room: Room) -> None:
+        """A room on sheets of its own, with its heading, the list and the counts."""
+        self.add_page()
+        self.set_font_size(15)
+        self.multi_cell(0, 8, room.exam, new_x="LMARGIN", new_y="NEXT")
+        self.set_font_size(11)
+        closes = local_time(room.closes_at, self.zone, "%H:%M")
+        when = f"{local_time(room.opens_at, self.zone)} – {closes} ({self.zone.key})"
+        self.multi_cell(0, 7, f"{room.room} · {when}", new_x="LMARGIN", new_y="NEXT")
+        self.set_font_size(9)
+        counts = f"{room.present} of {len(room.candidates)} present"
+        self.multi_cell(0, 7, counts, new_x="LMARGIN", new_y="NEXT")
+        self.print_list(room)
+        self.ln(10)
+        self.multi_cell(0, 7, "Invigilator: ________________________________", new_x="LMARGIN", new_y="NEXT")
+
+    def print_list(self, room: Room) -> None:
+        """The candidates; the heading stands on every sheet."""
+        with self.table(
+            col_widths=WIDTHS,
+            line_height=6,
+            borders_layout=TableBordersLayout.HORIZONTAL_LINES,
+            headings_style=FontFace(emphasis=None, fill_color=(235, 235, 235)),
+            text_align="LEFT",
+        ) as table:
+            add = partial(_add_row, table)
+            add(HEADINGS)
+            for one in room.candidates:
+                add(tuple(self.cells_of(one)))
+
+    def cells_of(self, one: Candidate) -> Iterator[str]:
+        """A candidate's line."""
+        yield one.seat or ""
+        yield one.external_id
+        yield one.display_name or ""
+        yield WORDS[one.status]
+        yield local_time(one.status_at, self.zone, "%H:%M") if is_present(one) else ""
+        yield ""
+
+
+def _add_row(table: Table, cells: Sequence[str]) -> None:
+    row = table.row()
+    for text in cells:
+        row.cell(text)
