@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,34 @@ def test_each_requirements_file_pins_what_the_project_depends_on(extras: list[st
     assert {canonical(re.split(r"[\[~<>=; ]", line)[0]) for line in wanted} <= {
         canonical(name) for name in pinned
     }
+
+
+NEEDED_UNSEEN = {
+    "onnxscript": "torch exports through it",
+    "tzdata": "time zones, where the machine has none",
+    "uharfbuzz": "fpdf2 shapes letters with it",
+    "uvloop": "uvicorn's event loop",
+}
+
+
+def test_every_dependency_is_imported_or_says_what_it_is_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    packages = ("embedding", "index", "service", "training", "migrations")
+    code = "\n".join(path.read_text("utf-8") for name in packages for path in (ROOT / name).rglob("*.py"))
+    imported = set(re.findall(r"^\s*(?:import|from) (\w+)", code, re.MULTILINE)) | set(
+        re.findall(r'"(\w+)"', code)
+    )
+    modules: dict[str, set[str]] = {}
+    for module, names in packages_distributions().items():
+        for one in names:
+            modules.setdefault(canonical(one), set()).add(module)
+
+    declared = [*project["dependencies"], *project["optional-dependencies"]["train"]]
+    needed = {canonical(re.split(r"[\[~<>=; ]", line)[0]) for line in declared}
+
+    # Of what is not installed here, such as the extra for training, nobody knows the modules.
+    here = needed & modules.keys()
+    assert {name for name in here if not modules[name] & imported} == NEEDED_UNSEEN.keys() & here
 
 
 def canonical(name: str) -> str:
