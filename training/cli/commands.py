@@ -21,6 +21,7 @@ from training.cli.options import (
     names_of,
     require_train_extra,
 )
+from training.cli.whiten import whiten
 
 
 def train(
@@ -294,6 +295,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     evaluate,
     evaluate_detector,
     calibrate,
+    whiten,
     export,
     measure,
     report,

@@ -35,9 +35,12 @@ class FaceEmbedder(nn.Module):
 
     def forward(self, faces: Tensor) -> Tensor:
         """(n, 112, 112, 3) uint8 RGB to (n, dim) float32 of unit length."""
-        x = faces.permute(0, 3, 1, 2).float()  # (n, 3, 112, 112), channels last in memory
-        x = (x - PIXEL_CENTRE) * PIXEL_SCALE
-        return F.normalize(self.trunk(x).float(), dim=1)  # (n, dim)
+        return F.normalize(self.trunk(self.pixels(faces)).float(), dim=1)  # (n, dim)
+
+    @staticmethod
+    def pixels(faces: Tensor) -> Tensor:
+        """(n, 112, 112, 3) uint8 RGB to (n, 3, 112, 112) in -1..1, channels last in memory."""
+        return (faces.permute(0, 3, 1, 2).float() - PIXEL_CENTRE) * PIXEL_SCALE
 
 
 class BothSides(nn.Module):
