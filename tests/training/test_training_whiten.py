@@ -130,7 +130,7 @@ def test_the_command_makes_a_run_that_is_exported_like_any_other(
     cli: CommandLine, run: RunFolder, data: Path, tmp_path: Path
 ) -> None:
     done = cli.run("whiten", run.path, "--to", tmp_path / "white", "--data", data, "--json")
-    again = cli.run("whiten", run.path, "--to", tmp_path / "white", "--data", data)
+    again = cli.run("whiten", run.path, "--to", tmp_path / "white", "--data", data, "--json")
 
     assert done.document == {"run": str(tmp_path / "white")}
     assert again.status != 0
