@@ -20,6 +20,8 @@ from service.exams.evidence.attendance import attendance_csv, attendance_pdf, ro
 from service.exams.evidence.csv_report import report_csv
 from service.exams.evidence.export import Evidence, export_evidence
 from service.exams.exams import find_exam
+from service.exams.roster.readiness import exam_readiness, readiness
+from service.exams.roster.readiness_csv import readiness_csv
 from service.exams.schemas import Session
 from service.exams.sessions import find_session
 from service.scores import body_for
@@ -130,6 +132,36 @@ def list_exam_attendance(
     name = f"{exam.name} {exam.starts_at.astimezone(zone):%Y-%m-%d} attendance.csv"
     found = attendance_csv(rooms_of(parts.desk, exam_id), zone, DELIMITERS[separator])
     return Response(found, media_type="text/csv", headers=download(name))
+
+
+@router.get(
+    "/sessions/{session_id}/readiness.csv",
+    response_class=Response,
+    responses={200: {"content": CSV_ANSWER, "description": "One line for each candidate."}},
+)
+def download_readiness(
+    parts: PartsHere, caller: Staff, session_id: UUID, zone: Zone, separator: Separated = Separator.COMMA
+) -> Response:
+    """Who is ready and who is not, why, and how old the photographs are: in one room."""
+    found = readiness(parts.desk, session_id)
+    name = file_name(find_session(parts.desk, session_id), zone, "readiness.csv")
+    lines = readiness_csv(parts.desk, [found], found.look_alikes, zone, DELIMITERS[separator])
+    return Response(lines, media_type="text/csv", headers=download(name))
+
+
+@router.get(
+    "/exams/{exam_id}/readiness.csv",
+    response_class=Response,
+    responses={200: {"content": CSV_ANSWER, "description": "One line for each candidate of each room."}},
+)
+def download_exam_readiness(
+    parts: PartsHere, caller: Staff, exam_id: UUID, zone: Zone, separator: Separated = Separator.COMMA
+) -> Response:
+    """Who is ready and who is not, why, and how old the photographs are: in all rooms of an exam."""
+    found, exam = exam_readiness(parts.desk, exam_id), find_exam(parts.desk, exam_id)
+    name = f"{exam.name} {exam.starts_at.astimezone(zone):%Y-%m-%d} readiness.csv"
+    lines = readiness_csv(parts.desk, found.sessions, found.look_alikes, zone, DELIMITERS[separator])
+    return Response(lines, media_type="text/csv", headers=download(name))
 
 
 @router.get("/sessions/{session_id}/candidates/{external_id}/evidence", response_model=Evidence)

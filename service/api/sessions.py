@@ -15,7 +15,7 @@ from service.api.cursors import page_of, read_id
 from service.api.exams import Staff, Writer, origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
 from service.exams import sessions
-from service.exams.roster.readiness import Readiness, readiness
+from service.exams.roster.readiness import ExamReadiness, Readiness, exam_readiness, readiness
 from service.exams.schemas import KioskKey, Session
 from service.exams.terms import SessionChanges, SessionTerms
 
@@ -80,6 +80,12 @@ def change_session(
 def show_readiness(parts: PartsHere, caller: Staff, session_id: UUID) -> Response:
     """Who cannot be verified and why, and which candidates look alike."""
     return shown_to(readiness(parts.desk, session_id), caller)
+
+
+@router.get("/exams/{exam_id}/readiness", response_model=ExamReadiness)
+def show_exam_readiness(parts: PartsHere, caller: Staff, exam_id: UUID) -> Response:
+    """Who cannot be verified in any room of an exam and why, and which candidates look alike."""
+    return shown_to(exam_readiness(parts.desk, exam_id), caller)
 
 
 @router.post("/sessions/{session_id}/kiosk-keys", status_code=201, response_model=KioskKey)

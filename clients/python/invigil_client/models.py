@@ -678,6 +678,17 @@ class Person(BaseModel):
     seat: str | None
 
 
+class Photograph(BaseModel):
+    """
+    A candidate and the newest photograph that they are compared with.
+    """
+
+    display_name: str | None
+    enrolled_at: AwareDatetime
+    external_id: str
+    seat: str | None
+
+
 class Problem(BaseModel):
     """
     RFC 9457; an error adds members of its own.
@@ -1497,6 +1508,12 @@ class LookAlikes(BaseModel):
         Field(description="both marked on the roster, or one enrolled in spite of the other"),
     ]
     fmr_at_d: float | None = None
+    grade: Annotated[
+        Literal["match", "refer"],
+        Field(
+            description="`match`: a camera alone may take one for the other; `refer`: a person would be asked"
+        ),
+    ]
 
 
 class Match(BaseModel):
@@ -1688,7 +1705,12 @@ class Readiness(BaseModel):
     legal_basis_expiring: list[ExpiringBasis]
     look_alikes: list[LookAlikes]
     model_id: str
+    photographs: Annotated[
+        list[Photograph],
+        Field(description="the oldest first, the first 200: of the newest template of each candidate"),
+    ]
     ready: int
+    room: str
     session_id: UUID
     threshold: Thresholds | None = None
 
@@ -1876,6 +1898,18 @@ class Evidence(BaseModel):
     intact: bool
     rows: list[SealedRow]
     session: Session
+
+
+class ExamReadiness(BaseModel):
+    """
+    What there is to do before an exam: room by room, and who looks alike in any of them.
+    """
+
+    candidates: int
+    exam_id: UUID
+    look_alikes: list[LookAlikes]
+    ready: int
+    sessions: list[Readiness]
 
 
 class Identified(BaseModel):

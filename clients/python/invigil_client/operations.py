@@ -238,6 +238,29 @@ class Operations(Transport):
         )
         return self._send_for(call, models.Purge)
 
+    def show_exam_readiness(self, exam_id: UUID) -> models.ExamReadiness:
+        """Who cannot be verified in any room of an exam and why, and which candidates look alike."""
+        call = Call("GET", f"/v1/exams/{segment(exam_id)}/readiness")
+        return self._send_for(call, models.ExamReadiness)
+
+    def download_exam_readiness(
+        self,
+        exam_id: UUID,
+        *,
+        separator: Literal["comma", "semicolon", "tab"] | None = None,
+        zone: str | None = None,
+    ) -> str:
+        """Who is ready and who is not, why, and how old the photographs are: in all rooms of an exam."""
+        call = Call(
+            "GET",
+            f"/v1/exams/{segment(exam_id)}/readiness.csv",
+            query={
+                "separator": separator,
+                "zone": zone,
+            },
+        )
+        return (self._send(call)).text
+
     def list_sessions(
         self, exam_id: UUID, *, limit: int | None = None, cursor: str | None = None
     ) -> models.SessionList:
@@ -843,6 +866,24 @@ class Operations(Transport):
         call = Call("GET", f"/v1/sessions/{segment(session_id)}/readiness")
         return self._send_for(call, models.Readiness)
 
+    def download_readiness(
+        self,
+        session_id: UUID,
+        *,
+        separator: Literal["comma", "semicolon", "tab"] | None = None,
+        zone: str | None = None,
+    ) -> str:
+        """Who is ready and who is not, why, and how old the photographs are: in one room."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/readiness.csv",
+            query={
+                "separator": separator,
+                "zone": zone,
+            },
+        )
+        return (self._send(call)).text
+
     def download_report(
         self,
         session_id: UUID,
@@ -1335,6 +1376,29 @@ class AsyncOperations(AsyncTransport):
             is_once=True,
         )
         return await self._send_for(call, models.Purge)
+
+    async def show_exam_readiness(self, exam_id: UUID) -> models.ExamReadiness:
+        """Who cannot be verified in any room of an exam and why, and which candidates look alike."""
+        call = Call("GET", f"/v1/exams/{segment(exam_id)}/readiness")
+        return await self._send_for(call, models.ExamReadiness)
+
+    async def download_exam_readiness(
+        self,
+        exam_id: UUID,
+        *,
+        separator: Literal["comma", "semicolon", "tab"] | None = None,
+        zone: str | None = None,
+    ) -> str:
+        """Who is ready and who is not, why, and how old the photographs are: in all rooms of an exam."""
+        call = Call(
+            "GET",
+            f"/v1/exams/{segment(exam_id)}/readiness.csv",
+            query={
+                "separator": separator,
+                "zone": zone,
+            },
+        )
+        return (await self._send(call)).text
 
     async def list_sessions(
         self, exam_id: UUID, *, limit: int | None = None, cursor: str | None = None
@@ -1948,6 +2012,24 @@ class AsyncOperations(AsyncTransport):
         """Who cannot be verified and why, and which candidates look alike."""
         call = Call("GET", f"/v1/sessions/{segment(session_id)}/readiness")
         return await self._send_for(call, models.Readiness)
+
+    async def download_readiness(
+        self,
+        session_id: UUID,
+        *,
+        separator: Literal["comma", "semicolon", "tab"] | None = None,
+        zone: str | None = None,
+    ) -> str:
+        """Who is ready and who is not, why, and how old the photographs are: in one room."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/readiness.csv",
+            query={
+                "separator": separator,
+                "zone": zone,
+            },
+        )
+        return (await self._send(call)).text
 
     async def download_report(
         self,

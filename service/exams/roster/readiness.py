@@ -1,24 +1,25 @@
 """The day before: who cannot be verified and why, and who looks like whom."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.consent.legal_basis import BasisState, has_ended, is_in_state
 from index.gallery.poor import poor_reasons
 from index.tables import SubjectRow, TemplateRow, utc_now
 from index.twins import Twin, twins_of
-from service.decision import Policy, Thresholds
+from service.decision import Thresholds
 from service.exams.context import Desk
 from service.exams.exams import exam_row
-from service.exams.policies import policy_in_force
+from service.exams.policies import exam_rates, policy_in_force
 from service.exams.roster.checks import batches
+from service.exams.roster.report import LISTED
 from service.exams.schemas import Person
 from service.exams.sessions import session_row
 from service.exams.tables import RosterEntryRow, SessionRow
@@ -52,6 +53,9 @@ class LookAlikes(Scored):
     b: Person
     d: float = Field(json_schema_extra=SCORE)
     fmr_at_d: float | None = Field(json_schema_extra=SCORE)
+    grade: Literal["match", "refer"] = Field(
+        description="`match`: a camera alone may take one for the other; `refer`: a person would be asked"
+    )
     flagged_twins: bool = Field(
         description="both marked on the roster, or one enrolled in spite of the other"
     )
@@ -64,18 +68,61 @@ class ExpiringBasis(Person):
     ends_before_session: bool = Field(description="whether it ends before the session closes")
 
 
+class Photograph(Person):
+    """A candidate and the newest photograph that they are compared with."""
+
+    enrolled_at: datetime
+
+
 class Readiness(Scored):
     """What there is to do before a session opens."""
 
     session_id: UUID
+    room: str
     candidates: int
     ready: int
     cannot_verify: list[CannotVerify]
     legal_basis_expiring: list[ExpiringBasis]
     look_alikes: list[LookAlikes]
+    photographs: list[Photograph] = Field(
+        description=f"the oldest first, the first {LISTED}: of the newest template of each candidate"
+    )
     threshold: Thresholds = Field(json_schema_extra=SCORE)
     model_id: str
     computed_ms: float
+
+
+class ExamReadiness(Scored):
+    """What there is to do before an exam: room by room, and who looks alike in any of them."""
+
+    exam_id: UUID
+    candidates: int
+    ready: int
+    sessions: list[Readiness]
+    look_alikes: list[LookAlikes]
+
+
+def exam_readiness(desk: Desk, exam_id: UUID) -> ExamReadiness:
+    """Every candidate of every session of an exam looked at, all pairs compared, between rooms too.
+
+    Raises:
+        ExamNotFound: If there is no such exam.
+    """
+    with desk.database.read() as db:
+        exam = exam_row(db, exam_id)
+        query = select(SessionRow).where(SessionRow.exam_id == exam_id)
+        rows = db.scalars(query.order_by(SessionRow.room, SessionRow.opens_at, SessionRow.id)).all()
+        mine = RosterEntryRow.session_id.in_([row.id for row in rows])
+        entries = db.scalars(select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id)).all()
+        rates = exam_rates(desk, exam)
+    sessions = [readiness(desk, row.id) for row in rows]
+    return ExamReadiness(
+        exam_id=exam_id,
+        candidates=sum(one.candidates for one in sessions),
+        ready=sum(one.ready for one in sessions),
+        sessions=sessions,
+        look_alikes=look_alikes(desk, entries, rates),
+    )
 
 
 def readiness(desk: Desk, session_id: UUID) -> Readiness:
@@ -92,17 +139,41 @@ def readiness(desk: Desk, session_id: UUID) -> Readiness:
         entries = db.scalars(select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id)).all()
         obstacles = list(obstacles_of(db, entries, desk.serving))
         expiring = list(expiring_of(db, entries, row, desk.warned_before))
+        enrolled = newest_templates(db, [entry.subject_id for entry in entries if entry.subject_id])
+        room = row.room
     return Readiness(
         session_id=session_id,
+        room=room,
         candidates=len(entries),
         ready=len(entries) - len(obstacles),
         cannot_verify=obstacles,
         legal_basis_expiring=expiring,
-        look_alikes=look_alikes(desk, entries, policy),
+        look_alikes=look_alikes(desk, entries, (policy.match_fmr, policy.refer_fmr)),
+        photographs=photographs_of(entries, enrolled)[:LISTED],
         threshold=Thresholds(match=policy.match, refer=policy.refer),
         model_id=desk.gallery.model_id,
         computed_ms=round((time.perf_counter() - started) * 1000, 1),
     )
+
+
+def newest_templates(db: OrmSession, subject_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """When the newest template of each subject was enrolled."""
+    found: dict[UUID, datetime] = {}
+    for batch in batches(subject_ids):
+        newest = func.max(TemplateRow.created_at)
+        query = select(TemplateRow.subject_id, newest).where(TemplateRow.subject_id.in_(batch))
+        found |= {row[0]: row[1] for row in db.execute(query.group_by(TemplateRow.subject_id))}
+    return found
+
+
+def photographs_of(entries: Iterable[RosterEntryRow], enrolled: Mapping[UUID, datetime]) -> list[Photograph]:
+    """Those who have a template, the oldest first."""
+    found = []
+    for entry in entries:
+        at = enrolled.get(entry.subject_id or entry.id)
+        if at is not None:
+            found.append(Photograph(**vars(person(entry)), enrolled_at=at))
+    return sorted(found, key=lambda one: one.enrolled_at)
 
 
 def obstacles_of(
@@ -195,8 +266,16 @@ def obstacle(
     return ("poor_quality", poor[0]) if all(poor) else (None, None)
 
 
-def look_alikes(desk: Desk, entries: Iterable[RosterEntryRow], policy: Policy) -> list[LookAlikes]:
-    """Pairs of candidates within the refer threshold, nearest first; only one model's can be compared."""
+def look_alikes(
+    desk: Desk, entries: Iterable[RosterEntryRow], rates: tuple[float, float]
+) -> list[LookAlikes]:
+    """Pairs of candidates within the refer threshold, nearest first; only one model's can be compared.
+
+    Args:
+        desk: With the galleries.
+        entries: The candidates.
+        rates: Match and refer rate.
+    """
     by_subject = {entry.subject_id: entry for entry in entries if entry.subject_id}
     known = desk.serving.models_of(list(by_subject))
     with desk.database.read() as db:
@@ -208,12 +287,13 @@ def look_alikes(desk: Desk, entries: Iterable[RosterEntryRow], policy: Policy) -
             b=person(by_subject[b]),
             d=d,
             fmr_at_d=model.calibration.fmr_at(d),
+            grade="match" if d <= policy.match else "refer",
             flagged_twins=(by_subject[a].twin and by_subject[b].twin) or (a, b) in pairs,
         )
         for model in desk.serving.models
+        for policy in [model.supported_policy(*rates)]
         for a, b, d in model.gallery.find_close_pairs(
-            [one for one in by_subject if known.get(one) is model],
-            model.supported_policy(policy.match_fmr, policy.refer_fmr).refer,
+            [one for one in by_subject if known.get(one) is model], policy.refer
         )
     ]
 

@@ -12,6 +12,7 @@ import { keys } from "./views/keys.js";
 import { pair } from "./views/kiosks.js";
 import { model, models } from "./views/models.js";
 import { people, person } from "./views/people.js";
+import { examReadiness } from "./views/readiness.js";
 import { session } from "./views/session.js";
 import { subject } from "./views/subject.js";
 import { subjects } from "./views/subjects.js";
@@ -31,6 +32,7 @@ const routes = [
   [/^\/exams$/, exams, STAFF],
   [/^\/exams\/copy\/([^/]+)$/, copyExam, ["exams:write"]],
   [/^\/exams\/([^/]+)$/, exam, STAFF],
+  [/^\/exams\/([^/]+)\/readiness$/, examReadiness, STAFF],
   [/^\/sessions\/([^/]+)(?:\/(\w+))?(?:\/([^/]+))?$/, session, STAFF],
   [/^\/subjects(?:\?(.*))?$/, subjects, READ_SUBJECTS],
   [/^\/pair\/([A-Za-z]+)$/, pair, ["exams:write"]],

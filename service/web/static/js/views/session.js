@@ -1,15 +1,16 @@
 // One session: its tabs, and what does not deserve a file of its own.
 
-import { all, call, clock, date, h, may, setTitle, t } from "../page.js";
-import { choice, needText, notice, reasonText, table } from "../ui.js";
+import { all, call, clock, h, may, setTitle, t } from "../page.js";
+import { choice, needText, table } from "../ui.js";
 import { board, sessionWindow } from "./board.js";
 import { checkinCase } from "./case.js";
 import { kiosks } from "./kiosks.js";
 import { downloads } from "./downloads.js";
 import { changeSession } from "./exams.js";
+import { sessionReadiness } from "./readiness.js";
 import { roster } from "./roster.js";
 
-const tabs = { board, roster, readiness, attempts, kiosk: kiosks, case: checkinCase };
+const tabs = { board, roster, readiness: sessionReadiness, attempts, kiosk: kiosks, case: checkinCase };
 
 export async function session(view, id, tab = "board", detail = undefined) {
   const one = await call("GET", `/v1/sessions/${id}`);
@@ -27,35 +28,6 @@ export async function session(view, id, tab = "board", detail = undefined) {
   setTitle(t(shown === "case" ? "console.case" : `session.tab_${shown}`), one.room, one.exam_name);
   view.append(body, may("exams:write") && shown !== "case" ? changeSession(one) : "");
   return tabs[shown](body, one, detail);
-}
-
-async function readiness(view, one) {
-  const report = await call("GET", `/v1/sessions/${one.id}/readiness`);
-  const person = (who) => `${who.display_name ?? who.external_id} (${who.external_id})`;
-  view.append(
-    notice(report.cannot_verify.length ? "wait" : "good", t("ready.summary", { ready: report.ready, all: report.candidates })),
-    h("section.card.stack", {}, h("h2", {}, t("ready.cannot")),
-      report.cannot_verify.length ? table(t("ready.cannot"), [
-        [t("person.number"), (row) => row.external_id],
-        [t("person.name"), (row) => row.display_name],
-        [t("person.seat"), (row) => row.seat],
-        [t("ready.why"), (row) => reasonText(row.reason)],
-      ], report.cannot_verify) : h("p.muted", {}, t("ready.nobody"))),
-    ...(report.legal_basis_expiring.length ? [h("section.card.stack", {}, h("h2", {}, t("ready.expiring")), h("p.muted", {}, t("ready.expiring_help")),
-      table(t("ready.expiring"), [
-        [t("person.number"), (row) => row.external_id],
-        [t("person.name"), (row) => row.display_name],
-        [t("ready.ends"), (row) => date(row.expires_at)],
-        ["", (row) => (row.ends_before_session ? t("ready.before_session") : "")],
-      ], report.legal_basis_expiring))] : []),
-    h("section.card.stack", {}, h("h2", {}, t("ready.look_alikes")), h("p.muted", {}, t("ready.look_alikes_help")),
-      report.look_alikes.length ? table(t("ready.look_alikes"), [
-        [t("ready.one"), (pair) => person(pair.a)],
-        [t("ready.other"), (pair) => person(pair.b)],
-        ["d", (pair) => pair.d?.toFixed(3)],
-        [t("ready.twins"), (pair) => (pair.flagged_twins ? "✓" : "")],
-      ], report.look_alikes) : h("p.muted", {}, t("ready.no_pairs"))),
-  );
 }
 
 const OUTCOMES = ["referred", "admitted", "identified_manually", "refused"];
