@@ -4,6 +4,7 @@ Data that is deleted because of a wrong clock does not come back when the clock 
 leaps, forwards or backwards, stops all deletion until somebody confirms it.
 """
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -12,8 +13,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from index import audit
+from index.database.database import Database
 from index.errors import ClockLeapt
-from index.tables import AuditEventRow
+from index.tables import AuditEventRow, utc_now
 
 AHEAD = timedelta(days=2)
 """A sweep writes an event every day, so a longer gap is a leap, or the machine was off."""
@@ -25,6 +27,7 @@ NOTICE = timedelta(days=1)
 """Time between the announcement of a deletion and the deletion."""
 
 CONFIRMED = "clock.confirmed"
+LEAPT = "clock.leapt"
 STEADY = (CONFIRMED, "retention.announced")
 """Events that are written only if every earlier event was in order."""
 
@@ -39,6 +42,10 @@ class Leap:
 
 def find_leap(db: Session, now: datetime) -> Leap | None:
     """The first leap since the clock was last in order; None if there is none."""
+    confirmed = select(func.max(AuditEventRow.seq)).where(AuditEventRow.action == CONFIRMED)
+    if seen := audit.list_events(db, limit=1, after_seq=db.scalar(confirmed) or 0, action=LEAPT):
+        details = seen[0].details
+        return Leap(datetime.fromisoformat(details["expected"]), datetime.fromisoformat(details["found"]))
     start = db.scalar(select(func.max(AuditEventRow.seq)).where(AuditEventRow.action.in_(STEADY))) or 0
     since = select(AuditEventRow.at).where(AuditEventRow.seq >= start).order_by(AuditEventRow.seq)
     times = [*db.scalars(since), now]
@@ -46,6 +53,46 @@ def find_leap(db: Session, now: datetime) -> Leap | None:
         if not -BACK <= after - before <= AHEAD:
             return Leap(before, after)
     return None
+
+
+class ClockWatch:
+    """Compares the clock with one that nobody sets, for as long as a process lives; used by one thread.
+
+    The times of events show a leap of days only: a machine may have been off over night.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Prepare; the first look begins."""
+        self._database = database
+        self._begun: tuple[datetime, float, int] | None = None
+
+    def look(self, now: datetime | None = None) -> bool:
+        """Whether the clock has leapt since the last look; it is written down, by one process of several.
+
+        Raises:
+            DatabaseError: If it cannot be written; the next look finds the same.
+        """
+        now, steady = now or utc_now(), read_steady_seconds()
+        if self._begun is None:
+            with self._database.read() as db:
+                self._begun = now, steady, audit.find_newest_head(db)[0]
+            return False
+        at, steady_then, seen = self._begun
+        expected = at + timedelta(seconds=steady - steady_then)
+        if abs(now - expected) <= BACK:
+            return False
+        with self._database.write() as db:
+            if not audit.list_events(db, limit=1, after_seq=seen, action=LEAPT):
+                details = {"expected": expected.isoformat(), "found": now.isoformat()}
+                audit.record(db, action=LEAPT, actor="clock", details=details)
+            newest = audit.find_newest_head(db)[0]
+        self._begun = now, steady, newest
+        return True
+
+
+def read_steady_seconds() -> float:
+    """Seconds since some moment, those asleep too; no correction of the clock changes them."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def require_steady(db: Session, now: datetime) -> None:

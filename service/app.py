@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Message, Receive, Scope, Send
 
 from index.audit import Origin
-from index.clock import require_steady
+from index.clock import ClockWatch, require_steady
 from index.consent.expiry import sweep_expired
 from index.errors import ClockLeapt, DatabaseError
 from index.tables import utc_now
@@ -262,10 +262,21 @@ async def purge_forever(parts: Parts) -> None:
     """Forget outdated answers, and crops and exams whose retention is over, and note the audit chain's head:
     now, and then every hour.
     """
+    watch = ClockWatch(parts.database)
     while True:
+        await run_to_end(watch_clock, watch)
         is_done = [await run_to_end(purge, name, parts) for name in PURGES]
         is_done.append(await noted_head(parts))
         await asyncio.sleep(PURGE_SECONDS if all(is_done) else PURGE_RETRY_SECONDS)
+
+
+def watch_clock(watch: ClockWatch) -> None:
+    """Notice a clock that has leapt before anything is deleted by it."""
+    try:
+        if watch.look():
+            log.warning("clock_leapt")
+    except Exception:
+        log.exception("clock_not_watched")
 
 
 def purge(name: str, parts: Parts) -> bool:

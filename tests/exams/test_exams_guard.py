@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from index import audit
 from index.audit import Origin
-from index.clock import confirm_clock
+from index.clock import ClockWatch, confirm_clock
 from index.database.database import Database
 from index.errors import ClockLeapt
 from index.ids import uuid7
@@ -266,6 +266,29 @@ class TestAWrongClock:
             purge_exam(database, due.exam.id, ORIGIN, now=utc_now() + timedelta(days=400))
 
         assert find_exam(due.desk, due.exam.id).purged_at is None
+
+    @pytest.mark.parametrize("leap", [timedelta(hours=36), timedelta(minutes=6), -timedelta(minutes=6)])
+    def test_that_events_do_not_show_is_noticed_by_whoever_runs_meanwhile(
+        self, due: ExamDay, leap: timedelta
+    ) -> None:
+        database = due.desk.database
+        watches = [ClockWatch(database), ClockWatch(database)]
+        begun = [watch.look() for watch in watches]
+        slewed = watches[0].look(utc_now() + timedelta(minutes=4))
+        sweep(database, ORIGIN)
+        now = utc_now() + leap
+
+        noticed = watches[0].look(now)
+        with pytest.raises(ClockLeapt):
+            sweep(database, ORIGIN, now)
+        with database.write() as db:
+            confirm_clock(db, actor="test")
+        # Whoever looks later does not ask for a second confirmation.
+        later = watches[1].look(now)
+
+        assert (begun, slewed, noticed, later) == ([False, False], False, True, True)
+        if leap > timedelta(0):
+            assert sweep(database, ORIGIN, now).announced == [due.exam.id]
 
     def test_that_left_events_behind_stops_all_deleting_after_it_is_put_right(self, due: ExamDay) -> None:
         database = due.desk.database
