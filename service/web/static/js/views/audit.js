@@ -14,7 +14,7 @@ export async function audit(view) {
     events.length ? table(t("nav.audit"), [
       [`${t("audit.when")} (${zone()})`, (row) => date(row.at)],
       [t("audit.what"), (row) => h("code", {}, row.action)],
-      [t("audit.who"), (row) => row.actor],
+      [t("audit.who"), (row) => row.actor.replace(/ \([^()]*\)$/, "")],
       [t("audit.from"), (row) => row.address],
       [t("audit.details"), details],
     ], events) : h("p.muted", {}, t("audit.none")),
@@ -45,6 +45,6 @@ export async function audit(view) {
 
 /** What an event holds, folded away where it is long. */
 function details(row) {
-  const said = Object.entries({ seq: row.seq, ...row.details }).map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`);
+  const said = Object.entries({ seq: row.seq, actor: row.actor, ...row.details }).map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`);
   return h("details", {}, h("summary", {}, `#${row.seq}`), h("div.mono.small", {}, said.map((line) => h("div", {}, line)), h("div.muted", {}, row.digest)));
 }

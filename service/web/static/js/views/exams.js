@@ -36,6 +36,12 @@ const withHelp = (label, text) => {
   return label;
 };
 
+/** The same over the whole width. */
+function wide(label, text) {
+  label.className = "wide";
+  return withHelp(label, text);
+}
+
 const text = (name, label, value, attributes = {}) => set(h("label", {}, label, h("textarea", { name, rows: 3, ...attributes })), value);
 
 /** The fields of an exam: those everybody sets, and the others folded away with what holds without them. */
@@ -56,7 +62,7 @@ function examFields(one, defaults) {
       set(field("thumbnail_retention_days", t("exam.thumbnail_days"), { ...days, min: 1, max: 3650, required: true }), one.thumbnail_retention_days),
       withHelp(set(field("appeal_ends_at", t("exam.appeals"), { type: "datetime-local" }), one.appeal_ends_at ? localTime(one.appeal_ends_at) : ""), t("exam.appeals_help")),
       withHelp(set(field("retention_days", t("exam.retention"), days), one.retention_days), t("exam.retention_help")),
-      withHelp(text("reason_codes", t("exam.reasons"), one.reason_codes.map(({ code, label }) => `${code}: ${label}`).join("\n"), { rows: 7, required: true, class: "mono" }), t("exam.reasons_help")))),
+      wide(text("reason_codes", t("exam.reasons"), one.reason_codes.map(({ code, label }) => `${code}: ${label}`).join("\n"), { rows: 7, required: true, class: "mono" }), t("exam.reasons_help")))),
   ];
 }
 
