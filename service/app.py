@@ -21,6 +21,7 @@ from service.api import (
     cards,
     checkins,
     compare,
+    enrolments,
     exams,
     health,
     jobs,
@@ -66,6 +67,7 @@ SAMPLE_SECONDS = 1.0
 RESOURCES = (
     subjects,
     templates,
+    enrolments,
     withdrawals,
     verify,
     compare,

@@ -29,6 +29,7 @@ from index.gallery.coverage import models_of
 from index.gallery.enrolment import (
     EnrolledTemplate,
     EnrolmentLimits,
+    EnrolmentWarning,
     Findings,
     build_audit_details,
     enrolled_template,
@@ -285,6 +286,26 @@ class Gallery:
         """
         with self._database.read() as db:
             require_basis(db, subject_id)
+
+    def find_source(self, subject_id: UUID, source_digest: str) -> EnrolledTemplate | None:
+        """The subject's template of this model from the picture with this SHA-256, if any."""
+        with self._database.read() as db:
+            return find_by_source(db, subject_id, self.model_id, source_digest)
+
+    def rehearse(self, subject_id: UUID, probes: Sequence[DuplicateProbe]) -> tuple[EnrolmentWarning, ...]:
+        """What an enrolment would warn of; nothing is written.
+
+        Args:
+            subject_id: The subject; one that does not exist has no templates that could disagree.
+            probes: The face under this model, then under former ones.
+
+        Raises:
+            DuplicateIdentity, NotTheSamePerson: As `enrol`.
+        """
+        with self._database.read() as db:
+            found = compare_with_enrolled(db, subject_id, probes)
+            refuse_conflict(db, subject_id, found)
+            return warnings_of(db, found)
 
     def templates_of(self, subject_id: UUID) -> list[EnrolledTemplate]:
         """A subject's templates of every model, oldest first; also empty if there is no such subject."""

@@ -202,7 +202,9 @@ async def on_pictures(
         return await parts.pictures.run(once.run, form.contents(), lambda new_id: work(form, new_id))
 
 
-def form_schema(images: tuple[str, ...], fields: dict[str, Any] | None = None) -> dict[str, Any]:
+def form_schema(
+    images: tuple[str, ...], fields: dict[str, Any] | None = None, needed: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """The OpenAPI request body of such a form."""
     # `format: binary` is what makes Swagger UI and client generators offer a file.
     picture = {
@@ -212,7 +214,7 @@ def form_schema(images: tuple[str, ...], fields: dict[str, Any] | None = None) -
     }
     schema = {
         "type": "object",
-        "required": list(images),
+        "required": [*images, *needed],
         "properties": {**dict.fromkeys(images, picture), **(fields or {})},
         "additionalProperties": False,
     }

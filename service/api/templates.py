@@ -99,11 +99,7 @@ async def enrol_template(
     reason: Reason = None,
 ) -> Response:
     """Enrol one photograph of a subject: one face, good enough, and not already somebody else's."""
-    if force and reason is None:
-        raise InvalidRequest(
-            "/query/reason", "missing", "`force` needs a reason; it goes into the audit trail."
-        )
-    forced = reason if force else None
+    forced = forced_reason(force, reason)
 
     def work(form: Form, template_id: UUID) -> Answer:
         return enrol(
@@ -175,6 +171,19 @@ def enrol(
         request_id=request_id,
     )
     return answer(document, 201, subject_id=found.id)
+
+
+def forced_reason(force: bool, reason: str | None) -> str | None:
+    """Why something is enrolled all the same; None where it is not.
+
+    Raises:
+        InvalidRequest: If it is forced without a reason.
+    """
+    if force and reason is None:
+        raise InvalidRequest(
+            "/query/reason", "missing", "`force` needs a reason; it goes into the audit trail."
+        )
+    return reason if force else None
 
 
 def warning_of(warning: EnrolmentWarning, caller: Caller) -> str | NearSubject:

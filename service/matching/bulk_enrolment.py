@@ -9,6 +9,7 @@ import stat
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
@@ -181,6 +182,7 @@ class BulkEnrolment:
         """Enrol one prepared photo, or say why not."""
         photo, outcome = prepared.photo, prepared.outcome
         if outcome is None or (build_external_key(photo.external_id), prepared.digest) in self._known:
+            self._name(photo)
             return Result(photo, Fate.KNOWN)
         try:
             # Somebody whose every photo is refused is a subject too: a roster then names who lacks one.
@@ -210,23 +212,49 @@ class BulkEnrolment:
             self._subjects[photo.external_id] = patiently(lambda: self._find_or_add(photo))
         return self._subjects[photo.external_id]
 
+    def _name(self, photo: Photo) -> None:
+        """Give a name to somebody who was enrolled before without one; whoever was erased stays away."""
+        if photo.display_name and photo.external_id not in self._subjects:
+            with suppress(SubjectNotFound, SubjectInvalid):
+                subject = self._parts.subjects.find(ExternalId(photo.external_id))
+                self._subjects[photo.external_id] = patiently(
+                    lambda: with_name(self._parts, subject, photo.display_name, ACTOR)
+                )
+
     def _find_or_add(self, photo: Photo) -> Subject:
-        subjects = self._parts.subjects
-        try:
-            return subjects.find(ExternalId(photo.external_id))
-        except SubjectNotFound:
-            pass
-        try:
-            return subjects.add(external_id=photo.external_id, display_name=photo.display_name, actor=ACTOR)
-        except ExternalIdExists as error:
-            if not error.is_equal:
-                raise
-            # Somebody else was quicker.
-            return subjects.find(ExternalId(photo.external_id))
+        return find_or_add(self._parts, photo.external_id, photo.display_name, ACTOR)
 
     def _enrol(self, subject: Subject, embedding: Embedding, digest: str) -> EnrolledTemplate:
         details = {"source_digest": digest, "force_reason": self._force_reason}
         return patiently(lambda: enrol_embedding(self._parts, subject.id, embedding, actor=ACTOR, **details))
+
+
+def find_or_add(parts: Parts, external_id: str, display_name: str | None, actor: str) -> Subject:
+    """The subject with this external id, added where there is none, and named where they had no name.
+
+    Raises:
+        SubjectInvalid: If the external id or the name cannot be one.
+        ExternalIdExists: If another id looks like this one.
+        ExternalIdAmbiguous: If several ids equal it.
+    """
+    try:
+        return with_name(parts, parts.subjects.find(ExternalId(external_id)), display_name, actor)
+    except SubjectNotFound:
+        pass
+    try:
+        return parts.subjects.add(external_id=external_id, display_name=display_name, actor=actor)
+    except ExternalIdExists as error:
+        if not error.is_equal:
+            raise
+        # Somebody else was quicker.
+        return parts.subjects.find(ExternalId(external_id))
+
+
+def with_name(parts: Parts, subject: Subject, display_name: str | None, actor: str) -> Subject:
+    """The subject, who gets this name where there was none: a name that somebody has written stays."""
+    if subject.display_name or not display_name:
+        return subject
+    return parts.subjects.change(subject.id, display_name=display_name, actor=actor)
 
 
 def is_text(name: str) -> bool:

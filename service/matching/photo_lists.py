@@ -69,12 +69,31 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 def _in_csv(path: Path) -> Iterator[Photo]:
-    """A heading and columns in any order, in any form that `open_sheet` reads."""
+    for row in rows_of_list(path.read_bytes(), path):
+        yield Photo(row.external_id, path.parent / row.path, row.display_name)
+
+
+@dataclass(frozen=True)
+class ListRow:
+    """One line of a list: whom a photo shows, and where it is, seen from the list."""
+
+    line: int
+    external_id: str
+    path: str
+    display_name: str | None
+
+
+def rows_of_list(data: bytes, path: Path) -> Iterator[ListRow]:
+    """A heading and columns in any order, in any form that `open_sheet` reads.
+
+    Raises:
+        SourceInvalid: Naming the line that cannot be used; `path` is how the list is called.
+    """
     try:
-        records = open_sheet(path.read_bytes()).records
+        records = open_sheet(data).records
         columns = _columns(path, next(records, (1, []))[1])
         for line, row in records:
-            yield _photo(path, line, dict(zip(columns, row, strict=False)))
+            yield _row(path, line, dict(zip(columns, row, strict=False)))
     except NotAList as error:
         place = None if isinstance(error, NotText) else error.line
         raise SourceInvalid(path, str(error), place) from error
@@ -88,11 +107,11 @@ def _columns(path: Path, heading: list[str]) -> list[str]:
     return columns
 
 
-def _photo(source: Path, line: int, cells: dict[str, str]) -> Photo:
+def _row(source: Path, line: int, cells: dict[str, str]) -> ListRow:
     given = cells.get("external_id", "")
     external_id, name = given.strip(), cells.get("path", "").strip()
     if not external_id or not name:
         raise SourceInvalid(source, "external_id or path is empty", line)
     if isinstance(given, Spoilt) or is_mangled(external_id):
         raise SourceInvalid(source, f"{external_id[:40]} is a number that a spreadsheet has changed", line)
-    return Photo(external_id, source.parent / name, cells.get("display_name", "").strip() or None)
+    return ListRow(line, external_id, name, cells.get("display_name", "").strip() or None)

@@ -113,6 +113,50 @@ class Operations(Transport):
         )
         return self._send_for(call, models.Decision)
 
+    def enrol_photo_of(
+        self,
+        image: Picture,
+        external_id: str,
+        *,
+        display_name: str | None = None,
+        dry_run: bool | None = None,
+        force: bool | None = None,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.PhotoEnrolment:
+        """Enrol one photo of somebody who is named by an external id, and is added where nobody has it.
+
+        A dry run compares with who is enrolled, and not with other photos of the same list."""
+        call = Call(
+            "POST",
+            "/v1/enrolments",
+            query={
+                "dry_run": dry_run,
+                "force": force,
+                "reason": reason,
+            },
+            form={
+                "display_name": display_name,
+                "external_id": external_id,
+            },
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.PhotoEnrolment)
+
+    def read_photo_list(self, body: str | bytes | Mapping[str, Any]) -> models.PhotoList:
+        """Read a list of photos in CSV, as the command line does; nothing is stored."""
+        call = Call(
+            "POST",
+            "/v1/enrolments/list",
+            body=body if isinstance(body, Mapping) else None,
+            csv=None if isinstance(body, Mapping) else body,
+        )
+        return self._send_for(call, models.PhotoList)
+
     def list_exams(
         self,
         *,
@@ -1251,6 +1295,50 @@ class AsyncOperations(AsyncTransport):
             is_once=True,
         )
         return await self._send_for(call, models.Decision)
+
+    async def enrol_photo_of(
+        self,
+        image: Picture,
+        external_id: str,
+        *,
+        display_name: str | None = None,
+        dry_run: bool | None = None,
+        force: bool | None = None,
+        reason: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.PhotoEnrolment:
+        """Enrol one photo of somebody who is named by an external id, and is added where nobody has it.
+
+        A dry run compares with who is enrolled, and not with other photos of the same list."""
+        call = Call(
+            "POST",
+            "/v1/enrolments",
+            query={
+                "dry_run": dry_run,
+                "force": force,
+                "reason": reason,
+            },
+            form={
+                "display_name": display_name,
+                "external_id": external_id,
+            },
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.PhotoEnrolment)
+
+    async def read_photo_list(self, body: str | bytes | Mapping[str, Any]) -> models.PhotoList:
+        """Read a list of photos in CSV, as the command line does; nothing is stored."""
+        call = Call(
+            "POST",
+            "/v1/enrolments/list",
+            body=body if isinstance(body, Mapping) else None,
+            csv=None if isinstance(body, Mapping) else body,
+        )
+        return await self._send_for(call, models.PhotoList)
 
     async def list_exams(
         self,

@@ -5,6 +5,7 @@ import { notice, refresh as refreshOn } from "./ui.js";
 import { showJoin, showSignIn } from "./views/entering.js";
 import { home } from "./views/home.js";
 import { copyExam, exam, exams } from "./views/exams.js";
+import { bulk } from "./views/bulk.js";
 import { account } from "./views/account.js";
 import { audit } from "./views/audit.js";
 import { job, jobs } from "./views/jobs.js";
@@ -36,6 +37,7 @@ const routes = [
   [/^\/sessions\/([^/]+)(?:\/(\w+))?(?:\/([^/]+))?$/, session, STAFF],
   [/^\/subjects(?:\?(.*))?$/, subjects, READ_SUBJECTS],
   [/^\/pair\/([A-Za-z]+)$/, pair, ["exams:write"]],
+  [/^\/enrol$/, bulk, ["enrol"]],
   [/^\/subjects\/([^/]+)$/, subject, READ_SUBJECTS],
   [/^\/models$/, models, READ_MODELS],
   [/^\/models\/([^/]+)$/, model, READ_MODELS],
@@ -86,7 +88,7 @@ function showNavigation(path) {
     ["/", "nav.home", STAFF], ["/exams", "nav.exams", STAFF], ["/subjects", "nav.subjects", READ_SUBJECTS],
     ["/models", "nav.models", READ_MODELS], ["/jobs", "nav.jobs", RUN_JOBS], ["/audit", "nav.audit", READ_TRAIL], ["/people", "nav.people", ADMIN], ["/keys", "nav.keys", ADMIN],
   ].filter(([, , scopes]) => may(...scopes));
-  const current = (to) => (to === "/" ? path === "/" : path.startsWith(to) || (to === "/exams" && path.startsWith("/sessions")));
+  const current = (to) => (to === "/" ? path === "/" : path.startsWith(to) || (to === "/exams" && path.startsWith("/sessions")) || (to === "/subjects" && path === "/enrol"));
   const nav = document.getElementById("nav");
   nav.replaceChildren(
     ...links.map(([to, text]) => h("a", { href: `#${to}`, "aria-current": current(to) && "page" }, t(text))),

@@ -6,7 +6,7 @@ import { frame, guidance, startCamera, stopCamera } from "../camera.js";
 import { again, field, form, notice, reasonText } from "../ui.js";
 
 /** What a person may overrule with a reason: twins, and pictures that are far from the subject's others. */
-const FORCED = ["duplicate_identity", "not_the_same_person"];
+export const FORCED = ["duplicate_identity", "not_the_same_person"];
 
 /** Enrol a picture; what was refused stays on the page, with a way to enrol it all the same where there is one. */
 async function enrol(id, picture, place, reason = "") {

@@ -1,0 +1,80 @@
+"""One photo of somebody who is named by an external id, as a page or a script sends many of them.
+
+The same rules as `bulk_enrolment`, which reads from a disk: whoever is not known is added, a photo that is
+enrolled already is not looked at again, and somebody whose photo is refused is a subject all the same.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+from embedding.quality import Purpose
+from index.errors import SubjectNotFound
+from index.gallery.enrolment import EnrolmentLimits, EnrolmentWarning
+from index.gallery.gallery import DuplicateProbe
+from index.ids import uuid7
+from index.subjects.subjects import ExternalId
+from service.matching.bulk_enrolment import Fate, find_or_add
+from service.matching.enrolling import enrol_embedding
+from service.parts import Parts
+
+
+@dataclass(frozen=True)
+class PhotoFate:
+    """What became of a photo that was not refused; a rehearsal has no template."""
+
+    fate: Fate
+    subject_id: UUID | None
+    template_id: UUID | None
+    warnings: tuple[EnrolmentWarning, ...] = ()
+
+
+def enrol_photo(
+    parts: Parts,
+    external_id: str,
+    display_name: str | None,
+    picture: bytes,
+    *,
+    actor: str,
+    template_id: UUID,
+    force_reason: str | None,
+    request_id: str,
+) -> PhotoFate:
+    """Enrol one photo.
+
+    Raises:
+        EmbeddingError: If no template can be made of it.
+        GalleryError: As `find_or_add` and `Gallery.enrol`.
+    """
+    subject = find_or_add(parts, external_id, display_name, actor)
+    digest = hashlib.sha256(picture).hexdigest()
+    if known := parts.gallery.find_source(subject.id, digest):
+        return PhotoFate(Fate.KNOWN, subject.id, known.id)
+    parts.gallery.require_basis(subject.id)
+    embedding = parts.embedder.embed(picture, Purpose.ENROL)
+    details = {"template_id": template_id, "force_reason": force_reason, "request_id": request_id}
+    made = enrol_embedding(parts, subject.id, embedding, actor=actor, source_digest=digest, **details)
+    parts.metrics.timed(embedding.timings)
+    return PhotoFate(Fate.ENROLLED, subject.id, made.id, made.warnings)
+
+
+def rehearse_photo(parts: Parts, external_id: str, picture: bytes) -> PhotoFate:
+    """What `enrol_photo` would come to now; nothing is written, and nobody is added.
+
+    Raises:
+        EmbeddingError, GalleryError: As `enrol_photo`.
+    """
+    try:
+        subject_id = parts.subjects.id_of(ExternalId(external_id))
+    except SubjectNotFound:
+        subject_id = None
+    if subject_id is not None:
+        if known := parts.gallery.find_source(subject_id, hashlib.sha256(picture).hexdigest()):
+            return PhotoFate(Fate.KNOWN, subject_id, known.id)
+        parts.gallery.require_basis(subject_id)
+    embedding = parts.embedder.embed(picture, Purpose.ENROL)
+    found = parts.model.enrolment_limits
+    limits = EnrolmentLimits(found.duplicate, found.near, found.own)
+    own = DuplicateProbe(parts.gallery, embedding.template, limits, newer=())
+    probes = (own, *parts.serving.former_probes(embedding))
+    return PhotoFate(Fate.ENROLLED, subject_id, None, parts.gallery.rehearse(subject_id or uuid7(), probes))
