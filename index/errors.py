@@ -14,7 +14,10 @@
     ├── NotTheSamePerson           not_the_same_person   the subject's own templates are of another face
     ├── NoTemplate                 no_template           the subject has nothing to compare with
     ├── LegalBasisExpired          legal_basis_expired   the basis has expired or was withdrawn
-    ├── LinkInvalid                link_invalid          a withdrawal link that is used, over or unknown
+    ├── LinkInvalid                link_invalid          a link of a person that is used, over or unknown
+    ├── ProposalNotFound           proposal_not_found    decided, over or unknown
+    ├── ProposalTaken              proposal_taken        somebody else decides it at this moment
+    ├── KeyMissing                 template_key_missing  there is no key to seal a picture with
     ├── WrongModel                 model_mismatch        a template of another model
     ├── NothingToRollBack          nothing_to_roll_back  no model was active before the present one
     ├── PromotionError                               in `index/models/errors.py`
@@ -178,8 +181,35 @@ class LegalBasisExpired(GalleryError):
         self.subject_id = subject_id
 
 
+class ProposalNotFound(GalleryError):
+    """A picture that somebody has sent for the own enrolment, and that is not there any more."""
+
+    code = "proposal_not_found"
+
+    def __init__(self, proposal_id: UUID) -> None:
+        super().__init__(f"Proposal {proposal_id} does not wait: it was decided, is over, or never was.")
+
+
+class ProposalTaken(GalleryError):
+    """A proposal that somebody else is deciding at this moment."""
+
+    code = "proposal_taken"
+
+    def __init__(self, proposal_id: UUID) -> None:
+        super().__init__(f"Somebody else is deciding proposal {proposal_id} at this moment.")
+
+
+class KeyMissing(GalleryError):
+    """A picture that would have to be kept, and no template key to seal it with."""
+
+    code = "template_key_missing"
+
+    def __init__(self) -> None:
+        super().__init__("Pictures are kept sealed only: set INVIGIL_TEMPLATE_KEY first.")
+
+
 class LinkInvalid(GalleryError):
-    """A withdrawal link that is used, expired or was never issued."""
+    """A person's own link that is used, expired or was never issued."""
 
     code = "link_invalid"
 

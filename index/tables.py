@@ -146,6 +146,43 @@ class WithdrawalLinkRow(Base):
     used_at: Mapped[datetime | None]
 
 
+class EnrolmentLinkRow(Base):
+    """A link by which a person sends a picture for the own enrolment, once; its secret is not stored.
+
+    `pictures` counts what came by it, whether it could be used or not.
+    """
+
+    __tablename__ = "enrolment_link"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    token_digest: Mapped[str] = mapped_column(String(64), unique=True)
+    subject_id: Mapped[UUID] = mapped_column(ForeignKey("subject.id", ondelete="CASCADE"), index=True)
+    pictures: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+    __table_args__ = FOR_THE_MOMENT
+
+
+class ProposalRow(Base):
+    """A picture that came by such a link. It has no template, so nobody is compared with it.
+
+    `claimed_until` keeps a second person off while the first one's decision is being carried out.
+    """
+
+    __tablename__ = "enrolment_proposal"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    subject_id: Mapped[UUID] = mapped_column(ForeignKey("subject.id", ondelete="CASCADE"), index=True)
+    picture: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str] = mapped_column(String(16))
+    consent: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    claimed_until: Mapped[datetime | None]
+
+
 class ModelRow(Base):
     """A model bundle that this installation knows, and whether it is the active one."""
 

@@ -25,6 +25,7 @@ from index.consent.withdrawal import withdraw_returned
 from index.database.database import Database
 from index.errors import AnchorInvalid, GalleryError
 from index.sealing.cipher import TemplateCipher
+from index.subjects.self_enrolment import end_links
 from service.access.invitations import Invitations
 from service.access.keys import Keys
 from service.access.operators import Operators
@@ -114,6 +115,7 @@ class Anchoring:
         PageSessions(self.database).end_all()
         Invitations(self.database, Passwords()).end_all()
         end_codes(self.database)
+        end_links(self.database)
 
     def settle_return(self) -> Ended:
         """End again what came back with an older database, and everybody's sign-in once for each return.

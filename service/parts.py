@@ -13,6 +13,7 @@ from index.jobs.folders import remove_former_pages
 from index.models.errors import BundleChanged
 from index.models.models import Models
 from index.sealing.cipher import TemplateCipher
+from index.subjects.self_enrolment import SelfEnrolment
 from index.subjects.subjects import Subjects
 from service.access.guesses import Guesses
 from service.access.idempotency import Idempotency
@@ -59,6 +60,7 @@ class Parts:
     following: Following
     pinned: Serving | None
     subjects: Subjects
+    self_enrolment: SelfEnrolment
     models: Models
     keys: Keys
     operators: Operators
@@ -121,6 +123,7 @@ class Parts:
             following=following,
             pinned=None,
             subjects=subjects,
+            self_enrolment=SelfEnrolment(database, cipher),
             models=models,
             keys=keys,
             operators=operators,

@@ -65,6 +65,8 @@ class Settings(BaseSettings):
         basis_warning_days: How long before its end a legal basis is shown as expiring.
         erase_expired_after_days: Erase people so many days after their legal basis has ended or was
             withdrawn, each announced in the audit trail a day before; None: nobody is erased by itself.
+        public_url: Where people outside reach `/enrol/` and `/withdraw/`; by default as the request
+            that makes a link.
         withdrawal_link_days: How long a link works by which a person withdraws consent.
         trusted_proxies: Addresses and networks, parted by commas, of proxies whose `X-Forwarded-Proto` and
             `X-Forwarded-For` are believed.
@@ -116,6 +118,7 @@ class Settings(BaseSettings):
     card_check_digit: CheckDigit = "none"
     basis_warning_days: int = Field(default=30, ge=0, le=3_650)
     erase_expired_after_days: int | None = Field(default=None, ge=0, le=36_500)
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+(/[^\s?#]*)?$")
     withdrawal_link_days: int = Field(default=30, ge=1, le=365)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)

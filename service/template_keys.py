@@ -17,12 +17,13 @@ from index.resealing import (
 )
 from index.sealing.cipher import SealingKey, TemplateCipher, parse_key
 from index.sealing.key_file import KEY_FILE, KeyFile
+from index.subjects.self_enrolment import PROPOSALS
 from service.access.second_factors import SECOND_FACTORS
 from service.errors import StartRefused
 from service.exams.checkin.thumbnails import THUMBNAILS
 from service.settings import Settings
 
-SEALED_TABLES: tuple[SealedTable, ...] = (TEMPLATES, CROPS, THUMBNAILS, SECOND_FACTORS)
+SEALED_TABLES: tuple[SealedTable, ...] = (TEMPLATES, CROPS, THUMBNAILS, SECOND_FACTORS, PROPOSALS)
 """Every table with sealed rows."""
 
 

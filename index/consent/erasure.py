@@ -10,7 +10,15 @@ from sqlalchemy.orm import Session
 
 from index import audit
 from index.database.database import Database
-from index.tables import CropRow, GalleryChangeRow, IdempotencyRecordRow, SubjectRow, TemplateRow
+from index.tables import (
+    CropRow,
+    EnrolmentLinkRow,
+    GalleryChangeRow,
+    IdempotencyRecordRow,
+    ProposalRow,
+    SubjectRow,
+    TemplateRow,
+)
 from index.twins import forget_twins
 
 # Both databases take far more parameters in one statement (SQLite 32,766).
@@ -66,6 +74,9 @@ def remove_biometrics(db: Session, subject_id: UUID) -> tuple[list[UUID], int]:
         GalleryChangeRow(kind="removed", template_number=row.number, model_id=row.model_id) for row in removed
     )
     crops = db.scalars(delete(CropRow).where(CropRow.subject_id == subject_id).returning(CropRow.id)).all()
+    # What the person has sent by a link and waits, and the links: none may bring the face back.
+    db.execute(delete(ProposalRow).where(ProposalRow.subject_id == subject_id))
+    db.execute(delete(EnrolmentLinkRow).where(EnrolmentLinkRow.subject_id == subject_id))
     template_ids = [row.id for row in removed]
     forget_twins(db, subject_id, template_ids)
     return template_ids, len(crops)

@@ -77,7 +77,8 @@ def issue_withdrawal_link(
                 actor=caller.actor,
                 request_id=request.state.request_id,
             )
-        url = f"{str(request.base_url).rstrip('/')}/withdraw/{link.token}"
+        base = (parts.settings.public_url or str(request.base_url)).rstrip("/")
+        url = f"{base}/withdraw/{link.token}"
         document = WithdrawalLinkDocument(subject_id=found.id, url=url, expires_at=link.expires_at)
         return answer(document, 201, subject_id=found.id)
 

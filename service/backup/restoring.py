@@ -26,6 +26,7 @@ from index.models.models import Models
 from index.resealing import TEMPLATES, find_unreadable_rows, seal_former_rows
 from index.sealing.cipher import TemplateCipher
 from index.sealing.key_file import KeyFile
+from index.subjects.self_enrolment import end_links
 from service.access.page_sessions import PageSessions
 from service.anchoring import RETURNED, Anchoring, Ended
 from service.backup.folder import ANCHOR, DATABASE, MODELS, BackupManifest, read_manifest
@@ -243,6 +244,7 @@ def settle(
     ended = anchoring.end_returned()
     # Nobody knows who has signed out since.
     PageSessions(anchoring.database).end_all()
+    end_links(anchoring.database)
     # Whoever was about to promote a model when the backup was made is not at work here.
     Models(anchoring.database).withdraw_all()
     details = {

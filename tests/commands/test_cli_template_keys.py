@@ -190,7 +190,13 @@ def test_of_several_keys_the_first_seals_and_all_open(cli: CommandLine, photo: P
     former = cli.run("verify", "s-1", photo, INVIGIL_TEMPLATE_KEY=KEY)
 
     assert [one.status for one in (before, resealed, after, former)] == [0, 0, 0, 2]
-    assert resealed.document["sealed"] == {"templates": 1, "crops": 0, "thumbnails": 0, "second_factors": 0}
+    assert resealed.document["sealed"] == {
+        "templates": 1,
+        "crops": 0,
+        "thumbnails": 0,
+        "second_factors": 0,
+        "proposals": 0,
+    }
     assert resealed.document["is_complete"] is True
     assert rows(cli)[0][1] == TemplateCipher.from_text(OTHER_KEY).key_id
 

@@ -9,6 +9,21 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, SecretStr
 
 
+class Acceptance(BaseModel):
+    """
+    What the picture was compared with by the person who accepts it.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    compared_with: Literal["portrait", "document"]
+    force_reason: Annotated[
+        str | None,
+        Field(description="why to enrol although another subject has this face, or the own is another"),
+    ] = None
+
+
 class Alive(BaseModel):
     """
     The process answers.
@@ -211,6 +226,19 @@ class Conflict(BaseModel):
     session_id: UUID
 
 
+class ConsentDocument(BaseModel):
+    """
+    What the sender has agreed to.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    at: AwareDatetime
+    language: str
+    text: Annotated[str, Field(description="SHA-256 of the text that was shown")]
+
+
 class DocumentRequest(BaseModel):
     """
     Somebody at a kiosk prefers to show a document.
@@ -221,6 +249,27 @@ class DocumentRequest(BaseModel):
     )
     candidate: Annotated[str | None, Field(description="external id, where it is known")] = None
     kiosk: Annotated[str | None, Field(description="which kiosk, in your own words")] = None
+
+
+class EnrolmentLinkDocument(BaseModel):
+    """
+    A link by which a person sends one picture; it is shown once, and cannot be shown again.
+    """
+
+    display_name: str | None
+    expires_at: AwareDatetime
+    external_id: str | None
+    subject_id: UUID
+    url: str
+
+
+class EnrolmentLinkList(BaseModel):
+    """
+    Links for everybody of a roster who has no template.
+    """
+
+    items: list[EnrolmentLinkDocument]
+    next_cursor: Annotated[None, Field(None)] = None
 
 
 class ExpiringBasis(BaseModel):
@@ -726,6 +775,31 @@ class Promote(BaseModel):
     reason: Annotated[str | None, Field(description="why; goes into the audit trail")] = None
 
 
+class ProposalDocument(BaseModel):
+    """
+    A picture that somebody has sent, and that waits for a person; nobody is compared with it.
+    """
+
+    consent: ConsentDocument
+    created_at: AwareDatetime
+    display_name: str | None
+    expires_at: AwareDatetime
+    external_id: str | None
+    has_portrait: Annotated[bool, Field(description="whether a crop of an earlier enrolment is kept")]
+    id: UUID
+    subject_id: UUID
+    templates: Annotated[int, Field(description="how many templates the person has already")]
+
+
+class ProposalList(BaseModel):
+    """
+    One page of proposals, oldest first.
+    """
+
+    items: list[ProposalDocument]
+    next_cursor: str | None
+
+
 class Purge(BaseModel):
     """
     What went, or would go, of one exam.
@@ -805,6 +879,17 @@ class Receipt(BaseModel):
     ]
     subject_id: UUID
     templates: int
+
+
+class Refusal(BaseModel):
+    """
+    Why a picture is refused.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    reason: str | None = None
 
 
 class RollBack(BaseModel):

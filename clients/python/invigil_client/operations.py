@@ -616,6 +616,63 @@ class Operations(Transport):
         )
         return self._send_for(call, models.InvitedOperator)
 
+    def list_proposals(self, *, limit: int | None = None, cursor: str | None = None) -> models.ProposalList:
+        """Pictures that people have sent and that wait, oldest first."""
+        call = Call(
+            "GET",
+            "/v1/proposals",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return self._send_for(call, models.ProposalList)
+
+    def iterate_proposals(self, *, limit: int | None = None) -> Iterator[models.ProposalDocument]:
+        """All of `list_proposals`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_proposals(
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    def accept_sent_picture(
+        self, proposal_id: UUID, body: models.Acceptance, *, idempotency_key: str | None = None
+    ) -> models.TemplateFacts:
+        """Enrol the picture, which the caller has compared with a portrait or a document."""
+        call = Call(
+            "POST",
+            f"/v1/proposals/{segment(proposal_id)}/accept",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.TemplateFacts)
+
+    def show_proposal_picture(self, proposal_id: UUID) -> bytes:
+        """The picture that was sent; that somebody has looked goes into the audit trail."""
+        call = Call("GET", f"/v1/proposals/{segment(proposal_id)}/picture")
+        return (self._send(call)).content
+
+    def show_proposal_portrait(self, proposal_id: UUID) -> bytes:
+        """The kept crop of an earlier enrolment of the person, to look at beside the picture."""
+        call = Call("GET", f"/v1/proposals/{segment(proposal_id)}/portrait")
+        return (self._send(call)).content
+
+    def refuse_sent_picture(
+        self, proposal_id: UUID, body: models.Refusal, *, idempotency_key: str | None = None
+    ) -> None:
+        """Remove the picture; the person can be sent another link."""
+        call = Call(
+            "POST",
+            f"/v1/proposals/{segment(proposal_id)}/refuse",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        self._send(call)
+
     def assess_quality(
         self,
         image: Picture,
@@ -827,6 +884,27 @@ class Operations(Transport):
             body=body,
         )
         self._send(call)
+
+    def issue_enrolment_links(
+        self,
+        session_id: UUID,
+        *,
+        days: int | None = None,
+        as_csv: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.EnrolmentLinkList:
+        """A link for everybody of the roster without a template who may be enrolled."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/enrolment-links",
+            query={
+                "days": days,
+                "as_csv": as_csv,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.EnrolmentLinkList)
 
     def identify_candidate(
         self, session_id: UUID, body: models.IdentificationTerms, *, idempotency_key: str | None = None
@@ -1114,6 +1192,21 @@ class Operations(Transport):
         """Give a person these further numbers in place of the former; none is an answer to a lost card."""
         call = Call("PUT", f"/v1/subjects/{segment(subject)}/cards", body=body)
         return self._send_for(call, models.Cards)
+
+    def issue_enrolment_link(
+        self, subject: UUID | str, *, days: int | None = None, idempotency_key: str | None = None
+    ) -> models.EnrolmentLinkDocument:
+        """A link for the person alone, in place of a former one: one picture, ten attempts, and an end."""
+        call = Call(
+            "POST",
+            f"/v1/subjects/{segment(subject)}/enrolment-link",
+            query={
+                "days": days,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.EnrolmentLinkDocument)
 
     def list_templates(self, subject: UUID | str) -> models.TemplateList:
         """The subject's templates, without their vectors."""
@@ -1807,6 +1900,65 @@ class AsyncOperations(AsyncTransport):
         )
         return await self._send_for(call, models.InvitedOperator)
 
+    async def list_proposals(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.ProposalList:
+        """Pictures that people have sent and that wait, oldest first."""
+        call = Call(
+            "GET",
+            "/v1/proposals",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return await self._send_for(call, models.ProposalList)
+
+    def iterate_proposals(self, *, limit: int | None = None) -> AsyncIterator[models.ProposalDocument]:
+        """All of `list_proposals`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_proposals(
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    async def accept_sent_picture(
+        self, proposal_id: UUID, body: models.Acceptance, *, idempotency_key: str | None = None
+    ) -> models.TemplateFacts:
+        """Enrol the picture, which the caller has compared with a portrait or a document."""
+        call = Call(
+            "POST",
+            f"/v1/proposals/{segment(proposal_id)}/accept",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.TemplateFacts)
+
+    async def show_proposal_picture(self, proposal_id: UUID) -> bytes:
+        """The picture that was sent; that somebody has looked goes into the audit trail."""
+        call = Call("GET", f"/v1/proposals/{segment(proposal_id)}/picture")
+        return (await self._send(call)).content
+
+    async def show_proposal_portrait(self, proposal_id: UUID) -> bytes:
+        """The kept crop of an earlier enrolment of the person, to look at beside the picture."""
+        call = Call("GET", f"/v1/proposals/{segment(proposal_id)}/portrait")
+        return (await self._send(call)).content
+
+    async def refuse_sent_picture(
+        self, proposal_id: UUID, body: models.Refusal, *, idempotency_key: str | None = None
+    ) -> None:
+        """Remove the picture; the person can be sent another link."""
+        call = Call(
+            "POST",
+            f"/v1/proposals/{segment(proposal_id)}/refuse",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        await self._send(call)
+
     async def assess_quality(
         self,
         image: Picture,
@@ -2018,6 +2170,27 @@ class AsyncOperations(AsyncTransport):
             body=body,
         )
         await self._send(call)
+
+    async def issue_enrolment_links(
+        self,
+        session_id: UUID,
+        *,
+        days: int | None = None,
+        as_csv: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.EnrolmentLinkList:
+        """A link for everybody of the roster without a template who may be enrolled."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/enrolment-links",
+            query={
+                "days": days,
+                "as_csv": as_csv,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.EnrolmentLinkList)
 
     async def identify_candidate(
         self, session_id: UUID, body: models.IdentificationTerms, *, idempotency_key: str | None = None
@@ -2307,6 +2480,21 @@ class AsyncOperations(AsyncTransport):
         """Give a person these further numbers in place of the former; none is an answer to a lost card."""
         call = Call("PUT", f"/v1/subjects/{segment(subject)}/cards", body=body)
         return await self._send_for(call, models.Cards)
+
+    async def issue_enrolment_link(
+        self, subject: UUID | str, *, days: int | None = None, idempotency_key: str | None = None
+    ) -> models.EnrolmentLinkDocument:
+        """A link for the person alone, in place of a former one: one picture, ten attempts, and an end."""
+        call = Call(
+            "POST",
+            f"/v1/subjects/{segment(subject)}/enrolment-link",
+            query={
+                "days": days,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.EnrolmentLinkDocument)
 
     async def list_templates(self, subject: UUID | str) -> models.TemplateList:
         """The subject's templates, without their vectors."""

@@ -92,15 +92,17 @@ def thumbnail_binding(checkin_id: UUID, exam_id: UUID) -> bytes:
     return build_binding("thumbnail", checkin_id, exam_id)
 
 
-def shrunk(picture: bytes) -> bytes:
-    """A JPEG of at most SIDE × SIDE pixels with nothing but the pixels in it.
+def shrunk(
+    picture: bytes, side: int = SIDE, quality: int = JPEG_QUALITY, limits: ImageLimits = LOOKED_AT
+) -> bytes:
+    """A JPEG of at most side × side pixels with nothing but the pixels in it.
 
     Decoded as the embedder does it: whatever that could look at can be kept, a damaged EXIF block or not.
     """
-    small = Image.fromarray(decode(picture, LOOKED_AT))
-    small.thumbnail((SIDE, SIDE))
+    small = Image.fromarray(decode(picture, limits))
+    small.thumbnail((side, side))
     target = io.BytesIO()
-    small.save(target, "JPEG", quality=JPEG_QUALITY)
+    small.save(target, "JPEG", quality=quality)
     return target.getvalue()
 
 

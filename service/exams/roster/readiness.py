@@ -176,6 +176,24 @@ def photographs_of(entries: Iterable[RosterEntryRow], enrolled: Mapping[UUID, da
     return sorted(found, key=lambda one: one.enrolled_at)
 
 
+def subjects_without_template(desk: Desk, session_id: UUID) -> list[UUID]:
+    """Who of a roster has no template and may be enrolled, in the order of their external ids.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+    """
+    with desk.database.read() as db:
+        session_row(db, session_id)
+        mine = RosterEntryRow.session_id == session_id
+        entries = db.scalars(select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id)).all()
+        lacking = {
+            one.external_id
+            for one in obstacles_of(db, entries, desk.serving)
+            if one.reason in ("no_template", "old_model")
+        }
+        return [one.subject_id for one in entries if one.subject_id and one.external_id in lacking]
+
+
 def obstacles_of(
     db: OrmSession, entries: Sequence[RosterEntryRow], serving: Serving
 ) -> Iterator[CannotVerify]:

@@ -13,6 +13,7 @@ import { keys } from "./views/keys.js";
 import { pair } from "./views/kiosks.js";
 import { model, models } from "./views/models.js";
 import { people, person } from "./views/people.js";
+import { proposals } from "./views/proposals.js";
 import { examReadiness } from "./views/readiness.js";
 import { session } from "./views/session.js";
 import { subject } from "./views/subject.js";
@@ -38,6 +39,7 @@ const routes = [
   [/^\/subjects(?:\?(.*))?$/, subjects, READ_SUBJECTS],
   [/^\/pair\/([A-Za-z]+)$/, pair, ["exams:write"]],
   [/^\/enrol$/, bulk, ["enrol"]],
+  [/^\/proposals$/, proposals, ["enrol"]],
   [/^\/subjects\/([^/]+)$/, subject, READ_SUBJECTS],
   [/^\/models$/, models, READ_MODELS],
   [/^\/models\/([^/]+)$/, model, READ_MODELS],
@@ -88,7 +90,7 @@ function showNavigation(path) {
     ["/", "nav.home", STAFF], ["/exams", "nav.exams", STAFF], ["/subjects", "nav.subjects", READ_SUBJECTS],
     ["/models", "nav.models", READ_MODELS], ["/jobs", "nav.jobs", RUN_JOBS], ["/audit", "nav.audit", READ_TRAIL], ["/people", "nav.people", ADMIN], ["/keys", "nav.keys", ADMIN],
   ].filter(([, , scopes]) => may(...scopes));
-  const current = (to) => (to === "/" ? path === "/" : path.startsWith(to) || (to === "/exams" && path.startsWith("/sessions")) || (to === "/subjects" && path === "/enrol"));
+  const current = (to) => (to === "/" ? path === "/" : path.startsWith(to) || (to === "/exams" && path.startsWith("/sessions")) || (to === "/subjects" && ["/enrol", "/proposals"].includes(path)));
   const nav = document.getElementById("nav");
   nav.replaceChildren(
     ...links.map(([to, text]) => h("a", { href: `#${to}`, "aria-current": current(to) && "page" }, t(text))),

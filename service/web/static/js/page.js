@@ -80,11 +80,11 @@ function endOf(timeout) {
  *
  * @param {string} method
  * @param {string} path
- * @param {{json?: any, form?: FormData, text?: string, type?: string, key?: string, timeout?: number}} options
+ * @param {{json?: any, form?: FormData, text?: string, type?: string, key?: string, timeout?: number, headers?: Record<string, string>}} options
  * @returns {Promise<any>}
  */
-export async function call(method, path, { json, form, text, type, key, timeout = 20000 } = {}) {
-  const headers = { "X-Invigil-Page": facts.page, "X-CSRF-Token": facts.csrf ?? "" };
+export async function call(method, path, { json, form, text, type, key, timeout = 20000, headers: more = {} } = {}) {
+  const headers = { ...more, "X-Invigil-Page": facts.page, "X-CSRF-Token": facts.csrf ?? "" };
   if (json !== undefined) headers["Content-Type"] = "application/json";
   if (type) headers["Content-Type"] = type;
   if (key) headers["Idempotency-Key"] = key;

@@ -9,7 +9,7 @@ import { isBeside, readArchive } from "./archive.js";
  * @typedef {{external_id?: string, name: string, code: string}} Skipped
  */
 
-const LIST = /\.csv$/i;
+const LIST = /\.(?:csv|xlsx)$/i;
 const ARCHIVE = /\.zip$/i;
 
 /**

@@ -38,7 +38,7 @@ export function bulk(view) {
     input.addEventListener("change", () => start(input));
     return input;
   };
-  const inputs = [chooser("bulk-folder", { webkitdirectory: true }), chooser("bulk-files", { accept: ".zip,.csv,image/*,.heic" })];
+  const inputs = [chooser("bulk-folder", { webkitdirectory: true }), chooser("bulk-files", { accept: ".zip,.csv,.xlsx,image/*,.heic" })];
   const label = (input, text) => h("label.button", { for: input.id, style: "display:inline-flex" }, t(text), input);
   view.append(
     h("div", {}, h("a.small", { href: "#/subjects" }, t("nav.subjects")), h("h1", {}, t("bulk.title"))),

@@ -1,15 +1,31 @@
 // Readiness: who cannot be verified and why, who looks like whom, how old the photographs are.
 
-import { call, date, day, h, may, setTitle, t } from "../page.js";
-import { notice, reasonText, table } from "../ui.js";
+import { call, date, day, h, may, newKey, setTitle, t } from "../page.js";
+import { asking, notice, reasonText, table } from "../ui.js";
 import { downloads } from "./downloads.js";
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
+/** Whom a picture would help. */
+const LACKING = ["no_template", "old_model"];
 const GRADES = ["match", "refer"];
 
 export async function sessionReadiness(view, one) {
   const report = await call("GET", `/v1/sessions/${one.id}/readiness`, { timeout: 60000 });
-  view.append(summary(report), downloads([[`/v1/sessions/${one.id}/readiness.csv`, t("ready.export")]]), ...parts([report], report.look_alikes));
+  view.append(summary(report), downloads([[`/v1/sessions/${one.id}/readiness.csv`, t("ready.export")]]), linksPanel(one, report), ...parts([report], report.look_alikes));
+}
+
+/** A link for everybody without a template, as a list for a mail merge. */
+function linksPanel(one, report) {
+  if (!may("enrol", "exams:write") || !report.cannot_verify.some((row) => LACKING.includes(row.reason))) return "";
+  const make = async () => {
+    const text = await call("POST", `/v1/sessions/${one.id}/enrolment-links?as_csv=true`, { key: newKey(), timeout: 60000 });
+    const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+    h("a", { href: url, download: `${t("enrol_link.file")}.csv` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60000);
+    shown.replaceChildren(notice("good", t("enrol_link.list_made")));
+  };
+  const shown = h("section.card.stack", { id: "enrol-links" }, h("p.muted", {}, t("enrol_link.list_help")), asking(t("enrol_link.list"), t("enrol_link.list_sure"), make));
+  return shown;
 }
 
 /** All rooms of an exam at once, and who looks alike between them. */

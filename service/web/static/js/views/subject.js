@@ -1,7 +1,7 @@
 // One subject: templates and their quality, twins, the legal basis, another name, erasure.
 
 import { call, date, day, h, may, newKey, since, t, textOf } from "../page.js";
-import { again, asking, field, form, notice, reasonText, table } from "../ui.js";
+import { again, asking, field, form, notice, once, reasonText, table } from "../ui.js";
 import { cameraPanel, filePanel } from "./enrolling.js";
 import { basisText, templateTag } from "./subjects.js";
 
@@ -19,7 +19,7 @@ export async function subject(view, id) {
       h("div.row.tight", {}, h("span.mono.muted", {}, h("bdi", {}, one.external_id ?? one.id)), templateTag(one))),
     templatesPanel(id, templates.items),
     twins.items.length > 0 && twinsPanel(twins.items),
-    may("enrol") && h("section.card.stack", {}, h("h2", {}, t("subject.enrol")), filePanel(id), camera.node),
+    may("enrol") && h("section.card.stack", {}, h("h2", {}, t("subject.enrol")), filePanel(id), camera.node, linkPanel(one)),
     basisPanel(one),
     may("enrol") && namePanel(one),
     may("enrol") && erasePanel(view, one, templates.items.length),
@@ -72,6 +72,20 @@ function twinsPanel(twins) {
       [t("subject.reason"), (row) => h("bdi", {}, row.reason)],
       [t("subject.since"), (row) => (row.created_at ? day(row.created_at) : "")],
     ], twins)));
+}
+
+/** A link by which the person sends a picture; it is shown once. @param {Subject} one */
+function linkPanel(one) {
+  const shown = h("div");
+  const make = async () => {
+    try {
+      const made = await call("POST", `/v1/subjects/${one.id}/enrolment-link`, { key: newKey() });
+      shown.replaceChildren(once("enrolment-link-url", made.url, t("enrol_link.made", { date: date(made.expires_at) })));
+    } catch (error) {
+      shown.replaceChildren(notice("bad", error.message));
+    }
+  };
+  return h("div.stack", {}, h("p.muted", {}, t("enrol_link.help")), h("div", {}, h("button", { type: "button", id: "enrolment-link", onclick: make }, t("enrol_link.make"))), shown);
 }
 
 /** @param {Subject} one */

@@ -44,7 +44,7 @@ export async function subjects(view, asked = "") {
     select.addEventListener("change", () => find.requestSubmit());
   }
   view.append(...[
-    h("div.row.between", {}, h("h1", {}, t("nav.subjects")), may("enrol") && h("a.button", { href: "#/enrol" }, t("bulk.title")), may("enrol") && h("details.adding", {}, h("summary.button", {}, t("subject.new")),
+    h("div.row.between", {}, h("h1", {}, t("nav.subjects")), may("enrol") && h("a.button", { href: "#/enrol" }, t("bulk.title")), may("enrol") && waiting(), may("enrol") && h("details.adding", {}, h("summary.button", {}, t("subject.new")),
       form([field("external_id", t("person.number"), { required: true, maxlength: 255 }), field("display_name", t("person.name"), { maxlength: 255 })],
         t("subject.create"), create))),
     h("section.card", {}, find),
@@ -86,6 +86,16 @@ const tableOf = (found) => table(t("nav.subjects"), [
   [t("basis.filter"), (one) => basisText(one)],
   [t("subject.since"), (one) => day(one.created_at)],
 ], found);
+
+/** The way to pictures that people have sent, with how many wait. */
+function waiting() {
+  const link = h("a.button", { href: "#/proposals" }, t("proposal.title"));
+  call("GET", "/v1/proposals?limit=100").then((page) => {
+    const n = page.items.length;
+    if (n) link.append(h("span.tag.wait", {}, page.next_cursor ? `${n}+` : String(n)));
+  }, () => {});
+  return link;
+}
 
 /** Whether a picture of this person can be compared, in words. @param {Subject} one */
 export function templateTag(one) {

@@ -1,0 +1,349 @@
+"""Self-enrolment: a person sends a picture by a link of the office, and somebody there accepts or refuses it.
+
+Whoever holds the link must not be able to become the candidate. So a picture is a proposal: it is sealed, no
+template is made of it, and nothing is compared with it, until a person has seen it beside a portrait or a
+document. What the sender is told depends on the picture alone, never on who is enrolled.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from index import audit
+from index.consent.legal_basis import require_basis
+from index.crops import crop_of, open_crop, with_kept_crops
+from index.database.database import Database
+from index.errors import (
+    KeyMissing,
+    LegalBasisExpired,
+    LinkInvalid,
+    ProposalNotFound,
+    ProposalTaken,
+    SubjectNotFound,
+)
+from index.ids import uuid7
+from index.resealing import SealedTable
+from index.sealing.cipher import TemplateCipher, build_binding
+from index.tables import EnrolmentLinkRow, ProposalRow, SubjectRow, TemplateRow, utc_now
+
+BY_LINK = "the person's own link"
+MOST_PICTURES = 10
+"""Of one link: enough to find better light, too few to try many faces."""
+PROPOSAL_DAYS = 30
+CLAIM_SECONDS = 60
+_TOKEN_BYTES = 32
+
+
+def proposal_binding(proposal_id: UUID, subject_id: UUID) -> bytes:
+    """The associated data that binds a picture to its row and subject."""
+    return build_binding("proposal", proposal_id, subject_id)
+
+
+PROPOSALS = SealedTable(
+    "proposals",
+    ProposalRow.id,
+    ProposalRow.id,
+    ProposalRow.picture,
+    ProposalRow.key_id,
+    lambda _, row: proposal_binding(row.id, row.subject_id),
+)
+
+
+@dataclass(frozen=True)
+class EnrolmentLink:
+    """A newly issued link; `token` cannot be read again."""
+
+    id: UUID
+    subject_id: UUID
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class OpenLink:
+    """A link that works."""
+
+    id: UUID
+    pictures_left: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A picture that waits, without the picture.
+
+    Attributes:
+        templates: How many templates the person has already.
+        has_portrait: Whether a crop of an enrolment is kept, to look at beside it.
+    """
+
+    id: UUID
+    subject_id: UUID
+    external_id: str | None
+    display_name: str | None
+    consent: dict[str, Any]
+    created_at: datetime
+    expires_at: datetime
+    templates: int
+    has_portrait: bool
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A proposal that is being decided: nobody else decides it meanwhile."""
+
+    id: UUID
+    subject_id: UUID
+    picture: bytes
+    consent: dict[str, Any]
+
+
+class SelfEnrolment:
+    """The links and proposals of one installation. Thread-safe."""
+
+    def __init__(self, database: Database, cipher: TemplateCipher | None) -> None:
+        self._database = database
+        self._cipher = cipher
+
+    def issue(
+        self, subject_ids: Sequence[UUID], *, days: int, actor: str, request_id: str | None = None
+    ) -> list[EnrolmentLink]:
+        """A link for each of these people, in place of their former ones.
+
+        Raises:
+            KeyMissing: If there is no key to seal pictures with.
+            SubjectNotFound: If one of them does not exist.
+            LegalBasisExpired: If somebody's basis has ended.
+        """
+        self._require_cipher()
+        expires_at = utc_now() + timedelta(days=days)
+        with self._database.write() as db:
+            return [self._issue_one(db, one, expires_at, actor, request_id) for one in subject_ids]
+
+    def _issue_one(
+        self, db: Session, subject_id: UUID, expires_at: datetime, actor: str, request_id: str | None
+    ) -> EnrolmentLink:
+        require_basis(db, subject_id)
+        mine = EnrolmentLinkRow.subject_id == subject_id
+        db.execute(delete(EnrolmentLinkRow).where(mine))
+        token, link_id = secrets.token_urlsafe(_TOKEN_BYTES), uuid7()
+        row = {"token_digest": _digest(token), "subject_id": subject_id, "expires_at": expires_at}
+        db.add(EnrolmentLinkRow(id=link_id, **row))
+        db.flush()
+        audit.record(
+            db,
+            action="enrolment_link.issued",
+            actor=actor,
+            subject_id=subject_id,
+            request_id=request_id,
+            details={"link_id": str(link_id), "expires_at": expires_at.isoformat()},
+        )
+        return EnrolmentLink(link_id, subject_id, token, expires_at)
+
+    def look(self, token: str) -> OpenLink:
+        """A link that works; looking at it uses nothing up.
+
+        Raises:
+            LinkInvalid: If it is used, over or unknown, or its person may not be enrolled now.
+        """
+        with self._database.read() as db:
+            row = _open_link(db, token)
+            return OpenLink(row.id, MOST_PICTURES - row.pictures, row.expires_at)
+
+    def count_picture(self, token: str) -> None:
+        """Count a picture that came by a link, before it is looked at; raises as `look`."""
+        with self._database.write() as db:
+            _open_link(db, token).pictures += 1
+
+    def propose(
+        self, token: str, picture: bytes, consent: Mapping[str, Any], *, request_id: str | None = None
+    ) -> None:
+        """Keep a picture for a person to decide; the link is used up. Raises as `look`.
+
+        Args:
+            token: Of the link, whose picture has been counted.
+            picture: A JPEG of which a template can be made.
+            consent: What the person has agreed to: text digest, language, moment.
+            request_id: Id of the request.
+        """
+        cipher = self._require_cipher()
+        with self._database.write() as db:
+            # Counted before: the tenth picture is still one.
+            row = _open_link(db, token, most=MOST_PICTURES + 1)
+            row.used_at = utc_now()
+            proposal_id = uuid7()
+            sealed, key_id = cipher.seal(proposal_binding(proposal_id, row.subject_id), picture)
+            db.add(
+                ProposalRow(
+                    id=proposal_id,
+                    subject_id=row.subject_id,
+                    picture=sealed,
+                    key_id=key_id,
+                    consent=dict(consent),
+                    expires_at=utc_now() + timedelta(days=PROPOSAL_DAYS),
+                )
+            )
+            audit.record(
+                db,
+                action="enrolment.proposed",
+                actor=BY_LINK,
+                subject_id=row.subject_id,
+                request_id=request_id,
+                details={"link_id": str(row.id), "proposal_id": str(proposal_id), "consent": dict(consent)},
+            )
+
+    def page(self, *, limit: int = 50, after: UUID | None = None) -> list[Proposal]:
+        """The proposals that wait, oldest first."""
+        query = select(ProposalRow.id, ProposalRow.subject_id, ProposalRow.consent, ProposalRow.created_at)
+        query = query.add_columns(ProposalRow.expires_at, SubjectRow.external_id, SubjectRow.display_name)
+        query = query.join(SubjectRow, SubjectRow.id == ProposalRow.subject_id)
+        query = query.where(ProposalRow.expires_at > utc_now()).order_by(ProposalRow.id).limit(limit)
+        with self._database.read() as db:
+            rows = db.execute(query if after is None else query.where(ProposalRow.id > after)).all()
+            people = [row.subject_id for row in rows]
+            of_people = select(TemplateRow.subject_id).where(TemplateRow.subject_id.in_(people))
+            enrolled = list(db.scalars(of_people))
+            kept = with_kept_crops(db, people)
+        return [
+            Proposal(
+                **row._mapping,
+                templates=enrolled.count(row.subject_id),
+                has_portrait=row.subject_id in kept,
+            )
+            for row in rows
+        ]
+
+    def open_picture(self, proposal_id: UUID, *, actor: str, request_id: str | None = None) -> bytes:
+        """The picture of a proposal, as JPEG; that it was looked at is recorded.
+
+        Raises:
+            ProposalNotFound: If there is none, or no longer.
+            TemplateUnreadable: If it was sealed with another key.
+        """
+        with self._database.write() as db:
+            row = _waiting(db, proposal_id)
+            picture = self._open(row)
+            self._note(db, "proposal.viewed", row, actor, request_id)
+        return picture
+
+    def open_portrait(self, proposal_id: UUID, *, actor: str, request_id: str | None = None) -> bytes:
+        """The kept crop of an earlier enrolment of the person, as PNG; raises as `open_picture`."""
+        cipher = self._require_cipher()
+        with self._database.write() as db:
+            row = _waiting(db, proposal_id)
+            kept = crop_of(db, row.subject_id, None)
+            if kept is None:
+                raise ProposalNotFound(proposal_id)
+            picture = open_crop(cipher, kept)
+            self._note(db, "crop.viewed", row, actor, request_id, crop_id=str(kept.id))
+        return picture
+
+    def claim(self, proposal_id: UUID) -> Claim:
+        """Begin to decide; ended by `settle` or `release`, or by itself after a minute.
+
+        Raises:
+            ProposalNotFound: If there is none, or no longer.
+            ProposalTaken: If somebody else is deciding it at this moment.
+            TemplateUnreadable: If its picture was sealed with another key.
+        """
+        now = utc_now()
+        with self._database.write() as db:
+            row = _waiting(db, proposal_id)
+            if row.claimed_until is not None and row.claimed_until > now:
+                raise ProposalTaken(proposal_id)
+            row.claimed_until = now + timedelta(seconds=CLAIM_SECONDS)
+            return Claim(row.id, row.subject_id, self._open(row), row.consent)
+
+    def release(self, proposal_id: UUID) -> None:
+        """Let others decide again."""
+        with self._database.write() as db:
+            mine = ProposalRow.id == proposal_id
+            db.execute(update(ProposalRow).where(mine).values(claimed_until=None))
+
+    def settle(
+        self, claim: Claim, outcome: str, *, actor: str, request_id: str | None = None, **details: Any
+    ) -> None:
+        """Remove a decided proposal with its picture; how it was decided goes into the audit chain."""
+        with self._database.write() as db:
+            db.execute(delete(ProposalRow).where(ProposalRow.id == claim.id))
+            audit.record(
+                db,
+                action=f"proposal.{outcome}",
+                actor=actor,
+                subject_id=claim.subject_id,
+                request_id=request_id,
+                details={"proposal_id": str(claim.id), **details},
+            )
+        self._database.settle()
+
+    def purge(self, *, actor: str) -> int:
+        """Remove links that are over and proposals that nobody has decided in time; returns how many."""
+        now = utc_now()
+        with self._database.write() as db:
+            over = or_(EnrolmentLinkRow.expires_at <= now, EnrolmentLinkRow.used_at.is_not(None))
+            db.execute(delete(EnrolmentLinkRow).where(over))
+            old = delete(ProposalRow).where(ProposalRow.expires_at <= now).returning(ProposalRow.id)
+            gone = len(db.scalars(old).all())
+            if gone:
+                audit.record(db, action="proposals.purged", actor=actor, details={"proposals": gone})
+        if gone:
+            self._database.settle()
+        return gone
+
+    def _open(self, row: ProposalRow) -> bytes:
+        binding = proposal_binding(row.id, row.subject_id)
+        return self._require_cipher().open(row.id, binding, row.picture, row.key_id)
+
+    def _require_cipher(self) -> TemplateCipher:
+        if self._cipher is None:
+            raise KeyMissing
+        return self._cipher
+
+    def _note(
+        self, db: Session, action: str, row: ProposalRow, actor: str, request_id: str | None, **details: str
+    ) -> None:
+        audit.record(
+            db,
+            action=action,
+            actor=actor,
+            subject_id=row.subject_id,
+            request_id=request_id,
+            details={"proposal_id": str(row.id), **details},
+        )
+
+
+def end_links(database: Database) -> int:
+    """Let no link work any more: in a database that went back, nobody knows which were used since."""
+    with database.write() as db:
+        return len(db.scalars(delete(EnrolmentLinkRow).returning(EnrolmentLinkRow.id)).all())
+
+
+def _open_link(db: Session, token: str, most: int = MOST_PICTURES) -> EnrolmentLinkRow:
+    query = select(EnrolmentLinkRow).where(EnrolmentLinkRow.token_digest == _digest(token))
+    row = db.scalars(query).one_or_none()
+    if row is None or row.used_at is not None or row.expires_at <= utc_now() or row.pictures >= most:
+        raise LinkInvalid
+    try:
+        require_basis(db, row.subject_id)
+    except (LegalBasisExpired, SubjectNotFound) as error:
+        # Whoever holds the link does not learn what has become of the person.
+        raise LinkInvalid from error
+    return row
+
+
+def _waiting(db: Session, proposal_id: UUID) -> ProposalRow:
+    row = db.get(ProposalRow, proposal_id)
+    if row is None or row.expires_at <= utc_now():
+        raise ProposalNotFound(proposal_id)
+    return row
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(b"invigil enrolment link\0" + token.encode(errors="replace")).hexdigest()

@@ -1,0 +1,48 @@
+"""A person enrols by a link on a phone; the office looks at the picture and accepts it."""
+
+from collections.abc import Callable
+
+from fixtures_pages import Desk
+from playwright.sync_api import Page, expect
+
+RIGHT_TO_LEFT = chr(0x202E)
+
+
+def test_a_picture_taken_on_a_phone_is_accepted_in_the_console(
+    desk: Desk, console: Page, browse: Callable[..., Page], astronaut_jpeg: bytes, black_jpeg: bytes
+) -> None:
+    person = desk.parts.subjects.add(
+        external_id="s-1", display_name=f"<b>Eve</b>{RIGHT_TO_LEFT}x", actor="test"
+    )
+    console.goto(f"{desk.base}/console#/subjects/{person.id}")
+    console.click("#enrolment-link")
+    link = console.locator("#enrolment-link-url").inner_text()
+    phone = browse(film=astronaut_jpeg, width=390, height=844)
+    asked: list[str] = []
+    phone.on("request", lambda request: asked.append(request.url))
+
+    phone.goto(link)
+    expect(phone.get_by_text("You do not have to agree")).to_be_visible()
+    assert "Eve" not in phone.content()
+    phone.check("#consent")
+    phone.get_by_role("button", name="Continue").click()
+    phone.set_input_files("#photo", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": black_jpeg})
+    phone.click("#send")
+    expect(phone.get_by_text("No face was found")).to_be_visible()
+    expect(phone.get_by_text("9 attempts are left")).to_be_visible()
+    phone.click("#camera")
+    phone.wait_for_function("document.querySelector('video')?.videoWidth > 0")
+    phone.click("#take")
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    phone.click("#send")
+    expect(phone.get_by_text("your picture has arrived")).to_be_visible()
+    assert all(url.startswith((f"{desk.base}/enrol/", "blob:")) for url in asked), asked
+    phone.reload()
+    expect(phone.get_by_text("does not work any more")).to_be_visible()
+
+    console.goto(f"{desk.base}/console#/proposals")
+    expect(console.get_by_role("img", name="Sent")).to_be_visible()
+    expect(console.locator(".proposals h2")).to_contain_text("<b>Eve</b>")
+    console.get_by_role("button", name="Compared with a document").click()
+    expect(console.get_by_text("Accepted: s-1")).to_be_visible()
+    assert desk.call("GET", "/v1/subjects/ext:s-1").json()["templates"] == 1
