@@ -31,9 +31,9 @@ def test_a_picture_taken_on_a_phone_is_accepted_in_the_console(
     expect(phone.get_by_text("No face was found")).to_be_visible()
     expect(phone.get_by_text("9 attempts are left")).to_be_visible()
     phone.click("#camera")
-    phone.wait_for_function("document.querySelector('video')?.videoWidth > 0")
-    phone.click("#take")
+    expect(phone.locator("#take")).to_be_enabled()
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    phone.click("#take")
     phone.click("#send")
     expect(phone.get_by_text("your picture has arrived")).to_be_visible()
     assert all(url.startswith((f"{desk.base}/enrol/", "blob:")) for url in asked), asked

@@ -52,7 +52,7 @@ function choose(...before) {
 
 async function film() {
   const video = h("video", { muted: true, playsinline: true, "aria-label": t("enrol.preview") });
-  const take = h("button.primary", { type: "button", id: "take" }, t("enrol.take"));
+  const take = h("button.primary", { type: "button", id: "take", disabled: true }, t("enrol.take"));
   const back = () => {
     stopCamera(video);
     choose();
@@ -69,6 +69,7 @@ async function film() {
     stopCamera(video);
     review(picture);
   });
+  take.disabled = false;
   return undefined;
 }
 
