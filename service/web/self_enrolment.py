@@ -5,7 +5,7 @@ is all that has to be reachable from outside: its scripts and styles are served 
 """
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel
@@ -43,7 +43,7 @@ def ask(request: Request) -> HTMLResponse:
     """The page; like every page it is not kept."""
     texts = desk.texts(desk.LANGUAGE)
     shown = {name: text for name, text in texts.items() if name.startswith(SHOWN)}
-    context = {"language": desk.LANGUAGE, "t": shown, "facts": {"page": "enrol"}}
+    context: dict[str, Any] = {"language": desk.LANGUAGE, "t": shown, "facts": {"page": "enrol"}}
     context["simulated_camera"] = getattr(request.app.state, "simulated_camera", None)
     return templates.TemplateResponse(request, "enrol.html", context, headers=desk.HEADERS)
 
