@@ -21,11 +21,12 @@ const SORTS = ["-added", "external_id", "name"];
 export async function subjects(view, asked = "") {
   const wanted = new URLSearchParams(asked);
   const results = h("section.card.stack", { id: "results" });
-  const search = async (values) => {
+  // Not waited for: a form that is being sent takes no second Enter, and whoever types on means the newer text.
+  const search = (values) => {
     const kept = new URLSearchParams(Object.entries(values).filter(([, value]) => value).map(([name, value]) => [name, value.trim()]));
     // Whoever comes back from a person finds the same list again.
     history.replaceState(null, "", `#/subjects${kept.size ? `?${kept}` : ""}`);
-    await show(results, values);
+    show(results, values);
   };
   const create = async ({ external_id, display_name }) => {
     const json = { external_id, ...(display_name ? { display_name } : {}) };
