@@ -727,6 +727,34 @@ class Person(BaseModel):
     seat: str | None
 
 
+class PhotoEnrolment(BaseModel):
+    """
+    What became of one photo; one that is refused is a problem, whose `code` says why.
+    """
+
+    fate: Annotated[
+        Literal["enrolled", "known", "refused"],
+        Field(description="`known`: this photo of this person is enrolled already"),
+    ]
+    subject_id: Annotated[
+        UUID | None,
+        Field(description="null in a dry run, where the person is not known"),
+    ]
+    template_id: UUID | None
+    warnings: list[str | NearSubject]
+
+
+class PhotoListRow(BaseModel):
+    """
+    One line of a list of photos.
+    """
+
+    display_name: str | None
+    external_id: str
+    line: int
+    path: Annotated[str, Field(description="of the photo, seen from the list")]
+
+
 class Photograph(BaseModel):
     """
     A candidate and the newest photograph that they are compared with.
@@ -1777,6 +1805,15 @@ class Override(BaseModel):
         Field(description="What became of an attempt."),
     ]
     reason_code: str
+
+
+class PhotoList(BaseModel):
+    """
+    A list of photos, as it was read.
+    """
+
+    items: list[PhotoListRow]
+    next_cursor: Annotated[None, Field(None)] = None
 
 
 class Readiness(BaseModel):
