@@ -49,7 +49,7 @@ from service.api import (
 from service.exams.evidence.sweeping import sweep
 from service.exams.kiosks import purge_codes
 from service.http.bodies import BoundedBodies
-from service.http.parameters import Parameters, parameters_of
+from service.http.parameters import Parameters, parameters_of, scopes_of
 from service.http.stopping import before_stopping
 from service.http.tracing import Tracing
 from service.logs import configure_logs, log
@@ -128,7 +128,13 @@ class Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document, made when it is first asked for."""
         if self.openapi_schema is None:
-            super().openapi()["components"]["schemas"].update(problem_schemas())
+            document = super().openapi()
+            document["components"]["schemas"].update(problem_schemas())
+            for (path, method), scopes in self.state.scopes.items():
+                operation = document["paths"].get(path, {}).get(method.lower())
+                if operation is not None and scopes is not None:
+                    # One of them is needed; with none, any key or operator does.
+                    operation["x-scopes"] = list(scopes)
         return super().openapi()
 
 
@@ -185,13 +191,15 @@ def describe_app() -> FastAPI:
     answer_problems(app)
     methods: dict[str, set[str]] = {}
     parameters: Parameters = {}
+    scopes: dict[tuple[str, str], tuple[str, ...] | None] = {}
     for resource in RESOURCES:
         app.include_router(resource.router)
         for route in resource.router.routes:
             if isinstance(route, APIRoute):
                 methods.setdefault(route.path, set()).update(route.methods or ())
                 parameters |= parameters_of(route)
-    app.state.methods, app.state.parameters = methods, parameters
+                scopes |= {(route.path, method): scopes_of(route) for method in route.methods or ()}
+    app.state.methods, app.state.parameters, app.state.scopes = methods, parameters, scopes
     pages.mount(app)
     return app
 

@@ -70,6 +70,8 @@ def needs(*scopes: Scope) -> Dependency:
         refuse_unknown(request)
         return found
 
+    # For the OpenAPI document.
+    caller.scopes = tuple(map(str, scopes))  # type: ignore[attr-defined]
     return cast(Dependency, Depends(caller))
 
 

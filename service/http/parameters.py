@@ -30,6 +30,18 @@ def _names(dependant: Dependant) -> Iterator[str]:
         yield from _names(needed)
 
 
+def scopes_of(route: APIRoute) -> tuple[str, ...] | None:
+    """The scopes of which a caller of the route needs one; None where it takes no caller."""
+    return _scopes(route.dependant)
+
+
+def _scopes(dependant: Dependant) -> tuple[str, ...] | None:
+    own: tuple[str, ...] | None = getattr(dependant.call, "scopes", None)
+    if own is not None:
+        return own
+    return next((found for one in dependant.dependencies if (found := _scopes(one)) is not None), None)
+
+
 def refuse_unknown(request: Request) -> None:
     """Refuse a request with a query parameter that its route does not have.
 

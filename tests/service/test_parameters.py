@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from fixtures_service import Service
 
+from service.access.scopes import Scope
 from service.app import describe_app
 
 NOBODY = str(UUID(int=7))
@@ -71,3 +72,18 @@ def test_the_audit_trail_is_read_newest_first_by_actor_and_by_time(service: Serv
     assert len(late) >= 3
     assert by_actor == every[-1:]
     assert service.call("GET", "/v1/audit-events?actor=nobody%25").json()["items"] == []
+
+
+def test_every_operation_that_takes_a_key_says_which_scopes_it_needs_and_means_it(service: Service) -> None:
+    document = describe_app().openapi()
+    key = service.parts.keys.create("Nothing much", [Scope.VERIFY], actor="test")[1]
+    wrong = []
+    for method, path in operations_with_a_key():
+        scopes = document["paths"][path][method].get("x-scopes")
+        full = re.sub(r"\{[^}]*\}", NOBODY, path)
+        answer = service.call(method.upper(), f"{full}?no_such_parameter=1", key=key)
+        is_let_in = answer.status_code != 403
+        if scopes is None or is_let_in != (not scopes or "verify" in scopes):
+            wrong.append((method, path, scopes, answer.status_code))
+
+    assert wrong == []
