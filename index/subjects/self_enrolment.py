@@ -17,6 +17,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from index import audit
+from index.clock import require_steady
 from index.consent.legal_basis import require_basis
 from index.crops import crop_of, open_crop, with_kept_crops
 from index.database.database import Database
@@ -283,10 +284,15 @@ class SelfEnrolment:
             )
         self._database.settle()
 
-    def purge(self, *, actor: str) -> int:
-        """Remove links that are over and proposals that nobody has decided in time; returns how many."""
-        now = utc_now()
+    def purge(self, *, actor: str, now: datetime | None = None) -> int:
+        """Remove links that are over and proposals that nobody has decided in time; returns how many.
+
+        Raises:
+            ClockLeapt: If the clock is in doubt; then nothing goes.
+        """
+        now = now or utc_now()
         with self._database.write() as db:
+            require_steady(db, now)
             over = or_(EnrolmentLinkRow.expires_at <= now, EnrolmentLinkRow.used_at.is_not(None))
             db.execute(delete(EnrolmentLinkRow).where(over))
             old = delete(ProposalRow).where(ProposalRow.expires_at <= now).returning(ProposalRow.id)

@@ -10,6 +10,7 @@ from fixtures_pictures import Picture, jpeg, resized
 from fixtures_service import Service
 from sqlalchemy import select, update
 
+from index.errors import ClockLeapt
 from index.subjects.self_enrolment import MOST_PICTURES, end_links
 from index.tables import AuditEventRow, EnrolmentLinkRow, ProposalRow, utc_now
 from service.access.scopes import Scope
@@ -230,6 +231,9 @@ def test_waiting_pictures_are_sealed_and_go_with_withdrawal_erasure_and_time(
     end_by_withdrawal(service, "", b"")
     assert [one["external_id"] for one in waiting(service)] == ["s-2", "s-3"]
     assert service.call("DELETE", "/v1/subjects/ext:s-2").status_code == 200
+    assert [one["external_id"] for one in waiting(service)] == ["s-3"]
+    with pytest.raises(ClockLeapt):
+        service.parts.self_enrolment.purge(actor="test", now=utc_now() + timedelta(days=400))
     assert [one["external_id"] for one in waiting(service)] == ["s-3"]
     with service.parts.database.write() as db:
         db.execute(update(ProposalRow).values(expires_at=utc_now() - timedelta(seconds=1)))
