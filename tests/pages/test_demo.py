@@ -113,6 +113,7 @@ def test_a_made_up_person_is_admitted_before_the_simulated_camera(
 
     page.fill("#candidate", "D031")
     page.keyboard.press("Enter")
+    page.click("#yes")
 
     expect(page.locator("#result-title")).to_have_text("Welcome, Kaya Specimen")
 
@@ -129,6 +130,7 @@ def test_somebody_else_before_the_simulated_camera_is_referred(
 
     page.fill("#candidate", "D041")
     page.keyboard.press("Enter")
+    page.click("#yes")
 
     expect(page.locator("#result")).to_have_class("result wait")
 

@@ -5,8 +5,10 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
+from urllib.parse import quote
 
 import pytest
+import zxingcpp
 from fixtures_pages import Desk
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
@@ -540,3 +542,71 @@ def test_a_kiosk_is_let_in_by_the_letters_on_its_screen_seen_and_ended(
     expect(row).to_contain_text("ended")
     give(page, "1001")
     expect(page.locator("#closed-title")).to_have_text("This kiosk was ended")
+
+
+# A camera before which somebody holds a card: window.card is drawn in the middle, moved a little each time.
+CARD_CAMERA = """() => {
+    const canvas = document.createElement("canvas");
+    canvas.width = 640;
+    canvas.height = 480;
+    const pen = canvas.getContext("2d");
+    let at = 0;
+    setInterval(() => {
+        at += 1;
+        pen.fillStyle = at % 2 ? "#bbbbbb" : "#bebebe";
+        pen.fillRect(0, 0, 640, 480);
+        if (window.card) pen.drawImage(window.card, window.cardAt + (at % 3), 140);
+    }, 80);
+    navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(12);
+    delete window.BarcodeDetector;
+    window.hold = async (source) => {
+        const card = new Image();
+        card.src = source;
+        await card.decode();
+        window.card = card;
+    };
+}"""
+
+
+def test_a_card_before_the_camera_claims_and_only_the_frame_around_it_is_sent(
+    hall: Desk, browse: Callable[..., Page]
+) -> None:
+    page = browse(width=768, height=1024)
+    page.add_init_script(f"({CARD_CAMERA})()")
+    open_kiosk(page, hall)
+    code = zxingcpp.create_barcode("1001", zxingcpp.BarcodeFormat.QRCode).to_svg()
+    sent = list[int]()
+    page.on(
+        "request",
+        lambda request: sent.append(len(request.post_data_buffer or b"")) if "/scan" in request.url else None,
+    )
+
+    page.click("#scan-card")
+    expect(page.locator("#scan-hint")).to_have_text("Hold the code of your card into the frame")
+    page.evaluate("window.cardAt = 64")
+    with page.expect_response("**/v1/scan"):
+        page.evaluate("source => window.hold(source)", f"data:image/svg+xml,{quote(large(code))}")
+    for _ in range(3):
+        with page.expect_response("**/v1/scan") as beside:
+            pass
+        assert beside.value.json() == {"codes": []}
+    page.evaluate("window.cardAt = 200")
+
+    expect(page.locator("#confirm-name")).to_have_text("Eileen Collins · A1")
+    assert sent
+    assert max(sent) < 120_000
+    page.click("#no")
+    page.route("**/v1/scan", lambda route: route.abort())
+    page.click("#scan-card")
+    expect(page.locator("#scan-hint")).to_have_text(
+        "No network: the camera reads no cards now. Please type the number"
+    )
+    page.keyboard.press("Escape")
+    expect(page.locator("#candidate")).to_be_focused()
+
+
+def large(svg: str) -> str:
+    """The code eight times as large."""
+    return re.sub(
+        r'width="(\d+)" height="(\d+)"', r'width="240" height="240" viewBox="0 0 \1 \2"', svg, count=1
+    )

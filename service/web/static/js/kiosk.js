@@ -142,7 +142,7 @@ function give(text) {
 async function scanCard() {
   const attempt = (attemptNumber += 1);
   show("scan");
-  const text = await scan(device.video, () => attempt === attemptNumber, (words) => {
+  const text = await scan(device.video, $("scan-frame"), () => attempt === attemptNumber, (words) => {
     if ($("scan-hint").textContent !== words) $("scan-hint").textContent = words;
   });
   if (attempt !== attemptNumber) return;
@@ -400,8 +400,10 @@ async function start() {
   await refreshSession();
   setInterval(refreshSession, REFRESH_MS);
   await device.start();
-  giveSign().catch(() => {});
   if (stage === "") ready();
+  // Once the camera has been looked at, and not only in a quarter of a minute.
+  await wait(1000);
+  giveSign().catch(() => {});
 }
 
 start();

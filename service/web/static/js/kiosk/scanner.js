@@ -5,8 +5,6 @@ import { call, Offline, t, wait } from "../page.js";
 /** What goes to the server at most, in pixels: grey, and of the rectangle alone. */
 const WIDE = 480;
 const HIGH = 240;
-/** Share of the picture's width that the rectangle takes; the same stands in the stylesheet. */
-const SHARE = 0.8;
 const LOOK_MS = 120;
 const ASK_MS = 500;
 const LONGEST_MS = 20000;
@@ -20,16 +18,17 @@ sheet.height = HIGH;
  * The text of a code that is held into the rectangle; null where none was, or the scan was given up.
  *
  * @param {HTMLVideoElement} video
+ * @param {HTMLElement} marked The rectangle on the screen.
  * @param {() => boolean} wanted
  * @param {(text: string) => void} say
  */
-export async function scan(video, wanted, say) {
+export async function scan(video, marked, wanted, say) {
   const detector = await ownDetector();
   const until = performance.now() + LONGEST_MS;
   say(t("scan.hold"));
   while (wanted() && performance.now() < until) {
     const began = performance.now();
-    if (cut(video)) {
+    if (cut(video, marked)) {
       try {
         const [text] = detector ? await detect(detector) : await ask();
         say(t("scan.hold"));
@@ -63,13 +62,17 @@ async function ask() {
   return (await call("POST", "/v1/scan", { form, timeout: 5000 })).codes.map(({ text }) => text);
 }
 
-/** Draw the rectangle, in grey; false where there is no picture. */
-function cut(video) {
-  const { videoWidth: width, videoHeight: height } = video;
-  const pen = width ? sheet.getContext("2d", { willReadFrequently: true }) : null;
+/** Draw what is inside the marked rectangle, in grey; false where there is no picture. */
+function cut(video, marked) {
+  const { videoWidth, videoHeight } = video;
+  const pen = videoWidth ? sheet.getContext("2d", { willReadFrequently: true }) : null;
   if (pen === null) return false;
-  const wide = Math.min(SHARE * width, 2 * height);
-  pen.drawImage(video, (width - wide) / 2, (height - wide / 2) / 2, wide, wide / 2, 0, 0, WIDE, HIGH);
+  const shown = video.getBoundingClientRect();
+  // The picture covers its place: what does not fit is cut off at both sides alike, as the rectangle is in the middle.
+  const scale = Math.max(shown.width / videoWidth, shown.height / videoHeight);
+  const frame = marked.getBoundingClientRect();
+  const [wide, high] = [frame.width / scale, frame.height / scale];
+  pen.drawImage(video, (videoWidth - wide) / 2, (videoHeight - high) / 2, wide, high, 0, 0, WIDE, HIGH);
   const picture = pen.getImageData(0, 0, WIDE, HIGH);
   const { data } = picture;
   for (let at = 0; at < data.length; at += 4) data[at] = data[at + 1] = data[at + 2] = 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2];
