@@ -26,6 +26,7 @@
     │   ├── AttemptsExhausted            attempts_exhausted
     │   ├── NothingToCompare             no_template                 nobody to compare the photograph with
     │   ├── TemplateDamaged              template_unreadable         the candidate's row does not open
+    │   ├── FacesOff                     faces_off                   nobody's face is looked at in this exam
     │   └── ManualIdentificationAgreed   manual_identification_agreed  no face of this candidate is looked at
     ├── NumberInvalid                    number_invalid              no number of this site's candidates
     ├── CardTaken                        card_taken                  somebody else has the number
@@ -351,6 +352,15 @@ class TemplateDamaged(CheckinRefused):
 
     def __init__(self) -> None:
         super().__init__("The candidate's stored template cannot be opened; identify by a document.")
+
+
+class FacesOff(CheckinRefused):
+    """Nobody's face is looked at in this exam: candidates show a document."""
+
+    code = "faces_off"
+
+    def __init__(self) -> None:
+        super().__init__("In this exam everybody is identified by a document; no photograph is used.")
 
 
 class ManualIdentificationAgreed(CheckinRefused):

@@ -204,7 +204,13 @@ def exam_document(desk: Desk, row: ExamRow) -> Exam:
         appeal_ends_at=row.appeal_ends_at or row.ends_at,
         retention_days=row.retention_days,
         identification=row.identification,
+        faces=row.faces,  # type: ignore[arg-type]
         created_at=row.created_at,
         purged_at=row.purged_at,
         archived_at=row.archived_at,
     )
+
+
+def has_faces_on(exam: ExamRow) -> bool:
+    """Whether photographs are compared in this exam."""
+    return exam.faces != "off"

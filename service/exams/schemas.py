@@ -22,6 +22,7 @@ class Verdict(StrEnum):
 
 
 CasePictures = Literal["never", "until_settled", "appeals"]
+Faces = Literal["on", "off"]
 Status = Literal["expected", "admitted", "referred", "refused", "identified_manually"]
 
 
@@ -52,6 +53,7 @@ class Exam(BaseModel):
     appeal_ends_at: datetime
     retention_days: int | None
     identification: bool
+    faces: Faces
     created_at: datetime
     purged_at: datetime | None
     archived_at: datetime | None
@@ -84,6 +86,7 @@ class Session(BaseModel):
     refer_fmr: float
     attempts_allowed: int
     identification: bool = Field(description="whether a check-in may leave out the candidate")
+    faces: Faces = Field(description="`off`: candidates are identified by a document alone")
     candidates: int
     reason_codes: list[ReasonCode]
     server_time: datetime

@@ -189,6 +189,7 @@ def session_document(desk: Desk, db: OrmSession, row: SessionRow, exam: ExamRow)
         refer_fmr=policy.refer_fmr,
         attempts_allowed=attempts_of(row, exam),
         identification=exam.identification,
+        faces=exam.faces,  # type: ignore[arg-type]
         candidates=db.scalar(select(func.count()).select_from(RosterEntryRow).where(mine)) or 0,
         reason_codes=[ReasonCode(**one) for one in exam.reason_codes],
         server_time=now,

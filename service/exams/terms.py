@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.exams.errors import ExamInvalid
-from service.exams.schemas import CasePictures, ReasonCode
+from service.exams.schemas import CasePictures, Faces, ReasonCode
 from service.fields import Label, Moment
 
 MatchRate = Annotated[float, Field(gt=0, le=0.01)]
@@ -65,6 +65,11 @@ class ExamTerms(Terms):
         default=False,
         description="look for a face among all candidates of a session where nobody is claimed (1:N)",
     )
+    faces: Faces = Field(
+        default="on",
+        description="`off`: no photograph is taken, compared or kept, and nobody needs a template; candidates"
+        " give their numbers at a kiosk and are identified by a document",
+    )
 
 
 class ExamChanges(Terms):
@@ -84,6 +89,7 @@ class ExamChanges(Terms):
     appeal_ends_at: Moment | None = None
     retention_days: Days | None = None
     identification: bool | None = None
+    faces: Faces | None = None
     archived: Literal[False] | None = Field(
         default=None, description="false takes an exam out of the archive: an administrator, with a reason"
     )

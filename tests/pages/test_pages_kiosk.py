@@ -555,7 +555,7 @@ CARD_CAMERA = """() => {
         at += 1;
         pen.fillStyle = at % 2 ? "#bbbbbb" : "#bebebe";
         pen.fillRect(0, 0, 640, 480);
-        if (window.card) pen.drawImage(window.card, window.cardAt + (at % 3), 140);
+        if (window.card) pen.drawImage(window.card, window.cardAt + (at % 3), 168);
     }, 80);
     navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(12);
     delete window.BarcodeDetector;
@@ -590,7 +590,7 @@ def test_a_card_before_the_camera_claims_and_only_the_frame_around_it_is_sent(
         with page.expect_response("**/v1/scan") as beside:
             pass
         assert beside.value.json() == {"codes": []}
-    page.evaluate("window.cardAt = 200")
+    page.evaluate("window.cardAt = 248")
 
     expect(page.locator("#confirm-name")).to_have_text("Eileen Collins · A1")
     assert sent
@@ -606,7 +606,7 @@ def test_a_card_before_the_camera_claims_and_only_the_frame_around_it_is_sent(
 
 
 def large(svg: str) -> str:
-    """The code eight times as large."""
+    """The code five times as large."""
     return re.sub(
-        r'width="(\d+)" height="(\d+)"', r'width="240" height="240" viewBox="0 0 \1 \2"', svg, count=1
+        r'width="(\d+)" height="(\d+)"', r'width="145" height="145" viewBox="0 0 \1 \2"', svg, count=1
     )

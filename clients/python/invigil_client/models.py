@@ -1017,6 +1017,10 @@ class Session(BaseModel):
     created_at: AwareDatetime
     exam_id: UUID
     exam_name: str
+    faces: Annotated[
+        Literal["on", "off"],
+        Field(description="`off`: candidates are identified by a document alone"),
+    ]
     id: UUID
     identification: Annotated[bool, Field(description="whether a check-in may leave out the candidate")]
     match_fmr: float
@@ -1330,6 +1334,7 @@ class Exam(BaseModel):
     case_pictures: Literal["never", "until_settled", "appeals"]
     created_at: AwareDatetime
     ends_at: AwareDatetime
+    faces: Literal["on", "off"]
     id: UUID
     identification: bool
     keep_probe_thumbnails: bool
@@ -1368,6 +1373,7 @@ class ExamChanges(BaseModel):
     attempts_allowed: int | None = None
     case_pictures: Literal["never", "until_settled", "appeals"] | None = None
     ends_at: AwareDatetime | None = None
+    faces: Literal["on", "off"] | None = None
     identification: bool | None = None
     keep_probe_thumbnails: bool | None = None
     match_fmr: float | None = None
@@ -1424,6 +1430,12 @@ class ExamTerms(BaseModel):
         ),
     ] = "until_settled"
     ends_at: AwareDatetime
+    faces: Annotated[
+        Literal["on", "off"] | None,
+        Field(
+            description="`off`: no photograph is taken, compared or kept, and nobody needs a template; candidates give their numbers at a kiosk and are identified by a document"
+        ),
+    ] = "on"
     identification: Annotated[
         bool | None,
         Field(description="look for a face among all candidates of a session where nobody is claimed (1:N)"),

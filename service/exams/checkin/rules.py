@@ -24,10 +24,12 @@ from service.exams.errors import (
     CandidateRefused,
     CandidateRequired,
     ExamArchived,
+    FacesOff,
     ManualIdentificationAgreed,
     NotOnRoster,
     SessionClosed,
 )
+from service.exams.exams import has_faces_on
 from service.exams.schemas import Verdict
 from service.exams.sessions import attempts_of, session_row
 from service.exams.status import NEVER_CAME, read_statuses
@@ -95,7 +97,8 @@ def expect(db: OrmSession, arrival: Arrival) -> Expected:
     if exam.archived_at is not None:
         raise ExamArchived(exam.archived_at)
     require_open(expected.session)
-    if arrival.external_id is None and not expected.exam.identification:
+    searches = expected.exam.identification and has_faces_on(expected.exam)
+    if arrival.external_id is None and not searches:
         raise CandidateRequired
     if arrival.external_id is not None and expected.entry is None:
         raise NotOnRoster(arrival.external_id)
@@ -228,15 +231,19 @@ def require_another_photograph(db: OrmSession, expected: Expected, entry: Roster
             door nobody learns which.
         AlreadyCheckedIn: If the candidate is in.
         CandidateRefused: If an invigilator has refused the candidate.
+        FacesOff: If no face is looked at in this exam.
         AttemptsExhausted: If as many were taken as are allowed.
     """
-    if entry.manual_identification or has_no_basis(db, entry):
+    # Where no photograph is taken of anybody, none was agreed upon with this candidate either.
+    if has_faces_on(expected.exam) and (entry.manual_identification or has_no_basis(db, entry)):
         raise ManualIdentificationAgreed
     current = read_statuses(db, entry.session_id, [entry.id]).get(entry.id, NEVER_CAME)
     if current.status in LETS_IN:
         require_not_in(db, entry)
     if current.status == Verdict.REFUSED and current.checkin_id is not None:
         raise CandidateRefused(current.checkin_id)
+    if not has_faces_on(expected.exam):
+        raise FacesOff
     allowed = attempts_of(expected.session, expected.exam, entry)
     if current.attempts >= allowed:
         raise AttemptsExhausted(current.attempts, allowed)

@@ -16,7 +16,7 @@ from index.tables import SubjectRow, TemplateRow, utc_now
 from index.twins import Twin, twins_of
 from service.decision import Thresholds
 from service.exams.context import Desk
-from service.exams.exams import exam_row
+from service.exams.exams import exam_row, has_faces_on
 from service.exams.policies import exam_rates, policy_in_force
 from service.exams.roster.checks import batches
 from service.exams.roster.report import LISTED
@@ -115,13 +115,14 @@ def exam_readiness(desk: Desk, exam_id: UUID) -> ExamReadiness:
         mine = RosterEntryRow.session_id.in_([row.id for row in rows])
         entries = db.scalars(select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id)).all()
         rates = exam_rates(desk, exam)
+        compared = entries if has_faces_on(exam) else []
     sessions = [readiness(desk, row.id) for row in rows]
     return ExamReadiness(
         exam_id=exam_id,
         candidates=sum(one.candidates for one in sessions),
         ready=sum(one.ready for one in sessions),
         sessions=sessions,
-        look_alikes=look_alikes(desk, entries, rates),
+        look_alikes=look_alikes(desk, compared, rates),
     )
 
 
@@ -134,12 +135,15 @@ def readiness(desk: Desk, session_id: UUID) -> Readiness:
     started = time.perf_counter()
     with desk.database.read() as db:
         row = session_row(db, session_id)
-        policy = policy_in_force(desk, row, exam_row(db, row.exam_id))
+        exam = exam_row(db, row.exam_id)
+        policy = policy_in_force(desk, row, exam)
         mine = RosterEntryRow.session_id == session_id
         entries = db.scalars(select(RosterEntryRow).where(mine).order_by(RosterEntryRow.external_id)).all()
-        obstacles = list(obstacles_of(db, entries, desk.serving))
-        expiring = list(expiring_of(db, entries, row, desk.warned_before))
-        enrolled = newest_templates(db, [entry.subject_id for entry in entries if entry.subject_id])
+        # Without faces nobody has to be verified by one, and nobody looks like anybody.
+        compared = entries if has_faces_on(exam) else []
+        obstacles = list(obstacles_of(db, compared, desk.serving))
+        expiring = list(expiring_of(db, compared, row, desk.warned_before))
+        enrolled = newest_templates(db, [entry.subject_id for entry in compared if entry.subject_id])
         room = row.room
     return Readiness(
         session_id=session_id,
@@ -148,8 +152,8 @@ def readiness(desk: Desk, session_id: UUID) -> Readiness:
         ready=len(entries) - len(obstacles),
         cannot_verify=obstacles,
         legal_basis_expiring=expiring,
-        look_alikes=look_alikes(desk, entries, (policy.match_fmr, policy.refer_fmr)),
-        photographs=photographs_of(entries, enrolled)[:LISTED],
+        look_alikes=look_alikes(desk, compared, (policy.match_fmr, policy.refer_fmr)),
+        photographs=photographs_of(compared, enrolled)[:LISTED],
         threshold=Thresholds(match=policy.match, refer=policy.refer),
         model_id=desk.gallery.model_id,
         computed_ms=round((time.perf_counter() - started) * 1000, 1),

@@ -204,7 +204,7 @@ function refusalOf(problem) {
   }
   const title = textOf(`kiosk.${code}`);
   const detail = textOf(`kiosk.${code}_detail`) ?? t("kiosk.referred_detail");
-  return { tone: code === "session_closed" ? "info" : "wait", mark: "!", title: title ?? t("kiosk.referred"), detail };
+  return { tone: ["session_closed", "faces_off"].includes(code) ? "info" : "wait", mark: "!", title: title ?? t("kiosk.referred"), detail };
 }
 
 /** Who is claimed, before the camera looks at anybody; a result where no picture is to be taken. */
