@@ -24,6 +24,7 @@ from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.checkin.photograph import Result, check_in, checkins_page, find_checkin
 from service.exams.checkin.rules import Arrival
 from service.exams.checkin.thumbnails import open_enrolment, open_thumbnail
+from service.exams.reasons import PILOT
 from service.exams.schemas import Checkin, Override, Verdict
 from service.fields import Label, Moment, ShortLabel
 from service.http.uploads import Form
@@ -298,6 +299,10 @@ def document(result: Result, caller: Caller) -> CheckedIn:
     decision = decision_of(checkin)
     if caller.session_id is not None:
         checkin = checkin.model_copy(update={"conflicts": []})
+    if caller.session_id is not None and checkin.why == [PILOT]:
+        # Whoever stands at the kiosk of a pilot learns nothing of the comparison.
+        checkin = checkin.model_copy(update={"decision": None, "reasons": [PILOT]})
+        decision = None
     attempts = Attempts(made=result.attempts_made, allowed=result.attempts_allowed)
     return CheckedIn(checkin=checkin, decision=decision, attempts=attempts)
 

@@ -19,6 +19,7 @@ from service.errors import InvalidRequest
 from service.exams.evidence.attendance import attendance_csv, attendance_pdf, room_of, rooms_of
 from service.exams.evidence.csv_report import report_csv
 from service.exams.evidence.export import Evidence, export_evidence
+from service.exams.evidence.pilot import PilotReport, pilot_report
 from service.exams.exams import find_exam
 from service.exams.roster.readiness import exam_readiness, readiness
 from service.exams.roster.readiness_csv import readiness_csv
@@ -162,6 +163,12 @@ def download_exam_readiness(
     name = f"{exam.name} {exam.starts_at.astimezone(zone):%Y-%m-%d} readiness.csv"
     lines = readiness_csv(parts.desk, found.sessions, found.look_alikes, zone, DELIMITERS[separator])
     return Response(lines, media_type="text/csv", headers=download(name))
+
+
+@router.get("/sessions/{session_id}/pilot", response_model=PilotReport)
+def show_pilot(parts: PartsHere, caller: Staff, session_id: UUID) -> PilotReport:
+    """What the machine would have done in a pilot, beside what people decided."""
+    return pilot_report(parts.desk, session_id)
 
 
 @router.get("/sessions/{session_id}/candidates/{external_id}/evidence", response_model=Evidence)

@@ -22,7 +22,7 @@ class Verdict(StrEnum):
 
 
 CasePictures = Literal["never", "until_settled", "appeals"]
-Faces = Literal["on", "off"]
+Faces = Literal["on", "pilot", "off"]
 Status = Literal["expected", "admitted", "referred", "refused", "identified_manually"]
 
 
@@ -86,7 +86,7 @@ class Session(BaseModel):
     refer_fmr: float
     attempts_allowed: int
     identification: bool = Field(description="whether a check-in may leave out the candidate")
-    faces: Faces = Field(description="`off`: candidates are identified by a document alone")
+    faces: Faces = Field(description="`off`: documents alone; `pilot`: compared, and people decide")
     candidates: int
     reason_codes: list[ReasonCode]
     server_time: datetime

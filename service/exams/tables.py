@@ -41,7 +41,7 @@ class ExamRow(Base):
     identification: Mapped[bool] = mapped_column(default=False)
     """Whether a face may be looked for among all candidates of a session, without a claim."""
     faces: Mapped[str] = mapped_column(String(8), default="on", server_default="on")
-    """Whether photographs are compared at all: `on` or `off`."""
+    """Whether photographs are compared: `on`; `pilot`, where they decide nothing; or `off`."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     purged_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]

@@ -68,7 +68,8 @@ class ExamTerms(Terms):
     faces: Faces = Field(
         default="on",
         description="`off`: no photograph is taken, compared or kept, and nobody needs a template; candidates"
-        " give their numbers at a kiosk and are identified by a document",
+        " give their numbers at a kiosk and are identified by a document. `pilot`: faces are compared and"
+        " recorded, a person decides on everybody, and a report says what the machine would have done",
     )
 
 

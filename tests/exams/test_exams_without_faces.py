@@ -1,4 +1,4 @@
-"""Exams without any comparison of faces: numbers, documents, board and report work without a template."""
+"""Exams without any comparison of faces, and exams where it is on trial and decides nothing."""
 
 import pytest
 from fixtures_exams import ORIGIN, ExamDay
@@ -10,6 +10,7 @@ from service.exams.checkin.document import DocumentType, IdentificationTerms, id
 from service.exams.checkin.rules import Arrival
 from service.exams.errors import AlreadyCheckedIn, CandidateRequired, FacesOff, NotOnRoster
 from service.exams.evidence.csv_report import report_csv
+from service.exams.evidence.pilot import PilotCounts, pilot_report
 from service.exams.exams import change_exam
 from service.exams.live.waiting import waiting_list
 from service.exams.roster.readiness import readiness
@@ -84,3 +85,55 @@ def test_the_session_says_so_and_faces_can_be_turned_on_again(hall: ExamDay) -> 
     hall.roster("c4,Di,A4", mode="merge")
 
     assert hall.arrive("c4", "4").checkin.outcome == "admitted"
+
+
+@pytest.fixture
+def trial(exam_day: ExamDay) -> ExamDay:
+    """A room of an exam on trial, with c1 to c3, who are enrolled."""
+    change_exam(exam_day.desk, exam_day.exam.id, ExamChanges(faces="pilot"), ORIGIN)
+    for number in "123":
+        exam_day.enrol(f"c{number}", number)
+    exam_day.roster("c1,Ana,A1", "c2,Ben,A2", "c3,Cy,A3")
+    return exam_day
+
+
+def test_a_pilot_compares_and_records_and_a_person_decides_on_everybody(trial: ExamDay) -> None:
+    checkin = trial.arrive("c1", "1").checkin
+
+    assert (checkin.outcome, checkin.decision, checkin.why) == ("referred", "match", ["pilot"])
+    (waiting,) = waiting_list(trial.desk, trial.session.id).items
+    assert waiting.reasons == ["pilot"]
+    admit(trial, "c1")
+    assert waiting_list(trial.desk, trial.session.id).items == []
+
+
+def test_a_pilot_ends_with_a_report_of_what_it_would_have_done(trial: ExamDay) -> None:
+    trial.arrive("c1", "1@60")
+    trial.arrive("c1", "1")
+    trial.arrive("c2", "7")
+    trial.arrive("c2", "dark", final=True)
+    trial.arrive("c3", "3")
+    trial.arrive(None, "8")
+    for number in ("c1", "c2"):
+        admit(trial, number)
+
+    report = pilot_report(trial.desk, trial.session.id)
+
+    assert (report.attempts, report.not_compared, report.unknown) == (6, 1, 1)
+    assert report.let_in == PilotCounts(would_admit=1, would_refer=1)
+    assert report.not_let_in == PilotCounts(would_admit=1, would_refer=0)
+
+
+def test_of_a_pilot_no_picture_is_kept(trial: ExamDay, astronaut_jpeg: bytes) -> None:
+    checkin = trial.arrive("c2", "7", photograph=astronaut_jpeg).checkin
+
+    assert checkin.outcome == "referred"
+    assert not checkin.has_thumbnail
+
+
+def test_where_faces_decide_there_is_nothing_of_a_pilot(exam_day: ExamDay) -> None:
+    exam_day.enrol("c1", "1")
+    exam_day.roster("c1,Ana,A1")
+    exam_day.arrive("c1", "1")
+
+    assert pilot_report(exam_day.desk, exam_day.session.id).attempts == 0

@@ -544,6 +544,28 @@ def test_a_kiosk_is_let_in_by_the_letters_on_its_screen_seen_and_ended(
     expect(page.locator("#closed-title")).to_have_text("This kiosk was ended")
 
 
+def test_who_stands_at_the_kiosk_of_a_pilot_learns_nothing_and_the_console_reports(
+    hall: Desk, console: Page, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    exam_id = hall.call("GET", f"/v1/sessions/{hall.session_id}").json()["exam_id"]
+    hall.call("PATCH", f"/v1/exams/{exam_id}", json={"faces": "pilot"})
+    page = browse(film=astronaut_jpeg)
+    open_kiosk(page, hall)
+
+    with page.expect_response(re.compile("/checkins$")) as answered:
+        claim(page, "1001")
+
+    expect(page.locator("#result-title")).to_have_text("Please show your document to the invigilator")
+    told = answered.value.json()
+    assert (told["decision"], told["checkin"]["decision"], told["checkin"]["reasons"]) == (
+        None,
+        None,
+        ["pilot"],
+    )
+    console.goto(f"{hall.base}/console#/sessions/{hall.session_id}/attempts")
+    expect(console.locator("#pilot tbody tr").nth(1)).to_have_text(re.compile("has not decided.*1.*0"))
+
+
 # A camera before which somebody holds a card: window.card is drawn in the middle, moved a little each time.
 CARD_CAMERA = """() => {
     const canvas = document.createElement("canvas");

@@ -766,6 +766,28 @@ class Photograph(BaseModel):
     seat: str | None
 
 
+class PilotCounts(BaseModel):
+    """
+    Candidates by what the machine would have done, with the best of their attempts.
+    """
+
+    would_admit: int | None = 0
+    would_refer: int | None = 0
+
+
+class PilotReport(BaseModel):
+    """
+    A session's attempts of a pilot, beside what people decided.
+    """
+
+    attempts: int
+    let_in: Annotated[PilotCounts, Field(description="candidates whom a person let in")]
+    not_compared: Annotated[int, Field(description="attempts whose picture could not be used")]
+    not_let_in: Annotated[PilotCounts, Field(description="candidates who were refused, or still wait")]
+    session_id: UUID
+    unknown: Annotated[int, Field(description="attempts of nobody on the roster")]
+
+
 class Problem(BaseModel):
     """
     RFC 9457; an error adds members of its own.
@@ -1018,8 +1040,8 @@ class Session(BaseModel):
     exam_id: UUID
     exam_name: str
     faces: Annotated[
-        Literal["on", "off"],
-        Field(description="`off`: candidates are identified by a document alone"),
+        Literal["on", "pilot", "off"],
+        Field(description="`off`: documents alone; `pilot`: compared, and people decide"),
     ]
     id: UUID
     identification: Annotated[bool, Field(description="whether a check-in may leave out the candidate")]
@@ -1334,7 +1356,7 @@ class Exam(BaseModel):
     case_pictures: Literal["never", "until_settled", "appeals"]
     created_at: AwareDatetime
     ends_at: AwareDatetime
-    faces: Literal["on", "off"]
+    faces: Literal["on", "pilot", "off"]
     id: UUID
     identification: bool
     keep_probe_thumbnails: bool
@@ -1373,7 +1395,7 @@ class ExamChanges(BaseModel):
     attempts_allowed: int | None = None
     case_pictures: Literal["never", "until_settled", "appeals"] | None = None
     ends_at: AwareDatetime | None = None
-    faces: Literal["on", "off"] | None = None
+    faces: Literal["on", "pilot", "off"] | None = None
     identification: bool | None = None
     keep_probe_thumbnails: bool | None = None
     match_fmr: float | None = None
@@ -1431,9 +1453,9 @@ class ExamTerms(BaseModel):
     ] = "until_settled"
     ends_at: AwareDatetime
     faces: Annotated[
-        Literal["on", "off"] | None,
+        Literal["on", "pilot", "off"] | None,
         Field(
-            description="`off`: no photograph is taken, compared or kept, and nobody needs a template; candidates give their numbers at a kiosk and are identified by a document"
+            description="`off`: no photograph is taken, compared or kept, and nobody needs a template; candidates give their numbers at a kiosk and are identified by a document. `pilot`: faces are compared and recorded, a person decides on everybody, and a report says what the machine would have done"
         ),
     ] = "on"
     identification: Annotated[

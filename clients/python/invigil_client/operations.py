@@ -983,6 +983,11 @@ class Operations(Transport):
         the exam is archived or deleted."""
         return self._follow(f"/v1/sessions/{segment(session_id)}/live", last_event_id)
 
+    def show_pilot(self, session_id: UUID) -> models.PilotReport:
+        """What the machine would have done in a pilot, beside what people decided."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/pilot")
+        return self._send_for(call, models.PilotReport)
+
     def show_readiness(self, session_id: UUID) -> models.Readiness:
         """Who cannot be verified and why, and which candidates look alike."""
         call = Call("GET", f"/v1/sessions/{segment(session_id)}/readiness")
@@ -2268,6 +2273,11 @@ class AsyncOperations(AsyncTransport):
         withdrawn, a legal basis has ended, somebody was erased. `closed` comes when the window is over, or when
         the exam is archived or deleted."""
         return self._follow(f"/v1/sessions/{segment(session_id)}/live", last_event_id)
+
+    async def show_pilot(self, session_id: UUID) -> models.PilotReport:
+        """What the machine would have done in a pilot, beside what people decided."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/pilot")
+        return await self._send_for(call, models.PilotReport)
 
     async def show_readiness(self, session_id: UUID) -> models.Readiness:
         """Who cannot be verified and why, and which candidates look alike."""

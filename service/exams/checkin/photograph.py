@@ -37,8 +37,8 @@ from service.exams.checkin.verdict import (
 )
 from service.exams.context import Desk
 from service.exams.errors import CheckinRefused, NotOnRoster
-from service.exams.exams import exam_row
-from service.exams.reasons import NO_CANDIDATE_FOUND
+from service.exams.exams import exam_row, is_pilot
+from service.exams.reasons import NO_CANDIDATE_FOUND, PILOT_ADMITS, PILOT_REFERS
 from service.exams.schemas import Checkin, Verdict
 from service.exams.sessions import attempts_of, session_row
 from service.exams.status import read_statuses, twin_entries
@@ -153,6 +153,9 @@ def decided(
     if elsewhere is not None:
         verdict, reasons = Verdict.REFERRED, [*reasons, ADMITTED_ELSEWHERE]
         conflicts = [conflict(elsewhere.entry, d, elsewhere.admission.at), *conflicts]
+    if is_pilot(expected.exam):
+        reasons = [*reasons, PILOT_ADMITS if verdict is Verdict.ADMITTED else PILOT_REFERS]
+        verdict = Verdict.REFERRED
     row = begun(
         db,
         expected,
@@ -195,6 +198,7 @@ def undecided(
         probe_quality=Quality.of(assessment).model_dump(mode="json") if assessment else None,
     )
     reasons = list(assessment.reasons) if assessment else [why.code]
+    reasons += [PILOT_REFERS] if is_pilot(expected.exam) else []
     row.reasons = reasons + seat_reasons(row.seat, arrival.seat or (entry.seat if entry else None))
     return row
 

@@ -22,6 +22,7 @@ from service.exams.audit import note
 from service.exams.case_pictures import longest_kept
 from service.exams.context import Desk
 from service.exams.errors import EnrolmentPictureNotFound, ThumbnailNotFound
+from service.exams.exams import is_pilot
 from service.exams.schemas import Verdict
 from service.exams.tables import ExamRow, SessionRow, ThumbnailRow
 from service.exams.views import checkin_row
@@ -56,7 +57,9 @@ class Probe:
         """Make and seal what may be kept, before any transaction."""
         if self._cipher is None or self._picture is None or self._sealed is not None:
             return
-        if self._exam.keep_probe_thumbnails or (is_case and self._exam.case_pictures != "never"):
+        if self._exam.keep_probe_thumbnails or (
+            is_case and self._exam.case_pictures != "never" and not is_pilot(self._exam)
+        ):
             binding = thumbnail_binding(self._checkin_id, self._exam.id)
             # A picture that cannot be made small is not kept; the attempt counts all the same.
             with suppress(ImageError):
@@ -64,7 +67,8 @@ class Probe:
 
     def rows(self, session: SessionRow, outcome: str) -> list[ThumbnailRow]:
         """The row to keep of an attempt with this outcome: none or one."""
-        is_case = outcome == Verdict.REFERRED
+        # In a pilot everybody is referred, and nobody decides on a picture.
+        is_case = outcome == Verdict.REFERRED and not is_pilot(self._exam)
         # A match may have become a case within the transaction: then it is made small there.
         self.prepare(is_case=is_case)
         keeping = keeping_of(self._exam, session, is_case=is_case)

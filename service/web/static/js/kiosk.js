@@ -183,6 +183,7 @@ function outcomeOf({ checkin, attempts }) {
     const seat = checkin.seat ? t("kiosk.seat", { seat: checkin.seat }) : "";
     return { tone: "good", mark: "✓", title: t("kiosk.admitted", { name }), detail: seat, seat: checkin.seat };
   }
+  if (checkin.reasons.includes("pilot")) return { tone: "info", mark: "✓", title: t("kiosk.faces_off"), detail: t("kiosk.faces_off_detail") };
   const left = attempts ? attempts.allowed - attempts.made : 0;
   const reason = checkin.reasons.map((code) => textOf(`guide.${code}`)).find(Boolean) ?? "";
   return { tone: "wait", mark: "!", title: t("kiosk.referred"), detail: reason || t("kiosk.referred_detail"), again: left > 0 };

@@ -56,7 +56,7 @@ function examFields(one, defaults) {
       rateChoice("match_fmr", MATCH_RATES, one.own_match_fmr, defaults.match_fmr),
       rateChoice("refer_fmr", REFER_RATES, one.own_refer_fmr, defaults.refer_fmr),
       set(field("attempts_allowed", t("exam.attempts"), { type: "number", min: 1, max: 100, required: true }), one.attempts_allowed),
-      set(choice("faces", t("exam.faces"), ["on", "off"].map((kind) => [kind, t(`exam.faces_${kind}`)])), one.faces ?? "on"),
+      set(choice("faces", t("exam.faces"), ["on", "pilot", "off"].map((kind) => [kind, t(`exam.faces_${kind}`)])), one.faces ?? "on"),
       set(choice("identification", t("exam.identification"), [["", t("exam.claimed_only")], ["true", t("exam.searched")]]), one.identification ? "true" : ""),
       set(choice("case_pictures", t("exam.case_pictures"), PICTURES.filter((kind) => kind !== "appeals" || defaults.can_keep_pictures).map((kind) => [kind, t(`exam.pictures_${kind}`)])), one.case_pictures),
       set(choice("keep_probe_thumbnails", t("exam.thumbnails"), [["", t("exam.no")], ...(defaults.can_keep_pictures ? [["true", t("exam.yes")]] : [])]), one.keep_probe_thumbnails ? "true" : ""),

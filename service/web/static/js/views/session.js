@@ -30,6 +30,17 @@ export async function session(view, id, tab = "board", detail = undefined) {
   return tabs[shown](body, one, detail);
 }
 
+/** @param {import("api").components["schemas"]["PilotReport"]} report */
+function pilotCard(report) {
+  return h("section.card.stack", { id: "pilot" }, h("h2", {}, t("pilot.title")),
+    h("p.muted", {}, t("pilot.help", { attempts: report.attempts, failed: report.not_compared, unknown: report.unknown })),
+    table(t("pilot.title"), [
+      [t("pilot.decided"), (row) => t(`pilot.${row}`)],
+      [t("pilot.would_admit"), (row) => String(report[row].would_admit)],
+      [t("pilot.would_refer"), (row) => String(report[row].would_refer)],
+    ], ["let_in", "not_let_in"]));
+}
+
 const OUTCOMES = ["referred", "admitted", "identified_manually", "refused"];
 
 async function attempts(view, one) {
@@ -49,6 +60,7 @@ async function attempts(view, one) {
   };
   const filter = choice("outcome", t("attempts.filter"), [["", t("attempts.all")], ...OUTCOMES.map((name) => [name, t(`status.${name}`)])]);
   filter.addEventListener("change", (event) => draw(/** @type {HTMLSelectElement} */ (event.target).value));
+  if (one.faces === "pilot") view.append(pilotCard(await call("GET", `/v1/sessions/${one.id}/pilot`)));
   view.append(
     h("div.row.between", {}, h("h2", {}, t("session.tab_attempts")),
       h("div.row", {}, filter)),
