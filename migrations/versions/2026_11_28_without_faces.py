@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261128_without_faces"
-down_revision = "20261128_subject_cards"
+down_revision = "20261128_with_self_enrolment"
 branch_labels = None
 depends_on = None
 
