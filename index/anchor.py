@@ -111,6 +111,8 @@ class Anchor:
     def note(self, db: Session) -> Head | None:
         """Append what must not be undone since the last line, and the newest event, if it is new.
 
+        Under another key than the last line's it is appended again: the former key may be dropped.
+
         Args:
             db: For reading.
 
@@ -124,17 +126,23 @@ class Anchor:
         with self._lock() as file:
             lines = self._verify_lines(_read_whole_lines(file))
             newest = audit.find_newest_head(db)
-            if newest == (lines[-1].head if lines else (0, audit.FIRST_DIGEST)):
+            if newest == (lines[-1].head if lines else (0, audit.FIRST_DIGEST)) and self._is_newest_key(
+                lines
+            ):
                 return None
             known = find_common_head(db, lines)
             for event in audit.list_events_after(db, known[0], action=_NOTED):
                 kind, head = _NOTED[event.action], (event.seq, event.digest)
                 for ended in find_ended(event):
                     lines.append(self._append(file, lines, kind, head, ended))
-            if not lines or lines[-1].head != newest:
+            if not lines or lines[-1].head != newest or not self._is_newest_key(lines):
                 self._append(file, lines, "head", newest)
             _flush(file)
             return newest
+
+    def _is_newest_key(self, lines: Sequence[AnchorLine]) -> bool:
+        """Whether the last line, if there is one, is authenticated with the key that new ones are."""
+        return not lines or lines[-1].key_id == self.cipher.key.id
 
     def note_restored(self, db: Session) -> None:
         """Record that an older database was restored on purpose, and its newest event.

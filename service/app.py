@@ -276,24 +276,29 @@ async def purge_forever(parts: Parts) -> None:
     """
     watch = ClockWatch(parts.database)
     while True:
-        await run_to_end(watch_clock, watch)
-        is_done = [await run_to_end(purge, name, parts) for name in PURGES]
+        is_watched = await run_to_end(watch_clock, watch)
+        is_done = [is_watched and await run_to_end(purge, name, parts) for name in PURGES]
         is_done.append(await noted_head(parts))
         await asyncio.sleep(PURGE_SECONDS if all(is_done) else PURGE_RETRY_SECONDS)
 
 
-def watch_clock(watch: ClockWatch) -> None:
-    """Notice a clock that has leapt before anything is deleted by it."""
+def watch_clock(watch: ClockWatch) -> bool:
+    """Notice a clock that has leapt before anything is deleted by it; returns whether that could be told."""
     try:
         if watch.look():
             log.warning("clock_leapt")
     except Exception:
         log.exception("clock_not_watched")
+        return False
+    return True
 
 
 def purge(name: str, parts: Parts) -> bool:
     """Forget one kind of thing; returns whether that was done. What fails is logged and tried again soon."""
     try:
+        # A clock that is ahead would take what is of a minute ago for old.
+        with parts.database.read() as db:
+            require_steady(db, utc_now())
         log.info("purged", **PURGES[name](parts))
     except (DatabaseError, ClockLeapt) as error:
         log.warning("purge_failed", what=name, code=error.code)
@@ -324,17 +329,10 @@ def purge_expired(parts: Parts) -> dict[str, int]:
     return {"expired_announced": swept.announced, "expired_erased": swept.erased}
 
 
-def purge_answers(parts: Parts) -> dict[str, int]:
-    """Answers that are kept for replay; a clock that is ahead would forget those of a minute ago."""
-    with parts.database.read() as db:
-        require_steady(db, utc_now())
-    return {"idempotency_records": parts.idempotency.purge()}
-
-
 PURGES: dict[str, Callable[[Parts], dict[str, int]]] = {
     "evidence": purge_evidence,
     "expired_bases": purge_expired,
-    "answers": purge_answers,
+    "answers": lambda parts: {"idempotency_records": parts.idempotency.purge()},
     "proposals": lambda parts: {"proposals": parts.self_enrolment.purge(actor="retention")},
     "page_sessions": lambda parts: {"page_sessions": parts.page_sessions.purge()},
     "kiosk_codes": lambda parts: {"kiosk_codes": purge_codes(parts.database)},

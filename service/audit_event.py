@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from service.scores import SCORED_ROW
+
 
 class AuditEvent(BaseModel):
     """One link of the chain, as it is stored."""
@@ -17,6 +19,6 @@ class AuditEvent(BaseModel):
     subject_id: UUID | None
     request_id: str | None
     address: str | None = Field(description="where the request came from; none on the command line")
-    details: dict[str, Any]
+    details: dict[str, Any] = Field(json_schema_extra=SCORED_ROW)
     previous_digest: str
     digest: str

@@ -220,8 +220,7 @@ def build_audit_details(template_id: UUID, found: Findings, force_reason: str | 
     if found.duplicates or found.disagreeing:
         details |= {"forced": True, "reason": force_reason}
     if found.duplicates:
-        nearest = found.duplicates[0]
-        details |= {"duplicate_of": str(nearest.subject_id), "d": nearest.d}
+        details["duplicate_of"] = str(found.duplicates[0].subject_id)
     if found.disagreeing:
         details["disagrees_with"] = [str(one) for one in found.disagreeing]
     if found.near:

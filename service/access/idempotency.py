@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 
+from index.clock import find_leap
 from index.database.database import Database
 from index.errors import SubjectNotFound
 from index.ids import uuid7
@@ -128,7 +129,7 @@ class Idempotency:
         with self._database.write(ordered=False) as db:
             # Locked, or two requests could both take over a claim whose lease has ended.
             record = db.get(IdempotencyRecordRow, attempt.identity, with_for_update=True)
-            if record is not None and record.created_at < now - self._keep:
+            if record is not None and record.created_at < now - self._keep and find_leap(db, now) is None:
                 db.delete(record)
                 db.flush()
                 record = None

@@ -21,6 +21,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import delete, select, update
 
+from index.clock import BACK
 from index.database.database import Database
 from index.errors import DatabaseError
 from index.tables import PageSessionRow, utc_now
@@ -123,8 +124,9 @@ class PageSessions:
         if row is None or row.page != page:
             raise Unauthenticated
         used = max(row.last_used_at, self._used.get(digest, row.last_used_at))
-        if now >= row.created_at + LIFETIME or now >= used + IDLE[page]:
-            self.end(token)
+        # It is left to the purge, for a clock that leaps must not end it for good; nor may one that was ahead
+        # have made it last longer.
+        if now >= row.created_at + LIFETIME or now >= used + IDLE[page] or used > now + BACK:
             raise Unauthenticated
         if now - used >= USE_INTERVAL:
             self._note_use(digest, now)

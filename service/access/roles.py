@@ -17,7 +17,9 @@ class Role(StrEnum):
 
 SCOPES: dict[Role, frozenset[Scope]] = {
     Role.INVIGILATOR: frozenset({Scope.CHECKIN, Scope.OVERRIDE}),
-    Role.EXAM_OFFICE: frozenset({Scope.EXAMS_WRITE, Scope.CHECKIN, Scope.OVERRIDE, Scope.SUBJECTS_READ}),
+    Role.EXAM_OFFICE: frozenset(
+        {Scope.EXAMS_WRITE, Scope.CHECKIN, Scope.OVERRIDE, Scope.SUBJECTS_READ, Scope.SCORES_READ}
+    ),
     Role.REGISTRAR: frozenset({Scope.ENROL, Scope.SUBJECTS_READ, Scope.VERIFY, Scope.SEARCH}),
     Role.AUDITOR: frozenset({Scope.AUDIT_READ, Scope.SUBJECTS_READ, Scope.SCORES_READ}),
     Role.ADMINISTRATOR: frozenset({Scope.ADMIN}),

@@ -5,10 +5,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
+from starlette.responses import Response
 
 from index import audit
 from service.access.callers import Caller
 from service.access.scopes import Scope
+from service.api.answers import shown_to
 from service.api.cursors import not_given_out, page_of, read_cursor
 from service.api.inputs import Cursor, Limit, Order, PartsHere, Since, Until, needs
 from service.audit_event import AuditEvent
@@ -41,7 +43,7 @@ def list_audit_events(
     since: Since = None,
     until: Until = None,
     order: Order = "asc",
-) -> AuditEventList:
+) -> Response:
     """The events in their order, or the newest first; of a subject, an action, an actor or a time."""
     is_newest_first, seq = order == "desc", read_seq(cursor)
     place = {"before_seq": seq} if is_newest_first and cursor is not None else {"after_seq": seq}
@@ -59,7 +61,7 @@ def list_audit_events(
         )
         items = [AuditEvent.model_validate(row, from_attributes=True) for row in rows]
     items, following = page_of(items, limit, lambda event: event.seq)
-    return AuditEventList(items=items, next_cursor=following)
+    return shown_to(AuditEventList(items=items, next_cursor=following), caller)
 
 
 def read_seq(cursor: str | None) -> int:

@@ -114,6 +114,7 @@ def reseal(
     """
     from dataclasses import asdict
 
+    from index.anchor import Anchor
     from index.audit import Origin
     from index.resealing import reseal as seal_anew
     from service.commands.opening import announce, open_database, read_settings
@@ -133,6 +134,10 @@ def reseal(
         done = seal_anew(
             database, cipher, SEALED_TABLES, actor="invigil db", from_before=from_before, progress=progress
         )
+        if done.is_complete:
+            # The anchor's last line needs its key as the rows do: none is dropped before there is a new line.
+            with database.read() as db:
+                Anchor(settings.anchor, cipher).note(db)
     dropped = done.is_complete and keys.drop_former(done.key_id)
     if as_json:
         show_json(asdict(done) | {"is_complete": done.is_complete, "former_keys_dropped": dropped})

@@ -250,6 +250,48 @@ def test_a_new_key_is_taken_up_by_a_service_at_work(
     assert {key_id for _, key_id in rows(cli)} == {TemplateCipher(*new).key_id}
 
 
+@pytest.mark.parametrize("is_anybody_enrolled", [True, False])
+def test_the_trail_is_verified_and_the_service_starts_with_the_new_key_alone(
+    start_service: Callable[..., Service],
+    cli: CommandLine,
+    astronaut_jpeg: bytes,
+    is_anybody_enrolled: bool,
+) -> None:
+    cli.run("db", "upgrade")
+    service = start_service(data_dir=cli.folder / "var")
+    if is_anybody_enrolled:
+        service.enrolled(astronaut_jpeg)
+    else:
+        service.subject()
+    service.client.__exit__(None, None, None)
+
+    resealed = cli.run("db", "reseal", "--new-key", "--json")
+
+    assert resealed.document["former_keys_dropped"] is True
+    assert cli.run("audit", "verify").status == 0
+    assert start_service(data_dir=cli.folder / "var").call("GET", "/v1/subjects").status_code == 200
+
+
+def test_a_former_key_stays_where_the_anchor_could_not_take_the_new_one(
+    start_service: Callable[..., Service], cli: CommandLine
+) -> None:
+    cli.run("db", "upgrade")
+    service = start_service(data_dir=cli.folder / "var")
+    service.subject()
+    service.client.__exit__(None, None, None)
+    anchor = cli.folder / "var" / "audit.anchor"
+    whole = anchor.read_text()
+    anchor.write_text(whole.replace('"seq":', '"seq": 1', 1))
+
+    resealed = cli.run("db", "reseal", "--new-key", "--json")
+
+    anchor.write_text(whole)
+    assert resealed.status != 0
+    assert "audit.anchor" in resealed.complaint
+    assert len(KeyFile(key_file(cli)).read()) == 2
+    assert cli.run("audit", "verify").status == 0
+
+
 def test_an_installation_of_before_is_sealed_by_the_next_start(cli: CommandLine, photo: Path) -> None:
     cli.run("enrol", "photos")
     vector = plain_vector(cli)

@@ -310,10 +310,9 @@ def test_where_nobody_comes_before_the_camera_the_number_is_dropped_and_no_attem
     hall: Desk, browse: Callable[..., Page]
 ) -> None:
     page = browse()
-    page.add_init_script(f"({PLAYED_CAMERA})()")
+    page.add_init_script(f"({PLAYED_CAMERA})(); window.scene = 'empty';")
     page.clock.install()
     open_kiosk(page, hall)
-    page.evaluate("window.scene = 'empty'")
     claim(page, "1001")
     expect(page.locator("#guidance")).to_be_visible()
 

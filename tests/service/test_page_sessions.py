@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -86,6 +86,31 @@ def test_a_session_ends_when_it_is_idle_and_after_half_a_day(
         service_everywhere.parts.page_sessions._used.clear()
 
         assert answers(service_everywhere, cookie) == expected
+
+
+@pytest.mark.parametrize("column", ["last_used_at", "created_at"])
+def test_a_clock_that_was_ahead_makes_no_session_last_longer(
+    service_everywhere: Service, cookie: str, column: str
+) -> None:
+    ahead = utc_now() + timedelta(hours=20)
+    with service_everywhere.parts.database.write() as db:
+        db.execute(update(PageSessionRow).values({"last_used_at": ahead, column: ahead}))
+
+    assert answers(service_everywhere, cookie) == 401
+
+
+def test_a_clock_that_leaps_ahead_for_a_while_ends_no_session_for_good(
+    service_everywhere: Service, cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert answers(service_everywhere, cookie) == 200
+
+    with monkeypatch.context() as leapt:
+        leapt.setattr(
+            "service.access.page_sessions.utc_now", lambda: datetime.now(UTC) + timedelta(minutes=40)
+        )
+        during = answers(service_everywhere, cookie)
+
+    assert (during, answers(service_everywhere, cookie)) == (401, 200)
 
 
 def test_use_keeps_a_session_open_while_the_database_cannot_be_written(service: Service) -> None:

@@ -14,6 +14,7 @@ from fixtures_exams import ExamService
 from fixtures_service import Service
 from sqlalchemy import func, select
 
+from index import audit
 from index.tables import FailedComparisonRow, utc_now
 from service.access.guesses import WINDOW
 from service.access.scopes import KIOSK_SCOPES, Scope
@@ -107,6 +108,24 @@ def test_no_operation_but_compare_tells_a_distance_to_a_key_without_the_scope(
         "override_checkin",
     } <= answered
     assert {"identify_candidate", "show_readiness", "download_report", "download_evidence"} <= answered
+
+
+def test_the_trail_tells_no_distance_of_a_forced_duplicate(service: Service, astronaut_jpeg: bytes) -> None:
+    service.enrolled(astronaut_jpeg, "first")
+    path = f"/v1/subjects/{service.subject('twin')}/templates?force=true&reason=twins"
+    assert service.call("POST", path, files={"image": astronaut_jpeg}).status_code == 201
+    # As an earlier version wrote it.
+    former = {"template_id": "t", "duplicate_of": "s", "d": 0.25}
+    with service.parts.database.write() as db:
+        audit.record(db, action="template.enrolled", actor="test", details=former)
+    events = "/v1/audit-events?action=template.enrolled"
+
+    without = service.call("GET", events, key=service.key(Scope.AUDIT_READ)).text
+    told = service.call("GET", events, key=service.key(Scope.AUDIT_READ, Scope.SCORES_READ)).json()["items"]
+
+    assert '"d":' not in without
+    assert "duplicate_of" in without
+    assert [one["details"].get("d") for one in told] == [None, None, 0.25]
 
 
 def operations() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
