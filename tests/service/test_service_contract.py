@@ -26,6 +26,8 @@ CHECKS = [
     response_schema_conformance,
 ]
 SECONDS = 40.0
+LONGEST_URL = 60_000
+"""The client refuses to send a longer one, and the service takes no header of 64 kB."""
 # A live board is an answer without an end.
 ENDLESS = "/live"
 
@@ -68,10 +70,12 @@ def try_out(service: Service, operation: Any, mode: schemathesis.GenerationMode)
     @given(case=operation.as_strategy(generation_mode=mode))
     def send(case: Any) -> None:
         nonlocal sent
-        sent += 1
         bearer = {"Authorization": f"Bearer {service.admin}"}
         wanted = case.as_transport_kwargs(base_url="http://testserver", headers=bearer)
         made: Any = requests.Request(**wanted).prepare()
+        if len(made.url) > LONGEST_URL:
+            return
+        sent += 1
         answer = service.client.request(
             made.method, made.url, content=made.body, headers=list(made.headers.items())
         )
