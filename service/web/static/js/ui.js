@@ -62,7 +62,7 @@ export function announce(text) {
 
 /** A table; `columns` are [heading, row => cell]. */
 export function table(caption, columns, rows) {
-  return h("div.scroll", {},
+  return h("div.scroll.stacking", {},
     h("table", {},
       h("caption.sr-only", {}, caption),
       h("thead", {}, h("tr", {}, columns.map(([heading]) => h("th", { scope: "col" }, heading)))),

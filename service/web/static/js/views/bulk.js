@@ -172,10 +172,10 @@ function draw(place, run, { interrupted = false }) {
     h("ul", { id: "without" }, run.without.slice(0, SHOWN).map((one) => h("li", {}, h("bdi", {}, one))))));
   if (run.refused.length) parts.push(h("h3", {}, t("bulk.refused_title")), h("ul.refusals", {}, run.refused.slice(0, SHOWN).map((one) => refusal(one, run))));
   if (run.skipped.length) parts.push(h("details", {}, h("summary", {}, t("bulk.skipped_title", { n: run.skipped.length })),
-    h("div.stacking", {}, table(t("bulk.skipped"), [
+    table(t("bulk.skipped"), [
       [t("bulk.file"), (one) => h("bdi", {}, one.name)],
       [t("ready.why"), (one) => textOf(`bulk.${one.code}`) ?? one.code],
-    ], run.skipped.slice(0, SHOWN)))));
+    ], run.skipped.slice(0, SHOWN))));
   place.replaceChildren(h("section.card.stack", {}, ...parts));
 }
 

@@ -42,13 +42,13 @@ export async function keys(view) {
   );
 }
 
-const tableOf = (some, open) => h("div.stacking", {}, table(t("nav.keys"), [
+const tableOf = (some, open) => table(t("nav.keys"), [
   [t("people.name"), (key) => h("div", {}, key.name, h("div.muted.small.mono", {}, key.prefix))],
   [t("keys.scopes"), (key) => (key.session_id ? h("span.tag", {}, t("keys.kiosk")) : key.scopes.join(" "))],
   [t("keys.last"), (key) => (key.last_used_at ? date(key.last_used_at) : t("keys.never"))],
   [t("keys.ends"), (key) => (key.revoked_at ? t("keys.revoked", { date: date(key.revoked_at) }) : key.expires_at ? date(key.expires_at) : t("keys.no_end"))],
   ...(open ? [[t("keys.revoke"), revoking]] : []),
-], some));
+], some);
 
 /** @param {Key} key */
 const revoking = (key) => asking(t("keys.revoke"), t("keys.revoke_sure", { name: key.name }), async () => {

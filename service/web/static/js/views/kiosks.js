@@ -18,7 +18,7 @@ export async function kiosks(view, one) {
     const { items } = await call("GET", `/v1/sessions/${one.id}/kiosks`);
     // Whoever is about to end or name one keeps what they have begun.
     if (list.contains(document.activeElement) && document.activeElement !== document.body && list.childElementCount) return;
-    list.replaceChildren(h("h2", {}, t("kiosks.title")), items.length ? h("div.stacking", {}, kioskTable(one, items)) : h("p.muted", {}, t("kiosks.none")));
+    list.replaceChildren(h("h2", {}, t("kiosks.title")), items.length ? kioskTable(one, items) : h("p.muted", {}, t("kiosks.none")));
   };
   view.append(
     h("section.card.stack", {}, h("h2", {}, t("kiosks.add")), h("p", {}, t("kiosks.add_help", { address: `${location.host}/kiosk` })), pairing([one])),

@@ -37,13 +37,13 @@ export async function people(view) {
   );
 }
 
-const tableOf = (some, exams) => h("div.stacking", {}, table(t("nav.people"), [
+const tableOf = (some, exams) => table(t("nav.people"), [
   [t("people.name"), (one) => h("div", {}, h("a", { href: `#/people/${one.id}` }, one.name), h("div.muted.small", {}, one.login))],
   [t("people.role"), (one) => h("div", {}, t(`role.${one.role}`), one.exam_ids ? h("div.muted.small", {}, namesOf(one.exam_ids, exams)) : null)],
   [t("people.second_factor"), (one) => (one.has_second_factor ? t("people.yes") : "–")],
   [t("people.last"), (one) => (one.last_signed_in_at ? date(one.last_signed_in_at) : "–")],
   [t("people.state"), stateTag],
-], some));
+], some);
 
 const namesOf = (ids, exams) => ids.map((id) => exams.find((one) => one.id === id)?.name ?? t("people.other_exam")).join(", ");
 

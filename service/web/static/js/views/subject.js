@@ -35,13 +35,13 @@ function templatesPanel(id, templates) {
   };
   const sure = (row) => t(templates.length === 1 ? "subject.remove_last_sure" : "subject.remove_sure", { date: date(row.created_at) });
   return h("section.card.stack", {}, h("h2", {}, t("subject.templates")),
-    templates.length ? h("div.stacking", {}, table(t("subject.templates"), [
+    templates.length ? table(t("subject.templates"), [
       [t("subject.enrolled"), (row) => h("div", {}, day(row.created_at), h("div.muted.small", {}, since(row.created_at)))],
       [t("case.quality"), qualityOf],
       [t("subject.model"), (row) => t(row.is_current ? "subject.model_current" : "subject.model_former")],
       [t("subject.used"), (row) => (row.checkins ? t("subject.used_times", { n: row.checkins, date: day(row.last_checkin_at) }) : t("subject.used_never"))],
       ...(may("enrol") ? [[t("subject.action"), (row) => asking(t("subject.remove"), sure(row), () => remove(row))]] : []),
-    ], templates)) : h("p.muted", {}, t("subject.no_templates")));
+    ], templates) : h("p.muted", {}, t("subject.no_templates")));
 }
 
 /** @param {Template} template */
@@ -66,12 +66,12 @@ function measured(name, value, limits) {
 
 function twinsPanel(twins) {
   return h("section.card.stack", {}, h("h2", {}, t("subject.twins")), h("p.muted", {}, t("subject.twins_help")),
-    h("div.stacking", {}, table(t("subject.twins"), [
+    table(t("subject.twins"), [
       [t("person.number"), (row) => h("a", { href: `#/subjects/${row.subject_id}` }, h("bdi", {}, row.external_id ?? t("subject.no_number")))],
       [t("person.name"), (row) => h("bdi", {}, row.display_name ?? "–")],
       [t("subject.reason"), (row) => h("bdi", {}, row.reason)],
       [t("subject.since"), (row) => (row.created_at ? day(row.created_at) : "")],
-    ], twins)));
+    ], twins));
 }
 
 /** A link by which the person sends a picture; it is shown once. @param {Subject} one */

@@ -59,7 +59,7 @@ async function show(place, { q, show: shown, sort }) {
   if (q?.trim()) ask.set("q", q.trim());
   for (const [name, value] of Object.entries(SHOWN[shown] ?? {})) for (const one of [value].flat()) ask.append(name, one);
   const found = [];
-  const list = h("div.stacking");
+  const list = h("div");
   const more = h("button", { type: "button", onclick: () => next() }, t("subject.more"));
   const says = h("p.muted", { role: "status" });
   const next = async () => {
