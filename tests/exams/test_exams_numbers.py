@@ -8,7 +8,7 @@ from fixtures_exams import ORIGIN, ExamDay
 from service.exams.checkin.claim import ask_for_document, check_claim
 from service.exams.checkin.numbers import cards_of, set_cards
 from service.exams.checkin.rules import Arrival
-from service.exams.errors import CardTaken, NotOnRoster, NumberInvalid
+from service.exams.errors import CardTaken, NothingToCompare, NotOnRoster, NumberInvalid
 from service.exams.live.waiting import waiting_list
 from service.number_rule import NumberRule, has_check_digit
 
@@ -73,6 +73,17 @@ def test_what_no_candidate_can_have_is_said_and_calls_nobody(hall: ExamDay) -> N
         claimed(hall, "c9", rule)
 
     assert [one.reasons for one in waiting_list(hall.desk, hall.session.id).items] == [["not_on_roster"]]
+
+
+def test_who_is_turned_away_by_a_card_waits_by_name(exam_day: ExamDay) -> None:
+    exam_day.roster("c2,Ben,A2", create_subjects=True)
+
+    with pytest.raises(NothingToCompare):
+        claimed(exam_day, "LIB-c2", NumberRule(prefix="LIB-"))
+
+    (waiting,) = waiting_list(exam_day.desk, exam_day.session.id).items
+    assert waiting.candidate is not None
+    assert (waiting.candidate.external_id, waiting.reasons) == ("c2", ["no_template"])
 
 
 def test_any_of_somebodys_cards_claims_for_them(hall: ExamDay) -> None:

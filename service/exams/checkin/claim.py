@@ -65,35 +65,35 @@ def check_claim(desk: Desk, arrival: Arrival, origin: Origin) -> Claim:
     if arrival.external_id is None:
         raise CandidateRequired
     try:
-        return read_claim(desk, meant(desk, arrival))
+        with desk.database.read() as db:
+            arrival = meant(db, desk, arrival)
+            return read_claim(db, desk, arrival)
     except CheckinRefused as error:
         decline(desk, arrival, error.code, origin)
         raise
 
 
-def meant(desk: Desk, arrival: Arrival) -> Arrival:
+def meant(db: OrmSession, desk: Desk, arrival: Arrival) -> Arrival:
     """The arrival by the number that its text means on the roster; raises as `number_meant`."""
     if arrival.external_id is None:
         return arrival
-    with desk.database.read() as db:
-        number = number_meant(db, arrival.session_id, arrival.external_id, desk.numbers)
+    number = number_meant(db, arrival.session_id, arrival.external_id, desk.numbers)
     return replace(arrival, external_id=number)
 
 
-def read_claim(desk: Desk, arrival: Arrival) -> Claim:
+def read_claim(db: OrmSession, desk: Desk, arrival: Arrival) -> Claim:
     """The claim as the roster has it; raises as `check_claim`, and records nothing."""
-    with desk.database.read() as db:
-        expected = expect_here(db, arrival)
-        entry = expected.entry
-        if entry is None:
-            raise CandidateRequired
-        require_another_photograph(db, expected, entry)
-        known_to = models_of(db, [entry.subject_id]).values() if entry.subject_id else []
-        if all(models.isdisjoint(desk.serving.ids) for models in known_to):
-            raise NothingToCompare("The candidate")
-        current = read_statuses(db, entry.session_id, [entry.id]).get(entry.id, NEVER_CAME)
-        allowed = attempts_of(expected.session, expected.exam, entry)
-        return Claim(entry.external_id, entry.display_name, entry.seat, current.attempts, allowed)
+    expected = expect_here(db, arrival)
+    entry = expected.entry
+    if entry is None:
+        raise CandidateRequired
+    require_another_photograph(db, expected, entry)
+    known_to = models_of(db, [entry.subject_id]).values() if entry.subject_id else []
+    if all(models.isdisjoint(desk.serving.ids) for models in known_to):
+        raise NothingToCompare("The candidate")
+    current = read_statuses(db, entry.session_id, [entry.id]).get(entry.id, NEVER_CAME)
+    allowed = attempts_of(expected.session, expected.exam, entry)
+    return Claim(entry.external_id, entry.display_name, entry.seat, current.attempts, allowed)
 
 
 def ask_for_document(desk: Desk, arrival: Arrival, origin: Origin) -> None:
@@ -107,11 +107,11 @@ def ask_for_document(desk: Desk, arrival: Arrival, origin: Origin) -> None:
         AlreadyCheckedIn: If the candidate is in.
         ExternalIdAmbiguous: If several candidates have an equal id.
     """
-    try:
-        arrival = meant(desk, arrival)
-    except NumberInvalid:
-        arrival = replace(arrival, external_id=None)
     with desk.database.read() as db:
+        try:
+            arrival = meant(db, desk, arrival)
+        except NumberInvalid:
+            arrival = replace(arrival, external_id=None)
         row = session_row(db, arrival.session_id)
         live_exam_row(db, row.exam_id)
         require_open(row)
