@@ -98,7 +98,8 @@ class Found {
   }
 }
 
-const assess = (image) => {
+/** What the server says of a picture, by a kiosk's limits. */
+export const assess = (image) => {
   const form = new FormData();
   form.append("image", image, "frame.jpg");
   return call("POST", "/v1/quality?for=kiosk", { form, timeout: 5000 });

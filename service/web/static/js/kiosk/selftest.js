@@ -1,8 +1,9 @@
 // For whoever sets a kiosk up: what it needs, tried out before anybody stands in front of it.
 
-import { call, h, t } from "../page.js";
+import { call, h, t, wait } from "../page.js";
 import { frame } from "../camera.js";
 import { cameras, mirror } from "./device.js";
+import { assess } from "./look.js";
 import { keep, settings } from "./settings.js";
 import { showKeypad } from "./keypad.js";
 
@@ -30,9 +31,8 @@ export async function openSetup(device, sessionId) {
         h("button.primary", {}, t("setup.done")))));
   dialog.showModal();
   const tick = async () => list.replaceChildren(...(await checks(device, sessionId)).map(line));
-  await tick();
-  const ticking = setInterval(() => tick(), TICK_MS);
-  dialog.addEventListener("close", () => clearInterval(ticking), { once: true });
+  // Another opening draws another list.
+  for (; dialog.open && list.isConnected; await wait(TICK_MS)) await tick();
 }
 
 const line = ({ name, ok, values }) =>
@@ -69,10 +69,8 @@ async function network(sessionId) {
 
 /** Whether somebody who stands where candidates will stand is near enough. */
 async function distance(device) {
-  const form = new FormData();
   try {
-    form.append("image", await frame(device.video), "frame.jpg");
-    const { face, reasons } = await call("POST", "/v1/quality?for=kiosk", { form, timeout: 5000 });
+    const { face, reasons } = await assess(await frame(device.video));
     return { name: "distance", ok: face !== null && !reasons.includes("face_too_small"), values: {} };
   } catch {
     return { name: "distance", ok: false, values: {} };

@@ -208,6 +208,6 @@ function refusal(one, run) {
 
 function whyOf(one) {
   if (one.error instanceof Problem) return whyRefused(one.error).filter(Boolean);
-  if (one.error instanceof ArchiveRefused || !one.error) return [h("p", {}, textOf(`bulk.${one.code}`) ?? textOf(`problem.${one.code}`) ?? one.reasons?.map((code) => textOf(`guide.${code}`) ?? code).join(" ") ?? one.code)];
+  if (one.error instanceof ArchiveRefused || !one.error) return [h("p", {}, textOf(`bulk.${one.code}`) ?? textOf(`problem.${one.code}`) ?? (one.reasons?.map((code) => textOf(`guide.${code}`) ?? code).join(" ") || one.code))];
   return [h("p", {}, one.error.message)];
 }
