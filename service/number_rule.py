@@ -21,11 +21,6 @@ class NumberRule:
     length: int | None = None
     check_digit: CheckDigit = "none"
 
-    @property
-    def is_set(self) -> bool:
-        """Whether the site has a rule."""
-        return self != ANY_NUMBER
-
     def read(self, text: str) -> str | None:
         """The number that a card spells; None where it is no candidate's."""
         plain = text.strip()

@@ -25,10 +25,10 @@ from service.access.scopes import Scope
 from service.access.sign_ins import network_of
 from service.exams.audit import note
 from service.exams.context import Desk
-from service.exams.errors import CodeUnknown, KioskNotFound, PairingEnded, SessionClosed, TooManyCodes
-from service.exams.exams import exam_row, live_exam_row
+from service.exams.errors import CodeUnknown, KioskNotFound, PairingEnded, TooManyCodes
+from service.exams.exams import exam_row
 from service.exams.schemas import Session
-from service.exams.sessions import session_document, session_row, state_of
+from service.exams.sessions import session_document, session_row, unclosed_session
 from service.exams.tables import KioskPairingRow, KioskSignRow
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -104,11 +104,12 @@ def ask_to_be_paired(database: Database, address: str | None, agent: str | None)
         created_at=now,
         expires_at=now + CODE_LIFETIME,
     )
+    network = network_of(address)
     with database.write() as db:
         db.execute(delete(KioskPairingRow).where(KioskPairingRow.expires_at <= now))
         waiting = db.scalars(select(KioskPairingRow.address)).all()
         # Whoever has one address of IPv6 has a network of them.
-        mine = sum(network_of(one) == network_of(address) for one in waiting)
+        mine = sum(network_of(one) == network for one in waiting)
         if mine >= MOST_CODES_OF_ADDRESS or len(waiting) >= MOST_CODES:
             raise TooManyCodes(int(CODE_LIFETIME.total_seconds()))
         db.add(row)
@@ -137,10 +138,7 @@ def confirm(desk: Desk, session_id: UUID, code: str, name: str, origin: Origin) 
         CodeUnknown: If no tablet shows the code, or somebody has confirmed it.
     """
     with desk.database.write() as db:
-        session, now = session_row(db, session_id), utc_now()
-        live_exam_row(db, session.exam_id)
-        if state_of(session, now) == "closed":
-            raise SessionClosed(session.opens_at, session.closes_at, now)
+        session, now = unclosed_session(db, session_id), utc_now()
         row = waiting_row(db, code)
         row.session_id, row.name, row.confirmed_by = session_id, name, origin.actor
         note(
@@ -189,14 +187,11 @@ def collect(database: Database, pairing_id: UUID, secret: str, request_id: str |
             raise PairingEnded
         if row.session_id is None:
             return None
-        session, now = session_row(db, row.session_id), utc_now()
-        live_exam_row(db, session.exam_id)
-        if state_of(session, now) == "closed":
-            raise SessionClosed(session.opens_at, session.closes_at, now)
+        session = unclosed_session(db, row.session_id)
         key, text = new_row(row.name or "kiosk", (Scope.CHECKIN,), row.id)
         key.session_id, key.expires_at = session.id, session.closes_at
         add_once(db, key, row.confirmed_by or "kiosk", request_id)
-        row.collected_at = now
+        row.collected_at = utc_now()
         return text
 
 

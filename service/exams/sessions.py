@@ -96,15 +96,26 @@ def create_kiosk_key(desk: Desk, session_id: UUID, name: str, origin: Origin, ke
     """
     key, text = new_row(name, (Scope.CHECKIN,), key_id)
     with desk.database.write() as db:
-        row, now = session_row(db, session_id), utc_now()
-        live_exam_row(db, row.exam_id)
-        if state_of(row, now) == "closed":
-            raise SessionClosed(row.opens_at, row.closes_at, now)
+        row = unclosed_session(db, session_id)
         key.session_id, key.expires_at = session_id, row.closes_at
         facts = add_once(db, key, origin.actor, origin.request_id)
         return KioskKey(
             id=facts.id, name=facts.name, session_id=session_id, expires_at=row.closes_at, key=text
         )
+
+
+def unclosed_session(db: OrmSession, session_id: UUID) -> SessionRow:
+    """The row of a session that a kiosk may be made for.
+
+    Raises:
+        SessionNotFound: If there is no such session.
+        SessionClosed, ExamArchived: If it is over.
+    """
+    row, now = session_row(db, session_id), utc_now()
+    live_exam_row(db, row.exam_id)
+    if state_of(row, now) == "closed":
+        raise SessionClosed(row.opens_at, row.closes_at, now)
+    return row
 
 
 def find_session(desk: Desk, session_id: UUID) -> Session:

@@ -30,9 +30,12 @@ def number_meant(db: OrmSession, session_id: UUID, text: str, rule: NumberRule) 
     if (entry := find_entry(db, session_id, text)) is not None:
         return entry.external_id
     number = rule.read(text)
-    if number is not None and (entry := find_entry(db, session_id, number)) is not None:
-        return entry.external_id
-    card = db.get(CardRow, build_external_key(text))
+    key = build_external_key(text)
+    if number is not None and build_external_key(number) != key:
+        entry = find_entry(db, session_id, number)
+        if entry is not None:
+            return entry.external_id
+    card = db.get(CardRow, key)
     if card is not None:
         mine = RosterEntryRow.session_id == session_id, RosterEntryRow.subject_id == card.subject_id
         found = db.scalars(select(RosterEntryRow).where(*mine)).first()

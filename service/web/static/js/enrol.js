@@ -3,13 +3,12 @@
 import { call, date, h, Problem, t, textOf } from "./page.js";
 import { frame, startCamera, stopCamera } from "./camera.js";
 import { sendable } from "./pictures.js";
+import { notice } from "./ui.js";
 
 const view = document.getElementById("view");
 const token = location.hash.slice(1);
 const headers = { "X-Enrolment-Token": token };
 const ADVICE = ["enrol.advice_light", "enrol.advice_straight", "enrol.advice_alone", "enrol.advice_uncovered"];
-
-const notice = (tone, ...children) => h(`div.notice.${tone}`, { role: tone === "bad" ? "alert" : "status" }, ...children);
 
 function show(...children) {
   view.replaceChildren(h("h1", {}, t("enrol.title")), ...children);

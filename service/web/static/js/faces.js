@@ -10,19 +10,29 @@ import { h, may, t } from "./page.js";
  */
 export function faces(attempt, urls) {
   if (attempt.mode === "manual") return h("div", { hidden: true });
+  const may_look = may("override", "audit:read");
   const settled = attempt.effective_outcome !== "referred" || attempt.superseded_by;
   return h("div.faces", {},
-    face(urls, "case.at_door", attempt.has_thumbnail && `/v1/checkins/${attempt.id}/thumbnail`, settled ? "case.picture_gone" : "case.picture_none"),
-    face(urls, "case.at_enrolment", attempt.has_enrolment_picture && `/v1/checkins/${attempt.id}/enrolment`, "case.enrolment_none"));
+    face(urls, "case.at_door", may_look && attempt.has_thumbnail && `/v1/checkins/${attempt.id}/thumbnail`, settled ? "case.picture_gone" : "case.picture_none"),
+    face(urls, "case.at_enrolment", may_look && attempt.has_enrolment_picture && `/v1/checkins/${attempt.id}/enrolment`, "case.enrolment_none"));
 }
 
-function face(urls, caption, path, missing) {
-  const frame = h("div.face", {}, h("p.muted.small", {}, t(path && may("override", "audit:read") ? "drawer.reading" : missing)));
-  if (path && may("override", "audit:read")) {
+/**
+ * A picture with its caption; in its place a text where there is none, or where it cannot be read.
+ *
+ * @param {string[]} urls
+ * @param {string} caption
+ * @param {string | false | null | undefined} path
+ * @param {string} missing
+ * @param {string} failed
+ */
+export function face(urls, caption, path, missing, failed = missing) {
+  const frame = h("div.face", {}, h("p.muted.small", {}, t(path ? "drawer.reading" : missing)));
+  if (path) {
     fetchPicture(path).then((url) => {
       urls.push(url);
       frame.replaceChildren(h("img", { src: url, alt: t(caption) }));
-    }, () => frame.replaceChildren(h("p.muted.small", {}, t(missing))));
+    }, () => frame.replaceChildren(h("p.muted.small", {}, t(failed))));
   }
   return h("figure", {}, frame, h("figcaption", {}, t(caption)));
 }

@@ -10,7 +10,6 @@ const RETRY_MS = 2000;
 /** Longer than any exposure, shorter than anybody's patience. */
 const FROZEN_MS = 4000;
 const BLACK_MS = 4000;
-const STATES = ["ended", "muted", "no_picture", "black", "frozen"];
 const DARK = 0.16;
 const BRIGHT = 0.3;
 
@@ -31,6 +30,8 @@ export class Device {
     this.opening = false;
     /** @type {string | null} */
     this.problem = null;
+    /** The problem in one word. */
+    this.named = "missing";
     this.seenAt = 0;
     this.lastLook = 0;
     this.lightAt = 0;
@@ -49,8 +50,7 @@ export class Device {
   /** In one word, for the console. */
   get state() {
     if (this.problem === null) return this.seen === null ? "missing" : "ok";
-    const named = STATES.find((state) => t(`camera.${state}`) === this.problem);
-    return named ?? "missing";
+    return this.named;
   }
 
   async start() {
@@ -112,7 +112,7 @@ export class Device {
       this.restarted = false;
       this.say(null);
     }
-    if (fault !== null) this.say(t(fault));
+    if (fault !== null) this.say(t(fault), fault.slice("camera.".length));
     if (fault === "camera.frozen" || fault === "camera.ended" || fault === "camera.no_picture") this.restart();
     for (const tell of this.listeners) tell(this.seen);
   }
@@ -132,7 +132,8 @@ export class Device {
     this.open();
   }
 
-  say(problem) {
+  say(problem, named = "missing") {
+    this.named = named;
     if (problem === this.problem) return;
     this.problem = problem;
     this.trouble(problem);

@@ -12,7 +12,7 @@ export function keep(changes) {
 }
 
 /** What was stored under a name; nothing where storage is denied. */
-export function stored(name) {
+function stored(name) {
   try {
     return JSON.parse(localStorage.getItem(name) ?? "null");
   } catch {
@@ -20,7 +20,7 @@ export function stored(name) {
   }
 }
 
-export function store(name, value) {
+function store(name, value) {
   try {
     localStorage.setItem(name, JSON.stringify(value));
   } catch {

@@ -1,6 +1,6 @@
 // Enrolling one person: a picture from a file or from the camera, and why it was refused.
 
-import { call, h, newKey, t } from "../page.js";
+import { call, h, newKey, t, wait } from "../page.js";
 import { sendable } from "../pictures.js";
 import { frame, guidance, startCamera, stopCamera } from "../camera.js";
 import { again, field, form, notice, reasonText } from "../ui.js";
@@ -20,11 +20,13 @@ async function enrol(id, picture, place, reason = "") {
     else again();
   } catch (error) {
     const again = (values) => enrol(id, picture, place, values.reason);
-    const overrule = FORCED.includes(error.code)
-      ? form([field("reason", t("subject.force_reason"), { required: true, minlength: 3, maxlength: 500 })], t("subject.force"), again) : null;
-    place.replaceChildren(notice("bad", ...whyRefused(error), overrule));
+    place.replaceChildren(notice("bad", ...whyRefused(error), overruling(error, again)));
   }
 }
+
+/** A form that asks for the reason, where a person may overrule a refusal; else nothing. */
+export const overruling = (error, act) => (FORCED.includes(error.code)
+  ? form([field("reason", t("subject.force_reason"), { required: true, minlength: 3, maxlength: 500 })], t("subject.force"), act) : null);
 
 /** A refused picture in words: whose face it is, or what is wrong with it. */
 export function whyRefused(error) {
@@ -71,7 +73,7 @@ export function cameraPanel(id) {
       } catch (error) {
         hint.textContent = error.message;
       }
-      await new Promise((resolve) => setTimeout(resolve, 400));
+      await wait(400);
     }
   }
   const shoot = async () => enrol(id, await frame(video, 1280, 0.95), outcome);

@@ -14,10 +14,15 @@ export async function home(view) {
   return undefined;
 }
 
+/** The newest exams, the newest first, and their sessions. */
+export async function newest() {
+  const exams = (await call("GET", `/v1/exams?limit=${MOST_EXAMS}`)).items;
+  const sessions = (await Promise.all(exams.map((exam) => all(`/v1/exams/${exam.id}/sessions`)))).flat();
+  return { exams, sessions };
+}
+
 async function today(view) {
-  // The newest first.
-  const exams = await all("/v1/exams");
-  const sessions = (await Promise.all(exams.slice(0, MOST_EXAMS).map((exam) => all(`/v1/exams/${exam.id}/sessions`)))).flat();
+  const { exams, sessions } = await newest();
   const candidates = sessions.some((session) => session.candidates > 0);
   const now = sessions.filter((session) => session.state === "open");
   const next = sessions.filter((session) => session.state === "upcoming");

@@ -1,8 +1,9 @@
 // Pictures that people have sent by their own link: each beside the office's portrait or a document, accepted or refused.
 
 import { call, date, h, may, newKey, t } from "../page.js";
-import { asking, field, form, notice } from "../ui.js";
-import { FORCED, whyRefused } from "./enrolling.js";
+import { face } from "../faces.js";
+import { asking, notice } from "../ui.js";
+import { overruling, whyRefused } from "./enrolling.js";
 
 /** @typedef {import("api").components["schemas"]["ProposalDocument"]} Proposal */
 
@@ -33,17 +34,15 @@ function proposal(one, urls) {
       await call("POST", `/v1/proposals/${one.id}/accept`, { json, key: newKey() });
       card.replaceChildren(notice("good", t("proposal.accepted", { who: one.external_id ?? "" })), h("a", { href: `#/subjects/${one.subject_id}` }, t("proposal.to_person")));
     } catch (error) {
-      const overrule = FORCED.includes(error.code)
-        ? form([field("reason", t("subject.force_reason"), { required: true, minlength: 3, maxlength: 500 })], t("subject.force"), ({ reason }) => accept(compared_with)(reason)) : null;
-      says.replaceChildren(notice("bad", ...whyRefused(error), overrule));
+      says.replaceChildren(notice("bad", ...whyRefused(error), overruling(error, ({ reason }) => accept(compared_with)(reason))));
     }
   };
   const refuse = async () => {
     await call("POST", `/v1/proposals/${one.id}/refuse`, { json: {}, key: newKey() });
     card.replaceChildren(notice("", t("proposal.refused")));
   };
-  const pictures = h("div.faces", {}, face(urls, `/v1/proposals/${one.id}/picture`, "proposal.sent", true),
-    face(urls, `/v1/proposals/${one.id}/portrait`, "proposal.portrait", one.has_portrait));
+  const pictures = h("div.faces", {}, face(urls, "proposal.sent", `/v1/proposals/${one.id}/picture`, "proposal.no_picture"),
+    face(urls, "proposal.portrait", one.has_portrait && `/v1/proposals/${one.id}/portrait`, "proposal.no_portrait", "proposal.no_picture"));
   const act = (with_, text) => h("button.primary", { type: "button", onclick: () => accept(with_)("") }, t(text));
   const card = h("li.card.stack", {},
     h("div", {}, h("h2", {}, h("a", { href: `#/subjects/${one.subject_id}` }, h("bdi", {}, one.display_name ?? one.external_id ?? t("subject.unnamed")))),
@@ -54,19 +53,4 @@ function proposal(one, urls) {
     may("enrol") && h("div.row.top.wrapping", {}, one.has_portrait ? act("portrait", "proposal.accept_portrait") : null, act("document", "proposal.accept_document"),
       asking(t("proposal.refuse"), t("proposal.refuse_sure"), refuse)), says);
   return card;
-}
-
-function face(urls, path, caption, is_there) {
-  const frame = h("div.face", {}, h("p.muted.small", {}, t(is_there ? "drawer.reading" : "proposal.no_portrait")));
-  if (is_there) fetchPicture(path).then((url) => {
-    urls.push(url);
-    frame.replaceChildren(h("img", { src: url, alt: t(caption) }));
-  }, () => frame.replaceChildren(h("p.muted.small", {}, t("proposal.no_picture"))));
-  return h("figure", {}, frame, h("figcaption", {}, t(caption)));
-}
-
-async function fetchPicture(path) {
-  const answer = await fetch(path, { headers: { "X-Invigil-Page": "console" }, credentials: "same-origin" });
-  if (!answer.ok) throw new Error(answer.statusText);
-  return URL.createObjectURL(await answer.blob());
 }
