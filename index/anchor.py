@@ -8,85 +8,33 @@ older database does it again.
 """
 
 import fcntl
-import hashlib
 import hmac
 import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.canonical import canonical_json, digest_json
-from index.consent.withdrawal import WITHDRAWN, WithdrawalSeen
+from index.anchor_lines import (
+    NOTED,
+    ONCE,
+    AnchorLine,
+    Head,
+    Kind,
+    find_common_head,
+    find_ended,
+    find_fork,
+    parse_line,
+)
 from index.errors import AnchorInvalid
-from index.sealing.cipher import SealingKey, TemplateCipher
-from index.tables import AuditEventRow, utc_now
-
-Kind = Literal["head", "erased", "withdrawn", "removed", "revoked", "ended", "restored"]
-Head = tuple[int, str]
-"""Number and digest of an event."""
-
-ERASED = "subject.erased"
-TEMPLATE_REMOVED = "template.removed"
-REVOKED = "key.revoked"
-OPERATOR_ENDED = "operator.ended"
-_NOTED: dict[str, Kind] = {
-    ERASED: "erased",
-    WITHDRAWN: "withdrawn",
-    TEMPLATE_REMOVED: "removed",
-    REVOKED: "revoked",
-    OPERATOR_ENDED: "ended",
-}
-_ONCE: tuple[Kind, ...] = ("erased", "removed", "revoked", "ended")
-"""What happens to somebody once, and is undone by nothing."""
-_BLOCK_EVENTS = 1000
-
-
-@dataclass(frozen=True)
-class AnchorLine:
-    """One line.
-
-    Attributes:
-        kind: `head`: the newest event at that time. `erased`: an erasure. `withdrawn`: a withdrawal.
-            `removed`: a removed template. `revoked`: a revoked key. `ended`: an operator who was ended.
-            `restored`: an older database was restored on purpose, and this is the newest recorded event that
-            it has; later events on earlier lines no longer exist.
-        at: When it was written.
-        seq: Number of the event; 0 before the first.
-        digest: Digest of the event.
-        subject_id: The subject who was erased or withdrew, or the template, key or operator that was ended.
-        key_id: The key of the MAC.
-        mac: Hexadecimal, over this line and the digest of the line before.
-    """
-
-    kind: Kind
-    at: str
-    seq: int
-    digest: str
-    subject_id: str | None
-    key_id: str
-    mac: str = ""
-
-    @property
-    def head(self) -> Head:
-        """The event."""
-        return self.seq, self.digest
-
-    @property
-    def line_digest(self) -> str:
-        """SHA-256 of the whole line; the next line's MAC covers it."""
-        return digest_json(asdict(self))
-
-    def mac_under(self, key: SealingKey, previous: str) -> str:
-        """The MAC that this line must have."""
-        content = canonical_json({**asdict(self), "mac": previous})
-        return hmac.new(key.mac_key, content, hashlib.sha256).hexdigest()
+from index.sealing.cipher import TemplateCipher
+from index.tables import utc_now
 
 
 class Anchor:
@@ -131,8 +79,8 @@ class Anchor:
             ):
                 return None
             known = find_common_head(db, lines)
-            for event in audit.list_events_after(db, known[0], action=_NOTED):
-                kind, head = _NOTED[event.action], (event.seq, event.digest)
+            for event in audit.list_events_after(db, known[0], action=NOTED):
+                kind, head = NOTED[event.action], (event.seq, event.digest)
                 for ended in find_ended(event):
                     lines.append(self._append(file, lines, kind, head, ended))
             if not lines or lines[-1].head != newest or not self._is_newest_key(lines):
@@ -164,10 +112,10 @@ class Anchor:
         """
         with self._lock() as file:
             lines = self._verify_lines(_read_whole_lines(file))
-            gone = {(line.kind, line.subject_id) for line in lines if line.kind in _ONCE}
+            gone = {(line.kind, line.subject_id) for line in lines if line.kind in ONCE}
             withdrawn = {line.head for line in lines if line.kind == "withdrawn"}
             for line in other:
-                is_new = line.kind in _ONCE and (line.kind, line.subject_id) not in gone
+                is_new = line.kind in ONCE and (line.kind, line.subject_id) not in gone
                 is_new = is_new or (line.kind == "withdrawn" and line.head not in withdrawn)
                 if not lines or is_new:
                     subject_id = UUID(line.subject_id) if line.subject_id else None
@@ -222,106 +170,6 @@ class Anchor:
         with os.fdopen(descriptor, "r+", encoding="ascii", errors="surrogateescape") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
-
-
-def parse_line(text: str) -> AnchorLine:
-    """A line of the file, whoever has written it.
-
-    Raises:
-        ValueError, TypeError, RecursionError: If it is none.
-    """
-    if not text.isascii():
-        raise ValueError("not ASCII")
-    line = AnchorLine(**json.loads(text))
-    if line.subject_id is not None:
-        UUID(line.subject_id)
-    texts = (line.kind, line.at, line.digest, line.key_id, line.mac)
-    if type(line.seq) is not int or not all(isinstance(one, str) and one.isascii() for one in texts):
-        raise TypeError("a value of another type")
-    return line
-
-
-def find_expected_heads(lines: Sequence[AnchorLine]) -> list[Head]:
-    """The events that the chain must still contain."""
-    heads: list[Head] = []
-    for line in lines:
-        if line.kind == "restored":
-            heads = [head for head in heads if head[0] <= line.seq]
-        heads.append(line.head)
-    return [head for head in dict.fromkeys(heads) if head[0]]
-
-
-def find_erased_subjects(lines: Sequence[AnchorLine]) -> set[UUID]:
-    """Everybody who was ever erased, even if the database of that time no longer exists."""
-    return _find_ids(lines, "erased")
-
-
-def find_removed_templates(lines: Sequence[AnchorLine]) -> set[UUID]:
-    """Every removed template on record."""
-    return _find_ids(lines, "removed")
-
-
-def find_revoked_keys(lines: Sequence[AnchorLine]) -> set[UUID]:
-    """Every revoked key on record."""
-    return _find_ids(lines, "revoked")
-
-
-def find_ended_operators(lines: Sequence[AnchorLine]) -> set[UUID]:
-    """Every operator on record who was ended."""
-    return _find_ids(lines, "ended")
-
-
-def _find_ids(lines: Sequence[AnchorLine], kind: Kind) -> set[UUID]:
-    return {UUID(line.subject_id) for line in lines if line.kind == kind and line.subject_id}
-
-
-def has_news(db: Session, after_seq: int) -> bool:
-    """Whether something that must not be undone happened after an event."""
-    return next(audit.list_events_after(db, after_seq, action=_NOTED), None) is not None
-
-
-def find_ended(event: AuditEventRow) -> list[UUID | None]:
-    """The ids of what an event has ended: a subject, templates, a key or an operator."""
-    if event.action == TEMPLATE_REMOVED:
-        # Another model's templates of the same picture went with it, and have ids of their own.
-        return [UUID(one) for one in (event.details["template_id"], *event.details.get("others", ()))]
-    if event.action == REVOKED:
-        return [UUID(event.details["key_id"])]
-    if event.action == OPERATOR_ENDED:
-        return [UUID(event.details["operator_id"])]
-    return [event.subject_id]
-
-
-def find_withdrawals(lines: Sequence[AnchorLine]) -> list[WithdrawalSeen]:
-    """Every withdrawal on record."""
-    return [
-        WithdrawalSeen(line.seq, line.digest, UUID(line.subject_id))
-        for line in lines
-        if line.kind == "withdrawn" and line.subject_id
-    ]
-
-
-def find_common_head(db: Session, lines: Sequence[AnchorLine]) -> Head:
-    """The newest event of these lines that is in the chain."""
-    for line in reversed(lines):
-        if audit.find_digest(db, line.seq) == line.digest:
-            return line.head
-    return 0, audit.FIRST_DIGEST
-
-
-def find_lost(db: Session, lines: Sequence[AnchorLine]) -> list[Head]:
-    """The expected events that are not in the chain, in the order of the lines."""
-    heads = find_expected_heads(lines)
-    digests = audit.find_digests(db, [seq for seq, _ in heads])
-    return [head for head in heads if digests.get(head[0]) != head[1]]
-
-
-def find_fork(db: Session, lines: Sequence[AnchorLine]) -> Head:
-    """The newest event of these lines before the first one that is not in the chain."""
-    heads = sorted(find_expected_heads(lines))
-    first_lost = min((seq for seq, _ in find_lost(db, lines)), default=None)
-    known = [head for head in heads if first_lost is None or head[0] < first_lost]
-    return max(known, default=(0, audit.FIRST_DIGEST))
 
 
 def _read_whole_lines(file: IO[str]) -> str:

@@ -1,7 +1,7 @@
 """What one process has seen of the audit trail: whether it is still the same, and what was ended since."""
 
 from index import audit
-from index.anchor import Head, has_news
+from index.anchor_lines import Head, has_news
 from index.database.database import Database
 
 

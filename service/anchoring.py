@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from index import audit
-from index.anchor import (
-    Anchor,
+from index.anchor import Anchor
+from index.anchor_lines import (
     Head,
     find_ended_operators,
     find_erased_subjects,
@@ -25,7 +25,7 @@ from index.consent.withdrawal import withdraw_returned
 from index.database.database import Database
 from index.errors import AnchorInvalid, GalleryError
 from index.sealing.cipher import TemplateCipher
-from index.subjects.self_enrolment import end_links
+from index.subjects.enrolment_links import end_links
 from service.access.invitations import Invitations
 from service.access.keys import Keys
 from service.access.operators import Operators

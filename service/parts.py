@@ -13,7 +13,8 @@ from index.jobs.folders import remove_former_pages
 from index.models.errors import BundleChanged
 from index.models.models import Models
 from index.sealing.cipher import TemplateCipher
-from index.subjects.self_enrolment import SelfEnrolment
+from index.subjects.enrolment_links import EnrolmentLinks
+from index.subjects.proposals import Proposals
 from index.subjects.subjects import Subjects
 from service.access.guesses import Guesses
 from service.access.idempotency import Idempotency
@@ -60,7 +61,8 @@ class Parts:
     following: Following
     pinned: Serving | None
     subjects: Subjects
-    self_enrolment: SelfEnrolment
+    enrolment_links: EnrolmentLinks
+    proposals: Proposals
     models: Models
     keys: Keys
     operators: Operators
@@ -123,7 +125,8 @@ class Parts:
             following=following,
             pinned=None,
             subjects=subjects,
-            self_enrolment=SelfEnrolment(database, cipher),
+            enrolment_links=EnrolmentLinks(database, cipher),
+            proposals=Proposals(database, cipher),
             models=models,
             keys=keys,
             operators=operators,

@@ -17,7 +17,7 @@ from index.resealing import (
 )
 from index.sealing.cipher import SealingKey, TemplateCipher, parse_key
 from index.sealing.key_file import KEY_FILE, KeyFile
-from index.subjects.self_enrolment import PROPOSALS
+from index.subjects.proposals import PROPOSALS
 from service.access.second_factors import SECOND_FACTORS
 from service.errors import StartRefused
 from service.exams.checkin.thumbnails import THUMBNAILS

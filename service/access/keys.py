@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.anchor import REVOKED
+from index.anchor_lines import REVOKED
 from index.database.database import Database
 from index.errors import DatabaseError
 from index.ids import uuid7

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.anchor import OPERATOR_ENDED
+from index.anchor_lines import OPERATOR_ENDED
 from index.audit import Origin
 from index.database.database import Database
 from index.tables import OperatorLinkRow, OperatorRow, PageSessionRow, SecondFactorRow, utc_now

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from index.subjects.self_enrolment import EnrolmentLink
+from index.subjects.enrolment_links import EnrolmentLink
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
@@ -154,7 +154,7 @@ def list_proposals(
     cursor: Cursor = None,
 ) -> ProposalList:
     """Pictures that people have sent and that wait, oldest first."""
-    found = parts.self_enrolment.page(limit=limit + 1, after=read_id(cursor))
+    found = parts.proposals.page(limit=limit + 1, after=read_id(cursor))
     if not caller.may(Scope.SUBJECTS_READ):
         found = [replace(one, external_id=None, display_name=None) for one in found]
     page, following = page_of(found, limit, lambda one: one.id)
@@ -172,7 +172,7 @@ def show_proposal_picture(
     request: Request, parts: PartsHere, caller: Enroller, proposal_id: UUID
 ) -> Response:
     """The picture that was sent; that somebody has looked goes into the audit trail."""
-    picture = parts.self_enrolment.open_picture(
+    picture = parts.proposals.open_picture(
         proposal_id, actor=caller.actor, request_id=request.state.request_id
     )
     return Response(picture, media_type="image/jpeg", headers={"cache-control": "no-store"})
@@ -187,7 +187,7 @@ def show_proposal_portrait(
     request: Request, parts: PartsHere, caller: Enroller, proposal_id: UUID
 ) -> Response:
     """The kept crop of an earlier enrolment of the person, to look at beside the picture."""
-    picture = parts.self_enrolment.open_portrait(
+    picture = parts.proposals.open_portrait(
         proposal_id, actor=caller.actor, request_id=request.state.request_id
     )
     return Response(picture, media_type="image/png", headers={"cache-control": "no-store"})
@@ -243,7 +243,7 @@ def issue(
     request: Request, parts: PartsHere, caller: Caller, people: list[UUID], days: int
 ) -> list[EnrolmentLinkDocument]:
     """Links for these people, with number and name for the letter."""
-    links = parts.self_enrolment.issue(
+    links = parts.enrolment_links.issue(
         people, days=days, actor=caller.actor, request_id=request.state.request_id
     )
     names = parts.subjects.names_of(people) if caller.may(Scope.SUBJECTS_READ) else {}

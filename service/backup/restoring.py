@@ -16,7 +16,8 @@ from pathlib import Path
 import service.exams.tables  # noqa: F401
 from embedding.bundle import Bundle
 from index import audit
-from index.anchor import Anchor, AnchorLine, find_common_head, find_expected_heads
+from index.anchor import Anchor
+from index.anchor_lines import AnchorLine, find_common_head, find_expected_heads
 from index.copying import copy_rows, find_filled_table
 from index.database.database import Database
 from index.database.revisions import is_known_revision
@@ -26,7 +27,7 @@ from index.models.models import Models
 from index.resealing import TEMPLATES, find_unreadable_rows, seal_former_rows
 from index.sealing.cipher import TemplateCipher
 from index.sealing.key_file import KeyFile
-from index.subjects.self_enrolment import end_links
+from index.subjects.enrolment_links import end_links
 from service.access.page_sessions import PageSessions
 from service.anchoring import RETURNED, Anchoring, Ended
 from service.backup.folder import ANCHOR, DATABASE, MODELS, BackupManifest, read_manifest

@@ -25,12 +25,12 @@ def receive_picture(
         LinkInvalid: If the link does not work, or no longer when the picture has been looked at.
         EmbeddingError: If no template could be made of the picture.
     """
-    parts.self_enrolment.count_picture(token)
+    parts.enrolment_links.count_picture(token)
     kept = shrunk(picture, SIDE, JPEG_QUALITY, parts.settings.image_limits)
     # As it will be enrolled, so that nobody accepts what cannot be. The template is forgotten at once: the
     # sender must not learn, from an answer or a refusal, whose face is enrolled.
     parts.embedder.embed(kept, Purpose.ENROL)
-    parts.self_enrolment.propose(token, kept, consent | {"at": utc_now().isoformat()}, request_id=request_id)
+    parts.proposals.propose(token, kept, consent | {"at": utc_now().isoformat()}, request_id=request_id)
 
 
 def accept_proposal(
@@ -45,11 +45,11 @@ def accept_proposal(
     """Enrol the picture of a proposal, which a person has compared with a portrait or a document.
 
     Raises:
-        ProposalNotFound, ProposalTaken: As `SelfEnrolment.claim`.
+        ProposalNotFound, ProposalTaken: As `Proposals.claim`.
         EmbeddingError: If no template can be made of it under the model in use.
         GalleryError: As `Gallery.enrol`; the proposal then waits on.
     """
-    claim = parts.self_enrolment.claim(proposal_id)
+    claim = parts.proposals.claim(proposal_id)
     try:
         parts.gallery.require_basis(claim.subject_id)
         embedding = parts.embedder.embed(claim.picture, Purpose.ENROL)
@@ -58,11 +58,9 @@ def accept_proposal(
         enrolled = enrol_embedding(parts, claim.subject_id, embedding, actor=actor, **details)
         record_basis(parts, claim.subject_id, claim.id, claim.consent, actor)
     except Exception:
-        parts.self_enrolment.release(proposal_id)
+        parts.proposals.release(proposal_id)
         raise
-    parts.self_enrolment.settle(
-        claim, "accepted", actor=actor, request_id=request_id, compared_with=compared_with
-    )
+    parts.proposals.settle(claim, "accepted", actor=actor, request_id=request_id, compared_with=compared_with)
     return enrolled
 
 
@@ -80,7 +78,7 @@ def record_basis(
 def refuse_proposal(
     parts: Parts, proposal_id: UUID, reason: str | None, *, actor: str, request_id: str
 ) -> None:
-    """Remove a proposal with its picture; raises as `SelfEnrolment.claim`."""
-    claim = parts.self_enrolment.claim(proposal_id)
+    """Remove a proposal with its picture; raises as `Proposals.claim`."""
+    claim = parts.proposals.claim(proposal_id)
     details = {"reason": reason} if reason else {}
-    parts.self_enrolment.settle(claim, "refused", actor=actor, request_id=request_id, **details)
+    parts.proposals.settle(claim, "refused", actor=actor, request_id=request_id, **details)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from embedding.embedder import Embedder
-from index.anchor import Head
+from index.anchor_lines import Head
 from index.database.database import Database
 from index.errors import DatabaseError, GalleryError
 from index.gallery.coverage import knows_others, was_added_since

@@ -51,7 +51,7 @@ def ask(request: Request) -> HTMLResponse:
 @router.post("/look")
 def look(parts: PartsHere, token: Token) -> Response:
     """Whether the link works, and how many pictures are left; that uses nothing up."""
-    link = parts.self_enrolment.look(token)
+    link = parts.enrolment_links.look(token)
     facts = LinkFacts(pictures_left=link.pictures_left, expires_at=link.expires_at.isoformat())
     return Response(facts.model_dump_json(), media_type="application/json", headers=NO_STORE)
 
@@ -62,7 +62,7 @@ async def send_picture(request: Request, parts: PartsHere, token: Token) -> Resp
 
     The link is looked at before the body is received: nobody without one costs more than that.
     """
-    link = await run_in_threadpool(parts.self_enrolment.look, token)
+    link = await run_in_threadpool(parts.enrolment_links.look, token)
     settings = parts.settings
     limit = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
     async with (

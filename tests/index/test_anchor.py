@@ -12,7 +12,8 @@ from restoring import keep_copy
 from tampering import cut_tail, remove_all_events, write_chain_anew
 
 from index import audit
-from index.anchor import Anchor, find_erased_subjects, find_expected_heads
+from index.anchor import Anchor
+from index.anchor_lines import find_erased_subjects, find_expected_heads
 from index.consent.erasure import erase_returned
 from index.database.database import Database
 from index.errors import AnchorInvalid

@@ -18,7 +18,8 @@ from sqlalchemy import delete, update
 from tampering import cut_tail, remove_all_events, write_chain_anew
 
 from index import audit
-from index.anchor import Anchor, find_ended_operators, find_erased_subjects, find_revoked_keys
+from index.anchor import Anchor
+from index.anchor_lines import find_ended_operators, find_erased_subjects, find_revoked_keys
 from index.database.database import Database
 from index.tables import ApiKeyRow, AuditEventRow, PageSessionRow, utc_now
 from service import app

@@ -11,7 +11,7 @@ from fixtures_service import Service
 from sqlalchemy import select, update
 
 from index.errors import ClockLeapt
-from index.subjects.self_enrolment import MOST_PICTURES, end_links
+from index.subjects.enrolment_links import MOST_PICTURES, end_links
 from index.tables import AuditEventRow, EnrolmentLinkRow, ProposalRow, utc_now
 from service.access.scopes import Scope
 
@@ -233,12 +233,12 @@ def test_waiting_pictures_are_sealed_and_go_with_withdrawal_erasure_and_time(
     assert service.call("DELETE", "/v1/subjects/ext:s-2").status_code == 200
     assert [one["external_id"] for one in waiting(service)] == ["s-3"]
     with pytest.raises(ClockLeapt):
-        service.parts.self_enrolment.purge(actor="test", now=utc_now() + timedelta(days=400))
+        service.parts.proposals.purge(actor="test", now=utc_now() + timedelta(days=400))
     assert [one["external_id"] for one in waiting(service)] == ["s-3"]
     with service.parts.database.write() as db:
         db.execute(update(ProposalRow).values(expires_at=utc_now() - timedelta(seconds=1)))
     assert waiting(service) == []
-    assert service.parts.self_enrolment.purge(actor="test") == 1
+    assert service.parts.proposals.purge(actor="test") == 1
     with service.parts.database.read() as db:
         assert db.scalars(select(ProposalRow.id)).all() == []
 

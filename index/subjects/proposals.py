@@ -5,41 +5,29 @@ template is made of it, and nothing is compared with it, until a person has seen
 document. What the sender is told depends on the picture alone, never on who is enrolled.
 """
 
-import hashlib
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from index import audit
 from index.clock import require_steady
-from index.consent.legal_basis import require_basis
 from index.crops import crop_of, open_crop, with_kept_crops
 from index.database.database import Database
-from index.errors import (
-    KeyMissing,
-    LegalBasisExpired,
-    LinkInvalid,
-    ProposalNotFound,
-    ProposalTaken,
-    SubjectNotFound,
-)
+from index.errors import KeyMissing, ProposalNotFound, ProposalTaken
 from index.ids import uuid7
 from index.resealing import SealedTable
 from index.sealing.cipher import TemplateCipher, build_binding
-from index.tables import EnrolmentLinkRow, ProposalRow, SubjectRow, TemplateRow, utc_now
+from index.subjects.enrolment_links import MOST_PICTURES, open_link
+from index.tables import ProposalRow, SubjectRow, TemplateRow, utc_now
 
 BY_LINK = "the person's own link"
-MOST_PICTURES = 10
-"""Of one link: enough to find better light, too few to try many faces."""
 PROPOSAL_DAYS = 30
 CLAIM_SECONDS = 60
-_TOKEN_BYTES = 32
 
 
 def proposal_binding(proposal_id: UUID, subject_id: UUID) -> bytes:
@@ -55,25 +43,6 @@ PROPOSALS = SealedTable(
     ProposalRow.key_id,
     lambda _, row: proposal_binding(row.id, row.subject_id),
 )
-
-
-@dataclass(frozen=True)
-class EnrolmentLink:
-    """A newly issued link; `token` cannot be read again."""
-
-    id: UUID
-    subject_id: UUID
-    token: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class OpenLink:
-    """A link that works."""
-
-    id: UUID
-    pictures_left: int
-    expires_at: datetime
 
 
 @dataclass(frozen=True)
@@ -106,67 +75,18 @@ class Claim:
     consent: dict[str, Any]
 
 
-class SelfEnrolment:
-    """The links and proposals of one installation. Thread-safe."""
+class Proposals:
+    """The proposals of one installation. Thread-safe."""
 
     def __init__(self, database: Database, cipher: TemplateCipher | None) -> None:
         self._database = database
         self._cipher = cipher
 
-    def issue(
-        self, subject_ids: Sequence[UUID], *, days: int, actor: str, request_id: str | None = None
-    ) -> list[EnrolmentLink]:
-        """A link for each of these people, in place of their former ones.
-
-        Raises:
-            KeyMissing: If there is no key to seal pictures with.
-            SubjectNotFound: If one of them does not exist.
-            LegalBasisExpired: If somebody's basis has ended.
-        """
-        self._require_cipher()
-        expires_at = utc_now() + timedelta(days=days)
-        with self._database.write() as db:
-            return [self._issue_one(db, one, expires_at, actor, request_id) for one in subject_ids]
-
-    def _issue_one(
-        self, db: Session, subject_id: UUID, expires_at: datetime, actor: str, request_id: str | None
-    ) -> EnrolmentLink:
-        require_basis(db, subject_id)
-        mine = EnrolmentLinkRow.subject_id == subject_id
-        db.execute(delete(EnrolmentLinkRow).where(mine))
-        token, link_id = secrets.token_urlsafe(_TOKEN_BYTES), uuid7()
-        row = {"token_digest": _digest(token), "subject_id": subject_id, "expires_at": expires_at}
-        db.add(EnrolmentLinkRow(id=link_id, **row))
-        db.flush()
-        audit.record(
-            db,
-            action="enrolment_link.issued",
-            actor=actor,
-            subject_id=subject_id,
-            request_id=request_id,
-            details={"link_id": str(link_id), "expires_at": expires_at.isoformat()},
-        )
-        return EnrolmentLink(link_id, subject_id, token, expires_at)
-
-    def look(self, token: str) -> OpenLink:
-        """A link that works; looking at it uses nothing up.
-
-        Raises:
-            LinkInvalid: If it is used, over or unknown, or its person may not be enrolled now.
-        """
-        with self._database.read() as db:
-            row = _open_link(db, token)
-            return OpenLink(row.id, MOST_PICTURES - row.pictures, row.expires_at)
-
-    def count_picture(self, token: str) -> None:
-        """Count a picture that came by a link, before it is looked at; raises as `look`."""
-        with self._database.write() as db:
-            _open_link(db, token).pictures += 1
-
     def propose(
         self, token: str, picture: bytes, consent: Mapping[str, Any], *, request_id: str | None = None
     ) -> None:
-        """Keep a picture for a person to decide; the link is used up. Raises as `look`.
+        """Keep a picture for a person to decide; the link is used up. Raises as
+        `EnrolmentLinks.look`.
 
         Args:
             token: Of the link, whose picture has been counted.
@@ -177,7 +97,7 @@ class SelfEnrolment:
         cipher = self._require_cipher()
         with self._database.write() as db:
             # Counted before: the tenth picture is still one.
-            row = _open_link(db, token, most=MOST_PICTURES + 1)
+            row = open_link(db, token, most=MOST_PICTURES + 1)
             row.used_at = utc_now()
             proposal_id = uuid7()
             sealed, key_id = cipher.seal(proposal_binding(proposal_id, row.subject_id), picture)
@@ -285,7 +205,7 @@ class SelfEnrolment:
         self._database.settle()
 
     def purge(self, *, actor: str, now: datetime | None = None) -> int:
-        """Remove links that are over and proposals that nobody has decided in time; returns how many.
+        """Remove proposals that nobody has decided in time; returns how many.
 
         Raises:
             ClockLeapt: If the clock is in doubt; then nothing goes.
@@ -293,8 +213,6 @@ class SelfEnrolment:
         now = now or utc_now()
         with self._database.write() as db:
             require_steady(db, now)
-            over = or_(EnrolmentLinkRow.expires_at <= now, EnrolmentLinkRow.used_at.is_not(None))
-            db.execute(delete(EnrolmentLinkRow).where(over))
             old = delete(ProposalRow).where(ProposalRow.expires_at <= now).returning(ProposalRow.id)
             gone = len(db.scalars(old).all())
             if gone:
@@ -325,31 +243,8 @@ class SelfEnrolment:
         )
 
 
-def end_links(database: Database) -> int:
-    """Let no link work any more: in a database that went back, nobody knows which were used since."""
-    with database.write() as db:
-        return len(db.scalars(delete(EnrolmentLinkRow).returning(EnrolmentLinkRow.id)).all())
-
-
-def _open_link(db: Session, token: str, most: int = MOST_PICTURES) -> EnrolmentLinkRow:
-    query = select(EnrolmentLinkRow).where(EnrolmentLinkRow.token_digest == _digest(token))
-    row = db.scalars(query).one_or_none()
-    if row is None or row.used_at is not None or row.expires_at <= utc_now() or row.pictures >= most:
-        raise LinkInvalid
-    try:
-        require_basis(db, row.subject_id)
-    except (LegalBasisExpired, SubjectNotFound) as error:
-        # Whoever holds the link does not learn what has become of the person.
-        raise LinkInvalid from error
-    return row
-
-
 def _waiting(db: Session, proposal_id: UUID) -> ProposalRow:
     row = db.get(ProposalRow, proposal_id)
     if row is None or row.expires_at <= utc_now():
         raise ProposalNotFound(proposal_id)
     return row
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(b"invigil enrolment link\0" + token.encode(errors="replace")).hexdigest()

@@ -1,0 +1,176 @@
+"""What the lines of the audit chain's anchor say, and how the chain in the database compares with them."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from index import audit
+from index.canonical import canonical_json, digest_json
+from index.consent.withdrawal import WITHDRAWN, WithdrawalSeen
+from index.sealing.cipher import SealingKey
+from index.tables import AuditEventRow
+
+Kind = Literal["head", "erased", "withdrawn", "removed", "revoked", "ended", "restored"]
+Head = tuple[int, str]
+"""Number and digest of an event."""
+
+ERASED = "subject.erased"
+TEMPLATE_REMOVED = "template.removed"
+REVOKED = "key.revoked"
+OPERATOR_ENDED = "operator.ended"
+NOTED: dict[str, Kind] = {
+    ERASED: "erased",
+    WITHDRAWN: "withdrawn",
+    TEMPLATE_REMOVED: "removed",
+    REVOKED: "revoked",
+    OPERATOR_ENDED: "ended",
+}
+ONCE: tuple[Kind, ...] = ("erased", "removed", "revoked", "ended")
+"""What happens to somebody once, and is undone by nothing."""
+
+
+@dataclass(frozen=True)
+class AnchorLine:
+    """One line.
+
+    Attributes:
+        kind: `head`: the newest event at that time. `erased`: an erasure. `withdrawn`: a withdrawal.
+            `removed`: a removed template. `revoked`: a revoked key. `ended`: an operator who was ended.
+            `restored`: an older database was restored on purpose, and this is the newest recorded event that
+            it has; later events on earlier lines no longer exist.
+        at: When it was written.
+        seq: Number of the event; 0 before the first.
+        digest: Digest of the event.
+        subject_id: The subject who was erased or withdrew, or the template, key or operator that was ended.
+        key_id: The key of the MAC.
+        mac: Hexadecimal, over this line and the digest of the line before.
+    """
+
+    kind: Kind
+    at: str
+    seq: int
+    digest: str
+    subject_id: str | None
+    key_id: str
+    mac: str = ""
+
+    @property
+    def head(self) -> Head:
+        """The event."""
+        return self.seq, self.digest
+
+    @property
+    def line_digest(self) -> str:
+        """SHA-256 of the whole line; the next line's MAC covers it."""
+        return digest_json(asdict(self))
+
+    def mac_under(self, key: SealingKey, previous: str) -> str:
+        """The MAC that this line must have."""
+        content = canonical_json({**asdict(self), "mac": previous})
+        return hmac.new(key.mac_key, content, hashlib.sha256).hexdigest()
+
+
+def parse_line(text: str) -> AnchorLine:
+    """A line of the file, whoever has written it.
+
+    Raises:
+        ValueError, TypeError, RecursionError: If it is none.
+    """
+    if not text.isascii():
+        raise ValueError("not ASCII")
+    line = AnchorLine(**json.loads(text))
+    if line.subject_id is not None:
+        UUID(line.subject_id)
+    texts = (line.kind, line.at, line.digest, line.key_id, line.mac)
+    if type(line.seq) is not int or not all(isinstance(one, str) and one.isascii() for one in texts):
+        raise TypeError("a value of another type")
+    return line
+
+
+def find_expected_heads(lines: Sequence[AnchorLine]) -> list[Head]:
+    """The events that the chain must still contain."""
+    heads: list[Head] = []
+    for line in lines:
+        if line.kind == "restored":
+            heads = [head for head in heads if head[0] <= line.seq]
+        heads.append(line.head)
+    return [head for head in dict.fromkeys(heads) if head[0]]
+
+
+def find_erased_subjects(lines: Sequence[AnchorLine]) -> set[UUID]:
+    """Everybody who was ever erased, even if the database of that time no longer exists."""
+    return _find_ids(lines, "erased")
+
+
+def find_removed_templates(lines: Sequence[AnchorLine]) -> set[UUID]:
+    """Every removed template on record."""
+    return _find_ids(lines, "removed")
+
+
+def find_revoked_keys(lines: Sequence[AnchorLine]) -> set[UUID]:
+    """Every revoked key on record."""
+    return _find_ids(lines, "revoked")
+
+
+def find_ended_operators(lines: Sequence[AnchorLine]) -> set[UUID]:
+    """Every operator on record who was ended."""
+    return _find_ids(lines, "ended")
+
+
+def _find_ids(lines: Sequence[AnchorLine], kind: Kind) -> set[UUID]:
+    return {UUID(line.subject_id) for line in lines if line.kind == kind and line.subject_id}
+
+
+def has_news(db: Session, after_seq: int) -> bool:
+    """Whether something that must not be undone happened after an event."""
+    return next(audit.list_events_after(db, after_seq, action=NOTED), None) is not None
+
+
+def find_ended(event: AuditEventRow) -> list[UUID | None]:
+    """The ids of what an event has ended: a subject, templates, a key or an operator."""
+    if event.action == TEMPLATE_REMOVED:
+        # Another model's templates of the same picture went with it, and have ids of their own.
+        return [UUID(one) for one in (event.details["template_id"], *event.details.get("others", ()))]
+    if event.action == REVOKED:
+        return [UUID(event.details["key_id"])]
+    if event.action == OPERATOR_ENDED:
+        return [UUID(event.details["operator_id"])]
+    return [event.subject_id]
+
+
+def find_withdrawals(lines: Sequence[AnchorLine]) -> list[WithdrawalSeen]:
+    """Every withdrawal on record."""
+    return [
+        WithdrawalSeen(line.seq, line.digest, UUID(line.subject_id))
+        for line in lines
+        if line.kind == "withdrawn" and line.subject_id
+    ]
+
+
+def find_common_head(db: Session, lines: Sequence[AnchorLine]) -> Head:
+    """The newest event of these lines that is in the chain."""
+    for line in reversed(lines):
+        if audit.find_digest(db, line.seq) == line.digest:
+            return line.head
+    return 0, audit.FIRST_DIGEST
+
+
+def find_lost(db: Session, lines: Sequence[AnchorLine]) -> list[Head]:
+    """The expected events that are not in the chain, in the order of the lines."""
+    heads = find_expected_heads(lines)
+    digests = audit.find_digests(db, [seq for seq, _ in heads])
+    return [head for head in heads if digests.get(head[0]) != head[1]]
+
+
+def find_fork(db: Session, lines: Sequence[AnchorLine]) -> Head:
+    """The newest event of these lines before the first one that is not in the chain."""
+    heads = sorted(find_expected_heads(lines))
+    first_lost = min((seq for seq, _ in find_lost(db, lines)), default=None)
+    known = [head for head in heads if first_lost is None or head[0] < first_lost]
+    return max(known, default=(0, audit.FIRST_DIGEST))
