@@ -23,7 +23,7 @@ from service.exams.evidence.pilot import PilotReport, pilot_report
 from service.exams.exams import find_exam
 from service.exams.roster.readiness import exam_readiness, readiness
 from service.exams.roster.readiness_csv import readiness_csv
-from service.exams.schemas import Session
+from service.exams.schemas import Exam, Session
 from service.exams.sessions import find_session
 from service.scores import body_for
 
@@ -89,7 +89,7 @@ def print_attendance(parts: PartsHere, caller: Staff, session_id: UUID, zone: Zo
     session = find_session(parts.desk, session_id)
     name = file_name(session, zone, "attendance.pdf")
     found = attendance_pdf(room_of(parts.desk, session_id), zone)
-    return Response(found, media_type="application/pdf", headers=download(name))
+    return pdf_file(found, name)
 
 
 @router.get(
@@ -104,7 +104,7 @@ def list_attendance(
     session = find_session(parts.desk, session_id)
     name = file_name(session, zone, "attendance.csv")
     found = attendance_csv(room_of(parts.desk, session_id), zone, DELIMITERS[separator])
-    return Response(found, media_type="text/csv", headers=download(name))
+    return csv_file(found, name)
 
 
 @router.get(
@@ -115,9 +115,9 @@ def list_attendance(
 def print_exam_attendance(parts: PartsHere, caller: Staff, exam_id: UUID, zone: Zone) -> Response:
     """Who was there, to print and to sign: in all rooms of an exam."""
     exam = find_exam(parts.desk, exam_id)
-    name = f"{exam.name} {exam.starts_at.astimezone(zone):%Y-%m-%d} attendance.pdf"
+    name = exam_file_name(exam, zone, "attendance.pdf")
     found = attendance_pdf(rooms_of(parts.desk, exam_id), zone)
-    return Response(found, media_type="application/pdf", headers=download(name))
+    return pdf_file(found, name)
 
 
 @router.get(
@@ -130,9 +130,9 @@ def list_exam_attendance(
 ) -> Response:
     """Who was there, as a plain list: in all rooms of an exam."""
     exam = find_exam(parts.desk, exam_id)
-    name = f"{exam.name} {exam.starts_at.astimezone(zone):%Y-%m-%d} attendance.csv"
+    name = exam_file_name(exam, zone, "attendance.csv")
     found = attendance_csv(rooms_of(parts.desk, exam_id), zone, DELIMITERS[separator])
-    return Response(found, media_type="text/csv", headers=download(name))
+    return csv_file(found, name)
 
 
 @router.get(
@@ -147,7 +147,7 @@ def download_readiness(
     found = readiness(parts.desk, session_id)
     name = file_name(find_session(parts.desk, session_id), zone, "readiness.csv")
     lines = readiness_csv(parts.desk, [found], found.look_alikes, zone, DELIMITERS[separator])
-    return Response(lines, media_type="text/csv", headers=download(name))
+    return csv_file(lines, name)
 
 
 @router.get(
@@ -160,9 +160,9 @@ def download_exam_readiness(
 ) -> Response:
     """Who is ready and who is not, why, and how old the photographs are: in all rooms of an exam."""
     found, exam = exam_readiness(parts.desk, exam_id), find_exam(parts.desk, exam_id)
-    name = f"{exam.name} {exam.starts_at.astimezone(zone):%Y-%m-%d} readiness.csv"
+    name = exam_file_name(exam, zone, "readiness.csv")
     lines = readiness_csv(parts.desk, found.sessions, found.look_alikes, zone, DELIMITERS[separator])
-    return Response(lines, media_type="text/csv", headers=download(name))
+    return csv_file(lines, name)
 
 
 @router.get("/sessions/{session_id}/pilot", response_model=PilotReport)
@@ -188,6 +188,21 @@ def download_evidence(
 def file_name(session: Session, zone: ZoneInfo, kind: str) -> str:
     """What a session's file is called: the exam, the room, the day."""
     return f"{session.exam_name} {session.room} {session.opens_at.astimezone(zone):%Y-%m-%d} {kind}"
+
+
+def exam_file_name(exam: Exam, zone: ZoneInfo, kind: str) -> str:
+    """What a file about all rooms of an exam is called: the exam, the day."""
+    return f"{exam.name} {exam.starts_at.astimezone(zone):%Y-%m-%d} {kind}"
+
+
+def csv_file(text: str, name: str) -> Response:
+    """A table to keep under this name."""
+    return Response(text, media_type="text/csv", headers=download(name))
+
+
+def pdf_file(content: bytes, name: str) -> Response:
+    """A document to keep under this name."""
+    return Response(content, media_type="application/pdf", headers=download(name))
 
 
 def download(name: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from embedding.quality import Purpose
 from index.errors import SubjectNotFound
-from index.gallery.enrolment import EnrolmentLimits, EnrolmentWarning
+from index.gallery.enrolment import EnrolmentWarning
 from index.gallery.gallery import DuplicateProbe
 from index.ids import uuid7
 from index.subjects.subjects import ExternalId
@@ -73,8 +73,6 @@ def rehearse_photo(parts: Parts, external_id: str, picture: bytes) -> PhotoFate:
             return PhotoFate(Fate.KNOWN, subject_id, known.id)
         parts.gallery.require_basis(subject_id)
     embedding = parts.embedder.embed(picture, Purpose.ENROL)
-    found = parts.model.enrolment_limits
-    limits = EnrolmentLimits(found.duplicate, found.near, found.own)
-    own = DuplicateProbe(parts.gallery, embedding.template, limits, newer=())
+    own = DuplicateProbe(parts.gallery, embedding.template, parts.model.enrolment_limits, newer=())
     probes = (own, *parts.serving.former_probes(embedding))
     return PhotoFate(Fate.ENROLLED, subject_id, None, parts.gallery.rehearse(subject_id or uuid7(), probes))
