@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import DisconnectionError, InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from index.errors import DatabaseUnavailable
@@ -124,7 +124,7 @@ def disable_foreign_keys(connection: Connection) -> Iterator[None]:
 def create_postgresql_engine(address: URL, lock_wait_seconds: float) -> Engine:
     """Connections to a server, or to the one of several hosts that accepts writes."""
     patience = {name: value for name, value in _PATIENCE.items() if name not in address.query}
-    return create_engine(
+    engine = create_engine(
         address,
         connect_args={
             **patience,
@@ -141,3 +141,22 @@ def create_postgresql_engine(address: URL, lock_wait_seconds: float) -> Engine:
         # A statement's parameters are personal data: an error's text must not contain them.
         hide_parameters=True,
     )
+    event.listen(engine, "checkout", _leave_a_standby)
+    return engine
+
+
+def _leave_a_standby(raw: Any, record: ConnectionPoolEntry, _: object) -> None:
+    """Reconnect instead of using a connection to a server that took no writes once more.
+
+    Meanwhile the server, or another one behind the address, may take them again, and the pool keeps each
+    connection for minutes. The server tells both states with the connection and whenever they change, so
+    looking costs no round trip. A new connection is used as it is: a standby can still be read.
+
+    Raises:
+        DisconnectionError: If the connection was used before and its server said that it takes no writes.
+    """
+    used = record.info.setdefault("used", False)
+    record.info["used"] = True
+    states = (raw.info.parameter_status(name) for name in ("in_hot_standby", "default_transaction_read_only"))
+    if used and "on" in states:
+        raise DisconnectionError
