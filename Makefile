@@ -5,6 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip
 
+# Some environments forbid it; each of the hundreds of processes that the tests start would compile every module again.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTEST := $(BIN)/python -m pytest
 # Two processes on two cores; the plug-in of schemathesis alone takes two seconds to load, and few tests use it.
 PARALLEL := --numprocesses auto --dist worksteal -p no:schemathesis
