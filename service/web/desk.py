@@ -1,7 +1,5 @@
 """The pages people work with: the kiosk at the door and the console, and signing in to them."""
 
-import json
-from functools import cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
@@ -19,9 +17,9 @@ from service.fields import PersonName
 from service.http.tracing import address_of as address_in
 from service.logs import log
 from service.parts import Parts
-from service.web.places import STRINGS, TEMPLATES
+from service.web.languages import choose_language, describe_language
+from service.web.places import TEMPLATES
 
-LANGUAGE = "en"
 # Styles may be set on elements; scripts come from this host only, and no other site may frame the pages.
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; "
@@ -203,7 +201,7 @@ def check_page(page: Page, caller: Caller) -> None:
 
 def page(request: Request, parts: Parts, name: Page) -> HTMLResponse:
     """A page, signed in where its cookie is good; else it asks for a key by itself."""
-    context: dict[str, Any] = {"language": LANGUAGE, "t": texts(LANGUAGE), "facts": {"page": name}}
+    context: dict[str, Any] = describe_language(choose_language(request)) | {"facts": {"page": name}}
     try:
         is_secure = is_secure_address(request.url.scheme, request.headers.get("host", ""))
     except InsecureAddress as refused:
@@ -234,10 +232,3 @@ def facts(request: Request, parts: Parts, name: Page, *, is_secure: bool) -> dic
         "scopes": sorted(caller.scopes),
         "session_id": str(caller.session_id) if caller.session_id else None,
     }
-
-
-@cache
-def texts(language: str) -> dict[str, str]:
-    """Every text of the pages in one language; a translation is one more file."""
-    found: dict[str, str] = json.loads((STRINGS / f"{language}.json").read_text(encoding="utf-8"))
-    return found

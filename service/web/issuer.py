@@ -12,6 +12,7 @@ from service.logs import log
 from service.parts import Parts
 from service.problems import status_of
 from service.web import desk
+from service.web.languages import choose_language, describe_language
 from service.web.places import TEMPLATES
 
 BEGIN, BACK = "/login/issuer", "/login/issuer/back"
@@ -79,7 +80,7 @@ def failed(request: Request, error: RequestRefused | Unavailable) -> Response:
 
 def page(request: Request, status: int, *, problem: str | None) -> HTMLResponse:
     """What the browser sees when it comes back."""
-    context = {"language": desk.LANGUAGE, "t": desk.texts(desk.LANGUAGE), "problem": problem}
+    context = describe_language(choose_language(request)) | {"problem": problem}
     return templates.TemplateResponse(
         request, "issuer.html", context, status_code=status, headers=desk.HEADERS
     )

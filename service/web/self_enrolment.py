@@ -5,7 +5,7 @@ is all that has to be reachable from outside: its scripts and styles are served 
 """
 
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel
@@ -20,13 +20,14 @@ from service.http.uploads import read_form, receive_parts
 from service.matching.self_enrolment import receive_picture
 from service.settings import FORM_OVERHEAD_BYTES
 from service.web import desk
+from service.web.languages import ENGLISH, LANGUAGES, choose_language, describe_language, texts
 from service.web.places import TEMPLATES
 
 router = APIRouter(prefix="/enrol", include_in_schema=False)
 templates = Jinja2Templates(TEMPLATES)
 
 NO_STORE = {"Cache-Control": "no-store"}
-SHOWN = ("enrol.", "guide.", "camera.", "problem.")
+SHOWN = ("enrol.", "guide.", "camera.", "problem.", "language.")
 """Which texts the page has; those of the console are nobody's business outside."""
 Token = Annotated[str, Header(alias="X-Enrolment-Token", min_length=1, max_length=100)]
 
@@ -41,9 +42,8 @@ class LinkFacts(BaseModel):
 @router.get("/", response_class=HTMLResponse)
 def ask(request: Request) -> HTMLResponse:
     """The page; like every page it is not kept."""
-    texts = desk.texts(desk.LANGUAGE)
-    shown = {name: text for name, text in texts.items() if name.startswith(SHOWN)}
-    context: dict[str, Any] = {"language": desk.LANGUAGE, "t": shown, "facts": {"page": "enrol"}}
+    context = describe_language(choose_language(request)) | {"facts": {"page": "enrol"}}
+    context["t"] = {name: text for name, text in context["t"].items() if name.startswith(SHOWN)}
     context["simulated_camera"] = getattr(request.app.state, "simulated_camera", None)
     return templates.TemplateResponse(request, "enrol.html", context, headers=desk.HEADERS)
 
@@ -72,11 +72,14 @@ async def send_picture(request: Request, parts: PartsHere, token: Token) -> Resp
         with parts.pictures.admit() as admission:
             content_type = request.headers.get("content-type", "")
             received = await receive_parts(request.stream(), content_type, admission.hold)
-            form = read_form(received, ("image",), ("consent",))
+            form = read_form(received, ("image",), ("consent", "language"))
             received.clear()
             if form.fields.get("consent") != "yes":
                 raise InvalidRequest("/body/consent", "missing", "Without consent no picture is looked at.")
-            given = {"text": consent_digest(desk.LANGUAGE), "language": desk.LANGUAGE}
+            language = form.fields.get("language", ENGLISH)
+            if language not in LANGUAGES:
+                raise InvalidRequest("/body/language", "unknown", f"One of {', '.join(LANGUAGES)}.")
+            given = {"text": consent_digest(language), "language": language}
             picture, request_id = form.images["image"], request.state.request_id
             await parts.pictures.run(receive_picture, parts, token, picture, given, request_id)
     return Response(status_code=202, headers=NO_STORE)
@@ -84,4 +87,4 @@ async def send_picture(request: Request, parts: PartsHere, token: Token) -> Resp
 
 def consent_digest(language: str) -> str:
     """SHA-256 of the text that a person agrees to, in this language."""
-    return hashlib.sha256(desk.texts(language)["enrol.consent"].encode()).hexdigest()
+    return hashlib.sha256(str(texts(language)["enrol.consent"]).encode()).hexdigest()

@@ -13,6 +13,7 @@ from index.consent.withdrawal import find_subject_of_link
 from index.errors import LinkInvalid
 from service.api.inputs import PartsHere
 from service.web import desk
+from service.web.languages import choose_language, describe_language
 from service.web.places import TEMPLATES
 
 router = APIRouter(include_in_schema=False)
@@ -43,7 +44,7 @@ def withdraw(request: Request, parts: PartsHere, token: str) -> HTMLResponse:
 
 def show(request: Request, status: int, **context: Any) -> HTMLResponse:
     """The page; like every page it is not kept."""
-    context |= {"language": desk.LANGUAGE, "t": desk.texts(desk.LANGUAGE)}
+    context |= describe_language(choose_language(request))
     return templates.TemplateResponse(
         request, "withdraw.html", context, status_code=status, headers=desk.HEADERS
     )

@@ -104,7 +104,7 @@ def test_the_drawer_shows_the_flags_and_corrects_an_admission(
     board.get_by_text("Correct the decision").click()
     board.select_option("#drawer-decide select[name=reason_code]", "wrong_candidate")
 
-    board.get_by_role("button", name="Take the admission back").click()
+    board.get_by_role("button", name="Take back the admission").click()
     assert standing(room, "1002")[0] == "admitted"
     board.get_by_role("button", name="Press again to confirm").click()
 

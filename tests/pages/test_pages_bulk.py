@@ -175,13 +175,13 @@ def test_a_folder_is_tried_enrolled_and_gone_on_with_after_a_reload(
     console.goto(f"{desk.base}/console#/enrol")
     console.check("#dry-run")
     console.set_input_files("#bulk-folder", folder)
-    expect(console.get_by_text("It would come to this")).to_be_visible()
+    expect(console.get_by_text("What would happen")).to_be_visible()
     assert desk.call("GET", "/v1/subjects").json()["items"] == []
 
     console.uncheck("#dry-run")
     console.set_input_files("#bulk-folder", folder)
-    expect(console.get_by_text("What became of them")).to_be_visible()
-    assert (result("enrolled"), result("refused"), result("passed over")) == ("1", "2", "1")
+    expect(console.get_by_text("Result")).to_be_visible()
+    assert (result("enrolled"), result("refused"), result("skipped")) == ("1", "2", "1")
     expect(console.locator("#without li")).to_have_count(2)
     expect(console.locator(".refusals img")).to_have_count(2)
     black = console.locator(".refusals li").filter(has_text="s-3")
@@ -192,7 +192,7 @@ def test_a_folder_is_tried_enrolled_and_gone_on_with_after_a_reload(
     expect(black.get_by_text("Enrolled.")).to_be_visible()
 
     console.reload()
-    expect(console.get_by_text("What became of them")).to_be_visible()
+    expect(console.get_by_text("Result")).to_be_visible()
     expect(console.locator(".refusals li")).to_have_count(2)
     expect(console.locator(".refusals img")).to_have_count(0)
     console.set_input_files("#bulk-folder", folder)
@@ -220,6 +220,6 @@ def test_a_list_in_a_zip_gives_names(
 
     console.set_input_files("#bulk-files", archive)
 
-    expect(console.get_by_text("Files that were passed over: 2")).to_be_visible()
+    expect(console.get_by_text("Skipped files: 2")).to_be_visible()
     (one,) = desk.call("GET", "/v1/subjects").json()["items"]
     assert (one["external_id"], one["display_name"], one["templates"]) == ("1001", "Éva <b>Kiss</b>", 1)

@@ -1,4 +1,4 @@
-"""A case in a real browser: two faces, the reason, the band, next and back, and who was quicker."""
+"""A case in a real browser: two faces, the reason, the band, next and back, and who was faster."""
 
 import io
 import re
@@ -95,7 +95,7 @@ def test_an_admission_is_corrected_with_a_reason_from_its_case(room: Desk, conso
     console.goto(f"{room.base}/console#/sessions/{room.session_id}/case/{attempt['id']}")
     console.get_by_text("Correct the decision").click()
     console.select_option("select[name=reason_code]", "wrong_candidate")
-    console.get_by_role("button", name="Take the admission back").click()
+    console.get_by_role("button", name="Take back the admission").click()
     console.get_by_role("button", name="Press again to confirm").click()
 
     expect(console.locator('.seat.bad[data-candidate="1001"]')).to_be_visible()

@@ -231,7 +231,7 @@ def test_a_stale_page_is_told_that_somebody_else_has_decided(desk: Desk, case: P
     case.select_option("select[name=reason_code]", "document_checked")
     case.get_by_role("button", name="Accept").click()
 
-    expect(case.get_by_text("M. Reyes was quicker: refused")).to_be_visible()
+    expect(case.get_by_text("M. Reyes was faster: refused")).to_be_visible()
     status = desk.call("GET", f"/v1/checkins/{attempt['id']}").json()["effective_outcome"]
     assert status == "refused"
 
@@ -318,7 +318,7 @@ def test_another_persons_photo_is_enrolled_for_a_reason_alone(
 
     console.set_input_files("#photo", photo)
     console.fill("input[name=reason]", "The older picture is of somebody else")
-    console.get_by_role("button", name="Enrol all the same").click()
+    console.get_by_role("button", name="Enrol anyway").click()
 
     expect(console.get_by_role("button", name="Remove")).to_have_count(2)
 
@@ -370,9 +370,9 @@ def test_an_exam_is_taken_away_and_one_with_an_attempt_is_found_in_the_archive(
 ) -> None:
     exam_id = desk.call("GET", f"/v1/sessions/{desk.session_id}").json()["exam_id"]
     case.goto(f"{desk.base}/console#/exams/{exam_id}")
-    case.get_by_text("Take this exam away").first.click()
+    case.get_by_text("Remove this exam").first.click()
     case.fill("input[name=reason]", "fire alarm")
-    case.get_by_role("button", name="Take this exam away").click()
+    case.get_by_role("button", name="Remove this exam").click()
 
     case.get_by_text("Archive: 1").click()
     case.locator(f"a[href='#/exams/{exam_id}']").click()

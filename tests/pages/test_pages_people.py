@@ -235,7 +235,7 @@ def test_ones_own_account_takes_a_new_password_and_a_second_factor(
     sign_in(page, desk, "ada")
     page.get_by_role("link", name="Ada").click()
 
-    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("New password").fill(OTHER_PASSWORD)
     page.get_by_label("The password again").fill(OTHER_PASSWORD)
     page.get_by_role("button", name="Change the password").click()

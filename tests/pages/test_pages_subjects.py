@@ -47,7 +47,7 @@ def test_a_registrar_finds_renames_and_erases_somebody(
     expect(console.locator("h1")).to_have_text("Ana Duvall")
     console.get_by_role("button", name="Remove").click()
     expect(console.get_by_text("is the only one")).to_be_visible()
-    console.get_by_role("button", name="Rather not").click()
+    console.get_by_role("button", name="Cancel").click()
     console.locator("#erase summary").click()
     console.fill("input[name=typed]", "S-2004")
     console.get_by_role("button", name="Erase for good").click()
@@ -72,5 +72,5 @@ def test_a_refused_picture_says_whose_face_it_is_and_leads_there(
     console.set_input_files("#photo", photo)
 
     expect(console.get_by_role("alert")).to_contain_text("enrolled already, under another number")
-    console.get_by_role("link", name="Look at 1001").click()
+    console.get_by_role("link", name="Open 1001").click()
     expect(console.locator("h1")).to_have_text("Eileen Collins")

@@ -86,6 +86,7 @@ function review(picture) {
     const body = new FormData();
     body.append("image", await sendable(picture), "photo");
     body.append("consent", "yes");
+    body.append("language", document.documentElement.lang);
     try {
       await call("POST", "picture", { form: body, headers, timeout: 60000 });
       URL.revokeObjectURL(url);

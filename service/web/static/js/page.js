@@ -12,9 +12,13 @@ export const may = (...scopes) => scopes.some((scope) => facts.scopes?.includes(
 /** What work at exams is done with. */
 export const STAFF = ["exams:write", "override", "audit:read"];
 
-/** A text by its key, with {placeholders} filled in. A missing key shows itself. */
+const language = document.documentElement.lang;
+const plurals = new Intl.PluralRules(language);
+
+/** A text by its key, with {placeholders} filled in, in the plural that {n} asks for. A missing key shows itself. */
 export function t(key, values = {}) {
-  const text = texts[key] ?? key;
+  const found = texts[key] ?? key;
+  const text = typeof found === "string" ? found : (found[plurals.select(Number(values.n))] ?? found.other);
   return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
 }
 
@@ -43,11 +47,14 @@ export function h(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** The server's own English, which knows the case, where the page speaks English; else the page's text. */
+const spoken = (text, detail) => (language === "en" ? detail ?? text : text ?? detail);
+
 /** An answer that is not 2xx (RFC 9457). */
 export class Problem extends Error {
   constructor(status, body) {
-    const found = (body.errors ?? []).map((one) => one.detail).join(" ");
-    super(found || (textOf(`problem.${body.code}`) ?? body.detail ?? body.title ?? `HTTP ${status}`));
+    const found = (body.errors ?? []).map((one) => spoken(textOf(`wrong.code.${one.code}`), one.detail)).join(" ");
+    super(found || (textOf(`problem.${body.code}`) ?? spoken(textOf(`code.${body.code}`), body.detail) ?? body.title ?? `HTTP ${status}`));
     this.status = status;
     this.code = body.code ?? "internal";
     this.body = body;
@@ -125,8 +132,10 @@ export function newKey() {
 
 export const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-// Words are of the page's language; how a date, a time or a number is written is the browser's.
-const locale = navigator.languages ?? [document.documentElement.lang];
+// Dates, times and numbers are written as where the browser is, if the page speaks its language. Digits are those that
+// cards, seats and keyboards have.
+const region = navigator.languages?.find((one) => one.split("-")[0] === language) ?? (language === "en" ? "en-GB" : language);
+const locale = new Intl.Locale(region, { numberingSystem: "latn" });
 export const clock = (moment) =>
   new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(new Date(moment));
 export const date = (moment) =>
@@ -138,7 +147,7 @@ const UNITS = /** @type {[Intl.RelativeTimeFormatUnit, number][]} */ ([["year", 
 export function since(moment) {
   const days = (Date.now() - new Date(moment).getTime()) / 86_400_000;
   const [unit, length] = UNITS.find(([, one]) => days >= one) ?? UNITS[2];
-  return new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" }).format(-Math.floor(days / length), unit);
+  return new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(-Math.floor(days / length), unit);
 }
 
 /** From when until when, with the zone: "27 Nov 2026, 13:00 – 16:00 CET". */
@@ -177,3 +186,10 @@ export async function signOut() {
   await call("POST", "/logout", { json: { page: facts.page } });
   location.reload();
 }
+
+// Remembered by this browser alone. The page is drawn anew, because every text on it is another one.
+document.getElementById("language")?.addEventListener("change", ({ target }) => {
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `invigil_language=${/** @type {HTMLSelectElement} */ (target).value}; path=/; max-age=31536000; samesite=lax${secure}`;
+  location.reload();
+});

@@ -1,0 +1,60 @@
+"""The languages of the pages: every text in each, and which one a request gets."""
+
+import pytest
+from fixtures_service import Service
+
+from service.problems import STATUSES
+from service.web.languages import ENGLISH, LANGUAGES, RIGHT_TO_LEFT, preferred, texts
+
+
+def test_every_problem_of_the_api_has_a_text() -> None:
+    codes = {
+        error.code
+        for kind in STATUSES
+        for error in family(kind)
+        if isinstance(error.__dict__.get("code"), str)
+    }
+
+    assert len(codes) > 60
+    assert [code for code in codes if not {f"code.{code}", f"problem.{code}"} & texts(ENGLISH).keys()] == []
+
+
+def family(kind: type) -> list[type]:
+    return [kind, *(one for child in kind.__subclasses__() for one in family(child))]
+
+
+@pytest.mark.parametrize(
+    ("header", "language", "direction"),
+    [
+        ("de-CH, de;q=0.9, en;q=0.8", "de", "ltr"),
+        ("ar", "ar", "rtl"),
+        ("nl, pl;q=0.5, fr;q=0.7", "fr", "ltr"),
+        ("es;q=0, nl", "en", "ltr"),
+        ("*", "en", "ltr"),
+        ("de;q=much, ;;;, \x7f", "en", "ltr"),
+        ("", "en", "ltr"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/console", "/kiosk", "/enrol/", "/withdraw/none"])
+def test_a_page_speaks_the_language_of_the_browser(
+    service: Service, path: str, header: str, language: str, direction: str
+) -> None:
+    page = service.call("GET", path, key="", headers={"Accept-Language": header}).text
+
+    assert f'<html lang="{language}" dir="{direction}">' in page
+
+
+def test_what_was_chosen_counts_more_than_the_browser(service: Service) -> None:
+    chosen = {"Accept-Language": "de", "Cookie": "invigil_language=pl"}
+    unknown = {"Accept-Language": "de", "Cookie": "invigil_language=../../etc"}
+
+    assert '<html lang="pl"' in service.call("GET", "/console", key="", headers=chosen).text
+    assert '<html lang="de"' in service.call("GET", "/console", key="", headers=unknown).text
+
+
+def test_a_long_header_costs_nothing(service: Service) -> None:
+    page = service.call("GET", "/console", key="", headers={"Accept-Language": "a-" * 30_000 + "de"})
+
+    assert '<html lang="en"' in page.text
+    assert preferred("fr-CA;q=0.4,de-AT") == ["de", "fr"]
+    assert LANGUAGES.keys() > RIGHT_TO_LEFT
