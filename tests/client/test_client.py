@@ -18,6 +18,8 @@ from service.access.keys import Keys
 from service.access.scopes import Scope
 from service.settings import Settings
 
+pytestmark = pytest.mark.not_quick("starts the service in a process of its own")
+
 PACKAGE = Path(__file__).parents[2] / "clients" / "python"
 
 

@@ -20,6 +20,8 @@ from benchmarks.picture_corpus import (
 from embedding.errors import DecodeFailed, ImageError, ImageTooLarge, UnsupportedMedia
 from embedding.image import ImageLimits, decode
 
+pytestmark = pytest.mark.not_quick("decodes the largest pictures that are taken")
+
 LIMITS = ImageLimits()
 CORPUS = corpus()
 

@@ -21,6 +21,8 @@ from embedding.quality import Purpose
 from embedding.template import distance
 from embedding.turns import resolve_turns
 
+pytestmark = pytest.mark.not_quick("looks at hundreds of pictures")
+
 GROUNDS = {"black": (0, 0, 0), "grey": (128, 128, 128), "red": (200, 40, 40)}
 
 ALL_ROUND = (60, 90, 100, 120, 135, 160, 180, 200, 225, 260, 270, 290)

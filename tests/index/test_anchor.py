@@ -241,6 +241,7 @@ def note_many(url: str, path: Path, times: int) -> None:
     database.close()
 
 
+@pytest.mark.not_quick("processes of their own")
 def test_processes_that_write_at_once_leave_whole_lines(
     database: Database, database_url: str, anchor: Anchor
 ) -> None:

@@ -1,5 +1,7 @@
 """The languages of the pages: every text in each, and which one a request gets."""
 
+from typing import Any
+
 import pytest
 from fixtures_service import Service
 
@@ -19,7 +21,7 @@ def test_every_problem_of_the_api_has_a_text() -> None:
     assert [code for code in codes if not {f"code.{code}", f"problem.{code}"} & texts(ENGLISH).keys()] == []
 
 
-def family(kind: type) -> list[type]:
+def family(kind: type[Any]) -> list[type[Any]]:
     return [kind, *(one for child in kind.__subclasses__() for one in family(child))]
 
 

@@ -23,6 +23,8 @@ from service.demo.people import people_of
 from service.errors import InvitationInvalid
 from service.parts import Parts
 
+pytestmark = pytest.mark.not_quick("passwords are slow to hash")
+
 
 def problem(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]

@@ -17,6 +17,8 @@ from service.access.page_sessions import IDLE, LIFETIME, is_this_machine
 from service.access.scopes import Scope
 from service.app import create_app
 
+pytestmark = pytest.mark.not_quick("waits for sessions to end")
+
 
 def sign_in(client: TestClient, key: str, page: str = "console", **options: Any) -> httpx.Response:
     return client.post("/login", json={"key": key, "page": page}, **options)

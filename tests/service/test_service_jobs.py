@@ -11,6 +11,8 @@ from fixtures_service import Service
 from index.jobs.jobs import Jobs
 from service.access.scopes import Scope
 
+pytestmark = pytest.mark.not_quick("every job opens an engine")
+
 RETRAIN = {"kind": "retrain", "params": {"recipe": "finetune", "data": ["/faces"]}}
 
 

@@ -15,6 +15,8 @@ from service.access.scopes import Scope
 from service.app import create_app, purge_expired
 from service.parts import Parts
 
+pytestmark = pytest.mark.not_quick("starts the service several times for each test")
+
 
 def basis_until(days: float) -> dict[str, Any]:
     end = utc_now() + timedelta(days=days)

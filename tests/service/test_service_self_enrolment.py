@@ -15,6 +15,8 @@ from index.subjects.enrolment_links import MOST_PICTURES, end_links
 from index.tables import AuditEventRow, EnrolmentLinkRow, ProposalRow, utc_now
 from service.access.scopes import Scope
 
+pytestmark = pytest.mark.not_quick("enrols many pictures")
+
 
 def link_of(service: Service, number: str) -> str:
     made = service.call("POST", f"/v1/subjects/ext:{number}/enrolment-link")

@@ -13,6 +13,8 @@ from structlog.testing import capture_logs
 
 from index.tables import TemplateRow
 
+pytestmark = pytest.mark.not_quick("starts the service several times for each test")
+
 WAIT_SECONDS = 10.0
 
 

@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from service.access.issuer import Login
 from service.access.roles import Role
 
+pytestmark = pytest.mark.not_quick("talks to an issuer, and passwords are slow to hash")
+
 
 @pytest.fixture
 def service(start_service: Callable[..., Service], provider: Provider) -> Service:
