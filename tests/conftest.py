@@ -1,11 +1,21 @@
 """Fixtures that every package needs, and which tests belong to `make quick`."""
 
 import pytest
+import structlog
 from hypothesis import settings
 
 # Examples are judged by what they show; how long one takes says more about what else the machine is doing.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# By default every frame of a traceback is drawn with its variables, which takes seconds.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S.%f"),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 pytest_plugins = ["fixtures_pictures", "fixtures_database"]
 

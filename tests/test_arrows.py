@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("embedding", "index", "service", "training")
 
@@ -92,6 +94,7 @@ def test_a_library_is_imported_inside_its_fence_only() -> None:
     assert wrong == []
 
 
+@pytest.mark.not_quick("make check runs it")
 def test_rooms_import_each_other_in_one_direction() -> None:
     for package in ("embedding", "index", "training", "service", "service/exams"):
         arrows = room_arrows(package)

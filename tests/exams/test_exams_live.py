@@ -152,9 +152,11 @@ def test_a_consent_that_is_withdrawn_is_on_the_board_at_once_in_every_process(
 
 
 def test_a_basis_that_ends_by_the_clock_is_on_the_board_when_it_ends(hall: ExamDay) -> None:
-    expire(hall, "c1", 1.5)
+    def end_soon() -> None:
+        expire(hall, "c1", 1.0)
+        time.sleep(2.5)
 
-    messages = watched(hall, lambda: time.sleep(2.0))[0]
+    messages = watched(hall, end_soon)[0]
 
     flags = [one["flags"]["manual_identification"] for one in content(messages[0])["candidates"]]
     assert flags == [False, False]
