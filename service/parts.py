@@ -136,7 +136,7 @@ class Parts:
             signing_in=SigningIn(database, passwords, sign_ins, factors),
             issuer=Issuer(settings.issuer) if settings.issuer else None,
             page_sessions=page_sessions,
-            guesses=Guesses(database, settings.failed_comparisons_per_hour),
+            guesses=Guesses(database, settings.failed_comparisons_per_hour, settings.workers),
             idempotency=Idempotency(database, timedelta(hours=settings.idempotency_hours)),
             metrics=Metrics(settings.shared_metrics),
             pictures=PictureWork(settings.picture_workers, settings.picture_queue, settings.max_held_bytes),

@@ -4,13 +4,19 @@ Whoever may verify could try photographs until one matches, or learn the templat
 costs nothing and writes nothing. A failure is counted beside its request and not in its transaction; as long
 as the database cannot be written, each process counts its own. Check-ins have their attempts instead, and are
 never stopped by it.
+
+A comparison takes its place before it counts, so that of many at once one process lets no more than the limit
+fail. Several processes see each other's failures once they are written; until then each uses its share of
+what is left, so that a burst over all of them fails less than twice as often as is allowed.
 """
 
 import math
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -36,20 +42,31 @@ class Comparison:
         self.failed: set[UUID] = set()
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A comparison that did not match and is not in the database yet; `id` is its row's."""
+
+    id: UUID
+    subject_id: UUID
+    at: datetime
+
+
 class Guesses:
     """The failed comparisons of the last hour.
 
     Args:
         database: Where they are counted.
         per_hour: Of one subject; None for no limit.
+        processes: How many serve together.
     """
 
-    def __init__(self, database: Database, per_hour: int | None) -> None:
+    def __init__(self, database: Database, per_hour: int | None, processes: int = 1) -> None:
         self._database = database
         self._per_hour = per_hour
+        self._processes = processes
         self._counting = threading.Lock()
-        self._unwritten: list[tuple[UUID, datetime]] = []
-        self._under_way: dict[UUID, int] = {}
+        self._unwritten: list[Failure] = []
+        self._under_way: Counter[UUID] = Counter()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="guesses")
 
     @contextmanager
@@ -64,21 +81,14 @@ class Guesses:
         if self._per_hour is None:
             yield comparison
             return
-        self._begin(subject_ids)
         try:
-            yield comparison
+            with ExitStack() as places:
+                for subject_id in subject_ids:
+                    places.enter_context(self._place(subject_id, comparison, self._per_hour))
+                yield comparison
         finally:
-            self._end(subject_ids)
-            self._note(comparison.failed)
-
-    def refuse_exhausted(self, subject_id: UUID) -> None:
-        """Refuse to tell of a subject who has had too many failures.
-
-        Raises:
-            GuessesExhausted: If so.
-        """
-        if self._per_hour is not None:
-            self._refuse(subject_id, self._per_hour)
+            if comparison.failed:
+                self._writer.submit(self._write)
 
     def purge(self) -> int:
         """Forget what is older than an hour, or lies ahead because the clock once did; returns how many."""
@@ -92,63 +102,66 @@ class Guesses:
         """Write what is still to be written."""
         self._writer.shutdown(wait=True)
 
-    def _begin(self, subject_ids: tuple[UUID, ...]) -> None:
-        for subject_id in subject_ids:
-            self._refuse(subject_id, self._per_hour or 0)
+    @contextmanager
+    def _place(self, subject_id: UUID, comparison: Comparison, most: int) -> Iterator[None]:
+        """Take a place among the comparisons with a subject, which only a failure keeps."""
         with self._counting:
-            for subject_id in subject_ids:
-                self._under_way[subject_id] = self._under_way.get(subject_id, 0) + 1
-
-    def _end(self, subject_ids: tuple[UUID, ...]) -> None:
-        with self._counting:
-            for subject_id in subject_ids:
+            self._under_way[subject_id] += 1
+            place = self._under_way[subject_id]
+            here = [one for one in self._unwritten if one.subject_id == subject_id]
+        try:
+            self._require_free(subject_id, place, here, most)
+            yield
+        finally:
+            with self._counting:
                 self._under_way[subject_id] -= 1
                 if not self._under_way[subject_id]:
                     del self._under_way[subject_id]
+                if subject_id in comparison.failed:
+                    self._unwritten.append(Failure(uuid7(), subject_id, utc_now()))
+                    del self._unwritten[:-MOST_UNWRITTEN]
 
-    def _refuse(self, subject_id: UUID, most: int) -> None:
+    def _require_free(self, subject_id: UUID, place: int, here: Sequence[Failure], most: int) -> None:
+        """Refuse a comparison that could be a failure too many.
+
+        Args:
+            subject_id: With whom.
+            place: Among those under way in this process, from 1.
+            here: The failures that this process had not written when the place was taken.
+            most: Failures allowed in an hour.
+        """
         now = utc_now()
-        with self._counting:
-            here = [at for who, at in self._unwritten if who == subject_id and now - WINDOW < at <= now]
-            # Many at once would all be let through before the first of them has failed.
-            under_way = self._under_way.get(subject_id, 0)
         query = (
-            select(FailedComparisonRow.at)
+            select(FailedComparisonRow.id, FailedComparisonRow.at)
             .where(FailedComparisonRow.subject_id == subject_id)
             .where(FailedComparisonRow.at > now - WINDOW, FailedComparisonRow.at <= now)
             .order_by(FailedComparisonRow.at.desc())
             .limit(most)
         )
         with self._database.read() as db:
-            failures = sorted([*db.scalars(query), *here], reverse=True)
-        if len(failures) + under_way < most:
+            written = {row.id: row.at for row in db.execute(query)}
+        unwritten = {one.id: one.at for one in here if one.id not in written and now - WINDOW < one.at <= now}
+        share = math.ceil((most - len(written)) / self._processes)
+        if len(unwritten) + place <= share:
             return
+        failures = sorted([*written.values(), *unwritten.values()], reverse=True)
         # Those under way may yet match, which is known in a moment.
         until = failures[most - 1] + WINDOW - now if len(failures) >= most else timedelta(seconds=1)
         log.warning("guesses_exhausted", subject_id=str(subject_id))
         raise GuessesExhausted(most, max(1, math.ceil(until.total_seconds())))
 
-    def _note(self, failed: set[UUID]) -> None:
-        if not failed:
-            return
-        now = utc_now()
-        with self._counting:
-            self._unwritten += [(subject_id, now) for subject_id in failed]
-            del self._unwritten[:-MOST_UNWRITTEN]
-        self._writer.submit(self._write)
-
     def _write(self) -> None:
         """Write down every failure that waits; one that cannot be written waits for the next."""
         with self._counting:
-            waiting = [one for one in self._unwritten if utc_now() - one[1] < WINDOW]
+            waiting = [one for one in self._unwritten if utc_now() - one.at < WINDOW]
         for one in waiting:
             try:
                 with self._database.write(ordered=False) as db:
-                    db.add(FailedComparisonRow(id=uuid7(), subject_id=one[0], at=one[1]))
+                    db.add(FailedComparisonRow(id=one.id, subject_id=one.subject_id, at=one.at))
             except IntegrityError:
                 pass  # Erased since: there is nobody left to guess at.
             except DatabaseError as error:
                 log.warning("failure_not_counted", code=error.code)
                 return
-            with self._counting:
+            with self._counting, suppress(ValueError):
                 self._unwritten.remove(one)

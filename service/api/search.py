@@ -39,12 +39,10 @@ async def search_gallery(
     def work(form: Form, _: UUID) -> Answer:
         within = read_scope(parts, form.fields.get("scope", "gallery"))
         k = read_k(form.fields.get("k", str(DEFAULT_K)))
-        with parts.guesses.comparing() as comparison:
-            found = search(parts, form.images["image"], k, request.state.request_id, within)
-            # Whoever is found and does not match was guessed at; when nobody is found, nobody was.
-            near = {one.subject_id for one in found.matches if one.decision is not Outcome.MATCH}
-            for subject_id in near:
-                parts.guesses.refuse_exhausted(subject_id)
+        found = search(parts, form.images["image"], k, request.state.request_id, within)
+        # Whoever is found and does not match was guessed at; when nobody is found, nobody was.
+        near = {one.subject_id for one in found.matches if one.decision is not Outcome.MATCH}
+        with parts.guesses.comparing(*near) as comparison:
             comparison.failed |= near
         if caller.may(Scope.SUBJECTS_READ):
             name_matches(parts, found)

@@ -23,7 +23,7 @@ from service.decision import Quality, StageTimes
 from service.errors import InvalidRequest
 from service.exams.checkin.uses import Uses, uses_of
 from service.http.uploads import Form
-from service.matching.enrolling import enrol_embedding
+from service.matching.enrolling import count_refusal, enrol_embedding
 from service.parts import Parts
 
 router = APIRouter(prefix="/v1/subjects/{subject}/templates", tags=["templates"])
@@ -152,15 +152,16 @@ def enrol(
     parts.gallery.require_basis(found.id)
     embedding = parts.embedder.embed(picture, Purpose.ENROL)
     started = time.perf_counter()
-    template = enrol_embedding(
-        parts,
-        found.id,
-        embedding,
-        actor=caller.actor,
-        template_id=template_id,
-        force_reason=force_reason,
-        request_id=request_id,
-    )
+    with count_refusal(parts, found.id, force_reason):
+        template = enrol_embedding(
+            parts,
+            found.id,
+            embedding,
+            actor=caller.actor,
+            template_id=template_id,
+            force_reason=force_reason,
+            request_id=request_id,
+        )
     search_ms = (time.perf_counter() - started) * 1000
     parts.metrics.timed(embedding.timings)
     document = Enrolment(

@@ -1,11 +1,14 @@
 """From a photograph's embedding to an enrolled template; the same over HTTP and for many photos at once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from embedding.embedder import Embedding
 from embedding.image import encode_png
 from index.crops import NewCrop
+from index.errors import NotTheSamePerson
 from index.gallery.enrolment import EnrolledTemplate
 from service.parts import Parts
 from service.settings import Settings
@@ -39,6 +42,26 @@ def enrol_embedding(
         actor=actor,
         **details,
     )
+
+
+@contextmanager
+def count_refusal(parts: Parts, subject_id: UUID, force_reason: str | None = None) -> Iterator[None]:
+    """Count a photograph that is refused as another person's: a refusal tells as much as a verification.
+
+    What is forced leaves a template and an event, and is not limited.
+
+    Raises:
+        GuessesExhausted: If the subject was compared too often without a match.
+    """
+    if force_reason is not None:
+        yield
+        return
+    with parts.guesses.comparing(subject_id) as comparison:
+        try:
+            yield
+        except NotTheSamePerson:
+            comparison.failed.add(subject_id)
+            raise
 
 
 def crop_to_keep(settings: Settings, embedding: Embedding) -> NewCrop | None:

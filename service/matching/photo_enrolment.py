@@ -15,7 +15,7 @@ from index.gallery.gallery import DuplicateProbe
 from index.ids import uuid7
 from index.subjects.subjects import ExternalId
 from service.matching.bulk_enrolment import Fate, find_or_add
-from service.matching.enrolling import enrol_embedding
+from service.matching.enrolling import count_refusal, enrol_embedding
 from service.parts import Parts
 
 
@@ -53,7 +53,8 @@ def enrol_photo(
     parts.gallery.require_basis(subject.id)
     embedding = parts.embedder.embed(picture, Purpose.ENROL)
     details = {"template_id": template_id, "force_reason": force_reason, "request_id": request_id}
-    made = enrol_embedding(parts, subject.id, embedding, actor=actor, source_digest=digest, **details)
+    with count_refusal(parts, subject.id, force_reason):
+        made = enrol_embedding(parts, subject.id, embedding, actor=actor, source_digest=digest, **details)
     parts.metrics.timed(embedding.timings)
     return PhotoFate(Fate.ENROLLED, subject.id, made.id, made.warnings)
 
@@ -75,4 +76,8 @@ def rehearse_photo(parts: Parts, external_id: str, picture: bytes) -> PhotoFate:
     embedding = parts.embedder.embed(picture, Purpose.ENROL)
     own = DuplicateProbe(parts.gallery, embedding.template, parts.model.enrolment_limits, newer=())
     probes = (own, *parts.serving.former_probes(embedding))
-    return PhotoFate(Fate.ENROLLED, subject_id, None, parts.gallery.rehearse(subject_id or uuid7(), probes))
+    if subject_id is None:
+        return PhotoFate(Fate.ENROLLED, None, None, parts.gallery.rehearse(uuid7(), probes))
+    with count_refusal(parts, subject_id):
+        warnings = parts.gallery.rehearse(subject_id, probes)
+    return PhotoFate(Fate.ENROLLED, subject_id, None, warnings)

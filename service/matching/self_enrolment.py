@@ -7,7 +7,7 @@ from embedding.quality import Purpose
 from index.gallery.enrolment import EnrolledTemplate
 from index.tables import utc_now
 from service.exams.checkin.thumbnails import shrunk
-from service.matching.enrolling import enrol_embedding
+from service.matching.enrolling import count_refusal, enrol_embedding
 from service.parts import Parts
 
 SIDE = 1280
@@ -55,7 +55,8 @@ def accept_proposal(
         embedding = parts.embedder.embed(claim.picture, Purpose.ENROL)
         # Under the proposal's id: done again after a crash, it is enrolled once.
         details = {"template_id": claim.id, "force_reason": force_reason, "request_id": request_id}
-        enrolled = enrol_embedding(parts, claim.subject_id, embedding, actor=actor, **details)
+        with count_refusal(parts, claim.subject_id, force_reason):
+            enrolled = enrol_embedding(parts, claim.subject_id, embedding, actor=actor, **details)
         record_basis(parts, claim.subject_id, claim.id, claim.consent, actor)
     except Exception:
         parts.proposals.release(proposal_id)

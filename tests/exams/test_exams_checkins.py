@@ -490,6 +490,46 @@ class TestTwoRostersWithOneCandidate:
 
         assert override(hall.desk, second.id, admit, ORIGIN)[1].effective_outcome == "admitted"
 
+    def test_let_the_candidate_into_one_exam_once_though_its_rooms_open_one_after_the_other(
+        self, hall: ExamDay
+    ) -> None:
+        first = hall.arrive("c1", "1").checkin
+        earlier = SessionChanges(opens_at=hours_from_now(-3), closes_at=hours_from_now(-2), reason="the test")
+        change_session(hall.desk, hall.session.id, earlier, ORIGIN)
+        other = hall.another_session(opens_at=hours_from_now(-1))
+        hall.roster_of(other.id, "c1,Ann,Z")
+        document = IdentificationTerms.model_validate({"candidate": "c1", "document_type": "passport"})
+
+        second = hall.arrive("c1", "1", session_id=other.id).checkin
+
+        assert (first.outcome, second.outcome, second.reasons) == (
+            "admitted",
+            "referred",
+            ["admitted_elsewhere"],
+        )
+        with pytest.raises(AlreadyCheckedIn):
+            identify(hall.desk, other.id, document, ORIGIN)
+
+    def test_let_one_person_under_two_numbers_of_one_roster_in_once(self, hall: ExamDay) -> None:
+        Subjects(hall.desk.database).change(hall.subjects["c1"], external_id="c1-new", actor="test")
+        hall.roster("c1-new,Ann,Z", mode="merge")
+        hall.arrive("c1", "1")
+
+        second = hall.arrive("c1-new", "1").checkin
+
+        assert (second.outcome, second.reasons) == ("referred", ["admitted_elsewhere"])
+
+    def test_let_nobody_into_two_rooms_of_one_exam_who_is_in_another_exam_too(self, hall: ExamDay) -> None:
+        another = another_exam(hall, starts=-1, ends=2, opens=-1, closes=1)
+        other = hall.another_session()
+        hall.roster_of(other.id, "c1,Ann,Z")
+        document = IdentificationTerms.model_validate({"candidate": "c1", "document_type": "passport"})
+        identify(hall.desk, another, document, ORIGIN)
+        identify(hall.desk, hall.session.id, document, ORIGIN)
+
+        with pytest.raises(AlreadyCheckedIn):
+            identify(hall.desk, other.id, document, ORIGIN)
+
     def test_let_a_person_decide_whether_two_exams_go_together(self, hall: ExamDay) -> None:
         other = another_exam(hall, starts=-1, ends=2, opens=-1, closes=1)
         hall.arrive("c1", "1")

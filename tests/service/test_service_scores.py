@@ -6,6 +6,9 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from threading import Barrier
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +19,10 @@ from sqlalchemy import func, select
 
 from index import audit
 from index.tables import FailedComparisonRow, utc_now
-from service.access.guesses import WINDOW
+from service.access.guesses import WINDOW, Guesses
 from service.access.scopes import KIOSK_SCOPES, Scope
 from service.app import describe_app
+from service.errors import GuessesExhausted
 
 SCORES = {"d", "at_d", "fmr_at_d", "match_d", "refer_d", "threshold_match", "threshold_refer"}
 SCORELESS = [scope for scope in Scope if scope not in (Scope.ADMIN, Scope.SCORES_READ)]
@@ -240,6 +244,79 @@ class TestGuessing:
             assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")
             assert 3500 < int(answer.headers["retry-after"]) <= 3600
         assert verify(strict, other, astronaut_jpeg, strict.admin).json()["code"] == "no_template"
+
+    def test_many_at_once_fail_no_more_often_than_is_allowed(
+        self, strict: Service, astronaut_jpeg: bytes, stranger_jpeg: bytes
+    ) -> None:
+        subject = strict.enrolled(astronaut_jpeg)
+        guesses = strict.parts.guesses
+        begun, let_in = Barrier(12, timeout=30), []
+
+        def guess(_: int) -> None:
+            begun.wait()
+            with suppress(GuessesExhausted), guesses.comparing(UUID(subject)) as comparison:
+                let_in.append(1)
+                # Nobody has failed before everybody has tried.
+                begun.wait()
+                comparison.failed.add(UUID(subject))
+                return
+            begun.wait()
+
+        with ThreadPoolExecutor(12) as callers:
+            list(callers.map(guess, range(12)))
+
+        guesses.close()
+        assert (len(let_in), failures(strict)) == (3, 3)
+
+    def test_searches_at_once_fail_no_more_often_than_is_allowed(
+        self, start_service: Callable[..., Service], astronaut_jpeg: bytes, stranger_jpeg: bytes
+    ) -> None:
+        # So wide that a stranger is near enough to be named.
+        service = start_service(failed_comparisons_per_hour=3, refer_fmr=0.9)
+        service.enrolled(astronaut_jpeg)
+
+        def search(_: int) -> Any:
+            return service.call("POST", "/v1/search", files={"image": stranger_jpeg})
+
+        with ThreadPoolExecutor(12) as callers:
+            answers = list(callers.map(search, range(24)))
+
+        named = [one for one in answers if one.status_code == 200]
+        assert {one.json()["matches"][0]["decision"] for one in named} == {"refer"}
+        assert 1 <= len(named) <= 3
+        assert {one.status_code for one in answers} == {200, 429}
+
+    def test_processes_that_do_not_see_each_other_yet_fail_less_than_twice_as_often(
+        self, strict: Service, astronaut_jpeg: bytes
+    ) -> None:
+        subject = UUID(strict.enrolled(astronaut_jpeg))
+        processes = [Guesses(strict.parts.database, 30, processes=4) for _ in range(4)]
+        with ExitStack() as under_way:
+            let_in = 0
+            for one in processes * 30:
+                with suppress(GuessesExhausted):
+                    under_way.enter_context(one.comparing(subject))
+                    let_in += 1
+
+        assert 30 <= let_in < 60
+
+    @pytest.mark.parametrize(
+        "path", ["/v1/enrolments?dry_run=true", "/v1/enrolments", "/v1/subjects/{subject}/templates"]
+    )
+    def test_an_enrolment_that_tells_of_another_face_counts_as_a_verification(
+        self, strict: Service, astronaut_jpeg: bytes, stranger_jpeg: bytes, path: str
+    ) -> None:
+        subject = strict.enrolled(astronaut_jpeg, "A1")
+        data = {"external_id": "A1"} if "enrolments" in path else {}
+        files = {"image": stranger_jpeg}
+
+        answers = [
+            strict.call("POST", path.format(subject=subject), data=data, files=files) for _ in range(4)
+        ]
+
+        codes = [one.json()["code"] for one in answers]
+        assert codes == ["not_the_same_person"] * 3 + ["rate_limited"]
+        assert verify(strict, subject, stranger_jpeg, strict.admin).status_code == 429
 
     def test_matches_are_never_counted(self, strict: Service, astronaut_jpeg: bytes) -> None:
         subject = strict.enrolled(astronaut_jpeg)

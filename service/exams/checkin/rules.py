@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.audit import Origin
@@ -177,24 +177,25 @@ class Elsewhere:
 def admitted_elsewhere(
     db: OrmSession, session: SessionRow, exam: ExamRow, entry: RosterEntryRow
 ) -> Elsewhere | None:
-    """The candidate's admission to another session at the same time: nobody sits in two rooms at once.
+    """The candidate's admission to this exam by another entry, or to another exam at the same time.
 
-    Two sessions are at the same time where their windows overlap and their exams do. Doors of an afternoon's
-    exam may open before the morning's has closed: that is one after the other, and so are two days.
+    An exam is sat once, whatever the windows of its rooms. Two exams are at the same time where they overlap
+    and the windows of the two sessions do: doors of an afternoon's exam may open before the morning's has
+    closed, and that is one after the other.
     """
     same_time = (
-        SessionRow.id != session.id,
         SessionRow.opens_at < session.closes_at,
         SessionRow.closes_at > session.opens_at,
         ExamRow.starts_at < exam.ends_at,
         ExamRow.ends_at > exam.starts_at,
     )
-    # By number within those sessions and by subject over all: each has an index of its own.
+    cannot_be_both = (RosterEntryRow.id != entry.id) & (or_(SessionRow.exam_id == exam.id, and_(*same_time)))
+    # By number within these sessions and by subject over all: each has an index of its own.
     by_number = (
         select(RosterEntryRow.id)
         .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
         .join(ExamRow, ExamRow.id == SessionRow.exam_id)
-        .where(*same_time, RosterEntryRow.external_key == entry.external_key)
+        .where(cannot_be_both, RosterEntryRow.external_key == entry.external_key)
     )
     by_subject = select(RosterEntryRow.id).where(RosterEntryRow.subject_id == entry.subject_id)
     found = db.execute(
@@ -202,8 +203,8 @@ def admitted_elsewhere(
         .join(RosterEntryRow, RosterEntryRow.id == AdmissionRow.entry_id)
         .join(SessionRow, SessionRow.id == AdmissionRow.session_id)
         .join(ExamRow, ExamRow.id == SessionRow.exam_id)
-        .where(*same_time, AdmissionRow.entry_id.in_(by_number.union(by_subject)))
-        .order_by(AdmissionRow.at)
+        .where(cannot_be_both, AdmissionRow.entry_id.in_(by_number.union(by_subject)))
+        .order_by(SessionRow.exam_id != exam.id, AdmissionRow.at)
         .limit(1)
     ).one_or_none()
     return Elsewhere(*found) if found else None
