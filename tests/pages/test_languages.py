@@ -1,9 +1,12 @@
 """The languages of the pages: every text in each, and which one a request gets."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fixtures_pages import Desk
 from fixtures_service import Service
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from service.problems import STATUSES
 from service.web.languages import ENGLISH, LANGUAGES, RIGHT_TO_LEFT, preferred, texts
@@ -60,3 +63,58 @@ def test_a_long_header_costs_nothing(service: Service) -> None:
     assert '<html lang="en"' in page.text
     assert preferred("fr-CA;q=0.4,de-AT") == ["de", "fr"]
     assert LANGUAGES.keys() > RIGHT_TO_LEFT
+
+
+def language_of(page: Page) -> Locator:
+    return page.locator("html")
+
+
+def test_somebody_at_the_kiosk_chooses_a_language_for_themselves_alone(
+    desk: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    desk.seat(("1001", "Eileen Collins", "A1"))
+    desk.enrol("1001", astronaut_jpeg)
+    page = browse(film=astronaut_jpeg)
+    page.goto(f"{desk.base}/kiosk#key={desk.kiosk_key()}")
+    expect(page.locator("#candidate")).to_be_focused()
+
+    page.locator("#for-one").select_option("ar")
+
+    expect(language_of(page)).to_have_attribute("dir", "rtl")
+    expect(page.locator("#candidate")).to_be_focused()
+    page.keyboard.type("1001")
+    page.keyboard.press("Enter")
+    expect(page.locator("#yes")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#result")).to_have_class("result good")
+    expect(page.locator("#result-title")).to_contain_text("Eileen Collins")
+    expect(language_of(page)).to_have_attribute("lang", "en")
+    expect(page.locator("#candidate")).to_be_focused()
+
+
+def test_whoever_sets_the_kiosk_up_chooses_its_language(
+    desk: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    page = browse(film=astronaut_jpeg)
+    page.goto(f"{desk.base}/kiosk#key={desk.kiosk_key()}")
+
+    page.locator("#set-up").click()
+    page.locator("#set-language").select_option("de")
+
+    expect(language_of(page)).to_have_attribute("lang", "de")
+    page.reload()
+    expect(language_of(page)).to_have_attribute("lang", "de")
+
+
+def test_the_console_remembers_the_language_and_no_page_is_wider_than_the_screen(
+    desk: Desk, console: Page
+) -> None:
+    console.locator("#language").select_option("ar")
+
+    expect(language_of(console)).to_have_attribute("dir", "rtl")
+    expect(console.locator("#nav a").first).to_be_visible()
+    for width, height in ((1280, 800), (390, 844)):
+        console.set_viewport_size(ViewportSize(width=width, height=height))
+        assert console.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+    console.goto(f"{desk.base}/console#/subjects")
+    expect(language_of(console)).to_have_attribute("lang", "ar")

@@ -1,6 +1,6 @@
 // A person's own enrolment by a link: agree, take a picture or choose one, look at it, send it. Works on a phone.
 
-import { call, date, h, Problem, t, textOf } from "./page.js";
+import { call, date, h, language, Problem, t, textOf } from "./page.js";
 import { frame, startCamera, stopCamera } from "./camera.js";
 import { sendable } from "./pictures.js";
 import { notice } from "./ui.js";
@@ -86,7 +86,7 @@ function review(picture) {
     const body = new FormData();
     body.append("image", await sendable(picture), "photo");
     body.append("consent", "yes");
-    body.append("language", document.documentElement.lang);
+    body.append("language", language);
     try {
       await call("POST", "picture", { form: body, headers, timeout: 60000 });
       URL.revokeObjectURL(url);

@@ -6,6 +6,7 @@
 import { clock, call, facts, newKey, Offline, Problem, signIn, t, textOf, wait } from "./page.js";
 import { Device, stayAwake } from "./kiosk/device.js";
 import { showKeypad } from "./kiosk/keypad.js";
+import * as languages from "./kiosk/languages.js";
 import { look, UNUSED_MS } from "./kiosk/look.js";
 import { pair } from "./kiosk/pairing.js";
 import { scan } from "./kiosk/scanner.js";
@@ -52,6 +53,7 @@ function show(name) {
 
 function offline(away) {
   $("offline").hidden = !away;
+  languages.allow(!away);
 }
 
 /** A number that nobody uses is dropped: the next person must not be compared with somebody else's. */
@@ -116,6 +118,7 @@ function ready() {
   }
   $("candidate").value = "";
   show("ready");
+  languages.release(() => stage === "ready");
   $("candidate").focus();
 }
 

@@ -12,7 +12,8 @@ export const may = (...scopes) => scopes.some((scope) => facts.scopes?.includes(
 /** What work at exams is done with. */
 export const STAFF = ["exams:write", "override", "audit:read"];
 
-const language = document.documentElement.lang;
+/** The language of the page, as in `<html lang>`. */
+export const language = document.documentElement.lang;
 const plurals = new Intl.PluralRules(language);
 
 /** A text by its key, with {placeholders} filled in, in the plural that {n} asks for. A missing key shows itself. */
@@ -187,9 +188,11 @@ export async function signOut() {
   location.reload();
 }
 
-// Remembered by this browser alone. The page is drawn anew, because every text on it is another one.
-document.getElementById("language")?.addEventListener("change", ({ target }) => {
+/** Draw the page anew in another language, which this browser alone remembers. */
+export function speak(chosen) {
   const secure = location.protocol === "https:" ? "; secure" : "";
-  document.cookie = `invigil_language=${/** @type {HTMLSelectElement} */ (target).value}; path=/; max-age=31536000; samesite=lax${secure}`;
+  document.cookie = `invigil_language=${chosen}; path=/; max-age=31536000; samesite=lax${secure}`;
   location.reload();
-});
+}
+
+document.getElementById("language")?.addEventListener("change", ({ target }) => speak(/** @type {HTMLSelectElement} */ (target).value));

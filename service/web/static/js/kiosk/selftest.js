@@ -3,6 +3,7 @@
 import { call, h, t, wait } from "../page.js";
 import { frame } from "../camera.js";
 import { cameras, mirror } from "./device.js";
+import * as languages from "./languages.js";
 import { assess } from "./look.js";
 import { keep, settings } from "./settings.js";
 import { showKeypad } from "./keypad.js";
@@ -82,7 +83,7 @@ async function choices(device) {
   const found = await cameras();
   const pick = (name, options, act) => {
     const field = h("select", { id: `set-${name}` }, options.map(([value, text]) =>
-      h("option", { value, selected: String(settings[name]) === value }, text)));
+      h("option", { value, selected: String(name === "language" ? languages.own() : settings[name]) === value }, text)));
     field.addEventListener("change", () => act(field.value));
     return h("label", { for: `set-${name}` }, t(`setup.${name}`), field);
   };
@@ -92,6 +93,7 @@ async function choices(device) {
       keep({ camera });
       device.open();
     }),
+    pick("language", languages.options(), languages.change),
     pick("mirror", [["true", t("setup.mirror_on")], ["false", t("setup.mirror_off")]], (value) => {
       keep({ mirror: value === "true" });
       mirror(device.video);
