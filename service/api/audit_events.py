@@ -4,16 +4,19 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from index import audit
+from index.errors import AnchorInvalid
 from service.access.callers import Caller
 from service.access.scopes import Scope
+from service.anchoring import head_of
 from service.api.answers import shown_to
 from service.api.cursors import not_given_out, page_of, read_cursor
 from service.api.inputs import Cursor, Limit, Order, PartsHere, Since, Until, needs
 from service.audit_event import AuditEvent
+from service.trail import TrailReport, check_trail, report_changed_anchor
 
 router = APIRouter(prefix="/v1/audit-events", tags=["audit"])
 
@@ -23,6 +26,16 @@ class AuditEventList(BaseModel):
 
     items: list[AuditEvent]
     next_cursor: str | None
+
+
+class NotedEvents(BaseModel):
+    """Events that somebody noted elsewhere, each as SEQ:DIGEST."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    expect: Annotated[
+        list[Annotated[str, Field(pattern=r"^[0-9]{1,18}:[0-9a-f]{64}$")]], Field(max_length=100)
+    ] = []
 
 
 ActorText = Annotated[
@@ -62,6 +75,21 @@ def list_audit_events(
         items = [AuditEvent.model_validate(row, from_attributes=True) for row in rows]
     items, following = page_of(items, limit, lambda event: event.seq)
     return shown_to(AuditEventList(items=items, next_cursor=following), caller)
+
+
+@router.post("/verify", response_model=TrailReport)
+def verify_trail(
+    parts: PartsHere, _: Annotated[Caller, needs(Scope.AUDIT_READ)], noted: NotedEvents
+) -> TrailReport:
+    """Walk the whole trail, and compare the anchor, events noted elsewhere and all evidence with it.
+
+    It reads every event and every row of evidence: some seconds for a hundred thousand.
+    """
+    expected = [head_of(text) for text in noted.expect]
+    try:
+        return check_trail(parts.settings, parts.database, expected)
+    except AnchorInvalid:
+        return report_changed_anchor(parts.database, expected)
 
 
 def read_seq(cursor: str | None) -> int:

@@ -173,34 +173,28 @@ def verify(
 
     Prints the newest event as SEQ:DIGEST. Exit status 1 if something was changed.
     """
-    from dataclasses import asdict
-
-    from service.anchoring import head_of, verify_all
+    from service.anchoring import head_of
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
-    from service.exams.evidence.verifying import verify_evidence
+    from service.trail import check_trail
 
     settings = read_settings()
     expected = [head_of(text) for text in expect or ()]
     with open_database(settings) as database:
-        found, is_anchored = verify_all(settings, database, expected)
-        evidence = verify_evidence(database) if found.is_whole else []
-    newest = f"{found.events}:{found.head}"
+        found = check_trail(settings, database, expected)
     if as_json:
-        rows = [one.model_dump(mode="json") for one in evidence]
-        facts = {"is_whole": found.is_whole, "newest": newest, "is_anchored": is_anchored, "evidence": rows}
-        show_json(asdict(found) | facts)
+        show_json(found.model_dump(mode="json"))
     elif found.is_whole:
-        typer.echo(f"The audit trail is whole: {found.events:,} events, head {newest}")
-        if not is_anchored:
+        typer.echo(f"The audit trail is whole: {found.events:,} events, head {found.newest}")
+        if not found.is_anchored:
             typer.echo(f"Nothing was noted of it outside the database: {settings.anchor} is not there.")
     else:
         typer.echo(f"The audit trail breaks at event {found.first_bad_seq}: {found.reason}.")
     if not as_json:
-        for one in evidence:
+        for one in found.evidence:
             of_event = f" of event {one.seq}" if one.seq else ""
             typer.echo(f"The evidence {one.row_id}{of_event} is {one.reason}.")
-    if evidence or not found.is_whole:
+    if found.evidence or not found.is_whole:
         raise typer.Exit(1)
 
 

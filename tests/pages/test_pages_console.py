@@ -433,3 +433,5 @@ def test_an_exam_is_changed_copied_and_closed_and_what_is_wrong_stands_at_its_fi
     expect(row).to_have_count(1)
     row.locator("summary").click()
     expect(row).to_contain_text("fire alarm")
+    console.get_by_role("button", name="Check now").click()
+    expect(console.get_by_text("The trail is whole:")).to_be_visible()

@@ -658,6 +658,17 @@ class NewSecondFactor(BaseModel):
     uri: str
 
 
+class NotedEvents(BaseModel):
+    """
+    Events that somebody noted elsewhere, each as SEQ:DIGEST.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    expect: list[str] | None = None
+
+
 class Order(RootModel[Literal["added", "-added", "external_id", "name"]]):
     root: Annotated[
         Literal["added", "-added", "external_id", "name"],
@@ -1182,6 +1193,20 @@ class SubjectList(BaseModel):
     next_cursor: str | None
 
 
+class Tampering(BaseModel):
+    """
+    Evidence that is not as it was written, is gone before its time, or that no event tells of.
+
+    Attributes:
+        seq: The event that it contradicts; 0 where there is none.
+        row_id: The row, or whose rows were counted: the exam's or the session's.
+    """
+
+    reason: str
+    row_id: UUID
+    seq: int
+
+
 class Target(BaseModel):
     """
     The threshold at one false match rate, with 95 % intervals over identities (bootstrap).
@@ -1224,6 +1249,30 @@ class Thresholds(BaseModel):
 
     match: float
     refer: float
+
+
+class TrailReport(BaseModel):
+    """
+    What a walk along the whole trail found.
+    """
+
+    events: Annotated[int, Field(description="how many events are valid, counted from the first")]
+    evidence: Annotated[list[Tampering], Field(description="rows of evidence that contradict the trail")]
+    first_bad_seq: Annotated[int | None, Field(description="the event at which the trail breaks")]
+    head: Annotated[str, Field(description="digest of the last valid event, hex")]
+    is_anchored: Annotated[
+        bool,
+        Field(description="whether something was noted outside the database to compare with"),
+    ]
+    is_whole: Annotated[bool, Field(description="every event is there, unchanged and in its place")]
+    newest: Annotated[
+        str,
+        Field(description="that event as SEQ:DIGEST; noted elsewhere, it shows a loss later"),
+    ]
+    reason: Annotated[
+        Literal["changed", "missing", "reordered", "cut off"] | Literal["anchor changed"] | None,
+        Field(description="why it breaks there"),
+    ]
 
 
 class TwinDocument(BaseModel):

@@ -69,6 +69,13 @@ class Operations(Transport):
             )
         )
 
+    def verify_trail(self, body: models.NotedEvents) -> models.TrailReport:
+        """Walk the whole trail, and compare the anchor, events noted elsewhere and all evidence with it.
+
+        It reads every event and every row of evidence: some seconds for a hundred thousand."""
+        call = Call("POST", "/v1/audit-events/verify", body=body)
+        return self._send_for(call, models.TrailReport)
+
     def show_checkin(self, checkin_id: UUID) -> models.Checkin:
         """One attempt with all that its decision rests on."""
         call = Call("GET", f"/v1/checkins/{segment(checkin_id)}")
@@ -1349,6 +1356,13 @@ class AsyncOperations(AsyncTransport):
                 order=order,
             )
         )
+
+    async def verify_trail(self, body: models.NotedEvents) -> models.TrailReport:
+        """Walk the whole trail, and compare the anchor, events noted elsewhere and all evidence with it.
+
+        It reads every event and every row of evidence: some seconds for a hundred thousand."""
+        call = Call("POST", "/v1/audit-events/verify", body=body)
+        return await self._send_for(call, models.TrailReport)
 
     async def show_checkin(self, checkin_id: UUID) -> models.Checkin:
         """One attempt with all that its decision rests on."""

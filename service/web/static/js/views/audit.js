@@ -1,7 +1,7 @@
 // The audit trail: who did what, the newest first.
 
 import { call, date, h, t, zone } from "../page.js";
-import { field, form, table } from "../ui.js";
+import { field, form, notice, table } from "../ui.js";
 
 const PAGE = "50";
 
@@ -39,8 +39,34 @@ export async function audit(view) {
       field("action", t("audit.action"), { maxlength: 64 }),
       field("since", t("audit.since"), { type: "datetime-local" }),
       field("until", t("audit.until"), { type: "datetime-local" }),
-    ], t("audit.show"), show), shown));
+    ], t("audit.show"), show), shown),
+    check());
   await more();
+}
+
+/** Walk the whole trail, and say whether it and all evidence are as they were written. */
+function check() {
+  const result = h("div.stack", { "aria-live": "polite" });
+  const verify = async ({ expect }) => {
+    result.replaceChildren();
+    const found = await call("POST", "/v1/audit-events/verify", { json: { expect: expect ? [expect.trim()] : [] }, timeout: 600000 });
+    result.replaceChildren(...reportOf(found));
+  };
+  return h("section.card.stack", {}, h("h2", {}, t("audit.check")), h("p.muted", {}, t("audit.check_help")),
+    form([field("expect", t("audit.expect"), { maxlength: 90 })], t("audit.check_now"), verify, "plain"), result);
+}
+
+const FAULTS = { changed: "audit.changed", missing: "audit.missing", reordered: "audit.reordered", "cut off": "audit.cut_off", "anchor changed": "audit.anchor_changed" };
+
+function reportOf(found) {
+  const good = found.is_whole && !found.evidence.length;
+  return [
+    notice(good ? "good" : "bad", found.is_whole ? t("audit.whole", { n: found.events }) : t(FAULTS[found.reason], { n: found.first_bad_seq })),
+    found.evidence.length ? notice("bad", t("audit.evidence", { n: found.evidence.length }), h("ul.mono.small", {}, found.evidence.slice(0, 20).map((one) => h("li", {}, `${one.row_id}: ${one.reason}`)))) : null,
+    found.is_anchored ? null : notice("wait", t("audit.no_anchor")),
+    h("p", {}, t("audit.note")),
+    h("p.mono.big-key", {}, found.newest),
+  ].filter(Boolean);
 }
 
 /** What an event holds, folded away where it is long. */

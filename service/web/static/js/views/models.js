@@ -21,7 +21,7 @@ export async function models(view) {
       [t("model.activated"), (model) => model.activated_at && date(model.activated_at)],
       [t("model.id"), (model) => h("span.mono.small", {}, model.id.slice(0, 19))],
     ], items.slice().reverse())),
-    rollback(),
+    items.some((model) => model.state === "retired" && model.activated_at) ? rollback() : "",
   );
 }
 
