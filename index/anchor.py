@@ -1,5 +1,6 @@
 """The audit chain's anchor outside the database: an append-only file of heads, and of what must not be
-undone: erasures, withdrawals, removed templates, revoked keys and ended operators.
+undone: erasures, withdrawals, removed templates, revoked keys, ended operators and other passwords of theirs,
+exams that were archived, deleted or purged, refused pictures.
 
 A chain alone cannot show that its end was cut off, or that all of it was rewritten. Each line of this file
 holds the number and digest of an event, and an HMAC (RFC 2104) over itself and the previous line, under a key
@@ -22,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from index import audit
 from index.anchor_lines import (
+    AGAIN,
     NOTED,
     ONCE,
     AnchorLine,
@@ -113,10 +115,10 @@ class Anchor:
         with self._lock() as file:
             lines = self._verify_lines(_read_whole_lines(file))
             gone = {(line.kind, line.subject_id) for line in lines if line.kind in ONCE}
-            withdrawn = {line.head for line in lines if line.kind == "withdrawn"}
+            known = {line.head for line in lines if line.kind in AGAIN}
             for line in other:
                 is_new = line.kind in ONCE and (line.kind, line.subject_id) not in gone
-                is_new = is_new or (line.kind == "withdrawn" and line.head not in withdrawn)
+                is_new = is_new or (line.kind in AGAIN and line.head not in known)
                 if not lines or is_new:
                     subject_id = UUID(line.subject_id) if line.subject_id else None
                     lines.append(self._append(file, lines, line.kind, line.head, subject_id))

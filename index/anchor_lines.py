@@ -12,11 +12,24 @@ from sqlalchemy.orm import Session
 
 from index import audit
 from index.canonical import canonical_json, digest_json
-from index.consent.withdrawal import WITHDRAWN, WithdrawalSeen
+from index.consent.withdrawal import WITHDRAWN, EventSeen
 from index.sealing.cipher import SealingKey
 from index.tables import AuditEventRow
 
-Kind = Literal["head", "erased", "withdrawn", "removed", "revoked", "ended", "restored"]
+Kind = Literal[
+    "head",
+    "erased",
+    "withdrawn",
+    "removed",
+    "revoked",
+    "ended",
+    "archived",
+    "deleted",
+    "purged",
+    "refused",
+    "reset",
+    "restored",
+]
 Head = tuple[int, str]
 """Number and digest of an event."""
 
@@ -24,15 +37,52 @@ ERASED = "subject.erased"
 TEMPLATE_REMOVED = "template.removed"
 REVOKED = "key.revoked"
 OPERATOR_ENDED = "operator.ended"
+OPERATOR_RESET = "operator.reset"
+OPERATOR_CHANGED = "operator.changed"
+PASSWORD_CHANGED = "operator.password_changed"
+EXAM_ARCHIVED = "exam.archived"
+EXAM_DELETED = "exam.deleted"
+EXAM_PURGED = "exam.purged"
+PROPOSAL_REFUSED = "proposal.refused"
 NOTED: dict[str, Kind] = {
     ERASED: "erased",
     WITHDRAWN: "withdrawn",
     TEMPLATE_REMOVED: "removed",
     REVOKED: "revoked",
     OPERATOR_ENDED: "ended",
+    OPERATOR_RESET: "reset",
+    OPERATOR_CHANGED: "reset",
+    PASSWORD_CHANGED: "reset",
+    EXAM_ARCHIVED: "archived",
+    EXAM_DELETED: "deleted",
+    EXAM_PURGED: "purged",
+    PROPOSAL_REFUSED: "refused",
 }
-ONCE: tuple[Kind, ...] = ("erased", "removed", "revoked", "ended")
-"""What happens to somebody once, and is undone by nothing."""
+ONCE: tuple[Kind, ...] = (
+    "erased",
+    "removed",
+    "revoked",
+    "ended",
+    "archived",
+    "deleted",
+    "purged",
+    "refused",
+)
+"""What happens to somebody or something once, and is undone by nothing."""
+AGAIN: tuple[Kind, ...] = ("withdrawn", "reset")
+"""What happens to somebody more than once: each is known by its event."""
+
+_NAMED_BY = {
+    REVOKED: "key_id",
+    OPERATOR_ENDED: "operator_id",
+    OPERATOR_RESET: "operator_id",
+    OPERATOR_CHANGED: "operator_id",
+    PASSWORD_CHANGED: "operator_id",
+    EXAM_ARCHIVED: "exam_id",
+    EXAM_DELETED: "exam_id",
+    EXAM_PURGED: "exam_id",
+    PROPOSAL_REFUSED: "proposal_id",
+}
 
 
 @dataclass(frozen=True)
@@ -42,12 +92,14 @@ class AnchorLine:
     Attributes:
         kind: `head`: the newest event at that time. `erased`: an erasure. `withdrawn`: a withdrawal.
             `removed`: a removed template. `revoked`: a revoked key. `ended`: an operator who was ended.
+            `archived`, `deleted`, `purged`: an exam. `refused`: a picture that somebody had sent. `reset`: an
+            operator who signs in by another password since, or has another role.
             `restored`: an older database was restored on purpose, and this is the newest recorded event that
             it has; later events on earlier lines no longer exist.
         at: When it was written.
         seq: Number of the event; 0 before the first.
         digest: Digest of the event.
-        subject_id: The subject who was erased or withdrew, or the template, key or operator that was ended.
+        subject_id: The subject who was erased or withdrew, or the template, key, operator, exam or proposal.
         key_id: The key of the MAC.
         mac: Hexadecimal, over this line and the digest of the line before.
     """
@@ -103,27 +155,8 @@ def find_expected_heads(lines: Sequence[AnchorLine]) -> list[Head]:
     return [head for head in dict.fromkeys(heads) if head[0]]
 
 
-def find_erased_subjects(lines: Sequence[AnchorLine]) -> set[UUID]:
-    """Everybody who was ever erased, even if the database of that time no longer exists."""
-    return _find_ids(lines, "erased")
-
-
-def find_removed_templates(lines: Sequence[AnchorLine]) -> set[UUID]:
-    """Every removed template on record."""
-    return _find_ids(lines, "removed")
-
-
-def find_revoked_keys(lines: Sequence[AnchorLine]) -> set[UUID]:
-    """Every revoked key on record."""
-    return _find_ids(lines, "revoked")
-
-
-def find_ended_operators(lines: Sequence[AnchorLine]) -> set[UUID]:
-    """Every operator on record who was ended."""
-    return _find_ids(lines, "ended")
-
-
-def _find_ids(lines: Sequence[AnchorLine], kind: Kind) -> set[UUID]:
+def find_ids(lines: Sequence[AnchorLine], kind: Kind) -> set[UUID]:
+    """Everybody and everything of one kind on record, even if the database of that time no longer exists."""
     return {UUID(line.subject_id) for line in lines if line.kind == kind and line.subject_id}
 
 
@@ -133,23 +166,23 @@ def has_news(db: Session, after_seq: int) -> bool:
 
 
 def find_ended(event: AuditEventRow) -> list[UUID | None]:
-    """The ids of what an event has ended: a subject, templates, a key or an operator."""
+    """The ids of what an event has ended: a subject, templates, a key, an operator, an exam or a proposal."""
     if event.action == TEMPLATE_REMOVED:
         # Another model's templates of the same picture went with it, and have ids of their own.
         return [UUID(one) for one in (event.details["template_id"], *event.details.get("others", ()))]
-    if event.action == REVOKED:
-        return [UUID(event.details["key_id"])]
-    if event.action == OPERATOR_ENDED:
-        return [UUID(event.details["operator_id"])]
+    if event.action == OPERATOR_CHANGED and event.details.get("before") == event.details.get("after"):
+        return []  # Another name alone.
+    if event.action in _NAMED_BY:
+        return [UUID(event.details[_NAMED_BY[event.action]])]
     return [event.subject_id]
 
 
-def find_withdrawals(lines: Sequence[AnchorLine]) -> list[WithdrawalSeen]:
-    """Every withdrawal on record."""
+def find_seen(lines: Sequence[AnchorLine], kind: Kind) -> list[EventSeen]:
+    """Every event of one kind on record, of what may happen to somebody more than once."""
     return [
-        WithdrawalSeen(line.seq, line.digest, UUID(line.subject_id))
+        EventSeen(line.seq, line.digest, UUID(line.subject_id))
         for line in lines
-        if line.kind == "withdrawn" and line.subject_id
+        if line.kind == kind and line.subject_id
     ]
 
 

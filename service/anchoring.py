@@ -9,14 +9,11 @@ from index import audit
 from index.anchor import Anchor
 from index.anchor_lines import (
     Head,
-    find_ended_operators,
-    find_erased_subjects,
     find_expected_heads,
     find_fork,
+    find_ids,
     find_lost,
-    find_removed_templates,
-    find_revoked_keys,
-    find_withdrawals,
+    find_seen,
     has_news,
 )
 from index.audit import Origin
@@ -26,12 +23,15 @@ from index.database.database import Database
 from index.errors import AnchorInvalid, GalleryError
 from index.sealing.cipher import TemplateCipher
 from index.subjects.enrolment_links import end_links
+from index.subjects.proposals import remove_refused
 from service.access.invitations import Invitations
 from service.access.keys import Keys
 from service.access.operators import Operators
 from service.access.page_sessions import PageSessions
 from service.access.passwords import Passwords
 from service.errors import StartRefused
+from service.exams.archive import archive_returned
+from service.exams.evidence.retention import purge_returned
 from service.exams.kiosks import end_codes
 from service.logs import log
 from service.settings import Settings
@@ -50,12 +50,16 @@ class Ended(NamedTuple):
         keys: That were revoked.
         operators: Who were ended.
         templates: That were removed, of people who stayed.
+        exams: That were archived, deleted or purged.
+        passwords: Of operators who signed in by another one since, or had another role.
     """
 
     people: int
     keys: int
     operators: int
     templates: int
+    exams: int
+    passwords: int
 
 
 @dataclass(frozen=True)
@@ -82,29 +86,37 @@ class Anchoring:
             log.info("audit_head", seq=head[0], digest=head[1])
 
     def end_returned(self) -> Ended:
-        """End again what came back with an older database: people, consent, templates, keys and operators.
+        """End again what came back with an older database and was ended for good since.
 
         Raises:
             AnchorInvalid: If the anchor was changed: nobody could say then who was erased.
             DatabaseError: If it could not be written.
         """
-        lines = self.anchor.lines()
-        returned = erase_returned(self.database, find_erased_subjects(lines), actor=RETURNED)
-        if returned:
-            log.warning("erased_again", subjects=returned)
-        withdrawn = withdraw_returned(self.database, find_withdrawals(lines), actor=RETURNED)
-        if withdrawn:
-            log.warning("withdrawn_again", subjects=withdrawn)
-        templates = remove_returned(self.database, find_removed_templates(lines), actor=RETURNED)
-        if templates:
-            log.warning("removed_again", templates=templates)
-        keys = Keys(self.database).revoke_returned(find_revoked_keys(lines), actor=RETURNED)
-        if keys:
-            log.warning("revoked_again", keys=keys)
-        operators = Operators(self.database).end_returned(find_ended_operators(lines), Origin(RETURNED))
-        if operators:
-            log.warning("ended_again", operators=operators)
-        return Ended(returned + withdrawn, keys, operators, templates)
+        lines, by = self.anchor.lines(), Origin(RETURNED)
+        database, operators = self.database, Operators(self.database)
+        ended = {
+            "erased_again": erase_returned(database, find_ids(lines, "erased"), actor=RETURNED),
+            "withdrawn_again": withdraw_returned(database, find_seen(lines, "withdrawn"), actor=RETURNED),
+            "templates_removed_again": remove_returned(database, find_ids(lines, "removed"), actor=RETURNED),
+            "pictures_refused_again": remove_refused(database, find_ids(lines, "refused"), actor=RETURNED),
+            "keys_revoked_again": Keys(database).revoke_returned(find_ids(lines, "revoked"), actor=RETURNED),
+            "operators_ended_again": operators.end_returned(find_ids(lines, "ended"), by),
+            "passwords_reset_again": operators.reset_returned(find_seen(lines, "reset"), by),
+            "exams_archived_again": archive_returned(
+                database, find_ids(lines, "archived"), find_ids(lines, "deleted"), by
+            ),
+            "exams_purged_again": purge_returned(database, find_ids(lines, "purged"), by),
+        }
+        if happened := {name: count for name, count in ended.items() if count}:
+            log.warning("ended_again", **happened)
+        return Ended(
+            people=ended["erased_again"] + ended["withdrawn_again"],
+            keys=ended["keys_revoked_again"],
+            operators=ended["operators_ended_again"],
+            templates=ended["templates_removed_again"],
+            exams=ended["exams_archived_again"] + ended["exams_purged_again"],
+            passwords=ended["passwords_reset_again"],
+        )
 
     def end_sign_ins(self) -> None:
         """Sign everybody out and let no link or code work: nobody knows who signed out, or used one, since.
@@ -173,14 +185,17 @@ class Anchoring:
                 "revoked": ended.keys,
                 "ended": ended.operators,
                 "removed": ended.templates,
+                "exams": ended.exams,
+                "passwords": ended.passwords,
             }
             audit.record(db, action="audit.loss_accepted", actor=RETURNED, details=details)
         with self.database.read() as db:
             self.anchor.note_restored(db)
         return (
             f"The audit trail goes on after event {known}; {ended.people} people were erased or withdrawn "
-            f"again, {ended.templates} templates removed, {ended.keys} keys revoked and {ended.operators} "
-            "operators ended again. Everybody has to sign in again."
+            f"again, {ended.templates} templates removed, {ended.keys} keys revoked, {ended.operators} "
+            f"operators ended, {ended.passwords} passwords reset, {ended.exams} exams archived, deleted or "
+            "purged again. Everybody has to sign in again."
         )
 
     def find_lost(self) -> Head | None:

@@ -48,8 +48,8 @@ class WithdrawalLink:
 
 
 @dataclass(frozen=True)
-class WithdrawalSeen:
-    """A withdrawal on record in the audit chain, of this history or another."""
+class EventSeen:
+    """A withdrawal, or another event about somebody, in the audit chain of this history or another."""
 
     seq: int
     digest: str
@@ -151,7 +151,7 @@ def withdraw_by_link(db: Session, token: str, *, request_id: str | None = None) 
     return withdraw_subject(db, subject_id, actor=BY_LINK, request_id=request_id)
 
 
-def withdraw_returned(database: Database, seen: Iterable[WithdrawalSeen], *, actor: str) -> int:
+def withdraw_returned(database: Database, seen: Iterable[EventSeen], *, actor: str) -> int:
     """Repeat the withdrawals of people who came back with an older database; returns how many.
 
     Withdrawals in the database are left alone: the person may have agreed again since.
@@ -170,7 +170,7 @@ def withdraw_returned(database: Database, seen: Iterable[WithdrawalSeen], *, act
     return again
 
 
-def _is_lost(db: Session, seen: WithdrawalSeen) -> bool:
+def _is_lost(db: Session, seen: EventSeen) -> bool:
     """Whether the subject exists and the chain has neither the withdrawal nor its repetition."""
     if audit.find_digest(db, seen.seq) == seen.digest or db.get(SubjectRow, seen.subject_id) is None:
         return False

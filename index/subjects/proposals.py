@@ -5,7 +5,7 @@ template is made of it, and nothing is compared with it, until a person has seen
 document. What the sender is told depends on the picture alone, never on who is enrolled.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -241,6 +241,19 @@ class Proposals:
             request_id=request_id,
             details={"proposal_id": str(row.id), **details},
         )
+
+
+def remove_refused(database: Database, proposal_ids: Collection[UUID], *, actor: str) -> int:
+    """Remove again the refused pictures that came back with an older database; returns how many."""
+    back = ProposalRow.id.in_(list(proposal_ids))
+    with database.read() as db:
+        if not db.scalars(select(ProposalRow.id).where(back)).all():
+            return 0
+    with database.write() as db:
+        gone = db.scalars(delete(ProposalRow).where(back).returning(ProposalRow.id)).all()
+        audit.record(db, action="proposals.purged", actor=actor, details={"proposals": len(gone)})
+    database.settle()
+    return len(gone)
 
 
 def _waiting(db: Session, proposal_id: UUID) -> ProposalRow:

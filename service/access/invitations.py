@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from index.anchor_lines import OPERATOR_RESET
 from index.audit import Origin
 from index.database.database import Database
 from index.ids import uuid7
@@ -85,7 +86,7 @@ class Invitations:
             lasts = RESET if row.password_hash else INVITED
             forget_credentials(db, row)
             sign_out(db, row)
-            record(db, "operator.reset", by, row)
+            record(db, OPERATOR_RESET, by, row)
             link = new_link(db, row.id, lasts)
             return facts_of(db, row), link
 

@@ -14,8 +14,9 @@ from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.anchor_lines import OPERATOR_ENDED
+from index.anchor_lines import OPERATOR_CHANGED, OPERATOR_ENDED, OPERATOR_RESET
 from index.audit import Origin
+from index.consent.withdrawal import EventSeen
 from index.database.database import Database
 from index.tables import OperatorLinkRow, OperatorRow, PageSessionRow, SecondFactorRow, utc_now
 from service.access.callers import Caller
@@ -126,7 +127,7 @@ class Operators:
                 if before["role"] == Role.ADMINISTRATOR != row.role:
                     require_another_administrator(db, operator_id)
                 sign_out(db, row)
-            record(db, "operator.changed", by, row, before=before, after=after)
+            record(db, OPERATOR_CHANGED, by, row, before=before, after=after)
             return facts_of(db, row)
 
     def end(self, operator_id: UUID, by: Origin) -> OperatorFacts:
@@ -160,6 +161,28 @@ class Operators:
             for row in rows:
                 end_row(db, row, by)
             return len(rows)
+
+    def reset_returned(self, seen: Collection[EventSeen], by: Origin) -> int:
+        """Forget the passwords of operators whose former password or role came back; returns how many.
+
+        Nobody knows the newer ones: an administrator sends them a link, and sees their role.
+
+        Raises:
+            DatabaseError: If it could not be written.
+        """
+        again = 0
+        for one in seen:
+            with self._database.read() as db:
+                if find_lost_reset(db, one) is None:
+                    continue
+            with self._database.write() as db:
+                row = find_lost_reset(db, one)
+                if row is not None:
+                    forget_credentials(db, row)
+                    sign_out(db, row)
+                    record(db, OPERATOR_RESET, by, row, again=one.digest)
+                    again += 1
+        return again
 
     def has_administrator(self) -> bool:
         """Whether somebody can sign in who may do everything."""
@@ -247,6 +270,15 @@ def live_row(db: Session, operator_id: UUID) -> OperatorRow:
     if row.ended_at is not None:
         raise OperatorEnded(row.name)
     return row
+
+
+def find_lost_reset(db: Session, seen: EventSeen) -> OperatorRow | None:
+    """The operator of a reset that this database lacks; None where it happened, or was repeated, in it."""
+    row = db.get(OperatorRow, seen.subject_id)
+    if row is None or row.ended_at is not None or audit.find_digest(db, seen.seq) == seen.digest:
+        return None
+    resets = audit.list_events_after(db, 0, action=[OPERATOR_RESET])
+    return None if any(event.details.get("again") == seen.digest for event in resets) else row
 
 
 def login_key(login: str) -> str:

@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from index.anchor_lines import OPERATOR_CHANGED, PASSWORD_CHANGED
 from index.audit import Origin
 from index.database.database import Database
 from index.ids import uuid7
@@ -80,7 +81,7 @@ class SigningIn:
                 log.warning("sign_in_refused", page="console", operator_id=str(row.id), reason="ended")
                 raise SignInRefused
             if row.role != identity.role:
-                record(db, "operator.changed", BY_ISSUER, row, before=row.role, after=identity.role)
+                record(db, OPERATOR_CHANGED, BY_ISSUER, row, before=row.role, after=identity.role)
                 row.role, row.exam_ids = identity.role, None
                 sign_out(db, row)
             row.name = identity.name[:LONGEST_NAME]
@@ -113,7 +114,7 @@ class SigningIn:
             row = live_row(db, operator_id)
             row.password_hash = hashed
             sign_out(db, row, but=keep)
-            record(db, "operator.password_changed", by, row)
+            record(db, PASSWORD_CHANGED, by, row)
             return facts_of(db, row)
 
     def require_password(self, operator_id: UUID, password: str, address: str | None, field: str) -> None:

@@ -27,8 +27,6 @@ from index.models.models import Models
 from index.resealing import TEMPLATES, find_unreadable_rows, seal_former_rows
 from index.sealing.cipher import TemplateCipher
 from index.sealing.key_file import KeyFile
-from index.subjects.enrolment_links import end_links
-from service.access.page_sessions import PageSessions
 from service.anchoring import RETURNED, Anchoring, Ended
 from service.backup.folder import ANCHOR, DATABASE, MODELS, BackupManifest, read_manifest
 from service.backup.making import file_of_keys, warn_of
@@ -65,6 +63,8 @@ class Restored:
         revoked_again: How many keys were revoked since.
         ended_again: How many operators were ended since.
         templates_again: How many templates were removed since, of people who stayed.
+        exams_again: How many exams were archived, deleted or purged since.
+        passwords_again: How many operators had another password or role since: each needs a new link.
         known_until: When the newest line of an anchor was written that outlived the machine; None where there
             is none beside the backup's own: nobody knows then who was erased since.
         faults: What is wrong with its audit trail; it was forced then.
@@ -75,6 +75,8 @@ class Restored:
     revoked_again: int
     ended_again: int
     templates_again: int
+    exams_again: int
+    passwords_again: int
     known_until: datetime | None
     faults: list[str] = field(default_factory=list)
 
@@ -244,8 +246,7 @@ def settle(
     """
     ended = anchoring.end_returned()
     # Nobody knows who has signed out since.
-    PageSessions(anchoring.database).end_all()
-    end_links(anchoring.database)
+    anchoring.end_sign_ins()
     # Whoever was about to promote a model when the backup was made is not at work here.
     Models(anchoring.database).withdraw_all()
     details = {
@@ -255,6 +256,8 @@ def settle(
         "revoked": ended.keys,
         "ended": ended.operators,
         "removed": ended.templates,
+        "exams": ended.exams,
+        "passwords": ended.passwords,
         "faults": list(faults),
         "forced_because": forced_because if faults else None,
     }

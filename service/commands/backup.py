@@ -96,6 +96,13 @@ def show_restored(restored: "Restored") -> None:
         typer.echo(f"{restored.revoked_again:,} API keys were revoked again that were revoked after that.")
     if restored.ended_again:
         typer.echo(f"{restored.ended_again:,} operators were ended again who were ended after that.")
+    if restored.exams_again:
+        typer.echo(f"{restored.exams_again:,} exams were archived, deleted or purged again.")
+    if restored.passwords_again:
+        typer.echo(
+            f"{restored.passwords_again:,} operators had another password or role after that and have none "
+            "now: send them a link (`invigil operators reset`), and look at their roles."
+        )
     if restored.known_until is None:
         typer.echo(
             "No anchor outlived the machine: whoever was erased after the backup is there again. "

@@ -5,16 +5,19 @@ change and no override, and no list of exams shows it unless it is asked for. Th
 either way.
 """
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.anchor_lines import EXAM_ARCHIVED, EXAM_DELETED
 from index.audit import Origin
+from index.database.database import Database
 from index.tables import ApiKeyRow, utc_now
 from service.access.keys import revoke_row
-from service.exams.audit import EXAM_DELETED, note
+from service.exams.audit import note
 from service.exams.context import Desk
 from service.exams.errors import SessionOpen
 from service.exams.evidence.retention import remove_rows, sizes
@@ -48,10 +51,38 @@ def remove_exam(desk: Desk, exam_id: UUID, origin: Origin, reason: str | None) -
             if row.purged_at is None and last_attempt(db, CheckinRow.exam_id == exam_id) is None:
                 delete_rows(db, row, origin, reason)
                 return None
-            row.archived_at = utc_now()
-            end_kiosks(db, exam_id, origin)
-            note(db, "exam.archived", origin, exam_id=exam_id, reason=reason)
+            archive_row(db, row, origin, reason)
         return exam_document(desk, row)
+
+
+def archive_returned(
+    database: Database, archived: Collection[UUID], deleted: Collection[UUID], origin: Origin
+) -> int:
+    """Take away again the exams that came back with an older database; returns how many.
+
+    One that was deleted and has an attempt by now is archived, as it would be today.
+    """
+    wanted, again = list({*archived, *deleted}), 0
+    is_back = select(ExamRow.id).where(ExamRow.id.in_(wanted), ExamRow.archived_at.is_(None))
+    with database.read() as db:
+        if not db.scalars(is_back).all():
+            return 0
+    with database.write() as db:
+        for exam_id in db.scalars(is_back).all():
+            row = exam_row(db, exam_id)
+            if exam_id in deleted and last_attempt(db, CheckinRow.exam_id == exam_id) is None:
+                delete_rows(db, row, origin, None)
+            else:
+                archive_row(db, row, origin, None)
+            again += 1
+    return again
+
+
+def archive_row(db: OrmSession, row: ExamRow, origin: Origin, reason: str | None) -> None:
+    """Archive an exam; its kiosks end."""
+    row.archived_at = utc_now()
+    end_kiosks(db, row.id, origin)
+    note(db, EXAM_ARCHIVED, origin, exam_id=row.id, reason=reason)
 
 
 def refuse_while_open_without_reason(db: OrmSession, row: ExamRow, by: By) -> None:

@@ -23,8 +23,6 @@ LAYOUT_CHANGED = "list_layout.changed"
 LAYOUT_REMOVED = "list_layout.removed"
 SESSION_CHANGED = "session.changed"
 EXAM_CHANGED = "exam.changed"
-EXAM_PURGED = "exam.purged"
-EXAM_DELETED = "exam.deleted"
 
 
 def note(

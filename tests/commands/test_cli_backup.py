@@ -20,10 +20,12 @@ from former_tables import insert, upgrade_to
 from full_disk import files_of_at_most
 from installations import Machine, enrol_made, found
 from restoring import keep_copy
+from sqlalchemy import select
 from tampering import write_chain_anew
 
 from embedding.bundle import Bundle
 from embedding.installation import copy_bundle
+from index.audit import Origin
 from index.copying import copy_rows
 from index.database.database import Database
 from index.errors import DatabaseError, RowsRefused
@@ -31,9 +33,12 @@ from index.ids import uuid7
 from index.sealing.cipher import SealingKey
 from index.sealing.key_file import KeyFile
 from index.tables import SubjectRow
+from service.access.operators import OperatorTerms
+from service.access.roles import Role
 from service.access.scopes import Scope
 from service.backup.folder import read_manifest, record_files, write_manifest
 from service.errors import BackupRefused, Unauthenticated
+from service.exams.tables import RosterEntryRow
 
 OLDER_REVISION = "20261127_with_owners"
 
@@ -219,6 +224,92 @@ def test_the_kiosks_of_an_archived_exam_open_nothing_after_a_restore(
     new.restore(tmp_path / "backup", tmp_path / "keys.txt")
 
     assert new.start().call("GET", f"/v1/sessions/{session}", key=key).status_code == 401
+
+
+def test_exams_that_were_taken_away_after_the_backup_are_away_after_the_restore(
+    sqlite_machines: list[Machine], tmp_path: Path
+) -> None:
+    lost, new = sqlite_machines[:2]
+    service = lost.start()
+    archived, deleted, purged = (
+        exam_with_candidate(service, name, starts=starts, ends=ends)
+        for name, starts, ends in (("archived", -1, 2), ("deleted", 1, 2), ("purged", -9, -8))
+    )
+    shown = {"candidate": "c1", "document_type": "passport", "operator": "Ada"}
+    attempt = service.call("POST", f"/v1/sessions/{archived[1]}/identifications", json=shown)
+    assert attempt.status_code == 201, attempt.text
+    done = lost.run("backup", tmp_path / "backup", "--keys", tmp_path / "keys.txt")
+    assert done.status == 0, done
+    gone = [service.call("DELETE", f"/v1/exams/{one[0]}?reason=over") for one in (archived, deleted)]
+    gone.append(service.call("POST", f"/v1/exams/{purged[0]}/purge", json={}))
+    assert [one.status_code for one in gone] == [200, 204, 200], [one.text for one in gone]
+    stop(service)
+    lost.lose()
+
+    restored = new.run("restore", tmp_path / "backup", "--keys", tmp_path / "keys.txt", "--json")
+    again = new.start()
+
+    assert restored.document["exams_again"] == 3
+    assert again.call("GET", f"/v1/exams/{archived[0]}").json()["archived_at"] is not None
+    late = again.call("POST", f"/v1/sessions/{archived[1]}/identifications", json=shown)
+    assert late.json()["code"] == "exam_archived"
+    assert again.call("GET", f"/v1/exams/{deleted[0]}").status_code == 404
+    assert again.call("GET", f"/v1/exams/{purged[0]}").json()["purged_at"] is not None
+    with again.parts.database.read() as db:
+        rosters = db.scalars(select(RosterEntryRow.session_id)).all()
+    assert {str(one) for one in rosters} == {archived[1]}
+    assert new.run("audit", "verify").status == 0
+
+
+def test_a_password_or_a_role_that_was_changed_after_the_backup_opens_nothing_after_the_restore(
+    sqlite_machines: list[Machine], tmp_path: Path
+) -> None:
+    lost, new = sqlite_machines[:2]
+    service = lost.start()
+    people = [operator_of(service, login) for login in ("ada", "ben", "cem")]
+    lost.back_up(tmp_path / "backup", tmp_path / "keys.txt")
+    lowered = service.call("PATCH", f"/v1/operators/{people[0]}", json={"role": "invigilator"})
+    renamed = service.call("PATCH", f"/v1/operators/{people[1]}", json={"name": "Benjamin"})
+    assert (lowered.status_code, renamed.status_code) == (200, 200)
+    by = Origin("test")
+    service.parts.signing_in.change_password(people[2], PASSWORD, "another long passphrase", by, None, None)
+    stop(service)
+    lost.lose()
+
+    restored = new.run("restore", tmp_path / "backup", "--keys", tmp_path / "keys.txt", "--json")
+    again = new.start()
+
+    assert restored.document["passwords_again"] == 2
+    facts = [again.call("GET", f"/v1/operators/{one}").json()["has_password"] for one in people]
+    assert facts == [False, True, False]
+
+
+PASSWORD = "a long and winding road"
+
+
+def operator_of(service: Service, login: str) -> UUID:
+    """An exam office that has set a password."""
+    terms = OperatorTerms(login, login.title(), Role.EXAM_OFFICE)
+    facts, link = service.parts.invitations.create(terms, Origin("test"), uuid7())
+    service.parts.invitations.accept(link.token, PASSWORD)
+    return facts.id
+
+
+def exam_with_candidate(service: Service, name: str, *, starts: float, ends: float) -> tuple[str, str]:
+    """An exam and its session, with c1 on the roster; times in hours from now."""
+    times = {"starts_at": hours_from_now(starts).isoformat(), "ends_at": hours_from_now(ends).isoformat()}
+    terms = {"name": name, "retention_days": 0, **times}
+    exam = service.call("POST", "/v1/exams", json=terms).json()["id"]
+    window = {"opens_at": times["starts_at"], "closes_at": times["ends_at"]}
+    session = service.call("POST", f"/v1/exams/{exam}/sessions", json={"room": "R1", **window}).json()["id"]
+    added = service.call(
+        "PUT",
+        f"/v1/sessions/{session}/roster?create_subjects=true",
+        content=b"external_id,display_name\nc1,Ann\n",
+        headers={"Content-Type": "text/csv"},
+    )
+    assert added.status_code == 200, added.text
+    return exam, session
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tampering import cut_tail, remove_all_events, write_chain_anew
 
 from index import audit
 from index.anchor import Anchor
-from index.anchor_lines import find_erased_subjects, find_expected_heads
+from index.anchor_lines import find_expected_heads, find_ids
 from index.consent.erasure import erase_returned
 from index.database.database import Database
 from index.errors import AnchorInvalid
@@ -95,7 +95,7 @@ def test_every_erasure_is_noted_by_id_and_once(database: Database, anchor: Ancho
     note(database, anchor)
 
     lines = anchor.lines()
-    assert find_erased_subjects(lines) == set(subjects[:3])
+    assert find_ids(lines, "erased") == set(subjects[:3])
     assert [line.kind for line in lines].count("erased") == 3
     with database.read() as db:
         assert lines[-1].head == audit.find_newest_head(db)
@@ -110,8 +110,8 @@ def test_who_was_erased_after_a_copy_is_erased_again(database: Database, anchor:
     note(database, anchor)
 
     put_back()
-    returned = erase_returned(database, find_erased_subjects(anchor.lines()), actor="restore")
-    again = erase_returned(database, find_erased_subjects(anchor.lines()), actor="restore")
+    returned = erase_returned(database, find_ids(anchor.lines(), "erased"), actor="restore")
+    again = erase_returned(database, find_ids(anchor.lines(), "erased"), actor="restore")
 
     assert (returned, again) == (2, 0)
     assert [one.id for one in Subjects(database).page(limit=9)] == [cem]
@@ -127,7 +127,7 @@ def test_an_erasure_under_the_copy_is_noted_too(database: Database, anchor: Anch
     erase(database, ben)
     note(database, anchor)
 
-    assert find_erased_subjects(anchor.lines()) == {ben}
+    assert find_ids(anchor.lines(), "erased") == {ben}
     assert fault(database, anchor) == "cut off"
 
 
@@ -228,7 +228,7 @@ def test_a_machine_takes_over_what_another_knows(database: Database, anchor: Anc
     empty.take_over(anchor.lines())
     empty.take_over(anchor.lines())
 
-    assert find_erased_subjects(empty.lines()) == {ana, ben}
+    assert find_ids(empty.lines(), "erased") == {ana, ben}
     assert [line.kind for line in empty.lines()].count("erased") == 2
     assert fault(database, empty) is None
 

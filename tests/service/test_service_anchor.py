@@ -19,7 +19,7 @@ from tampering import cut_tail, remove_all_events, write_chain_anew
 
 from index import audit
 from index.anchor import Anchor
-from index.anchor_lines import find_ended_operators, find_erased_subjects, find_revoked_keys
+from index.anchor_lines import Kind, find_ids
 from index.database.database import Database
 from index.tables import ApiKeyRow, AuditEventRow, PageSessionRow, utc_now
 from service import app
@@ -52,7 +52,7 @@ def test_an_erasure_is_noted_before_it_is_answered(service: Service) -> None:
 
     service.call("DELETE", f"/v1/subjects/{subject}")
 
-    assert {str(one) for one in find_erased_subjects(anchor_of(service).lines())} == {subject}
+    assert {str(one) for one in find_ids(anchor_of(service).lines(), "erased")} == {subject}
 
 
 def test_what_a_purge_records_while_the_service_stops_is_noted_too(
@@ -335,8 +335,9 @@ def test_what_a_command_without_the_anchors_disk_ends_is_noted_by_the_service(
     arguments = ("keys", "revoke", facts.prefix) if what == "key" else ("operators", "end", fields["login"])
     assert elsewhere.run(*arguments).status == 0
 
-    ended = (find_revoked_keys, facts.id) if what == "key" else (find_ended_operators, UUID(operator))
-    wait_until(lambda: ended[1] in ended[0](anchor_of(service).lines()))
+    kind: Kind = "revoked" if what == "key" else "ended"
+    ended = facts.id if what == "key" else UUID(operator)
+    wait_until(lambda: ended in find_ids(anchor_of(service).lines(), kind))
 
 
 def test_an_operator_who_is_ended_is_noted_before_the_answer(service: Service) -> None:
@@ -345,4 +346,4 @@ def test_an_operator_who_is_ended_is_noted_before_the_answer(service: Service) -
 
     service.call("DELETE", f"/v1/operators/{operator}")
 
-    assert find_ended_operators(anchor_of(service).lines()) == {UUID(operator)}
+    assert find_ids(anchor_of(service).lines(), "ended") == {UUID(operator)}

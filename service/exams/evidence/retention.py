@@ -1,5 +1,6 @@
 """When an exam's evidence has served its purpose it goes; the counts and the audit chain stay."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -7,11 +8,12 @@ from pydantic import BaseModel
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.anchor_lines import EXAM_PURGED
 from index.audit import Origin
 from index.clock import require_steady
 from index.database.database import Database
 from index.tables import utc_now
-from service.exams.audit import EXAM_PURGED, note
+from service.exams.audit import note
 from service.exams.errors import RetentionRunning
 from service.exams.exams import exam_row
 from service.exams.guard import due_at
@@ -19,6 +21,7 @@ from service.exams.status import counts_of
 from service.exams.tables import (
     AdmissionRow,
     CheckinRow,
+    ExamRow,
     OverrideRow,
     RosterEntryRow,
     SessionRow,
@@ -69,12 +72,38 @@ def purge_exam(
         if due is None or due > now:
             raise RetentionRunning(due)
         require_steady(db, now)
-        keep_tallies(db, exam_id)
-        remove_rows(db, exam_id)
-        exam.purged_at = now
-        details = purge.model_dump(mode="json", exclude={"exam_id", "due_at", "purged"})
-        note(db, EXAM_PURGED, origin, exam_id=exam_id, **details)
+        remove_evidence(db, exam, purge, origin, now)
         return purge
+
+
+def purge_returned(database: Database, exam_ids: Collection[UUID], origin: Origin) -> int:
+    """Purge again the exams whose rows came back with an older database; returns how many.
+
+    Their time had come before: nothing is announced anew, and no clock is asked.
+    """
+    wanted, again = list(exam_ids), 0
+    is_back = select(ExamRow.id).where(ExamRow.id.in_(wanted), ExamRow.purged_at.is_(None))
+    with database.read() as db:
+        if not db.scalars(is_back).all():
+            return 0
+    with database.write() as db:
+        for exam_id in db.scalars(is_back).all():
+            exam = exam_row(db, exam_id)
+            due = due_at(db, exam, exam_id)
+            purge = Purge(exam_id=exam_id, due_at=due, purged=True, **sizes(db, exam_id))
+            remove_evidence(db, exam, purge, origin, utc_now())
+            again += 1
+    database.settle()
+    return again
+
+
+def remove_evidence(db: OrmSession, exam: ExamRow, purge: Purge, origin: Origin, now: datetime) -> None:
+    """Remove an exam's rows, keep its counts, and write down what went."""
+    keep_tallies(db, exam.id)
+    remove_rows(db, exam.id)
+    exam.purged_at = now
+    details = purge.model_dump(mode="json", exclude={"exam_id", "due_at", "purged"})
+    note(db, EXAM_PURGED, origin, exam_id=exam.id, **details)
 
 
 def keep_tallies(db: OrmSession, exam_id: UUID) -> None:

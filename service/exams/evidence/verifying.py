@@ -13,12 +13,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index import audit
+from index.anchor_lines import EXAM_DELETED, EXAM_PURGED
 from index.database.database import Database
 from index.tables import AuditEventRow
 from service.exams.audit import (
     CHECKIN_RECORDED,
-    EXAM_DELETED,
-    EXAM_PURGED,
     OVERRIDE_RECORDED,
     ROSTER_IMPORTED,
     evidence_digest,
