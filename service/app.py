@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Message, Receive, Scope, Send
 
 from index.audit import Origin
-from index.clock import ClockWatch, require_steady
+from index.clock import CLOCK_FILE, ClockWatch, require_steady
 from index.consent.expiry import sweep_expired
 from index.errors import ClockLeapt, DatabaseError
 from index.tables import utc_now
@@ -274,7 +274,7 @@ async def purge_forever(parts: Parts) -> None:
     """Forget outdated answers, and crops and exams whose retention is over, and note the audit chain's head:
     now, and then every hour.
     """
-    watch = ClockWatch(parts.database)
+    watch = ClockWatch(parts.database, parts.settings.data_dir / CLOCK_FILE)
     while True:
         is_watched = await run_to_end(watch_clock, watch)
         is_done = [is_watched and await run_to_end(purge, name, parts) for name in PURGES]

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.clock import CONFIRMED, NOTICE, require_steady
+from index.clock import CONFIRMED, find_latest_notice, require_steady
 from index.consent.erasure import erase_subject
 from index.database.database import Database
 from index.tables import AuditEventRow, SubjectRow, utc_now
@@ -55,13 +55,13 @@ def sweep_expired(
         with database.write() as db:
             require_steady(db, now)
             due = find_due_subjects(db, now - after, last)
-            told = find_announcements(db, due)
+            told, latest = find_announcements(db, due), find_latest_notice(db, now)
             for subject_id, ended_at in due:
                 if (at := told.get((subject_id, ended_at.isoformat()))) is None:
                     details = {"ended_at": ended_at.isoformat()}
                     audit.record(db, action=ANNOUNCED, actor=actor, subject_id=subject_id, details=details)
                     announced += 1
-                elif at <= now - NOTICE:
+                elif at <= latest:
                     erase_subject(db, subject_id, actor=actor)
                     erased += 1
         if len(due) < _PEOPLE_IN_ONE_TURN:

@@ -11,7 +11,7 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.clock import require_steady
+from index.clock import is_in_force, require_steady
 from index.consent.legal_basis import require_basis
 from index.database.database import Database
 from index.errors import KeyMissing, LegalBasisExpired, LinkInvalid, SubjectNotFound
@@ -124,7 +124,9 @@ def open_link(db: Session, token: str, most: int = MOST_PICTURES) -> EnrolmentLi
     """The row of a link that works; raises as `EnrolmentLinks.look`."""
     query = select(EnrolmentLinkRow).where(EnrolmentLinkRow.token_digest == _digest(token))
     row = db.scalars(query).one_or_none()
-    if row is None or row.used_at is not None or row.expires_at <= utc_now() or row.pictures >= most:
+    if row is None or row.used_at is not None or row.pictures >= most:
+        raise LinkInvalid
+    if not is_in_force(row.created_at, row.expires_at, utc_now()):
         raise LinkInvalid
     try:
         require_basis(db, row.subject_id)

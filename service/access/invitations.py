@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from index.anchor_lines import OPERATOR_RESET
 from index.audit import Origin
+from index.clock import BACK, is_in_force
 from index.database.database import Database
 from index.ids import uuid7
 from index.tables import OperatorLinkRow, OperatorRow, utc_now
@@ -99,7 +100,9 @@ class Invitations:
             if db.scalar(select(OperatorRow.id).where(can_administer()).limit(1)) is not None:
                 return None
             firsts = OperatorLinkRow.operator_id.is_(None)
-            db.execute(delete(OperatorLinkRow).where(firsts, OperatorLinkRow.expires_at <= utc_now()))
+            now = utc_now()
+            over = or_(OperatorLinkRow.expires_at <= now, OperatorLinkRow.created_at > now + BACK)
+            db.execute(delete(OperatorLinkRow).where(firsts, over))
             if db.scalar(select(OperatorLinkRow.token_digest).where(firsts).limit(1)) is not None:
                 return None
             return new_link(db, None, FIRST)
@@ -195,7 +198,7 @@ def link_row(db: Session, token: str) -> OperatorLinkRow:
         InvitationInvalid: If it does not.
     """
     row = db.get(OperatorLinkRow, digest_of(token))
-    if row is None or row.expires_at <= utc_now():
+    if row is None or not is_in_force(row.created_at, row.expires_at, utc_now()):
         raise InvitationInvalid
     return row
 

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from index import audit
 from index.anchor_lines import REVOKED
+from index.clock import BACK
 from index.database.database import Database
 from index.errors import DatabaseError
 from index.ids import uuid7
@@ -96,6 +97,8 @@ class Keys:
         gets it. It stands in a terminal's history or in a container's log.
         """
         row, text = new_row("first admin", (Scope.ADMIN,), uuid7())
+        # Of a clock that is ahead it holds no longer.
+        row.not_before = row.created_at - BACK
         row.expires_at = row.created_at + FIRST_KEY_LIFETIME
         with self._database.write() as db:
             if db.scalar(select(ApiKeyRow.id).limit(1)) is not None:

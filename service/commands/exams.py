@@ -28,6 +28,7 @@ def purge(
     Without EXAM_ID what is due is announced first, and goes by the same command a day later at the earliest.
     """
     from index.audit import Origin
+    from index.clock import CLOCK_FILE, ClockWatch
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
     from service.exams.evidence.retention import purge_exam
@@ -36,8 +37,10 @@ def purge(
     if dry_run and exam_id is None:
         raise typer.BadParameter("a dry run needs EXAM_ID")
     origin = Origin("invigil exams purge")
-    with open_database(read_settings()) as database:
+    settings = read_settings()
+    with open_database(settings) as database:
         if exam_id is None:
+            ClockWatch(database, settings.data_dir / CLOCK_FILE).look()
             swept = sweep(database, origin)
         else:
             swept = Swept([purge_exam(database, exam_id, origin, dry_run=dry_run)])

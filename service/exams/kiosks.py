@@ -17,6 +17,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.audit import Origin
+from index.clock import is_in_force
 from index.database.database import Database
 from index.ids import uuid7
 from index.tables import ApiKeyRow, utc_now
@@ -168,9 +169,14 @@ def waiting_row(db: OrmSession, code: str) -> KioskPairingRow:
     """The pairing of a code that nobody has confirmed; raises `CodeUnknown`."""
     letters = "".join(one for one in code.upper() if one.isalpha())
     row = db.scalar(select(KioskPairingRow).where(KioskPairingRow.code_digest == digest_of(letters)))
-    if row is None or row.session_id is not None or row.expires_at <= utc_now():
+    if row is None or row.session_id is not None or not is_current(row):
         raise CodeUnknown
     return row
+
+
+def is_current(row: KioskPairingRow) -> bool:
+    """Whether a code has not ended."""
+    return is_in_force(row.created_at, row.expires_at, utc_now())
 
 
 def collect(database: Database, pairing_id: UUID, secret: str, request_id: str | None) -> str | None:
@@ -183,7 +189,7 @@ def collect(database: Database, pairing_id: UUID, secret: str, request_id: str |
     with database.write() as db:
         row = db.get(KioskPairingRow, pairing_id)
         known = hmac.compare_digest(row.secret_digest if row else "", digest_of(secret))
-        if row is None or not known or row.collected_at is not None or row.expires_at <= utc_now():
+        if row is None or not known or row.collected_at is not None or not is_current(row):
             raise PairingEnded
         if row.session_id is None:
             return None

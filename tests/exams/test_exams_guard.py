@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import select, update
 
 from index import audit
 from index.audit import Origin
-from index.clock import ClockWatch, confirm_clock
+from index.clock import ClockWatch, confirm_clock, read_boot_id
 from index.database.database import Database
 from index.errors import ClockLeapt
 from index.ids import uuid7
@@ -289,6 +290,37 @@ class TestAWrongClock:
         assert (begun, slewed, noticed, later) == ([False, False], False, True, True)
         if leap > timedelta(0):
             assert sweep(database, ORIGIN, now).announced == [due.exam.id]
+
+    def test_between_two_runs_is_noticed_by_the_later_one(self, due: ExamDay, tmp_path: Path) -> None:
+        if read_boot_id() is None:
+            pytest.skip("this system does not say when it was started")
+        database, file = due.desk.database, tmp_path / "clock.json"
+        first = ClockWatch(database, file).look()
+        sweep(database, ORIGIN)
+        now = utc_now() + timedelta(hours=36)
+
+        later = ClockWatch(database, file).look(now)
+
+        assert (first, later) == (False, True)
+        with pytest.raises(ClockLeapt):
+            sweep(database, ORIGIN, now)
+
+    @pytest.mark.parametrize("kept", ["{", '{"boot": "another", "at": "2020-01-01T00:00:00+00:00"}', None])
+    def test_that_nobody_can_tell_from_a_pause_shortens_no_notice(
+        self, due: ExamDay, tmp_path: Path, kept: str | None
+    ) -> None:
+        database, file = due.desk.database, tmp_path / "clock.json"
+        if kept is not None:
+            file.write_text(kept)
+        sweep(database, ORIGIN)
+        now = utc_now()
+
+        noticed = ClockWatch(database, file).look(now + timedelta(hours=20))
+
+        assert noticed is False
+        assert sweep(database, ORIGIN, now + timedelta(hours=25)).purges == []
+        after = sweep(database, ORIGIN, now + timedelta(hours=45))
+        assert [one.exam_id for one in after.purges] == [due.exam.id]
 
     def test_that_left_events_behind_stops_all_deleting_after_it_is_put_right(self, due: ExamDay) -> None:
         database = due.desk.database

@@ -12,6 +12,7 @@ from fixtures_operators import OTHER_PASSWORD, PASSWORD, Seat, invite, join
 from fixtures_service import Service
 from sqlalchemy import select, update
 
+from index.clock import confirm_clock
 from index.copying import copy_rows
 from index.database.database import Database
 from index.tables import OperatorLinkRow, OperatorRow, PageSessionRow, SignInRow, utc_now
@@ -105,6 +106,21 @@ class TestAnInvitation:
         answer = Seat(service_everywhere).client.post("/join", json={"token": token, "password": PASSWORD})
 
         assert problem(answer) == (410, "invitation_invalid")
+
+    def test_one_of_a_clock_that_was_ahead_lasts_no_longer(self, service: Service) -> None:
+        parts, ahead = service.parts, timedelta(days=30)
+        token = invite(parts)
+        with parts.database.write() as db:
+            moved = {"created_at": utc_now() + ahead, "expires_at": utc_now() + ahead + timedelta(days=7)}
+            db.execute(update(OperatorLinkRow).values(moved))
+
+        answer = Seat(service).client.post("/join", json={"token": token, "password": PASSWORD})
+
+        assert problem(answer) == (410, "invitation_invalid")
+        with parts.database.write() as db:
+            confirm_clock(db, actor="test")
+        with parts.database.read() as db:
+            assert db.scalars(select(OperatorLinkRow)).all() == []
 
     @pytest.mark.parametrize("token", ["", "nobody", "é", "x" * 100])
     def test_one_that_never_was_is_refused(self, service: Service, token: str) -> None:

@@ -10,6 +10,7 @@ from fixtures_pictures import Picture, jpeg, resized
 from fixtures_service import Service
 from sqlalchemy import select, update
 
+from index.clock import confirm_clock
 from index.errors import ClockLeapt
 from index.subjects.enrolment_links import MOST_PICTURES, end_links
 from index.tables import AuditEventRow, EnrolmentLinkRow, ProposalRow, utc_now
@@ -167,6 +168,28 @@ def test_whoever_holds_the_link_learns_nothing_of_others_and_the_office_everythi
     assert service.call("POST", f"/v1/proposals/{b['id']}/refuse", json={}).status_code == 204
     assert waiting(service) == []
     assert service.call("GET", "/v1/subjects/ext:s-2").json()["templates"] == 1
+
+
+def test_a_link_and_a_picture_of_a_clock_that_was_ahead_last_no_longer(
+    service: Service, astronaut_jpeg: bytes
+) -> None:
+    service.subject("s-1")
+    service.subject("s-2")
+    send(service, link_of(service, "s-1"), astronaut_jpeg)
+    token = link_of(service, "s-2")
+    ahead = utc_now() + timedelta(days=400)
+    with service.parts.database.write() as db:
+        for table in (EnrolmentLinkRow, ProposalRow):
+            db.execute(update(table).values(created_at=ahead, expires_at=ahead + timedelta(days=30)))
+
+    assert look(service, token).status_code == 410
+
+    with service.parts.database.write() as db:
+        confirm_clock(db, actor="test")
+    with service.parts.database.read() as db:
+        assert db.scalars(select(EnrolmentLinkRow)).all() == []
+        over = db.scalars(select(ProposalRow.expires_at)).one()
+    assert utc_now() + timedelta(days=29) < over < utc_now() + timedelta(days=31)
 
 
 def test_a_link_takes_ten_pictures_and_one_that_can_be_used_ends_it(

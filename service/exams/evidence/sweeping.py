@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.audit import Origin
-from index.clock import CONFIRMED, NOTICE, require_steady
+from index.clock import CONFIRMED, NOTICE, find_latest_notice, require_steady
 from index.crops import purge_crops
 from index.database.database import Database
 from index.tables import AuditEventRow, utc_now
@@ -52,7 +52,7 @@ def sweep(database: Database, origin: Origin, now: datetime | None = None) -> Sw
         due = due_exams(db, now)
     with database.write() as db:
         require_steady(db, now)
-        notice = newest_notice(db, AuditEventRow.at <= now - NOTICE)
+        notice = newest_notice(db, AuditEventRow.at <= find_latest_notice(db, now))
         thumbnails = purge_thumbnails(db, until_of(notice), origin) if notice else 0
         thumbnails += purge_cases(db, now, origin)
         announce(db, due, now, origin)
