@@ -238,7 +238,6 @@ def test_each_requirements_file_pins_what_the_project_depends_on(extras: list[st
 
 
 NEEDED_UNSEEN = {
-    "captum": "explanations of a decision are measured beside its methods (to come)",
     "onnxscript": "torch exports through it",
     "tzdata": "time zones, where the machine has none",
     "uharfbuzz": "fpdf2 shapes letters with it",

@@ -51,6 +51,26 @@ MEASURE = (
     "--fmr", "1e-3", "--fmr", "1e-4", "--fmr", "1e-2", "--seconds", "0",
 )  # fmt: skip
 
+SHARE = {"value": 0.2, "interval": [0.0, 0.6], "trials": 5}
+CHANGE = {
+    "name": "PGD",
+    "epsilon": 2,
+    "outcomes": [{"at_fmr": 1e-3, "impersonated": SHARE, "dodged": SHARE}],
+}
+ATTACK = {
+    "people": 5,
+    "steps": 1,
+    "changes": [CHANGE],
+    "ways": [
+        {
+            "name": "as it is",
+            "looks": 1,
+            "rates": [{"fmr": 1e-3, "fnmr": 0.2, "interval": [0.0, 0.6]}],
+            "change": CHANGE,
+        }
+    ],
+}
+
 
 def test_one_command_calibrates_a_bundle_and_writes_its_figures_into_documents(material: CommandLine) -> None:
     folder = material.folder
@@ -96,13 +116,18 @@ def test_a_calibration_that_comes_out_the_same_keeps_its_id(material: CommandLin
     bundle = material.folder / "coarse"
     first = material.run(*MEASURE)
     before = (bundle / "manifest.json").read_bytes()
+    figures = json.loads((bundle / FIGURES).read_text())
+    (bundle / FIGURES).write_text(json.dumps({**figures, "attack": ATTACK}))
 
     again = material.run(*MEASURE)
     unchanged = (bundle / "manifest.json").read_bytes() == before
+    kept = json.loads((bundle / FIGURES).read_text())["attack"]
     other = material.run(*MEASURE, "--fmr", "2e-2")
 
     assert (first.status, again.status, other.status) == (0, 0, 0)
     assert unchanged
+    assert kept == ATTACK
+    assert figures_of(Bundle.load(bundle)).attack is None  # it was made at other thresholds
     assert figures_of(Bundle.load(bundle)).calibration_id == Bundle.load(bundle).calibration.id
     assert Bundle.load(bundle).calibration.id != json.loads(before)["calibration"]["id"]
 

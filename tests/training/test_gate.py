@@ -72,6 +72,7 @@ def test_a_model_is_not_worse_than_itself(opened: Opened, pictures: Pictures) ->
         assert rate["difference"] == {"fnmr": 0.0, "interval": [0.0, 0.0]}
         assert rate["incumbent"] == rate["candidate"]
     assert record["size"]["difference"] == 0
+    assert record["attack"] == {"not_measured": "nothing but the bundles was at hand"}
 
 
 def test_a_candidate_that_misses_more_is_worse_and_the_other_way_round_it_is_not(
@@ -263,6 +264,23 @@ def test_two_identities_that_share_a_photograph_are_not_compared(opened: Opened,
 
     assert record["left_out_identity_pairs"] == 1
     assert record["non_mated"] == 190 * 16 + 19 * 4 - 4 * 5
+
+
+def test_an_attack_is_made_at_the_thresholds_of_each_model_and_its_outcome_counts(
+    opened: Opened, pictures: Pictures
+) -> None:
+    asked: list[tuple[float, tuple[float, float]]] = []
+
+    def attack(fmr: float, thresholds: tuple[float, float]) -> dict[str, Any]:
+        asked.append((fmr, thresholds))
+        return {"worse": ["dodged"]}
+
+    record = compare(opened(), opened(), pictures, aligned=True, attack=attack).record
+
+    rate = record["rates"][1]
+    assert asked == [(1e-3, (rate["incumbent"]["threshold"], rate["candidate"]["threshold"]))]
+    assert record["worse_in"] == ["dodging by changed pictures"]
+    assert record["verdict"] == "worse"
 
 
 def test_a_slower_and_larger_candidate_is_worse_in_both(

@@ -18,7 +18,7 @@ from training.detection.augment import Composer, View, mirror
 from training.detection.bank import Bank, make_thumbnails
 from training.detection.batches import Views
 from training.detection.data import NO_FACES, read_photos, split_photos
-from training.detection.evaluate import evaluate_detector, share_interval
+from training.detection.evaluate import evaluate_detector
 from training.detection.export import export_detector
 from training.detection.geometry import turn_matrix, visible_shares, warp_faces
 from training.detection.loss import box_losses, detection_losses, focal, landmark_losses
@@ -26,6 +26,7 @@ from training.detection.recipe import Ranges, open_detector_recipe
 from training.detection.train import Training, open_detector, train_detector
 from training.engine.run import RunFolder, save_checkpoint
 from training.errors import CheckpointInvalid, LossNotFinite, RecipeInvalid
+from training.evaluation.shares import share_interval
 from training.networks.detector import FaceDetector, YuNetLayout
 
 pytestmark = pytest.mark.not_quick("trains and exports")

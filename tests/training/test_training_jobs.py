@@ -177,6 +177,9 @@ def test_a_retraining_ends_in_a_candidate_with_its_report(
     assert (model.name, model.state, model.location) == ("tiny", "candidate", job.result["bundle"])
     assert model.gate is not None
     assert (model.gate["incumbent_id"], model.gate["candidate_id"]) == (incumbent.id, model.id)
+    assert model.gate["attack"]["people"] == min(24, PEOPLE // 4)
+    assert model.gate["attack"]["incumbent"].keys() == {"impersonated", "dodged"}
+    assert any("attacking both models" in line for line in job.log)
     bundle = Bundle.load(Path(job.result["bundle"]))
     assert (bundle.model_id, bundle.calibration.id) == (model.id, model.calibration_id)
     assert {target.fmr for target in bundle.calibration.targets} == set(FMRS)
@@ -184,6 +187,7 @@ def test_a_retraining_ends_in_a_candidate_with_its_report(
     assert report.startswith("<!doctype html>")
     assert bundle.calibration.id in report
     assert "no calibration yet" not in report
+    assert "Taken for somebody else" in report
     assert Path(job.result["review"]).is_file()
     assert any("candidate" in line for line in job.log)
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from training.cli import people
+from training.cli.attack import attack
 from training.cli.detector import detector_file, evaluate_detector
 from training.cli.measure import measure
 from training.cli.mining import mine, report
@@ -298,6 +299,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     whiten,
     export,
     measure,
+    attack,
     report,
     *people.COMMANDS,
 )

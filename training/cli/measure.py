@@ -1,11 +1,16 @@
 """measure: all figures of a bundle in one run, and the documents that quote them."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from training.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from embedding.bundle import Bundle
+    from training.shipping.figures import Figures
 
 MODEL_CARD = "MODEL_CARD.md"
 
@@ -47,13 +52,12 @@ def measure(
     as_json: AsJson = False,
 ) -> None:
     """Calibrate a bundle, measure it, and write the figures into its folder and into documents."""
-    from embedding.bundle import SHIPPED, Bundle, DetectorFile
+    from embedding.bundle import SHIPPED, DetectorFile
     from training.evaluation.calibrate import TARGETS
     from training.progress import progress_bar
     from training.shipping.curve import draw_curve
-    from training.shipping.figures import figures_of
     from training.shipping.measure import Material, measure_bundle
-    from training.shipping.tables import TABLES, fill_document
+    from training.shipping.tables import TABLES
 
     folder = bundle or SHIPPED
     if data is not None:
@@ -72,14 +76,24 @@ def measure(
                 seconds=seconds,
                 progress=told,
             )
-    measured = Bundle.load(folder)
-    figures = figures_of(measured)
-    card = folder / MODEL_CARD
-    for path in [*([card] if card.is_file() else []), *(document or [])]:
-        fill_document(path, measured, figures)
+    measured, figures = fill_documents(folder, document or [])
     if curve is not None:
         draw_curve(folder, curve)
     typer.echo(figures.as_json() if as_json else TABLES["summary"](measured, figures))
+
+
+def fill_documents(folder: Path, documents: Sequence[Path]) -> tuple["Bundle", "Figures"]:
+    """Write a bundle's figures into its card and into documents."""
+    from embedding.bundle import Bundle
+    from training.shipping.figures import figures_of
+    from training.shipping.tables import fill_document
+
+    bundle = Bundle.load(folder)
+    figures = figures_of(bundle)
+    card = folder / MODEL_CARD
+    for path in [*([card] if card.is_file() else []), *documents]:
+        fill_document(path, bundle, figures)
+    return bundle, figures
 
 
 def parse_named(options: list[str] | None, hint: str) -> dict[str, Path]:

@@ -10,6 +10,8 @@ from scipy import stats
 from embedding.detector import Face, overlap
 from training.detection.data import Floats, Photo, Pixels
 from training.detection.geometry import face_sizes
+from training.evaluation.bootstrap import Interval
+from training.evaluation.shares import share_interval
 
 Finder = Callable[[Pixels], Sequence[Face]]
 """Takes (h, w, 3) RGB."""
@@ -18,8 +20,6 @@ SIZES = ((0, 15), (15, 20), (20, 30), (30, 50), (50, 100), (100, 1000))
 LARGE = (30, 1000)  # sizes that the aims speak of
 OVERLAP = 0.5
 UNCERTAIN_OVERLAP = 0.3  # a detection that overlaps an uncertain face this much is neither right nor wrong
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -118,12 +118,6 @@ def _row(limits: tuple[int, int], sizes: NDArray[np.float64], errors: NDArray[np
         float(np.median(hits)) if len(hits) else None,
         bootstrap_interval(hits, np.median),
     )
-
-
-def share_interval(successes: int, trials: int) -> Interval:
-    """95 % interval of a share (Wilson, "Probable Inference", JASA 1927)."""
-    interval = stats.binomtest(successes, trials).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def bootstrap_interval(

@@ -18,6 +18,9 @@ The record is a plain dict, made for JSON:
     acquisition    {incumbent, candidate, difference, interval, worse} of the failure-to-acquire rate
     speed          {incumbent, candidate: crops per second, ratio, interval, worse}
     size           {incumbent, candidate: bytes, difference, worse}
+    attack         {change, epsilon, fmr, people, incumbent, candidate, difference, interval, worse: some of
+                   impersonated, dodged}, all but the first four by these kinds; {not_measured: why} where a
+                   network is not at hand
     verdict        "not_worse" or "worse"
     worse_in       what it is worse in, in words
     gained_in      what it is better in: misses at a false match rate, or failure to acquire
@@ -28,7 +31,7 @@ reason.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,8 +53,14 @@ FMRS = (1e-2, 1e-3, 1e-4, 1e-5)
 """False match rates at which misses are compared, if the comparisons support them."""
 
 REPLICATES = 200
+ATTACKED_AT = 1e-3
 
 Record = dict[str, Any]
+Attack = Callable[[float, tuple[float, float]], Record]
+"""Called with a false match rate and both thresholds; returns the record of an attack on both."""
+
+ATTACKS = {"impersonated": "impersonation", "dodged": "dodging"}
+NOT_ATTACKED: Record = {"not_measured": "nothing but the bundles was at hand"}
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,7 @@ def compare(
     *,
     groups: Mapping[str, str] | None = None,
     aligned: bool = False,
+    attack: Attack | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Measure both on the same labelled pictures.
@@ -101,6 +111,7 @@ def compare(
         names: Which of them: of people that neither was trained on; all labelled ones by default.
         groups: Identity → group, such as an age band, where it is known.
         aligned: The pictures are aligned crops already.
+        attack: Attacks both.
         progress: Counts pictures, each of which is processed twice.
 
     Raises:
@@ -133,6 +144,7 @@ def compare(
         "acquisition": acquisition_of(chosen, pictures.identity, acquired),
         "speed": speed_of(incumbent, candidate),
         "size": size_of(incumbent, candidate),
+        "attack": _attacked(attack, rates),
     }
     worse_in = _worse_in(record)
     record |= {
@@ -141,6 +153,14 @@ def compare(
         "gained_in": _gained_in(record),
     }
     return Comparison(old, new, record)
+
+
+def _attacked(attack: Attack | None, rates: Sequence[Record]) -> Record:
+    """The attack at the rate at which a person is asked, or at the next larger one that is supported."""
+    if attack is None:
+        return NOT_ATTACKED
+    at = min((rate for rate in rates if rate["fmr"] >= ATTACKED_AT), key=lambda rate: float(rate["fmr"]))
+    return attack(at["fmr"], (at["incumbent"]["threshold"], at["candidate"]["threshold"]))
 
 
 def _acquired(
@@ -296,4 +316,5 @@ def _worse_in(record: Record) -> list[str]:
         ]
     if record["acquisition"]["worse"]:
         found.append("failure to acquire")
+    found += [f"{ATTACKS[what]} by changed pictures" for what in record["attack"].get("worse", [])]
     return found + [what for what in ("speed", "size") if record[what]["worse"]]

@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from torch import nn
+
+from embedding.embedder import Embedder
 from embedding.files import write_file
 from index.jobs.folders import FOLDER
 from index.jobs.jobs import Job
-from training.embedder.export import computes
+from index.jobs.places import SHIPPED as SHIPPED_CHECKPOINTS
+from training.embedder.export import computes, served_network
 from training.embedder.recipe import Recipe, TeacherMode
 from training.embedder.weights import network_config
 from training.engine.run import RunFolder, load_checkpoint
@@ -80,6 +84,25 @@ def find_anchor(shop: Workshop, recipe: Recipe, named: str) -> Anchor:
         own = (path for path in checkpoints_of(shop, incumbent.model_id) if is_of_network(path, recipe))
         start = str(next(own, recipe.start_from))
     return Anchor(incumbent.model_id, start, bool(start) and computes(Path(start), incumbent))
+
+
+def find_network(shop: Workshop, embedder: Embedder, start: Path | None) -> nn.Module | None:
+    """The network that a model serves; None where no checkpoint of it is at hand.
+
+    Args:
+        shop: Knows the jobs that made models.
+        embedder: The model.
+        start: A checkpoint that may be the model's.
+    """
+    known = sorted(SHIPPED_CHECKPOINTS.glob("*-embedder.pt"))
+    for path in [*checkpoints_of(shop, embedder.model_id), *([start] if start else []), *known]:
+        try:
+            network = served_network(path, embedder)
+        except CheckpointInvalid:
+            continue
+        if network is not None:
+            return network
+    return None
 
 
 def checkpoints_of(shop: Workshop, model_id: str) -> Iterator[Path]:

@@ -27,7 +27,7 @@ from training.data.groups import format_groups, groups_of, read_groups, write_gr
 from training.data.pictures import Pictures
 from training.data.seen import Seen
 from training.data.sources import Gathered, as_pictures, gather_again, gather_faces, hold_out, read_seen
-from training.embedder.export import Crops, export_bundle
+from training.embedder.export import Crops, export_bundle, served_network
 from training.embedder.loop import train
 from training.embedder.objective import refuse_unusable_losses
 from training.embedder.quantise import shown_by
@@ -38,10 +38,12 @@ from training.embedder.tables import read_table
 from training.embedder.teacher import refuse_other_length
 from training.engine.run import RunFolder, load_checkpoint
 from training.errors import ExportDiffers, RecipeInvalid, TrainingStopped
+from training.evaluation.attack import Model, Pairs
 from training.evaluation.calibrate import calibrate_bundle
-from training.evaluation.gate import Comparison, compare
+from training.evaluation.gate import Attack, Comparison, compare
+from training.evaluation.gate_attack import PEOPLE, attack_both
 from training.evaluation.held_out import refuse_too_few_people, targets_of
-from training.jobs.anchor import Anchor, find_anchor
+from training.jobs.anchor import Anchor, find_anchor, find_network
 from training.jobs.figures import Told
 from training.jobs.lease import Lease
 from training.jobs.workshop import Workshop
@@ -367,6 +369,20 @@ class Retraining:
                 pictures.of_people(frozenset(self.split.test)),
                 groups=read_groups(groups) if groups.is_file() else None,
                 aligned=True,
+                attack=self._attack(incumbent, candidate, lease),
                 progress=lease.checked,
             )
         return self._comparison
+
+    def _attack(self, incumbent: Embedder, candidate: Embedder, lease: Lease) -> Attack | None:
+        """Attacks both models alike, where the networks of both are at hand."""
+        own = served_network(self.run.chosen, candidate)
+        former = find_network(self.shop, incumbent, self.start)
+        if own is None or former is None:
+            return None
+        pictures = self.pictures
+        names = pictures.of_people(frozenset(self.split.test))
+        pairs = Pairs.of(pictures, names, PEOPLE)
+        models = Model(former, incumbent.embed_crops), Model(own, candidate.embed_crops)
+        lease.say(f"attacking both models with the pictures of {len(pairs)} people")
+        return lambda fmr, thresholds: attack_both(models, pairs, fmr, thresholds)

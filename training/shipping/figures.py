@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from embedding.bundle import Bundle
 from training.detection.evaluate import DetectorReport
 from training.errors import FiguresInvalid
+from training.evaluation.attack_figures import AttackFigures
 from training.evaluation.door import DoorFigures
 from training.evaluation.evaluation import Evaluation
 
@@ -80,6 +81,7 @@ class Figures:
         bundles: The bundle itself, then those measured beside it.
         detectors: Its detector, then others.
         door: What it does at a door, for each collection of whole pictures.
+        attack: What changed pictures do to it, where that was measured.
     """
 
     calibration_id: str
@@ -88,6 +90,7 @@ class Figures:
     bundles: Sequence[Row]
     detectors: Sequence[DetectorFigures]
     door: Sequence[DoorFigures]
+    attack: AttackFigures | None = None
 
     @property
     def own(self) -> Row:

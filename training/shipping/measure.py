@@ -12,6 +12,7 @@ from embedding.calibration import Calibration
 from embedding.cores import count_usable_cores, read_processor_name
 from embedding.detector import THOROUGH, Detector, compile_detector
 from embedding.embedder import Embedder
+from embedding.errors import BundleInvalid
 from training.data.faces import SPLIT, Split
 from training.data.pairs import Pair, read_pairs
 from training.data.pictures import Pictures, open_pictures
@@ -19,12 +20,14 @@ from training.data.seen import Seen
 from training.detection.data import Photo, read_photos, split_photos
 from training.detection.evaluate import evaluate_detector
 from training.detection.recipe import open_detector_recipe
+from training.errors import FiguresInvalid
 from training.evaluation.acquire import Progress
+from training.evaluation.attack_figures import AttackFigures
 from training.evaluation.calibrate import TARGETS, calibrate
 from training.evaluation.door import measure_door
 from training.evaluation.evaluate import SERVICE_FMRS, evaluate_all, evaluate_pairs
 from training.evaluation.evaluation import Evaluation
-from training.shipping.figures import DetectorFigures, Figures, Row, Speed
+from training.shipping.figures import DetectorFigures, Figures, Row, Speed, figures_of
 from training.shipping.speed import templates_per_second
 
 FACES = "faces"
@@ -154,10 +157,20 @@ def measure_bundle(
         ],
         detectors=looked,
         door=door,
+        attack=_keep_attack(bundle, calibration),
     )
     add_calibration(folder, calibration)
     figures.write(folder)
     return figures
+
+
+def _keep_attack(bundle: Bundle, calibration: Calibration) -> AttackFigures | None:
+    """What `invigil attack` measured, as long as thresholds are what they were."""
+    try:
+        former = figures_of(bundle)
+    except (FiguresInvalid, BundleInvalid):
+        return None
+    return former.attack if former.calibration_id == calibration.id else None
 
 
 def _unless_the_same(before: Calibration | None, measured: Calibration) -> Calibration:

@@ -17,6 +17,7 @@ from training.detection.evaluate import DetectorReport, SizeRow
 from training.errors import FiguresInvalid
 from training.evaluation.bootstrap import Interval
 from training.evaluation.evaluation import AtFmr, Evaluation, Rate
+from training.shipping.attack_tables import attack, attacks
 from training.shipping.door_tables import door, door_conditions
 from training.shipping.figures import DetectorFigures, Figures
 from training.shipping.markdown import MATCH_FMR, REFER_FMR, format_fmr, format_percent, format_table
@@ -229,6 +230,8 @@ TABLES: Mapping[str, Callable[[Bundle, Figures], str]] = {
     "detector": detector,
     "finds": finds,
     "speed": speed,
+    "attack": attack,
+    "attacks": attacks,
 }
 
 
