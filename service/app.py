@@ -24,6 +24,7 @@ from service.api import (
     enrolments,
     exams,
     health,
+    installation,
     jobs,
     keys,
     kiosks,
@@ -92,6 +93,7 @@ RESOURCES = (
     live,
     waiting,
     reports,
+    installation,
     health,
     metrics,
 )

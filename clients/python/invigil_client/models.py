@@ -166,6 +166,23 @@ class ClaimDocument(BaseModel):
     seat: str | None
 
 
+class ClockConfirmed(BaseModel):
+    """
+    From when on deletions are announced anew.
+    """
+
+    confirmed_at: AwareDatetime
+
+
+class ClockLeap(BaseModel):
+    """
+    Two moments between which the machine's clock leapt; nothing is deleted until somebody confirms it.
+    """
+
+    after: AwareDatetime
+    before: AwareDatetime
+
+
 class CodeDocument(BaseModel):
     """
     One code; `format` is spelled as in the browsers' Barcode Detection API.
@@ -1107,6 +1124,20 @@ class SessionTerms(BaseModel):
     room: str
 
 
+class Setting(BaseModel):
+    """
+    One setting as the service reads it.
+    """
+
+    is_secret: bool
+    is_set: Annotated[
+        bool,
+        Field(description="in the environment or in `.env`; otherwise it is the default"),
+    ]
+    name: Annotated[str, Field(description="of the environment variable")]
+    value: Annotated[str | None, Field(description="null where nothing is set, and for every secret")]
+
+
 class StageTimes(BaseModel):
     """
     Milliseconds of each stage on the way from picture to decision.
@@ -1546,6 +1577,34 @@ class InUse(BaseModel):
         Field(description="measured operating points, with 95 % intervals over people"),
     ] = None
     threshold: Thresholds | None = None
+
+
+class Installation(BaseModel):
+    """
+    The installation at this moment.
+    """
+
+    anchor_is_changed: Annotated[
+        bool, Field(description="somebody has changed what is noted there: an alarm")
+    ]
+    anchored_events: Annotated[
+        int | None,
+        Field(description="the newest event that is noted outside the database; null where nothing is"),
+    ]
+    audit_events: int
+    calibration_id: str
+    clock_leap: ClockLeap | None
+    database: Annotated[str, Field(description="sqlite or postgresql")]
+    free_bytes: Annotated[int, Field(description="on the disk of the data folder")]
+    model: Annotated[str, Field(description="name of the active model")]
+    now: AwareDatetime
+    revision: Annotated[str | None, Field(description="of its tables")]
+    settings: list[Setting]
+    subjects: int
+    templates: int
+    templates_left_out: Annotated[int, Field(description="that do not open with this key: an alarm")]
+    total_bytes: int
+    version: str
 
 
 class InvitedOperator(BaseModel):

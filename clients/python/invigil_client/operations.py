@@ -349,6 +349,16 @@ class Operations(Transport):
         )
         return self._send_for(call, models.Session)
 
+    def show_installation(self) -> models.Installation:
+        """Version, model, database, disk, anchor, clock and every setting; no secret and nothing of a person."""
+        call = Call("GET", "/v1/installation")
+        return self._send_for(call, models.Installation)
+
+    def confirm_clock(self) -> models.ClockConfirmed:
+        """Say that the clock is right after it leapt: deletions start again, each announced a day before."""
+        call = Call("POST", "/v1/installation/clock")
+        return self._send_for(call, models.ClockConfirmed)
+
     def list_jobs(self, *, limit: int | None = None, cursor: str | None = None) -> models.JobList:
         """The jobs, newest first."""
         call = Call(
@@ -1636,6 +1646,16 @@ class AsyncOperations(AsyncTransport):
             body=body,
         )
         return await self._send_for(call, models.Session)
+
+    async def show_installation(self) -> models.Installation:
+        """Version, model, database, disk, anchor, clock and every setting; no secret and nothing of a person."""
+        call = Call("GET", "/v1/installation")
+        return await self._send_for(call, models.Installation)
+
+    async def confirm_clock(self) -> models.ClockConfirmed:
+        """Say that the clock is right after it leapt: deletions start again, each announced a day before."""
+        call = Call("POST", "/v1/installation/clock")
+        return await self._send_for(call, models.ClockConfirmed)
 
     async def list_jobs(self, *, limit: int | None = None, cursor: str | None = None) -> models.JobList:
         """The jobs, newest first."""

@@ -4,6 +4,7 @@ import { facts, h, may, setTitle, signOut, STAFF, t } from "./page.js";
 import { notice, refresh as refreshOn } from "./ui.js";
 import { showJoin, showSignIn } from "./views/entering.js";
 import { home } from "./views/home.js";
+import { installation } from "./views/installation.js";
 import { copyExam, exam, exams } from "./views/exams.js";
 import { bulk } from "./views/bulk.js";
 import { account } from "./views/account.js";
@@ -46,6 +47,7 @@ const routes = [
   [/^\/jobs$/, jobs, RUN_JOBS],
   [/^\/jobs\/([^/]+)$/, job, RUN_JOBS],
   [/^\/audit$/, audit, READ_TRAIL],
+  [/^\/installation$/, installation, READ_TRAIL],
   [/^\/people$/, people, ADMIN],
   [/^\/people\/([^/]+)$/, person, ADMIN],
   [/^\/keys$/, keys, ADMIN],
@@ -88,7 +90,7 @@ async function render() {
 function showNavigation(path) {
   const links = [
     ["/", "nav.home", STAFF], ["/exams", "nav.exams", STAFF], ["/subjects", "nav.subjects", READ_SUBJECTS],
-    ["/models", "nav.models", READ_MODELS], ["/jobs", "nav.jobs", RUN_JOBS], ["/audit", "nav.audit", READ_TRAIL], ["/people", "nav.people", ADMIN], ["/keys", "nav.keys", ADMIN],
+    ["/models", "nav.models", READ_MODELS], ["/jobs", "nav.jobs", RUN_JOBS], ["/audit", "nav.audit", READ_TRAIL], ["/people", "nav.people", ADMIN], ["/keys", "nav.keys", ADMIN], ["/installation", "nav.installation", READ_TRAIL],
   ].filter(([, , scopes]) => may(...scopes));
   const current = (to) => (to === "/" ? path === "/" : path.startsWith(to) || (to === "/exams" && path.startsWith("/sessions")) || (to === "/subjects" && ["/enrol", "/proposals"].includes(path)));
   const nav = document.getElementById("nav");
