@@ -223,8 +223,10 @@ def test_a_run_is_exported_in_eight_bits_and_two_of_them_side_by_side(cli: Comma
     faces = write_folders(cli.folder / "made", people(12, 4))
     for run, seed, split_of in (("one", 1, ""), ("two", 2, "one")):
         (cli.folder / f"{run}.toml").write_text(TINY.format(seed=seed, split_of=split_of))
-        trained = cli.run("train", f"{run}.toml", "--data", faces, "--run", run)
+        trained = cli.run("train", f"{run}.toml", "--data", faces, "--run", run, "--json")
         assert trained.status == 0, trained.stderr
+        assert trained.document == {"recipe": f"{run}.toml", "run": run}
+        assert "images/s" not in trained.stderr
     portraits = [encode_png(view) for view in views_of_portrait()[::2]]
     shown = write_folders(cli.folder / "shown", {"collins": portraits})
 
@@ -254,6 +256,17 @@ def test_a_wrong_training_call_is_one_line(
 
     assert (ended.status, ended.stdout) == (2, "")
     assert ended.complaint.startswith(complaint)
+
+
+@pytest.mark.parametrize("recipe", ["one.toml", "full"])
+def test_a_training_that_is_refused_leaves_no_folder(cli: CommandLine, recipe: str) -> None:
+    (cli.folder / "one.toml").write_text(TINY.format(seed=1, split_of=""))
+    (cli.folder / "nobody").mkdir()
+
+    ended = cli.run("train", recipe, "--data", "nobody")
+
+    assert ended.status == 2, ended
+    assert not (cli.folder / "runs").exists()
 
 
 def test_a_training_command_says_how_to_get_what_it_needs(

@@ -69,8 +69,10 @@ def train(
     faces, *more = data or [Path("data")]
     if more:
         raise typer.BadParameter("several places are joined by a job only: add --job")
+    from training.progress import hide_bars
+
     folder = run or Path("runs") / Path(recipe).stem
-    with require_train_extra("train"):
+    with require_train_extra("train"), hide_bars(as_json):
         if reality_check:
             from training.cli.reality_check import check_reality
 
@@ -102,7 +104,8 @@ def train_detector(recipe: str, data: Path, folder: Path, resume: bool) -> None:
     from training.engine.run import RunFolder
 
     opened = open_detector_recipe(find_recipe_file(recipe))
-    train_network(opened, data, RunFolder.create(folder, resume=resume), resume=resume)
+    with RunFolder.opened(folder, resume=resume) as run_folder:
+        train_network(opened, data, run_folder, resume=resume)
 
 
 def find_recipe_file(recipe: str) -> Path:

@@ -50,8 +50,10 @@ def train(
         TrainingError: If recipe and data do not go together.
     """
     build_network(recipe.network)  # refuses one that cannot be trained, before anything is written
-    with join_processes(recipe.machine.threads) as process:
-        run = RunFolder.create(folder, resume=resume)
+    with (
+        join_processes(recipe.machine.threads) as process,
+        RunFolder.opened(folder, resume=resume) as run,
+    ):
         material = gather(recipe, data, run, process, faces, incumbent)
         training = Training.begin(recipe, material, process)
         if resume:

@@ -72,20 +72,20 @@ def whiten(
         CheckpointNotSaved: If the disk is full.
         SplitInvalid: If the run does not say who is held out, or too few others have two pictures.
     """
-    run = RunFolder.create(folder, resume=False)
-    network = load_network(source.chosen)
-    if not isinstance(network.trunk, DenseTrunk):
-        raise CheckpointInvalid(source.chosen, "only the last layer of a `dense` network can be whitened")
-    rows, labels = choose_faces(faces, Split.read(source.path / SPLIT), pictures)
-    outputs = raw_outputs(network, faces, rows, progress)
-    fold(network.trunk, fit(outputs, labels, smoothing))
-    checkpoint = load_checkpoint(source.chosen)
-    kept = {name: checkpoint[name] for name in ("format", "network")}
-    save_checkpoint(run.last, {**kept, "ema": network.state_dict()})
-    for name in (SPLIT, SEEN):
-        shutil.copyfile(source.path / name, run.path / name)
-    run.record("run", {"whitened": str(source.chosen), "smoothing": smoothing, "faces": len(rows)})
-    return run
+    with RunFolder.opened(folder, resume=False) as run:
+        network = load_network(source.chosen)
+        if not isinstance(network.trunk, DenseTrunk):
+            raise CheckpointInvalid(source.chosen, "only the last layer of a `dense` network can be whitened")
+        rows, labels = choose_faces(faces, Split.read(source.path / SPLIT), pictures)
+        outputs = raw_outputs(network, faces, rows, progress)
+        fold(network.trunk, fit(outputs, labels, smoothing))
+        checkpoint = load_checkpoint(source.chosen)
+        kept = {name: checkpoint[name] for name in ("format", "network")}
+        save_checkpoint(run.last, {**kept, "ema": network.state_dict()})
+        for name in (SPLIT, SEEN):
+            shutil.copyfile(source.path / name, run.path / name)
+        run.record("run", {"whitened": str(source.chosen), "smoothing": smoothing, "faces": len(rows)})
+        return run
 
 
 def choose_faces(faces: FaceSet, split: Split, pictures: int) -> tuple[Rows, Rows]:

@@ -8,7 +8,8 @@ last.pt          where to go on from; best.pt: the best on held-out identities
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -43,6 +44,19 @@ class RunFolder:
             raise CheckpointInvalid(run.last, "a training is here; resume it, or choose another folder")
         path.mkdir(parents=True, exist_ok=True)
         return run
+
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path, *, resume: bool) -> "Iterator[RunFolder]":
+        """As `create`; what fails before anything is written leaves no folder that was not there."""
+        made = [one for one in (path, *path.parents) if not one.exists()]
+        try:
+            yield cls.create(path, resume=resume)
+        except BaseException:
+            with suppress(OSError):
+                for one in made:
+                    one.rmdir()
+            raise
 
     @property
     def last(self) -> Path:
