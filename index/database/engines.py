@@ -84,7 +84,7 @@ def _read_identity(file: Path) -> tuple[int, int] | None:
 
 def create_private_file(path: Path) -> None:
     """Create the file readable only by its owner; SQLite gives its side files the same rights."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 

@@ -47,7 +47,9 @@ def keep_copy(bundle: Bundle, data_dir: Path) -> Path:
     place = copy_of(data_dir, bundle.model_id, calibration.id if calibration else None)
     if place == bundle.path or is_whole(place):
         return place
-    place.parent.mkdir(parents=True, exist_ok=True)
+    # A retrained network is what it has learnt of people: nobody else looks into these folders.
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.parent.mkdir(mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".draft-", dir=place.parent) as scratch:
         draft = copy_bundle(bundle, Path(scratch) / "whole").path
         try:

@@ -34,7 +34,7 @@ def read_settings() -> Settings:
 
 
 def make_data_folder(settings: Settings) -> None:
-    """The folder of the database file, where it is a file of our own."""
+    """The folder of the keys, the anchor, the bundles and, where it is a file of our own, the database."""
     if not settings.database_url:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 

@@ -1,5 +1,6 @@
 """The report of a bulk enrolment: whatever becomes of its file, the enrolment goes on."""
 
+import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -10,6 +11,11 @@ from typing import Self, TextIO
 from service.spreadsheet import SheetWriter
 
 COLUMNS = ("external_id", "path", "code", "reasons", "detail")
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file; where it is made, it is its owner's alone, for it names people."""
+    return os.open(path, flags, 0o600)
 
 
 class RefusalReport:
@@ -67,7 +73,9 @@ class RefusalReport:
     def _begin(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         # A file's name may be any bytes; those that are no text are written as \udcff.
-        self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        self._file = open(  # noqa: SIM115
+            path, "w", encoding="utf-8", errors="backslashreplace", newline="", opener=open_private
+        )
         self._sheet = SheetWriter(self._file, COLUMNS)
         for row in self.rows:
             self._sheet.write(row)

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from fixtures_cli import CommandLine
 from fixtures_pictures import Picture, jpeg, resized
 
 from benchmarks.picture_corpus import flat_png
+from index import audit
+from index.database.database import Database
 
 LIMIT_BYTES = 200_000
 
@@ -403,3 +406,16 @@ def test_a_cameras_photo_is_enrolled_though_it_is_larger_than_what_may_be_sent(
     refused = rows_of(cli.folder / "var" / "refusals.csv")[0]
     assert (refused["external_id"], refused["code"]) == ("other", "image_too_large")
     assert "the limit for a PNG of 8 bits is" in refused["detail"]
+
+
+def test_what_is_stored_is_its_owners_alone(enrolled_cli: CommandLine) -> None:
+    folder = enrolled_cli.folder / "var"
+    made = enrolled_cli.run("keys", "create", "--name", "lost", "--scope", "verify")
+    assert enrolled_cli.run("keys", "revoke", made.stdout.split()[-1].partition(".")[0]).status == 0
+    with closing(Database(f"sqlite:///{folder}/invigil.db")) as database, database.write() as db:
+        audit.record(db, action="test", actor="test")
+        names = {place.name for place in folder.iterdir()}
+        open_to_others = [place.name for place in (folder, *folder.iterdir()) if place.stat().st_mode & 0o077]
+
+    assert {"invigil.db", "invigil.db-wal", "template.keys", "audit.anchor", "models"} <= names
+    assert open_to_others == []

@@ -11,7 +11,7 @@ import pytest
 import zxingcpp
 from fixtures_pages import Desk
 from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 
 def picture_of(colour: tuple[int, int, int]) -> bytes:
@@ -286,6 +286,27 @@ def test_a_link_that_is_no_longer_valid_shows_the_sign_in_and_says_why(
 
     expect(page.locator("#key")).to_be_visible()
     expect(page.locator("#sign-in-problem")).not_to_be_empty()
+
+
+@pytest.mark.parametrize("agrees", [False, True])
+def test_a_link_asks_before_it_takes_the_place_of_the_kiosk_that_is_open(
+    hall: Desk, browse: Callable[..., Page], agrees: bool
+) -> None:
+    page = browse()
+    open_kiosk(page, hall)
+    before = page.context.cookies()
+    asked: list[str] = []
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.accept() if agrees else dialog.dismiss()
+
+    page.on("dialog", answer)
+    page.goto("about:blank")
+    open_kiosk(page, hall)
+
+    assert len(asked) == 1
+    assert (page.context.cookies() != before) is agrees
 
 
 def test_a_number_that_nobody_uses_is_dropped(

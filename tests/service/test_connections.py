@@ -4,14 +4,19 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
-from fixtures_service import ServedProcess
+from fixtures_service import ServedProcess, Service
+from sqlalchemy import text
 from starlette.types import Receive, Scope, Send
 
 from benchmarks.server import free_port
+from service.app import create_app
 from service.http import connections
 from service.http.connections import PromptProtocol
 
@@ -26,15 +31,11 @@ async def answer_at_once(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-@pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Where a server speaks the protocol, with short waits."""
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.4)
-    monkeypatch.setattr(connections, "REST_SECONDS", 0.4)
+@contextmanager
+def listening(app: Any) -> Iterator[int]:
+    """Where a server of this process serves an application."""
     number = free_port()
-    config = uvicorn.Config(
-        answer_at_once, port=number, http=PromptProtocol, ws="none", lifespan="off", log_config=None
-    )
+    config = uvicorn.Config(app, port=number, http=PromptProtocol, ws="none", lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     running = threading.Thread(target=server.run)
     running.start()
@@ -43,6 +44,15 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     yield number
     server.should_exit = True
     running.join()
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Where a server speaks the protocol, with short waits."""
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.4)
+    monkeypatch.setattr(connections, "REST_SECONDS", 0.4)
+    with listening(answer_at_once) as number:
+        yield number
 
 
 def connected(port: int) -> socket.socket:
@@ -85,6 +95,25 @@ def test_a_second_head_that_does_not_end_is_let_go(port: int) -> None:
         connection.sendall(HALF)
 
         assert (first[-2:], read_to_end(connection)) == (b"ok", b"")
+
+
+def test_a_fault_of_ours_does_not_end_the_connection(service: Service) -> None:
+    with service.parts.database.write() as db:
+        db.execute(text("UPDATE audit_event SET details = 'this is not JSON'"))
+    headers = {"Authorization": f"Bearer {service.admin}"}
+
+    with (
+        listening(create_app(service.parts)) as port,
+        closing(HTTPConnection("127.0.0.1", port, timeout=60)) as one,
+    ):
+        one.request("GET", "/v1/audit-events", headers=headers)
+        failed, connection = one.getresponse(), one.sock
+        failed.read()
+        one.request("GET", "/health/live")
+        answer, same = one.getresponse(), one.sock is connection
+
+    assert (failed.status, answer.status, same) == (500, 200, True)
+    assert failed.headers["connection"] is None
 
 
 def test_a_body_that_nobody_reads_is_not_waited_for(port: int) -> None:
