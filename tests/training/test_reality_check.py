@@ -1,28 +1,34 @@
 """The comparison of losses: its folds, its baseline, and that every method of the table trains."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from made_training import people, write_folders
 
+from embedding.embedder import Embedder
 from training.cli.reality_check import HEADINGS, check_reality, format_cells, format_row
 from training.data.pictures import Pictures, open_pictures
 from training.errors import SplitInvalid, UnknownLoss
 from training.reality_check.check import (
     METHODS,
     RAW_PIXELS,
+    SHIPPED_NETWORK,
     Method,
     Protocol,
+    embed,
     embed_all,
     reality_check,
     score,
+    train_method,
+    tune,
 )
 from training.reality_check.thumbnails import Thumbnails, raw_pixels, unit
 
 ORL = Path(__file__).parents[3] / "shared" / "data" / "eval" / "orl.tar"
-QUICK = Protocol(seeds=2, steps=6, identities=4, each=2, dim=8, renewals=3)
+QUICK = Protocol(seeds=2, steps=6, identities=4, each=2, dim=8, renewals=3, grid=(1e-3,))
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +57,10 @@ def test_the_table_is_one_json_document_where_that_is_asked_for(
     check_reality(pictures.path, ["contrastive"], as_json=True)
 
     told = json.loads(capsys.readouterr().out)
-    assert [row["name"] for row in told["rows"]] == [RAW_PIXELS, "contrastive"]
-    assert all(len(fold) == QUICK.seeds for fold in told["rows"][1]["folds"])
+    assert [row["name"] for row in told["rows"]] == [RAW_PIXELS, SHIPPED_NETWORK, "contrastive"]
+    assert all(len(fold) == QUICK.seeds for fold in told["rows"][2]["folds"])
+    assert told["rows"][2]["learning_rates"] == [1e-3, 1e-3]
+    assert told["rows"][1]["folds"][0][0]["recall"].keys() == {"1", "2", "4", "8"}
     assert told["protocol"]["steps"] == QUICK.steps
 
 
@@ -64,12 +72,65 @@ def test_a_name_with_a_comma_is_told_from_two_names() -> None:
     assert "'triplet, semi-hard'" in refusal
 
 
+def test_the_grid_is_tried_on_people_who_are_neither_trained_on_nor_measured(pictures: Pictures) -> None:
+    (seen, unseen), _ = Thumbnails.of(pictures).folds(2)
+
+    known, unknown = seen.parted(0.25)
+
+    assert [len(np.unique(part.labels)) for part in (known, unknown)] == [4, 2]
+    assert np.array_equal(np.concatenate([known.pixels, unknown.pixels]), seen.pixels)
+    assert unknown.labels.min() == 0
+    measured = {picture.tobytes() for picture in unseen.pixels}
+    assert not measured & {picture.tobytes() for picture in seen.pixels}
+    with pytest.raises(SplitInvalid, match="3 people cannot be parted"):
+        seen.where(seen.labels < 3).parted(0.25)
+
+
+def test_every_method_has_the_rate_of_the_same_grid_that_is_best_on_those_people(pictures: Pictures) -> None:
+    """A rate of almost 0 leaves a network as it was drawn, which here is worse than one that has learnt."""
+    protocol = replace(QUICK, steps=30, grid=(1e-9, 3e-3))
+    method = next(method for method in METHODS if method.name == "triplet")
+    seen, _ = Thumbnails.of(pictures).folds(2)[0]
+    known, unknown = seen.parted(protocol.validation)
+    reached = {
+        rate: score(embed(train_method(method, known, protocol, 0, rate), unknown), unknown.labels).map_at_r
+        for rate in protocol.grid
+    }
+
+    chosen = tune(method, seen, protocol)
+
+    assert reached[chosen] == max(reached.values())
+    assert tune(method, seen, replace(protocol, grid=protocol.grid[::-1])) == chosen
+
+
+def test_a_random_network_is_neither_tuned_nor_trained(pictures: Pictures) -> None:
+    method = next(method for method in METHODS if method.part is None)
+    seen, _ = Thumbnails.of(pictures).folds(2)[0]
+
+    first = embed(train_method(method, seen, QUICK, 0, 1e-3), seen)
+    again = embed(train_method(method, seen, replace(QUICK, steps=99), 0, 3.0), seen)
+    other = embed(train_method(method, seen, QUICK, 1, 1e-3), seen)
+
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_what_copies_a_teacher_is_left_out_where_there_is_none(pictures: Pictures) -> None:
+    (method,) = [method for method in METHODS if method.is_taught]
+
+    rows = reality_check(pictures, [method], QUICK)
+
+    assert [row.name for row in rows] == [RAW_PIXELS]
+
+
 @pytest.mark.slow("trains a network for each loss")
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
-def test_every_method_of_the_table_trains(pictures: Pictures, method: Method) -> None:
-    baseline, row = reality_check(pictures, [method], QUICK)
+def test_every_method_of_the_table_trains(pictures: Pictures, method: Method, shipped_bundle: Path) -> None:
+    baseline, shipped, row = reality_check(
+        pictures, [method], QUICK, shipped=Embedder.open(shipped_bundle, threads=1)
+    )
 
-    assert (baseline.name, row.name) == (RAW_PIXELS, method.name)
+    assert (baseline.name, shipped.name, row.name) == (RAW_PIXELS, SHIPPED_NETWORK, method.name)
     assert [len(fold) for fold in row.singles] == [2, 2]
     assert all(np.isfinite(each.map_at_r) for fold in row.singles for each in fold)
     assert len(format_row(format_cells(row))) == len(format_row(HEADINGS))
@@ -92,7 +153,7 @@ def test_raw_pixels_reach_what_they_reached_elsewhere() -> None:
 
     found = score(raw_pixels(unseen), unseen.labels)
 
-    assert found.p_at_1 == pytest.approx(98.5, abs=1e-6)
+    assert found.recall[0] == pytest.approx(98.5, abs=1e-6)
     assert found.r_precision == pytest.approx(70.94, abs=0.2)
     assert found.map_at_r == pytest.approx(68.30, abs=0.2)
     assert found.eer == pytest.approx(10.78, abs=0.3)

@@ -1,6 +1,7 @@
 """Small grey pictures of people, to compare losses on."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from embedding.align import ALIGNED_SIZE
+from embedding.embedder import Embedder
 from embedding.image import ImageLimits, decode
 from training.data.faces import Rows
 from training.data.pictures import Pictures
 from training.errors import SplitInvalid
+from training.evaluation.acquire import acquire
 from training.reality_check.network import SIZE
 
 Vectors = NDArray[np.float32]
@@ -26,13 +30,15 @@ class Thumbnails:
     Attributes:
         pixels: (n, 28, 24) float32 in -1..1.
         labels: (n,) 0 … c - 1, in the order of the names of the people, numbers by their value.
+        taught: (n, dim) unit vectors of the pictures by the shipped network; dim is 0 without one.
     """
 
     pixels: Vectors
     labels: Rows
+    taught: Vectors
 
     @classmethod
-    def of(cls, pictures: Pictures) -> "Thumbnails":
+    def of(cls, pictures: Pictures, shipped: Embedder | None = None) -> "Thumbnails":
         """Of every labelled picture."""
         names = pictures.labelled
         order = {
@@ -40,11 +46,28 @@ class Thumbnails:
         }
         people = sorted({order[pictures.identity[name]] for name in names})
         labels = np.searchsorted(people, [order[pictures.identity[name]] for name in names])
-        return cls(np.stack([thumbnail(pictures.read(name)) for name in names]), labels.astype(np.int64))
+        return cls(
+            np.stack([thumbnail(pictures.read(name)) for name in names]),
+            labels.astype(np.int64),
+            np.empty((len(names), 0), np.float32) if shipped is None else teach(shipped, pictures, names),
+        )
 
     def where(self, mask: NDArray[np.bool_]) -> "Thumbnails":
         """Some of them, their people numbered anew."""
-        return Thumbnails(self.pixels[mask], np.unique(self.labels[mask], return_inverse=True)[1])
+        labels = np.unique(self.labels[mask], return_inverse=True)[1]
+        return Thumbnails(self.pixels[mask], labels, self.taught[mask])
+
+    def parted(self, share: float) -> tuple["Thumbnails", "Thumbnails"]:
+        """The first people, and this share of them, the last ones; two at least on either side.
+
+        Raises:
+            SplitInvalid: If there are fewer than four.
+        """
+        people = int(self.labels.max()) + 1
+        if people < 4:
+            raise SplitInvalid(f"{people} people cannot be parted into two and two.")
+        last = min(people - 2, max(2, round(share * people)))
+        return self.where(self.labels < people - last), self.where(self.labels >= people - last)
 
     def folds(self, count: int) -> list[tuple["Thumbnails", "Thumbnails"]]:
         """The others and the unseen people of each fold.
@@ -68,6 +91,18 @@ def thumbnail(content: bytes) -> Vectors:
     """(28, 24) float32 in -1..1 of an encoded picture."""
     grey = Image.fromarray(decode(content, ImageLimits())).convert("L")
     return np.asarray(grey.resize((SIZE[1], SIZE[0])), np.float32) / 127.5 - 1
+
+
+def teach(shipped: Embedder, pictures: Pictures, names: Sequence[str]) -> Vectors:
+    """(n, dim) unit vectors as the service makes them; where it finds no face, of the whole picture."""
+    acquired = acquire(shipped, pictures, names)
+    found = dict(zip(acquired.names, acquired.vectors, strict=True))
+    for name in names:
+        if name not in found:
+            whole = Image.fromarray(decode(pictures.read(name), ImageLimits()))
+            crop = np.asarray(whole.resize((ALIGNED_SIZE, ALIGNED_SIZE)), np.uint8)
+            found[name] = shipped.embed_crops(crop[None])[0]
+    return np.stack([found[name] for name in names])
 
 
 def unit(vectors: NDArray[np.floating]) -> Vectors:
