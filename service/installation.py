@@ -6,12 +6,11 @@ from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel, Field, SecretStr
-from sqlalchemy import func, select
 
 from index import audit
 from index.clock import confirm_clock, find_leap
 from index.errors import AnchorInvalid
-from index.tables import SubjectRow, TemplateRow
+from index.subjects.listing import count_everybody
 from service.parts import Parts
 from service.settings import SECRETS, SHARED_FOLDER, Settings
 
@@ -66,8 +65,7 @@ def describe_installation(parts: Parts) -> Installation:
     disk = shutil.disk_usage(parts.settings.data_dir)
     with parts.database.read() as db:
         leap = find_leap(db, now)
-        subjects = db.scalar(select(func.count()).select_from(SubjectRow)) or 0
-        templates = db.scalar(select(func.count()).select_from(TemplateRow)) or 0
+        subjects, templates = count_everybody(db)
         events = audit.find_newest_head(db)[0]
     return Installation(
         version=version("invigil"),

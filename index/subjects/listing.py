@@ -141,3 +141,11 @@ def _count_twins(db: Session, subject_ids: Sequence[UUID]) -> dict[UUID, int]:
     ).subquery()
     query = select(sides.c.mine, func.count()).group_by(sides.c.mine)
     return dict(map(tuple, db.execute(query)))
+
+
+def count_everybody(db: Session) -> tuple[int, int]:
+    """How many subjects there are, and how many templates, of every model."""
+    subjects, templates = (
+        db.scalar(select(func.count()).select_from(table)) or 0 for table in (SubjectRow, TemplateRow)
+    )
+    return subjects, templates
