@@ -25,6 +25,7 @@ OF_API: Rights = {
     "gallery_change": ADD,
     "checkin": "SELECT, INSERT, DELETE",
     "checkin_override": "SELECT, INSERT, DELETE",
+    "movement": "SELECT, INSERT, DELETE",
     # Readiness updates it without a change, to test whether the database accepts writes.
     "alembic_version": "SELECT, UPDATE",
 }

@@ -101,6 +101,8 @@ STATUSES: dict[type[Exception], int] = {
     exams.NotWaiting: 409,
     exams.DecisionNeeded: 409,
     exams.SeatTaken: 409,
+    exams.MovementNotFound: 404,
+    exams.MovementSuperseded: 409,
     exams.OverrideError: 422,
 }
 """The nearest class in an error's ancestry counts; an error that is not here is a fault of ours: 500."""

@@ -1,6 +1,6 @@
 """/v1/sessions/{session_id}/checkins and what follows a check-in: documents, overrides, kept pictures."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -25,7 +25,8 @@ from service.exams.checkin.photograph import Result, check_in, checkins_page, fi
 from service.exams.checkin.rules import Arrival
 from service.exams.checkin.thumbnails import open_enrolment, open_thumbnail
 from service.exams.reasons import PILOT
-from service.exams.schemas import Checkin, Override, Verdict
+from service.exams.schemas import Checkin, Override, Presence, Verdict
+from service.exams.states import ENTRY, CheckinKind
 from service.fields import Label, Moment, ShortLabel
 from service.http.uploads import Form
 from service.parts import Parts
@@ -52,6 +53,11 @@ FIELDS: dict[str, Any] = {
         "type": "boolean",
         "description": "no better picture will come: one that cannot be used is referred, not refused",
     },
+    "kind": {
+        "type": "string",
+        "enum": ["entry", "return"],
+        "description": "`return`: of somebody who has gone out and comes back",
+    },
 }
 
 
@@ -63,6 +69,7 @@ class ArrivalFields(BaseModel):
     kiosk: ShortLabel | None = None
     client_time: Moment | None = None
     final: bool = False
+    kind: CheckinKind = ENTRY
 
 
 class Attempts(BaseModel):
@@ -79,6 +86,10 @@ class NewClaim(BaseModel):
 
     candidate: Annotated[Label, Field(description="external id")]
     kiosk: Annotated[ShortLabel | None, Field(description="which kiosk, in your own words")] = None
+    kind: Annotated[
+        CheckinKind,
+        Field(description="`return`: at the way out, for whoever goes out or comes back"),
+    ] = ENTRY
 
 
 class DocumentRequest(BaseModel):
@@ -91,12 +102,14 @@ class DocumentRequest(BaseModel):
 
 
 class ClaimDocument(BaseModel):
-    """A candidate of whom a photograph may be taken now."""
+    """A candidate of whom a photograph may be taken now, or who is in the room and may go out."""
 
     external_id: str
     display_name: str | None
     seat: str | None
     attempts: Attempts
+    presence: Presence
+    stays_until: datetime | None = Field(description="nobody goes out before; null: the candidate may")
 
 
 class CheckedIn(BaseModel):
@@ -157,13 +170,15 @@ def check_claim_of_candidate(
     caller.require_session(session_id)
 
     def work(_: UUID) -> Answer:
-        arrival = Arrival(session_id, new.candidate, kiosk=new.kiosk)
+        arrival = Arrival(session_id, new.candidate, kiosk=new.kiosk, kind=new.kind)
         claim = check_claim(parts.desk, arrival, origin_of(request, caller))
         told = ClaimDocument(
             external_id=claim.external_id,
             display_name=claim.display_name,
             seat=claim.seat,
             attempts=Attempts(made=claim.made, allowed=claim.allowed),
+            presence=claim.presence,
+            stays_until=claim.stays_until,
         )
         return answer(told, 200)
 
@@ -280,7 +295,9 @@ def arrival_of(session_id: UUID, form: Form) -> Arrival:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from error
     client_time = fields.client_time.astimezone(UTC) if fields.client_time else None
-    return Arrival(session_id, fields.candidate, fields.seat, fields.kiosk, client_time, fields.final)
+    return Arrival(
+        session_id, fields.candidate, fields.seat, fields.kiosk, client_time, fields.final, fields.kind
+    )
 
 
 def count(parts: Parts, checkin: Checkin) -> None:

@@ -10,11 +10,12 @@ from index import audit
 from index.audit import Origin
 from index.canonical import digest_json
 from index.tables import AuditEventRow
-from service.exams.tables import CheckinRow, OverrideRow
+from service.exams.tables import CheckinRow, MovementRow, OverrideRow
 
 CHECKIN_RECORDED = "checkin.recorded"
 CHECKIN_DECLINED = "checkin.declined"
 OVERRIDE_RECORDED = "override.recorded"
+MOVEMENT_RECORDED = "movement.recorded"
 ATTENDED = "checkin.attended"
 CANDIDATE_CHANGED = "candidate.changed"
 EVIDENCE_EXPORTED = "evidence.exported"
@@ -67,13 +68,24 @@ def note_evidence(
     )
 
 
-def evidence_digest(row: CheckinRow | OverrideRow) -> str:
+EvidenceRow = CheckinRow | OverrideRow | MovementRow
+ADDED_LATER = {"checkin": {"kind": "entry"}}
+"""Columns that evidence of before did not have, with what they say of it: digests leave that out."""
+
+
+def evidence_digest(row: EvidenceRow) -> str:
     """Hex SHA-256 of everything in a row of evidence, in canonical JSON.
 
     The chain holds it, so that `invigil audit verify` finds a row that was changed past the triggers.
     """
+    return digest_json(evidence_content(row))
+
+
+def evidence_content(row: EvidenceRow) -> dict[str, Any]:
+    """Everything in a row of evidence that its digest covers."""
     content = {column.key: plain_value(getattr(row, column.key)) for column in row.__table__.columns}
-    return digest_json(content)
+    of_before = ADDED_LATER.get(row.__tablename__, {})
+    return {name: value for name, value in content.items() if (name, value) not in of_before.items()}
 
 
 def plain_value(value: Any) -> Any:

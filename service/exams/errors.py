@@ -26,8 +26,15 @@
     │   ├── AttemptsExhausted            attempts_exhausted
     │   ├── NothingToCompare             no_template                 nobody to compare the photograph with
     │   ├── TemplateDamaged              template_unreadable         the candidate's row does not open
+    │   ├── EntryOver                    entry_over                  too late, by a rule of the session
+    │   ├── ExitNotAllowed               exit_not_allowed            nobody goes out now; says until when
+    │   ├── NotCheckedIn                 not_checked_in              who was not let in does not go out
+    │   ├── MovementImpossible           movement_impossible         says where the candidate is
+    │   ├── ReturnByDocument             return_by_document          as the candidate came in
     │   ├── FacesOff                     faces_off                   nobody's face is looked at in this exam
     │   └── ManualIdentificationAgreed   manual_identification_agreed  no face of this candidate is looked at
+    ├── MovementNotFound                 movement_not_found
+    ├── MovementSuperseded               movement_superseded         only the newest is taken back
     ├── NumberInvalid                    number_invalid              no number of this site's candidates
     ├── CardTaken                        card_taken                  somebody else has the number
     ├── KioskNotFound                    kiosk_not_found             the session has no such kiosk
@@ -352,6 +359,76 @@ class TemplateDamaged(CheckinRefused):
 
     def __init__(self) -> None:
         super().__init__("The candidate's stored template cannot be opened; identify by a document.")
+
+
+class EntryOver(CheckinRefused):
+    """Nobody comes in any more by the session's rules."""
+
+    code = "entry_over"
+
+    def __init__(self, rule: str, since: datetime) -> None:
+        """Say which rule it is, and since when."""
+        super().__init__(
+            f"Nobody comes in since {since:%Y-%m-%d %H:%M:%S} UTC ({rule}).",
+            rule=rule,
+            since=since.isoformat(),
+        )
+
+
+class ExitNotAllowed(CheckinRefused):
+    """Nobody goes out in the first and the last minutes."""
+
+    code = "exit_not_allowed"
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"Nobody goes out before {until:%Y-%m-%d %H:%M:%S} UTC.", until=until.isoformat())
+
+
+class NotCheckedIn(CheckinRefused):
+    """Who was not let in neither goes out nor comes back."""
+
+    code = "not_checked_in"
+
+    def __init__(self) -> None:
+        super().__init__("The candidate was not checked in.")
+
+
+class MovementImpossible(CheckinRefused):
+    """Nobody comes back who is not out, or goes out twice."""
+
+    code = "movement_impossible"
+
+    def __init__(self, presence: str, since: datetime | None) -> None:
+        super().__init__(
+            f"The candidate is {presence}.", presence=presence, since=since.isoformat() if since else None
+        )
+
+
+class ReturnByDocument(CheckinRefused):
+    """Who came in by a document comes back by one; nobody's face is looked at who was not known by it."""
+
+    code = "return_by_document"
+
+    def __init__(self) -> None:
+        super().__init__("The candidate came in by a document, and comes back by one.")
+
+
+class MovementNotFound(ExamError):
+    """There is no such movement."""
+
+    code = "movement_not_found"
+
+    def __init__(self, movement_id: UUID) -> None:
+        super().__init__(f"There is no movement {movement_id}.")
+
+
+class MovementSuperseded(ExamError):
+    """The candidate has moved since, or it was taken back: only the newest movement is."""
+
+    code = "movement_superseded"
+
+    def __init__(self) -> None:
+        super().__init__("Only a candidate's newest movement can be taken back, and once.")
 
 
 class FacesOff(CheckinRefused):

@@ -24,6 +24,8 @@ class Verdict(StrEnum):
 CasePictures = Literal["never", "until_settled", "appeals"]
 Faces = Literal["on", "pilot", "off"]
 Status = Literal["expected", "admitted", "referred", "refused", "identified_manually"]
+Presence = Literal["absent", "present", "out", "left"]
+LateEntry = Literal["reason", "never"]
 
 
 class ReasonCode(BaseModel):
@@ -88,6 +90,13 @@ class Session(BaseModel):
     identification: bool = Field(description="whether a check-in may leave out the candidate")
     faces: Faces = Field(description="`off`: documents alone; `pilot`: compared, and people decide")
     candidates: int
+    starts_at: datetime = Field(description="when the exam begins")
+    ends_at: datetime = Field(description="when the exam ends, for whoever has no extra time")
+    last_entry_minutes: int | None
+    late_entry: LateEntry
+    no_exit_first_minutes: int
+    no_exit_last_minutes: int
+    no_entry_after_exit: bool
     reason_codes: list[ReasonCode]
     server_time: datetime
     created_at: datetime
@@ -114,6 +123,8 @@ class Counts(BaseModel):
     refused: int = 0
     attempts: int = Field(default=0, description="photographs taken, also of people nobody recognised")
     overrides: int = 0
+    out: int = Field(default=0, description="went out and are not back")
+    left: int = Field(default=0, description="handed in, or left for good")
 
 
 class Flags(BaseModel):
@@ -134,6 +145,13 @@ class Person(BaseModel):
     seat: str | None
 
 
+class Absence(BaseModel):
+    """A time outside the room."""
+
+    since: datetime
+    until: datetime | None = Field(description="null where nobody came back")
+
+
 class Candidate(Person):
     """A roster entry and how it stands."""
 
@@ -145,6 +163,10 @@ class Candidate(Person):
     checkin_id: UUID | None = Field(description="the attempt that the status rests on")
     attempts: int
     attempts_allowed: int = Field(description="by the session, and by whoever allowed more")
+    presence: Presence = Field(description="`absent`: not let in; `out`: gone out; `left`: for good")
+    presence_at: datetime | None = Field(description="since when")
+    absences: list[Absence]
+    extra_minutes: int
 
 
 class Conflict(Person, Scored):
@@ -181,6 +203,7 @@ class Checkin(Scored):
     external_id: str | None
     display_name: str | None
     seat: str | None
+    kind: Literal["entry", "return"]
     mode: Literal["claimed", "search", "manual"]
     attempt: int | None
     outcome: Verdict
@@ -218,3 +241,23 @@ class Checkin(Scored):
         json_schema_extra=NOT_FOR_KIOSKS, description="whether a crop of the enrolment is kept"
     )
     overrides: list[Override]
+
+
+class Movement(BaseModel):
+    """Somebody who was let in went out, came back or left; or a person took that back."""
+
+    id: UUID
+    session_id: UUID
+    kind: Literal["exit", "return", "end", "undo"]
+    external_id: str
+    display_name: str | None
+    seat: str | None
+    at: datetime
+    checkin_id: UUID | None = Field(description="the check-in that a return rests on")
+    undoes: UUID | None = Field(description="the movement that is taken back")
+    undone: bool = Field(description="whether it was taken back")
+    reason: str | None
+    actor: str
+    operator: str | None
+    kiosk: str | None
+    client_time: datetime | None

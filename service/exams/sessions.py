@@ -24,6 +24,15 @@ from service.exams.schemas import KioskKey, ReasonCode, Session
 from service.exams.tables import ExamRow, RosterEntryRow, SessionRow
 from service.exams.terms import SessionChanges, SessionTerms, columns_of, merged
 
+RULES = (
+    "last_entry_minutes",
+    "late_entry",
+    "no_exit_first_minutes",
+    "no_exit_last_minutes",
+    "no_entry_after_exit",
+)
+"""What a session says about coming late, going out and leaving."""
+
 
 def create_session(
     desk: Desk, exam_id: UUID, terms: SessionTerms, origin: Origin, session_id: UUID | None = None
@@ -202,6 +211,9 @@ def session_document(desk: Desk, db: OrmSession, row: SessionRow, exam: ExamRow)
         identification=exam.identification,
         faces=exam.faces,  # type: ignore[arg-type]
         candidates=db.scalar(select(func.count()).select_from(RosterEntryRow).where(mine)) or 0,
+        starts_at=exam.starts_at,
+        ends_at=exam.ends_at,
+        **{name: getattr(row, name) for name in RULES},
         reason_codes=[ReasonCode(**one) for one in exam.reason_codes],
         server_time=now,
         created_at=row.created_at,

@@ -25,13 +25,14 @@ from sqlalchemy.orm import Session as OrmSession
 
 from index.consent.legal_basis import find_ended
 from index.twins import twins_of
+from service.exams.movement.reading import read_whereabouts
 from service.exams.schemas import Candidate, Counts, Flags
 from service.exams.sessions import attempts_of
+from service.exams.states import ABSENT, ENTRY, LET_IN, RETURN, Whereabouts
 from service.exams.tables import AdmissionRow, CheckinRow, ExamRow, OverrideRow, RosterEntryRow, SessionRow
 
 EXPECTED = "expected"
 MANUAL = "manual"
-LET_IN = frozenset({"admitted", "identified_manually"})
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class CandidateStatus:
 
 
 NEVER_CAME = CandidateStatus()
+FEW = 500
+"""Beyond so many candidates, the movements of all are read rather than those of each one named."""
 
 
 def read_statuses(
@@ -82,6 +85,13 @@ def superseded_by(row: CheckinRow, last: OverrideRow | None, current: CandidateS
     return current.checkin_id if counts else None
 
 
+def newest_return(db: OrmSession, entry_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Each candidate's newest check-in of a return; who never came back is left out."""
+    mine = CheckinRow.kind == RETURN, CheckinRow.entry_id.in_(entry_ids)
+    query = select(CheckinRow.entry_id, CheckinRow.id).where(*mine).order_by(CheckinRow.attempt)
+    return {entry_id: checkin_id for entry_id, checkin_id in db.execute(query) if entry_id is not None}
+
+
 def read_status_events(db: OrmSession, session_id: UUID, only: Collection[UUID] | None) -> Sequence[Row[Any]]:
     """The attempts, overrides and counting admissions that decide a status, in one query."""
     named = {} if only is None else {"entry_ids": list(only)}
@@ -92,7 +102,7 @@ def read_status_events(db: OrmSession, session_id: UUID, only: Collection[UUID] 
 def status_events_query(of_all: bool) -> CompoundSelect[Any]:
     """Built once: that costs more than to carry it out, and it is asked three times at each check-in."""
     session_id = bindparam("session_id", type_=Uuid())
-    mine = CheckinRow.session_id == session_id
+    mine = (CheckinRow.session_id == session_id) & (CheckinRow.kind == ENTRY)
     attempts = select(
         CheckinRow.entry_id,
         CheckinRow.id.label("checkin_id"),
@@ -142,6 +152,7 @@ def candidate_documents(
     twins = twin_entries(db, entries)
     ended = find_ended(db, {entry.subject_id for entry in entries if entry.subject_id})
     sessions = {one: db.get_one(SessionRow, one) for one in {entry.session_id for entry in entries}}
+    where = read_places(db, entries)
     exams = {one.id: db.get_one(ExamRow, one.exam_id) for one in sessions.values()}
     return [
         candidate_document(
@@ -150,13 +161,30 @@ def candidate_documents(
             is_twin=entry.id in twins,
             by_document=entry.manual_identification or entry.subject_id in ended,
             allowed=attempts_of(sessions[entry.session_id], exams[entry.session_id], entry),
+            where=where.get(entry.id, ABSENT),
         )
         for entry in entries
     ]
 
 
+def read_places(db: OrmSession, entries: Sequence[RosterEntryRow]) -> dict[UUID, Whereabouts]:
+    """Where these candidates are, by roster entry."""
+    ids = [entry.id for entry in entries]
+    return {
+        entry_id: where
+        for session_id in {entry.session_id for entry in entries}
+        for entry_id, where in read_whereabouts(db, session_id, ids if len(ids) < FEW else None).items()
+    }
+
+
 def candidate_document(
-    entry: RosterEntryRow, current: CandidateStatus, *, is_twin: bool, by_document: bool, allowed: int
+    entry: RosterEntryRow,
+    current: CandidateStatus,
+    *,
+    is_twin: bool,
+    by_document: bool,
+    allowed: int,
+    where: Whereabouts,
 ) -> Candidate:
     """A roster entry and how it stands."""
     return Candidate(
@@ -175,6 +203,10 @@ def candidate_document(
         checkin_id=current.checkin_id,
         attempts=current.attempts,
         attempts_allowed=allowed,
+        presence=where.presence,
+        presence_at=where.at,
+        absences=where.absences,
+        extra_minutes=entry.extra_minutes,
     )
 
 
@@ -208,6 +240,7 @@ def counts_of(db: OrmSession, row: SessionRow) -> Counts:
     overrides = overrides.where(CheckinRow.session_id == row.id)
     candidates = db.scalar(on_roster) or 0
     by_status = Counter(current.status for current in read_statuses(db, row.id).values())
+    presences = Counter(one.presence for one in read_whereabouts(db, row.id).values())
     return Counts(
         candidates=candidates,
         expected=candidates - by_status.total(),
@@ -217,4 +250,6 @@ def counts_of(db: OrmSession, row: SessionRow) -> Counts:
         refused=by_status["refused"],
         attempts=db.scalar(photographs) or 0,
         overrides=db.scalar(overrides) or 0,
+        out=presences["out"],
+        left=presences["left"],
     )

@@ -1,7 +1,8 @@
 """The tables of the exam domain.
 
-`checkin` and `checkin_override` are evidence: triggers refuse every UPDATE, and rows leave only when their
-retention ends. They hold no foreign key to a subject: evidence outlives an erasure, by number, not by face.
+`checkin`, `checkin_override` and `movement` are evidence: triggers refuse every UPDATE, and rows leave only
+when their retention ends. They hold no foreign key to a subject: evidence outlives an erasure, by number, not
+by face.
 `admission` is a lock and no evidence: its primary key lets a candidate into a session once, whoever asks.
 """
 
@@ -9,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from index.ids import uuid7
@@ -61,6 +62,14 @@ class SessionRow(Base):
     match_fmr: Mapped[float | None]
     refer_fmr: Mapped[float | None]
     attempts_allowed: Mapped[int | None]
+    last_entry_minutes: Mapped[int | None]
+    """How long after the exam's beginning the machine lets people in; None: until the doors close."""
+    late_entry: Mapped[str] = mapped_column(String(8), default="reason", server_default="reason")
+    """Whether a person may let in later with a `reason`, or `never`."""
+    no_exit_first_minutes: Mapped[int] = mapped_column(default=0, server_default="0")
+    no_exit_last_minutes: Mapped[int] = mapped_column(default=0, server_default="0")
+    no_entry_after_exit: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether nobody comes in any more once somebody has left for good."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     tally: Mapped[dict[str, Any] | None]
     """The counts that stay when the rows are purged."""
@@ -84,6 +93,8 @@ class RosterEntryRow(Base):
     accommodation: Mapped[str | None] = mapped_column(String(255))
     extra_attempts: Mapped[int] = mapped_column(default=0)
     """Photographs that a person allowed beyond those of the session."""
+    extra_minutes: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How much longer than the others the candidate may write."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     __table_args__ = (
@@ -105,6 +116,8 @@ class CheckinRow(Base):
     subject_id: Mapped[UUID | None] = mapped_column(index=True)
     external_id: Mapped[str | None] = mapped_column(String(255))
     seat: Mapped[str | None] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(8), default="entry", server_default="entry")
+    """`entry`, or `return` of somebody who had gone out."""
     mode: Mapped[str] = mapped_column(String(8))
     attempt: Mapped[int | None]
     outcome: Mapped[str] = mapped_column(String(OUTCOME_LENGTH))
@@ -137,8 +150,8 @@ class CheckinRow(Base):
             "uq_checkin_admitted",
             "entry_id",
             unique=True,
-            sqlite_where=text("outcome = 'admitted'"),
-            postgresql_where=text("outcome = 'admitted'"),
+            sqlite_where=text("outcome = 'admitted' AND kind = 'entry'"),
+            postgresql_where=text("outcome = 'admitted' AND kind = 'entry'"),
         ),
     )
 
@@ -154,8 +167,36 @@ class AdmissionRow(Base):
     seat: Mapped[str | None] = mapped_column(String(64))
     outcome: Mapped[str] = mapped_column(String(OUTCOME_LENGTH))
     at: Mapped[datetime] = mapped_column(default=utc_now)
+    movements_before: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How many movements were of an admission that was taken away before."""
 
     __table_args__ = (UniqueConstraint("session_id", "seat"),)
+
+
+class MovementRow(Base):
+    """Somebody who was let in went out, came back or left; or a person took that back. Written once."""
+
+    __tablename__ = "movement"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    exam_id: Mapped[UUID] = mapped_column(ForeignKey("exam.id"))
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("exam_session.id"), index=True)
+    entry_id: Mapped[UUID] = mapped_column(ForeignKey("roster_entry.id"))
+    number: Mapped[int]
+    """Of the candidate's movements: two at once cannot both be the next one."""
+    kind: Mapped[str] = mapped_column(String(8))
+    undoes: Mapped[UUID | None]
+    checkin_id: Mapped[UUID | None] = mapped_column(ForeignKey("checkin.id"))
+    """The check-in that a return rests on."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(255))
+    operator: Mapped[str | None] = mapped_column(String(255))
+    kiosk: Mapped[str | None] = mapped_column(String(64))
+    client_time: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    request_id: Mapped[str | None] = mapped_column(String(128))
+
+    __table_args__ = (UniqueConstraint("entry_id", "number"),)
 
 
 class OverrideRow(Base):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.exams.errors import ExamInvalid
-from service.exams.schemas import CasePictures, Faces, ReasonCode
+from service.exams.schemas import CasePictures, Faces, LateEntry, ReasonCode
 from service.fields import Label, Moment
 
 MatchRate = Annotated[float, Field(gt=0, le=0.01)]
@@ -17,6 +17,7 @@ Reason = Annotated[
     str | None, Field(min_length=3, max_length=500, description="why; goes into the audit trail")
 ]
 Attempts = Annotated[int, Field(ge=1, le=100)]
+Minutes = Annotated[int, Field(ge=0, le=1_440)]
 Days = Annotated[int, Field(ge=0, le=36_500)]
 
 REASON_CODES = (
@@ -106,6 +107,17 @@ class SessionTerms(Terms):
     match_fmr: MatchRate | None = None
     refer_fmr: ReferRate | None = None
     attempts_allowed: Attempts | None = None
+    last_entry_minutes: Minutes | None = Field(
+        default=None, description="after the exam's beginning; null: until the doors close"
+    )
+    late_entry: LateEntry = Field(
+        default="reason", description="whether a person may let in later with a `reason`, or `never`"
+    )
+    no_exit_first_minutes: Minutes = 0
+    no_exit_last_minutes: Minutes = Field(default=0, description="before the candidate's own end")
+    no_entry_after_exit: bool = Field(
+        default=False, description="nobody comes in any more once somebody has left for good"
+    )
 
 
 class SessionChanges(Terms):
@@ -117,6 +129,11 @@ class SessionChanges(Terms):
     match_fmr: MatchRate | None = None
     refer_fmr: ReferRate | None = None
     attempts_allowed: Attempts | None = None
+    last_entry_minutes: Minutes | None = None
+    late_entry: LateEntry | None = None
+    no_exit_first_minutes: Minutes | None = None
+    no_exit_last_minutes: Minutes | None = None
+    no_entry_after_exit: bool | None = None
     reason: Reason = None
 
 

@@ -14,7 +14,8 @@ from service.decision import CalibrationFacts, FalseMatchRates, Quality, Thresho
 from service.exams.errors import CheckinNotFound
 from service.exams.reasons import reasons_of
 from service.exams.schemas import Checkin, Conflict, Override, Verdict
-from service.exams.status import NEVER_CAME, read_statuses, superseded_by
+from service.exams.states import RETURN
+from service.exams.status import NEVER_CAME, newest_return, read_statuses, superseded_by
 from service.exams.tables import CheckinRow, OverrideRow, RosterEntryRow, SessionRow, ThumbnailRow
 
 
@@ -88,11 +89,15 @@ def newer_attempts(
         for session_id, entry_ids in by_session.items()
         for entry_id, current in read_statuses(db, session_id, entry_ids).items()
     }
+    returns = {row.entry_id for row in rows if row.kind == RETURN and row.entry_id}
+    came_back = newest_return(db, returns) if returns else {}
     newer = {
-        row.id: superseded_by(row, last[row.id], found.get(about[row.id] or row.id, NEVER_CAME))
+        row.id: came_back.get(row.entry_id or row.id)
+        if row.kind == RETURN
+        else superseded_by(row, last[row.id], found.get(about[row.id] or row.id, NEVER_CAME))
         for row in rows
     }
-    return {checkin_id: other for checkin_id, other in newer.items() if other is not None}
+    return {checkin_id: other for checkin_id, other in newer.items() if other not in (None, checkin_id)}
 
 
 def checkin_document(
@@ -133,6 +138,7 @@ PLAIN = (
     "subject_id",
     "external_id",
     "seat",
+    "kind",
     "mode",
     "attempt",
     "outcome",

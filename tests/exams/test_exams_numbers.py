@@ -118,3 +118,15 @@ def test_who_wants_a_document_waits_whatever_the_reader_gave(hall: ExamDay) -> N
 
     (waiting,) = waiting_list(hall.desk, hall.session.id).items
     assert (waiting.candidate, waiting.reasons) == (None, ["document_wanted"])
+
+
+def test_a_photograph_that_comes_with_a_cards_text_is_of_the_number_on_the_card(exam_day: ExamDay) -> None:
+    exam_day.enrol("00123", "1")
+    exam_day.roster("00123,Ana,A1")
+    exam_day.desk = replace(exam_day.desk, numbers=NumberRule(prefix="UNI-"))
+
+    checkin = exam_day.arrive("UNI-00123", "1").checkin
+
+    assert (checkin.outcome, checkin.external_id) == ("admitted", "00123")
+    with pytest.raises(NotOnRoster):
+        exam_day.arrive("00123-UNI", "1")

@@ -9,6 +9,15 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, SecretStr
 
 
+class Absence(BaseModel):
+    """
+    A time outside the room.
+    """
+
+    since: AwareDatetime
+    until: Annotated[AwareDatetime | None, Field(description="null where nobody came back")]
+
+
 class Acceptance(BaseModel):
     """
     What the picture was compared with by the person who accepts it.
@@ -114,6 +123,10 @@ class CandidateChanges(BaseModel):
         int | None,
         Field(description="photographs allowed beyond those of the session; with a reason"),
     ] = None
+    extra_minutes: Annotated[
+        int | None,
+        Field(description="how much longer than the others the candidate may write; with a reason"),
+    ] = None
     reason: Annotated[str | None, Field(description="why; goes into the audit trail")] = None
     seat: Annotated[str | None, Field(description="a free seat of the room")] = None
     twin: Annotated[
@@ -157,13 +170,18 @@ class Cards(BaseModel):
 
 class ClaimDocument(BaseModel):
     """
-    A candidate of whom a photograph may be taken now.
+    A candidate of whom a photograph may be taken now, or who is in the room and may go out.
     """
 
     attempts: Attempts
     display_name: str | None
     external_id: str
+    presence: Literal["absent", "present", "out", "left"]
     seat: str | None
+    stays_until: Annotated[
+        AwareDatetime | None,
+        Field(description="nobody goes out before; null: the candidate may"),
+    ]
 
 
 class ClockConfirmed(BaseModel):
@@ -406,6 +424,7 @@ class IdentificationTerms(BaseModel):
         ],
         Field(description="What a person was identified by."),
     ]
+    late_reason: Annotated[str | None, Field(description="why; goes into the audit trail")] = None
     note: Annotated[str | None, Field(description="needed where the document type is `other`")] = None
     operator: Annotated[
         str | None,
@@ -598,6 +617,66 @@ class ListRead(BaseModel):
     sheet: Annotated[str | None, Field(description="of a workbook, the sheet")]
 
 
+class Movement(BaseModel):
+    """
+    Somebody who was let in went out, came back or left; or a person took that back.
+    """
+
+    actor: str
+    at: AwareDatetime
+    checkin_id: Annotated[UUID | None, Field(description="the check-in that a return rests on")]
+    client_time: AwareDatetime | None
+    display_name: str | None
+    external_id: str
+    id: UUID
+    kind: Literal["exit", "return", "end", "undo"]
+    kiosk: str | None
+    operator: str | None
+    reason: str | None
+    seat: str | None
+    session_id: UUID
+    undoes: Annotated[UUID | None, Field(description="the movement that is taken back")]
+    undone: Annotated[bool, Field(description="whether it was taken back")]
+
+
+class MovementTerms(BaseModel):
+    """
+    Who goes out, comes back or leaves.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    candidate: Annotated[str, Field(description="external id")]
+    client_time: AwareDatetime | None = None
+    document_type: Annotated[
+        Literal[
+            "passport",
+            "identity_card",
+            "student_card",
+            "driving_licence",
+            "residence_permit",
+            "other",
+        ]
+        | None,
+        Field(description="of a return, which needs one"),
+    ] = None
+    kind: Annotated[
+        Literal["exit", "return", "end"],
+        Field(
+            description="`exit`: goes out; `return`: comes back, identified by a document; `end`: leaves for good"
+        ),
+    ]
+    kiosk: Annotated[str | None, Field(description="which kiosk, in your own words")] = None
+    operator: Annotated[
+        str | None,
+        Field(
+            description="who decides, where a key does it; of an operator who is signed in, the own name counts"
+        ),
+    ] = None
+    reason: Annotated[str | None, Field(description="why; goes into the audit trail")] = None
+
+
 class NearSubject(BaseModel):
     """
     Another subject who would match the new template.
@@ -617,6 +696,10 @@ class NewClaim(BaseModel):
         extra="forbid",
     )
     candidate: Annotated[str, Field(description="external id")]
+    kind: Annotated[
+        Literal["entry", "return"] | None,
+        Field(description="`return`: at the way out, for whoever goes out or comes back"),
+    ] = "entry"
     kiosk: Annotated[str | None, Field(description="which kiosk, in your own words")] = None
 
 
@@ -886,6 +969,7 @@ class Purge(BaseModel):
     checkins: int
     due_at: AwareDatetime | None
     exam_id: UUID
+    movements: int | None = 0
     overrides: int
     purged: bool
     roster_entries: int
@@ -1065,6 +1149,10 @@ class Session(BaseModel):
     candidates: int
     closes_at: AwareDatetime
     created_at: AwareDatetime
+    ends_at: Annotated[
+        AwareDatetime,
+        Field(description="when the exam ends, for whoever has no extra time"),
+    ]
     exam_id: UUID
     exam_name: str
     faces: Annotated[
@@ -1073,12 +1161,18 @@ class Session(BaseModel):
     ]
     id: UUID
     identification: Annotated[bool, Field(description="whether a check-in may leave out the candidate")]
+    last_entry_minutes: int | None
+    late_entry: Literal["reason", "never"]
     match_fmr: float
+    no_entry_after_exit: bool
+    no_exit_first_minutes: int
+    no_exit_last_minutes: int
     opens_at: AwareDatetime
     reason_codes: list[ReasonCode]
     refer_fmr: float
     room: str
     server_time: AwareDatetime
+    starts_at: Annotated[AwareDatetime, Field(description="when the exam begins")]
     state: Literal["upcoming", "open", "closed"]
 
 
@@ -1092,7 +1186,12 @@ class SessionChanges(BaseModel):
     )
     attempts_allowed: int | None = None
     closes_at: AwareDatetime | None = None
+    last_entry_minutes: int | None = None
+    late_entry: Literal["reason", "never"] | None = None
     match_fmr: float | None = None
+    no_entry_after_exit: bool | None = None
+    no_exit_first_minutes: int | None = None
+    no_exit_last_minutes: int | None = None
     opens_at: AwareDatetime | None = None
     reason: Annotated[str | None, Field(description="why; goes into the audit trail")] = None
     refer_fmr: float | None = None
@@ -1118,7 +1217,21 @@ class SessionTerms(BaseModel):
     )
     attempts_allowed: int | None = None
     closes_at: AwareDatetime
+    last_entry_minutes: Annotated[
+        int | None,
+        Field(description="after the exam's beginning; null: until the doors close"),
+    ] = None
+    late_entry: Annotated[
+        Literal["reason", "never"] | None,
+        Field(description="whether a person may let in later with a `reason`, or `never`"),
+    ] = "reason"
     match_fmr: float | None = None
+    no_entry_after_exit: Annotated[
+        bool | None,
+        Field(description="nobody comes in any more once somebody has left for good"),
+    ] = False
+    no_exit_first_minutes: int | None = 0
+    no_exit_last_minutes: Annotated[int | None, Field(description="before the candidate's own end")] = 0
     opens_at: AwareDatetime
     refer_fmr: float | None = None
     room: str
@@ -1327,6 +1440,17 @@ class TwinList(BaseModel):
     next_cursor: Annotated[None, Field(None)] = None
 
 
+class UndoTerms(BaseModel):
+    """
+    Why a movement is taken back.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    reason: str
+
+
 class WithdrawalLinkDocument(BaseModel):
     """
     A link by which the person withdraws consent; it works once and cannot be shown again.
@@ -1358,13 +1482,20 @@ class Candidate(BaseModel):
     A roster entry and how it stands.
     """
 
+    absences: list[Absence]
     attempts: int
     attempts_allowed: Annotated[int, Field(description="by the session, and by whoever allowed more")]
     checkin_id: Annotated[UUID | None, Field(description="the attempt that the status rests on")]
     display_name: str | None
     entry_id: UUID
     external_id: str
+    extra_minutes: int
     flags: Flags
+    presence: Annotated[
+        Literal["absent", "present", "out", "left"],
+        Field(description="`absent`: not let in; `out`: gone out; `left`: for good"),
+    ]
+    presence_at: Annotated[AwareDatetime | None, Field(description="since when")]
     seat: str | None
     status: Literal["expected", "admitted", "referred", "refused", "identified_manually"]
     status_at: AwareDatetime | None
@@ -1822,6 +1953,19 @@ class Me(BaseModel):
     ]
 
 
+class MovementList(BaseModel):
+    """
+    One page of movements, newest first, and who is out now.
+    """
+
+    items: list[Movement]
+    next_cursor: str | None
+    out: Annotated[
+        list[Candidate],
+        Field(description="who has gone out and is not back, longest first"),
+    ]
+
+
 class NewKey(BaseModel):
     """
     What is asked of a new key.
@@ -2110,6 +2254,7 @@ class Checkin(BaseModel):
     ] = None
     has_thumbnail: bool
     id: UUID
+    kind: Literal["entry", "return"]
     kiosk: str | None
     mode: Literal["claimed", "search", "manual"]
     model_id: str | None
@@ -2160,6 +2305,7 @@ class Evidence(BaseModel):
     exported_at: AwareDatetime
     format: str | None = "invigil-evidence/1"
     intact: bool
+    movements: list[Movement]
     rows: list[SealedRow]
     session: Session
 

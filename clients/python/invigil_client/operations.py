@@ -572,6 +572,19 @@ class Operations(Transport):
         )
         return self._send_for(call, models.Switch)
 
+    def undo(
+        self, movement_id: UUID, body: models.UndoTerms, *, idempotency_key: str | None = None
+    ) -> models.Movement:
+        """Take a candidate's newest movement back: it never happened. The row stays, and so does this one."""
+        call = Call(
+            "POST",
+            f"/v1/movements/{segment(movement_id)}/undo",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.Movement)
+
     def list_operators(self, *, limit: int | None = None, cursor: str | None = None) -> models.OperatorList:
         """The operators in the order they were invited, ended ones too."""
         call = Call(
@@ -853,6 +866,7 @@ class Operations(Transport):
         candidate: str | None = None,
         client_time: datetime | None = None,
         final: bool | None = None,
+        kind: Literal["entry", "return"] | None = None,
         kiosk: str | None = None,
         seat: str | None = None,
         idempotency_key: str | None = None,
@@ -865,6 +879,7 @@ class Operations(Transport):
                 "candidate": candidate,
                 "client_time": client_time,
                 "final": final,
+                "kind": kind,
                 "kiosk": kiosk,
                 "seat": seat,
             },
@@ -999,6 +1014,55 @@ class Operations(Transport):
         withdrawn, a legal basis has ended, somebody was erased. `closed` comes when the window is over, or when
         the exam is archived or deleted."""
         return self._follow(f"/v1/sessions/{segment(session_id)}/live", last_event_id)
+
+    def list_movements(
+        self,
+        session_id: UUID,
+        *,
+        external_id: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> models.MovementList:
+        """The movements of a session or of one candidate, and who is out now."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/movements",
+            query={
+                "external_id": external_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return self._send_for(call, models.MovementList)
+
+    def iterate_movements(
+        self, session_id: UUID, *, external_id: str | None = None, limit: int | None = None
+    ) -> Iterator[models.Movement]:
+        """All of `list_movements`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_movements(
+                session_id,
+                external_id=external_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    def record_movement(
+        self, session_id: UUID, body: models.MovementTerms, *, idempotency_key: str | None = None
+    ) -> models.Movement:
+        """Somebody goes out or leaves, or comes back by a document; a return by photograph is a check-in.
+
+                A kiosk keeps to the session's rules. Who holds `override` may record with a reason what happened against
+        them, and identifies whoever comes back by a document."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/movements",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.Movement)
 
     def show_pilot(self, session_id: UUID) -> models.PilotReport:
         """What the machine would have done in a pilot, beside what people decided."""
@@ -1874,6 +1938,19 @@ class AsyncOperations(AsyncTransport):
         )
         return await self._send_for(call, models.Switch)
 
+    async def undo(
+        self, movement_id: UUID, body: models.UndoTerms, *, idempotency_key: str | None = None
+    ) -> models.Movement:
+        """Take a candidate's newest movement back: it never happened. The row stays, and so does this one."""
+        call = Call(
+            "POST",
+            f"/v1/movements/{segment(movement_id)}/undo",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.Movement)
+
     async def list_operators(
         self, *, limit: int | None = None, cursor: str | None = None
     ) -> models.OperatorList:
@@ -2161,6 +2238,7 @@ class AsyncOperations(AsyncTransport):
         candidate: str | None = None,
         client_time: datetime | None = None,
         final: bool | None = None,
+        kind: Literal["entry", "return"] | None = None,
         kiosk: str | None = None,
         seat: str | None = None,
         idempotency_key: str | None = None,
@@ -2173,6 +2251,7 @@ class AsyncOperations(AsyncTransport):
                 "candidate": candidate,
                 "client_time": client_time,
                 "final": final,
+                "kind": kind,
                 "kiosk": kiosk,
                 "seat": seat,
             },
@@ -2307,6 +2386,55 @@ class AsyncOperations(AsyncTransport):
         withdrawn, a legal basis has ended, somebody was erased. `closed` comes when the window is over, or when
         the exam is archived or deleted."""
         return self._follow(f"/v1/sessions/{segment(session_id)}/live", last_event_id)
+
+    async def list_movements(
+        self,
+        session_id: UUID,
+        *,
+        external_id: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> models.MovementList:
+        """The movements of a session or of one candidate, and who is out now."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/movements",
+            query={
+                "external_id": external_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return await self._send_for(call, models.MovementList)
+
+    def iterate_movements(
+        self, session_id: UUID, *, external_id: str | None = None, limit: int | None = None
+    ) -> AsyncIterator[models.Movement]:
+        """All of `list_movements`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_movements(
+                session_id,
+                external_id=external_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    async def record_movement(
+        self, session_id: UUID, body: models.MovementTerms, *, idempotency_key: str | None = None
+    ) -> models.Movement:
+        """Somebody goes out or leaves, or comes back by a document; a return by photograph is a check-in.
+
+                A kiosk keeps to the session's rules. Who holds `override` may record with a reason what happened against
+        them, and identifies whoever comes back by a document."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/movements",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.Movement)
 
     async def show_pilot(self, session_id: UUID) -> models.PilotReport:
         """What the machine would have done in a pilot, beside what people decided."""

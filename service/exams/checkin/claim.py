@@ -1,6 +1,7 @@
 """A claim, before any picture: who says they are here, and whether a photograph of them is to be taken."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
@@ -8,6 +9,7 @@ from sqlalchemy.orm import Session as OrmSession
 from index.audit import Origin
 from index.external_ids import build_external_key
 from index.gallery.coverage import models_of
+from index.tables import utc_now
 from service.exams.checkin.numbers import number_meant
 from service.exams.checkin.rules import (
     Arrival,
@@ -15,9 +17,10 @@ from service.exams.checkin.rules import (
     decline,
     expect,
     find_entry,
-    require_another_photograph,
     require_not_in,
     require_open,
+    require_photograph,
+    return_attempts,
 )
 from service.exams.context import Desk
 from service.exams.errors import (
@@ -28,9 +31,13 @@ from service.exams.errors import (
     NumberInvalid,
 )
 from service.exams.exams import live_exam_row
+from service.exams.movement.reading import whereabouts_of
+from service.exams.movement.rules import no_exit_until
+from service.exams.schemas import Presence
 from service.exams.sessions import attempts_of, session_row
+from service.exams.states import RETURN
 from service.exams.status import NEVER_CAME, read_statuses
-from service.exams.tables import ExamRow, RosterEntryRow, SessionRow
+from service.exams.tables import AdmissionRow, ExamRow, RosterEntryRow, SessionRow
 
 DOCUMENT_WANTED = "document_wanted"
 """Somebody at a kiosk prefers a document; the same standing, and no reason is asked for."""
@@ -43,6 +50,8 @@ class Claim:
     Attributes:
         made: Photographs that were compared.
         allowed: How many may be.
+        presence: Where the candidate is; who is `present` may go out, and no photograph is taken.
+        stays_until: Until when nobody goes out; None where the candidate may.
     """
 
     external_id: str
@@ -50,6 +59,8 @@ class Claim:
     seat: str | None
     made: int
     allowed: int
+    presence: Presence = "absent"
+    stays_until: datetime | None = None
 
 
 def check_claim(desk: Desk, arrival: Arrival, origin: Origin) -> Claim:
@@ -87,13 +98,27 @@ def read_claim(db: OrmSession, desk: Desk, arrival: Arrival) -> Claim:
     entry = expected.entry
     if entry is None:
         raise CandidateRequired
-    require_another_photograph(db, expected, entry)
+    if arrival.kind == RETURN and (moving := claim_of_present(db, expected, entry)):
+        return moving
+    require_photograph(db, expected, entry, arrival.kind)
     known_to = models_of(db, [entry.subject_id]).values() if entry.subject_id else []
     if all(models.isdisjoint(desk.serving.ids) for models in known_to):
         raise NothingToCompare("The candidate")
     current = read_statuses(db, entry.session_id, [entry.id]).get(entry.id, NEVER_CAME)
+    made = return_attempts(db, entry) if arrival.kind == RETURN else current.attempts
     allowed = attempts_of(expected.session, expected.exam, entry)
-    return Claim(entry.external_id, entry.display_name, entry.seat, current.attempts, allowed)
+    where = whereabouts_of(db, entry.session_id, entry.id)
+    return Claim(entry.external_id, entry.display_name, entry.seat, made, allowed, where.presence)
+
+
+def claim_of_present(db: OrmSession, expected: Expected, entry: RosterEntryRow) -> Claim | None:
+    """The claim of somebody who is in the room and may go out; None of anybody else."""
+    where = whereabouts_of(db, entry.session_id, entry.id)
+    if where.presence != "present":
+        return None
+    until = no_exit_until(expected.session, expected.exam, entry, utc_now())
+    seat = db.get_one(AdmissionRow, entry.id).seat
+    return Claim(entry.external_id, entry.display_name, seat, 0, 0, where.presence, until)
 
 
 def ask_for_document(desk: Desk, arrival: Arrival, origin: Origin) -> None:
@@ -116,7 +141,7 @@ def ask_for_document(desk: Desk, arrival: Arrival, origin: Origin) -> None:
         live_exam_row(db, row.exam_id)
         require_open(row)
         entry = find_entry(db, row.id, arrival.external_id)
-        if entry is not None:
+        if entry is not None and whereabouts_of(db, row.id, entry.id).presence != "out":
             require_not_in(db, entry)
     decline(desk, arrival, DOCUMENT_WANTED, origin)
 

@@ -17,6 +17,7 @@ from service.exams.checkin.rules import (
     decline,
     expect,
     record,
+    require_entry_open,
     require_not_in,
     require_not_in_another_room,
 )
@@ -25,7 +26,7 @@ from service.exams.errors import CheckinRefused
 from service.exams.schemas import Checkin, Verdict
 from service.exams.status import MANUAL
 from service.exams.tables import CheckinRow
-from service.exams.terms import Terms
+from service.exams.terms import Reason, Terms
 from service.exams.views import checkin_documents
 from service.fields import Label, Moment, Note, ShortLabel
 
@@ -50,6 +51,7 @@ class IdentificationTerms(Terms):
     seat: ShortLabel | None = None
     operator: Label | None = Field(default=None, description=OPERATOR)
     client_time: Moment | None = None
+    late_reason: Reason = None
 
     @model_validator(mode="after")
     def _say_which_other(self) -> Self:
@@ -67,7 +69,8 @@ def identify(
 
     Raises:
         SessionNotFound: If there is no such session.
-        CheckinRefused: If the session is closed, or the candidate is not expected or is in already.
+        CheckinRefused: If the session is closed, the candidate is not expected or is in already, or it is too
+            late to come in: with a reason a person may, unless the session says never.
         DecidedMeanwhile: If somebody else decided on the candidate at the same time.
     """
     checkin_id = checkin_id or uuid7()
@@ -99,6 +102,7 @@ def identified(
     """The row of evidence: who, by what, by whom; nothing was measured."""
     if expected.entry is not None:
         require_not_in(db, expected.entry)
+        require_entry_open(db, expected, terms.late_reason)
         require_not_in_another_room(db, expected.session, expected.exam, expected.entry)
     return begun(
         db,
@@ -112,6 +116,6 @@ def identified(
         reasons=[],
         conflicts=[],
         document_type=str(terms.document_type),
-        note=terms.note,
+        note=" · ".join(filter(None, (terms.note, terms.late_reason))) or None,
         operator=origin.operator or terms.operator,
     )

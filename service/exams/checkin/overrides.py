@@ -18,9 +18,9 @@ from index.tables import utc_now
 from service.exams.audit import OVERRIDE_RECORDED, note_evidence
 from service.exams.case_pictures import forget_case
 from service.exams.checkin.rules import (
-    LETS_IN,
     admit,
     entry_named,
+    let_back_in,
     require_not_in_another_room,
     seat_for,
 )
@@ -34,10 +34,13 @@ from service.exams.errors import (
     ReasonCodeUnknown,
 )
 from service.exams.exams import exam_row, live_exam_row
+from service.exams.movement.reading import whereabouts_of
+from service.exams.movement.recording import record_movement, require_move
 from service.exams.schemas import Checkin, Override, Verdict
 from service.exams.sessions import session_row
-from service.exams.status import NEVER_CAME, read_statuses, superseded_by
-from service.exams.tables import AdmissionRow, CheckinRow, OverrideRow, RosterEntryRow
+from service.exams.states import LET_IN, RETURN, Move
+from service.exams.status import NEVER_CAME, newest_return, read_statuses, superseded_by
+from service.exams.tables import AdmissionRow, CheckinRow, MovementRow, OverrideRow, RosterEntryRow
 from service.exams.terms import Terms
 from service.exams.views import checkin_documents, checkin_row, override_document
 from service.fields import Label, Note
@@ -120,7 +123,10 @@ def settle(
     )
     db.add(made)
     db.flush()
-    follow(db, row, entry, terms.outcome)
+    if row.kind == RETURN and entry is not None:
+        follow_return(db, row, entry, terms.outcome, origin)
+    else:
+        follow(db, row, entry, terms.outcome)
     forget_case(db, row.session_id, entry.id if entry else None, row.id)
     about = {"override_id": made.id, "reason_code": made.reason_code}
     note_evidence(db, OVERRIDE_RECORDED, origin, row, made, **about)
@@ -191,6 +197,9 @@ def require_newest(db: OrmSession, row: CheckinRow, last: OverrideRow | None, en
         AlreadyCheckedIn: If the candidate is in through another attempt.
         AttemptSuperseded: Naming the newer attempt.
     """
+    if row.kind == RETURN:
+        require_newest_return(db, row, entry)
+        return
     admission = db.get(AdmissionRow, entry.id)
     if admission is not None and admission.checkin_id != row.id:
         raise AlreadyCheckedIn(admission.checkin_id, admission.at, admission.seat)
@@ -198,6 +207,38 @@ def require_newest(db: OrmSession, row: CheckinRow, last: OverrideRow | None, en
     newer = superseded_by(row, last, current)
     if newer is not None:
         raise AttemptSuperseded(newer)
+
+
+def require_newest_return(db: OrmSession, row: CheckinRow, entry: RosterEntryRow) -> None:
+    """Refuse to decide on a return when a newer one counts, or when the candidate is not out through it.
+
+    Raises:
+        AttemptSuperseded: Naming the newer attempt.
+        NotCheckedIn, MovementImpossible: If the candidate is in, or has left.
+    """
+    newest = newest_return(db, [entry.id]).get(entry.id, row.id)
+    if newest != row.id:
+        raise AttemptSuperseded(newest)
+    if movement_of(db, row, entry) is None:
+        require_move(db, session_row(db, row.session_id), entry, Move.RETURN)
+
+
+def movement_of(db: OrmSession, row: CheckinRow, entry: RosterEntryRow) -> UUID | None:
+    """The return that a check-in brought, where it is the candidate's newest movement."""
+    newest = whereabouts_of(db, row.session_id, entry.id).newest
+    movement = db.get(MovementRow, newest) if newest else None
+    return movement.id if movement is not None and movement.checkin_id == row.id else None
+
+
+def follow_return(
+    db: OrmSession, row: CheckinRow, entry: RosterEntryRow, outcome: Verdict, origin: Origin
+) -> None:
+    """Let back in whom a person has found to be the candidate, or take the return back: it was not them."""
+    movement_id = movement_of(db, row, entry)
+    if outcome in LET_IN and movement_id is None:
+        let_back_in(db, row, origin)
+    elif outcome not in LET_IN and movement_id is not None:
+        record_movement(db, session_row(db, row.session_id), entry, Move.UNDO, origin, undoes=movement_id)
 
 
 def entry_meant(
@@ -229,10 +270,10 @@ def follow(db: OrmSession, row: CheckinRow, entry: RosterEntryRow | None, outcom
     if entry is None:
         return
     admission = db.get(AdmissionRow, entry.id)
-    if admission is not None and outcome in LETS_IN:
+    if admission is not None and outcome in LET_IN:
         # Let in by a document, and now said to be who they claimed: the admission stays theirs.
         admission.outcome = str(outcome)
-    elif outcome in LETS_IN:
+    elif outcome in LET_IN:
         room = session_row(db, row.session_id)
         require_not_in_another_room(db, room, exam_row(db, row.exam_id), entry)
         seat = seat_for(db, room, entry, row.seat)

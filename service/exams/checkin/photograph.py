@@ -15,6 +15,7 @@ from embedding.quality import Purpose
 from index.audit import Origin
 from index.external_ids import build_external_key
 from service.decision import CalibrationFacts, Outcome, Quality, StageTimes
+from service.exams.checkin.claim import meant
 from service.exams.checkin.comparison import Comparison, compare, may_be_looked_for, model_for
 from service.exams.checkin.rules import (
     Arrival,
@@ -24,7 +25,8 @@ from service.exams.checkin.rules import (
     decline,
     expect,
     record,
-    require_another_photograph,
+    require_photograph,
+    return_attempts,
 )
 from service.exams.checkin.thumbnails import Probe
 from service.exams.checkin.verdict import (
@@ -36,11 +38,12 @@ from service.exams.checkin.verdict import (
     judge,
 )
 from service.exams.context import Desk
-from service.exams.errors import CheckinRefused, NotOnRoster
+from service.exams.errors import CheckinRefused, NotOnRoster, NumberInvalid
 from service.exams.exams import exam_row, is_pilot
 from service.exams.reasons import NO_CANDIDATE_FOUND, PILOT_ADMITS, PILOT_REFERS
 from service.exams.schemas import Checkin, Verdict
 from service.exams.sessions import attempts_of, session_row
+from service.exams.states import ENTRY, RETURN
 from service.exams.status import read_statuses, twin_entries
 from service.exams.tables import AdmissionRow, CheckinRow, RosterEntryRow, SessionRow
 from service.exams.views import checkin_documents, checkin_row
@@ -79,11 +82,24 @@ def check_in(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, check
             no attempt, but it is recorded that somebody is trying.
         DatabaseError: If it could not be written; then nothing was decided.
     """
+    arrival = understood(desk, arrival)
     try:
         return attempt(desk, arrival, picture, origin, checkin_id)
     except (CheckinRefused, ImageError, FaceError) as error:
         decline(desk, arrival, error.code, origin)
         raise
+
+
+def understood(desk: Desk, arrival: Arrival) -> Arrival:
+    """The arrival by the number that its text means; a kiosk whose claim got no answer sends a card's text.
+
+    A text that is nobody's number stays as it is: nobody on the roster has it.
+    """
+    with desk.database.read() as db:
+        try:
+            return meant(db, desk, arrival)
+        except NumberInvalid:
+            return arrival
 
 
 def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checkin_id: UUID) -> Result:
@@ -94,7 +110,7 @@ def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checki
         expected = expect(db, arrival)
         # Before the photograph is looked at: nobody is measured whose case is settled.
         if expected.entry is not None:
-            require_another_photograph(db, expected, expected.entry)
+            require_photograph(db, expected, expected.entry, arrival.kind)
     try:
         probe = model_for(desk, expected.entry).embedder.embed(picture, Purpose.CHECKIN)
     except (ImageError, FaceError) as error:
@@ -110,7 +126,7 @@ def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checki
         now = expect(db, arrival)
         entry = still_expected(db, look.comparison.entry if isinstance(look, Look) else expected.entry)
         if entry is not None:
-            require_another_photograph(db, now, entry)
+            require_photograph(db, now, entry, arrival.kind)
         if isinstance(look, Look):
             row = decided(db, now, entry, look, origin, checkin_id)
         else:
@@ -149,7 +165,8 @@ def decided(
     verdict, reasons = judge(comparison.decision, d, rivals, same_face, is_twin=is_twin)
     if arrival.external_id is None:
         verdict, reasons = judge_search(comparison, rivals, verdict, reasons)
-    elsewhere = admitted_elsewhere(db, expected.session, expected.exam, entry) if entry else None
+    comes_in = entry if arrival.kind == ENTRY else None
+    elsewhere = admitted_elsewhere(db, expected.session, expected.exam, comes_in) if comes_in else None
     if elsewhere is not None:
         verdict, reasons = Verdict.REFERRED, [*reasons, ADMITTED_ELSEWHERE]
         conflicts = [conflict(elsewhere.entry, d, elsewhere.admission.at), *conflicts]
@@ -277,7 +294,9 @@ def result_of(db: OrmSession, checkin_id: UUID) -> Result:
     """A recorded attempt as it is answered."""
     row = checkin_row(db, checkin_id)
     made = 0
-    if row.entry_id is not None:
+    if row.kind == RETURN and row.entry_id is not None:
+        made = return_attempts(db, db.get_one(RosterEntryRow, row.entry_id))
+    elif row.entry_id is not None:
         made = read_statuses(db, row.session_id, [row.entry_id])[row.entry_id].attempts
     entry = db.get(RosterEntryRow, row.entry_id) if row.entry_id else None
     allowed = attempts_of(session_row(db, row.session_id), exam_row(db, row.exam_id), entry)

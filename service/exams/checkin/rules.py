@@ -23,15 +23,21 @@ from service.exams.errors import (
     AttemptsExhausted,
     CandidateRefused,
     CandidateRequired,
+    EntryOver,
     ExamArchived,
     FacesOff,
     ManualIdentificationAgreed,
     NotOnRoster,
+    ReturnByDocument,
     SessionClosed,
 )
 from service.exams.exams import has_faces_on
+from service.exams.movement.reading import whereabouts_of
+from service.exams.movement.recording import count_movements, record_movement, require_move
+from service.exams.movement.rules import find_entry_end
 from service.exams.schemas import Verdict
 from service.exams.sessions import attempts_of, session_row
+from service.exams.states import ENTRY, LET_IN, RETURN, Move
 from service.exams.status import NEVER_CAME, read_statuses
 from service.exams.tables import AdmissionRow, CheckinRow, ExamRow, RosterEntryRow, SessionRow
 
@@ -46,8 +52,6 @@ EXPECTED = (
     .where(SessionRow.id == bindparam("session_id"))
 )
 
-LETS_IN = frozenset({Verdict.ADMITTED, Verdict.IDENTIFIED_MANUALLY})
-
 
 @dataclass(frozen=True)
 class Arrival:
@@ -57,6 +61,7 @@ class Arrival:
         external_id: Who they say they are; None lets the photograph tell.
         client_time: The kiosk's clock: recorded, never believed.
         final: The kiosk asks for no other picture: this one makes an attempt even where it cannot be used.
+        kind: `entry`, or `return` of somebody who has gone out.
     """
 
     session_id: UUID
@@ -65,6 +70,7 @@ class Arrival:
     kiosk: str | None = None
     client_time: datetime | None = None
     final: bool = False
+    kind: str = ENTRY
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ def expect(db: OrmSession, arrival: Arrival) -> Expected:
     if exam.archived_at is not None:
         raise ExamArchived(exam.archived_at)
     require_open(expected.session)
-    searches = expected.exam.identification and has_faces_on(expected.exam)
+    searches = expected.exam.identification and has_faces_on(expected.exam) and arrival.kind == ENTRY
     if arrival.external_id is None and not searches:
         raise CandidateRequired
     if arrival.external_id is not None and expected.entry is None:
@@ -232,6 +238,7 @@ def require_another_photograph(db: OrmSession, expected: Expected, entry: Roster
             door nobody learns which.
         AlreadyCheckedIn: If the candidate is in.
         CandidateRefused: If an invigilator has refused the candidate.
+        EntryOver: If nobody comes in any more.
         FacesOff: If no face is looked at in this exam.
         AttemptsExhausted: If as many were taken as are allowed.
     """
@@ -239,15 +246,64 @@ def require_another_photograph(db: OrmSession, expected: Expected, entry: Roster
     if has_faces_on(expected.exam) and (entry.manual_identification or has_no_basis(db, entry)):
         raise ManualIdentificationAgreed
     current = read_statuses(db, entry.session_id, [entry.id]).get(entry.id, NEVER_CAME)
-    if current.status in LETS_IN:
+    if current.status in LET_IN:
         require_not_in(db, entry)
     if current.status == Verdict.REFUSED and current.checkin_id is not None:
         raise CandidateRefused(current.checkin_id)
+    require_entry_open(db, expected)
     if not has_faces_on(expected.exam):
         raise FacesOff
     allowed = attempts_of(expected.session, expected.exam, entry)
     if current.attempts >= allowed:
         raise AttemptsExhausted(current.attempts, allowed)
+
+
+def require_photograph(db: OrmSession, expected: Expected, entry: RosterEntryRow, kind: str) -> None:
+    """Refuse a photograph that is not to be looked at, of somebody who comes in or comes back."""
+    if kind == RETURN:
+        require_return_photograph(db, expected, entry)
+    else:
+        require_another_photograph(db, expected, entry)
+
+
+def require_return_photograph(db: OrmSession, expected: Expected, entry: RosterEntryRow) -> None:
+    """Refuse a photograph of somebody who is not out, or who comes back by a document.
+
+    Raises:
+        NotCheckedIn, MovementImpossible: If the candidate cannot come back.
+        ReturnByDocument: If the candidate came in by one, or no face is to be looked at.
+        AttemptsExhausted: If as many were taken since the exit as are allowed.
+    """
+    require_move(db, expected.session, entry, Move.RETURN)
+    admission = db.get_one(AdmissionRow, entry.id)
+    is_known_by_face = admission.outcome == Verdict.ADMITTED and has_faces_on(expected.exam)
+    if not is_known_by_face or entry.manual_identification or has_no_basis(db, entry):
+        raise ReturnByDocument
+    allowed = attempts_of(expected.session, expected.exam, entry)
+    made = return_attempts(db, entry)
+    if made >= allowed:
+        raise AttemptsExhausted(made, allowed)
+
+
+def return_attempts(db: OrmSession, entry: RosterEntryRow) -> int:
+    """How many photographs of a candidate were compared since the last exit."""
+    absences = whereabouts_of(db, entry.session_id, entry.id).absences
+    if not absences:
+        return 0
+    mine = CheckinRow.entry_id == entry.id, CheckinRow.kind == RETURN, CheckinRow.decision.is_not(None)
+    since = CheckinRow.created_at >= absences[-1].since
+    return db.scalar(select(func.count()).select_from(CheckinRow).where(*mine, since)) or 0
+
+
+def require_entry_open(db: OrmSession, expected: Expected, reason: str | None = None) -> None:
+    """Refuse whoever comes too late by the session's rules, unless a person lets in with a reason.
+
+    Raises:
+        EntryOver: With the rule, and since when it is so.
+    """
+    closed = find_entry_end(db, expected.session, expected.exam, utc_now())
+    if closed is not None and (reason is None or expected.session.late_entry == "never"):
+        raise EntryOver(closed.rule, closed.since)
 
 
 def has_no_basis(db: OrmSession, entry: RosterEntryRow) -> bool:
@@ -269,6 +325,13 @@ def seat_for(db: OrmSession, row: SessionRow, entry: RosterEntryRow | None, aske
     reserved = own is None and db.scalar(select(RosterEntryRow.id).where(*of_others))
     taken = db.scalar(select(AdmissionRow.entry_id).where(*in_use))
     return None if reserved or taken else seat
+
+
+def seat_of(db: OrmSession, expected: Expected, entry: RosterEntryRow | None, arrival: Arrival) -> str | None:
+    """The seat that an arrival leads to; who comes back has one."""
+    if arrival.kind == RETURN and entry is not None:
+        return db.get_one(AdmissionRow, entry.id).seat
+    return seat_for(db, expected.session, entry, arrival.seat)
 
 
 def next_attempt(db: OrmSession, entry: RosterEntryRow | None) -> int | None:
@@ -294,7 +357,8 @@ def begun(
         entry_id=entry.id if entry else None,
         subject_id=entry.subject_id if entry else None,
         external_id=entry.external_id if entry else None,
-        seat=seat_for(db, expected.session, entry, arrival.seat),
+        kind=arrival.kind,
+        seat=seat_of(db, expected, entry, arrival),
         attempt=next_attempt(db, entry),
         actor=origin.actor,
         kiosk=arrival.kiosk,
@@ -305,15 +369,45 @@ def begun(
     )
 
 
-def record(db: OrmSession, row: CheckinRow, origin: Origin, others: Sequence[Any] = ()) -> None:
-    """Write an attempt, the admission it may bring, and its event: together or not at all."""
+def record(
+    db: OrmSession,
+    row: CheckinRow,
+    origin: Origin,
+    others: Sequence[Any] = (),
+    movement_id: UUID | None = None,
+) -> None:
+    """Write an attempt, the admission or return it may bring, and its event: together or not at all."""
     db.add(row)
     db.flush()
-    if row.outcome in LETS_IN:
-        admit(db, row, row.outcome, row.seat)
+    if row.outcome in LET_IN:
+        if row.kind == RETURN:
+            let_back_in(db, row, origin, movement_id)
+        else:
+            admit(db, row, row.outcome, row.seat)
         forget_case(db, row.session_id, row.entry_id, row.id)
     db.add_all(others)
     note_evidence(db, CHECKIN_RECORDED, origin, row, row, mode=row.mode, decision=row.decision)
+
+
+def let_back_in(db: OrmSession, row: CheckinRow, origin: Origin, movement_id: UUID | None = None) -> None:
+    """Record the return that a check-in brings.
+
+    Raises:
+        NotCheckedIn, MovementImpossible: If the candidate is not out.
+    """
+    record_movement(
+        db,
+        session_row(db, row.session_id),
+        db.get_one(RosterEntryRow, row.entry_id),
+        Move.RETURN,
+        origin,
+        movement_id=movement_id,
+        checkin_id=row.id,
+        reason=row.note,
+        operator=row.operator,
+        kiosk=row.kiosk,
+        client_time=row.client_time,
+    )
 
 
 def admit(
@@ -328,6 +422,7 @@ def admit(
             seat=seat,
             outcome=outcome,
             at=utc_now(),
+            movements_before=count_movements(db, entry_id or row.entry_id),
         )
     )
     db.flush()

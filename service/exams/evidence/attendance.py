@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from math import ceil
 from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -42,7 +43,19 @@ WORDS = {
     "referred": "not decided",
     "refused": "refused",
 }
-COLUMNS = ("exam", "room", "seat", "external_id", "display_name", "status", "present", "time")
+COLUMNS = (
+    "exam",
+    "room",
+    "seat",
+    "external_id",
+    "display_name",
+    "status",
+    "present",
+    "time",
+    "left",
+    "absences",
+    "absent_minutes",
+)
 HEADINGS = ("Seat", "Number", "Name", "Present", "Time", "Signature")
 WIDTHS = (14, 26, 66, 30, 16, 38)
 
@@ -118,6 +131,18 @@ def local_time(moment: datetime | None, zone: ZoneInfo, time_format: str = TIME_
     return moment.astimezone(zone).strftime(time_format) if moment else ""
 
 
+def format_absences(one: Candidate, zone: ZoneInfo) -> str:
+    """The times outside; one without an end is of somebody who never came back."""
+    clock = partial(local_time, zone=zone, time_format="%H:%M")
+    return "; ".join(f"{clock(away.since)}–{clock(away.until)}" for away in one.absences)
+
+
+def absent_minutes(one: Candidate) -> int | str:
+    """How many minutes somebody was outside and came back from, rounded up; empty for none."""
+    seconds = sum((away.until - away.since).total_seconds() for away in one.absences if away.until)
+    return ceil(seconds / 60) or ""
+
+
 def attendance_csv(rooms: Sequence[Room], zone: ZoneInfo, delimiter: str) -> str:
     """The plain list."""
     target = io.StringIO()
@@ -128,7 +153,9 @@ def attendance_csv(rooms: Sequence[Room], zone: ZoneInfo, delimiter: str) -> str
             time = local_time(one.status_at, zone) if is_present(one) else ""
             present = "yes" if is_present(one) else "no"
             who = (one.seat, one.external_id, one.display_name)
-            writer.write((room.exam, room.room, *who, one.status, present, time))
+            left = local_time(one.presence_at, zone) if one.presence == "left" else ""
+            out = (left, format_absences(one, zone), absent_minutes(one))
+            writer.write((room.exam, room.room, *who, one.status, present, time, *out))
     return target.getvalue()
 
 
@@ -205,7 +232,8 @@ class Page(FPDF):
         yield one.seat or ""
         yield one.external_id
         yield one.display_name or ""
-        yield WORDS[one.status]
+        away = format_absences(one, self.zone)
+        yield f"{WORDS[one.status]}\nout {away}" if away else WORDS[one.status]
         yield local_time(one.status_at, self.zone, "%H:%M") if is_present(one) else ""
         yield ""
 

@@ -1,4 +1,4 @@
-"""The session's report as CSV: every attempt, every decision, every override, one line each."""
+"""The session's report as CSV: every attempt, override and movement, one line each."""
 
 import io
 from collections.abc import Iterator
@@ -6,11 +6,15 @@ from datetime import UTC, tzinfo
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session as OrmSession
 
 from service.exams.context import Desk
+from service.exams.movement.moving import movement_documents
+from service.exams.movement.reading import read_whereabouts
 from service.exams.schemas import Checkin, Override
 from service.exams.sessions import session_row
-from service.exams.tables import CheckinRow
+from service.exams.states import ENTRY
+from service.exams.tables import CheckinRow, MovementRow
 from service.exams.views import checkin_documents
 from service.spreadsheet import BYTE_ORDER_MARK, SheetWriter
 
@@ -45,17 +49,19 @@ COLUMNS = (
     "calibration_id",
     "checkin_id",
     "override_id",
+    "movement_id",
+    "absent_seconds",
 )
 
 
 SCORES = frozenset({"d", "threshold_match", "threshold_refer", "fmr_at_d"})
-SAME_NAME = frozenset(COLUMNS) & frozenset(Checkin.model_fields) - {"reasons"}
+SAME_NAME = frozenset(COLUMNS) & frozenset(Checkin.model_fields) - {"reasons", "kind"}
 
 
 def report_csv(
     desk: Desk, session_id: UUID, *, scores: bool, delimiter: str = ",", zone: tzinfo = UTC
 ) -> Iterator[str]:
-    """The report in portions, oldest attempt first, each followed by its overrides.
+    """The report in portions, oldest attempt first, each followed by its overrides; then movements.
 
     Args:
         desk: With the database.
@@ -84,6 +90,38 @@ def portions(desk: Desk, session_id: UUID, scores: bool, delimiter: str, zone: t
             for override in checkin.overrides:
                 writer.write(map(override_cells(checkin, override, zone).get, columns))
         yield drained(target)
+    with desk.database.read() as db:
+        for cells in movement_lines(db, session_id, zone):
+            writer.write(map(cells.get, columns))
+    yield drained(target)
+
+
+def movement_lines(db: OrmSession, session_id: UUID, zone: tzinfo) -> Iterator[dict[str, object]]:
+    """The movements of a session as cells, oldest first; a return says how long the candidate was out."""
+    mine = MovementRow.session_id == session_id
+    rows = db.scalars(select(MovementRow).where(mine).order_by(MovementRow.created_at, MovementRow.id)).all()
+    absences = {
+        (entry_id, one.until): (one.until - one.since).total_seconds()
+        for entry_id, where in read_whereabouts(db, session_id).items()
+        for one in where.absences
+        if one.until is not None
+    }
+    for row, one in zip(rows, movement_documents(db, rows), strict=True):
+        cells: dict[str, object] = dict.fromkeys(COLUMNS)
+        yield cells | {
+            "kind": f"{one.kind} (undone)" if one.undone else one.kind,
+            "time": one.at.astimezone(zone).isoformat(timespec="milliseconds"),
+            "external_id": one.external_id,
+            "display_name": one.display_name,
+            "seat": one.seat,
+            "note": one.reason,
+            "operator": one.operator,
+            "actor": one.actor,
+            "kiosk": one.kiosk,
+            "checkin_id": one.checkin_id,
+            "movement_id": one.id,
+            "absent_seconds": absences.get((row.entry_id, one.at)),
+        }
 
 
 def blocks(desk: Desk, session_id: UUID) -> Iterator[list[Checkin]]:
@@ -115,7 +153,7 @@ def attempt_cells(checkin: Checkin, zone: tzinfo) -> dict[str, object]:
     cells: dict[str, object] = dict.fromkeys(COLUMNS)
     cells |= {name: getattr(checkin, name) for name in SAME_NAME}
     cells |= {
-        "kind": "attempt",
+        "kind": "attempt" if checkin.kind == ENTRY else "return attempt",
         "time": checkin.created_at.astimezone(zone).isoformat(timespec="milliseconds"),
         "reasons": " ".join(checkin.reasons),
         "same_face_as": "; ".join(

@@ -20,23 +20,32 @@ from service.exams.audit import (
     CHECKIN_DECLINED,
     CHECKIN_RECORDED,
     EVIDENCE_EXPORTED,
+    MOVEMENT_RECORDED,
     OVERRIDE_RECORDED,
+    EvidenceRow,
+    evidence_content,
     evidence_digest,
     note,
-    plain_value,
 )
 from service.exams.checkin.rules import entry_named
 from service.exams.context import Desk
 from service.exams.exams import exam_document, exam_row
-from service.exams.schemas import Candidate, Checkin, Exam, Session
+from service.exams.movement.moving import movement_documents
+from service.exams.schemas import Candidate, Checkin, Exam, Movement, Session
 from service.exams.sessions import session_document, session_row
 from service.exams.status import candidates_of
-from service.exams.tables import CheckinRow, OverrideRow, RosterEntryRow
+from service.exams.tables import CheckinRow, MovementRow, OverrideRow, RosterEntryRow
 from service.exams.views import checkin_documents, overrides_of
 from service.scores import SCORED_ROW
 
 FORMAT = "invigil-evidence/1"
-ABOUT_CANDIDATES = (CHECKIN_RECORDED, CHECKIN_DECLINED, OVERRIDE_RECORDED, EVIDENCE_EXPORTED)
+ABOUT_CANDIDATES = (
+    CHECKIN_RECORDED,
+    CHECKIN_DECLINED,
+    OVERRIDE_RECORDED,
+    MOVEMENT_RECORDED,
+    EVIDENCE_EXPORTED,
+)
 
 
 class SealedRow(BaseModel):
@@ -59,6 +68,7 @@ class Evidence(BaseModel):
     session: Session
     candidate: Candidate
     checkins: list[Checkin]
+    movements: list[Movement]
     rows: list[SealedRow]
     events: list[AuditEvent]
     intact: bool
@@ -100,9 +110,10 @@ def read_evidence(desk: Desk, session_id: UUID, external_id: str) -> tuple[Evide
         entry = entry_named(db, session_id, external_id)
         checkins = attempts_about(db, entry.id)
         overrides = overrides_of(db, [one.id for one in checkins])
-        rows = [sealed(one) for one in checkins] + [
-            sealed(one) for found in overrides.values() for one in found
-        ]
+        moves = movements_about(db, entry.id)
+        decisions = [one for found in overrides.values() for one in found]
+        evidence_rows: list[EvidenceRow] = [*checkins, *decisions, *moves]
+        rows = [sealed(one) for one in evidence_rows]
         events = events_about(db, entry.id, {one.id for one in checkins})
         evidence = Evidence(
             exported_at=utc_now(),
@@ -110,6 +121,7 @@ def read_evidence(desk: Desk, session_id: UUID, external_id: str) -> tuple[Evide
             session=session_document(desk, db, row, exam),
             candidate=candidates_of(db, session_id, [entry.id])[entry.id],
             checkins=checkin_documents(db, checkins),
+            movements=movement_documents(db, moves),
             rows=rows,
             events=events,
             intact={one.digest for one in rows} == {one.details.get("evidence") for one in events} - {None},
@@ -117,10 +129,15 @@ def read_evidence(desk: Desk, session_id: UUID, external_id: str) -> tuple[Evide
         return evidence, entry
 
 
-def sealed(row: CheckinRow | OverrideRow) -> SealedRow:
+def sealed(row: EvidenceRow) -> SealedRow:
     """A row as its digest saw it."""
-    content = {column.key: plain_value(getattr(row, column.key)) for column in row.__table__.columns}
-    return SealedRow(table=row.__tablename__, row=content, digest=evidence_digest(row))
+    return SealedRow(table=row.__tablename__, row=evidence_content(row), digest=evidence_digest(row))
+
+
+def movements_about(db: OrmSession, entry_id: UUID) -> Sequence[MovementRow]:
+    """The movements of one roster entry, oldest first."""
+    query = select(MovementRow).where(MovementRow.entry_id == entry_id)
+    return db.scalars(query.order_by(MovementRow.number)).all()
 
 
 def attempts_about(db: OrmSession, entry_id: UUID) -> Sequence[CheckinRow]:

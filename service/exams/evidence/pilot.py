@@ -10,7 +10,8 @@ from sqlalchemy import select
 from service.exams.context import Desk
 from service.exams.reasons import PILOT_ADMITS, PILOT_REFERS
 from service.exams.sessions import session_row
-from service.exams.status import LET_IN, NEVER_CAME, read_statuses
+from service.exams.states import LET_IN
+from service.exams.status import NEVER_CAME, read_statuses
 from service.exams.tables import CheckinRow
 
 

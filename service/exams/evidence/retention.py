@@ -22,6 +22,7 @@ from service.exams.tables import (
     AdmissionRow,
     CheckinRow,
     ExamRow,
+    MovementRow,
     OverrideRow,
     RosterEntryRow,
     SessionRow,
@@ -39,6 +40,7 @@ class Purge(BaseModel):
     roster_entries: int
     checkins: int
     overrides: int
+    movements: int = 0
     thumbnails: int
 
 
@@ -120,6 +122,7 @@ def remove_rows(db: OrmSession, exam_id: UUID) -> None:
     for statement in (
         delete(ThumbnailRow).where(ThumbnailRow.checkin_id.in_(checkins)),
         delete(OverrideRow).where(OverrideRow.checkin_id.in_(checkins)),
+        delete(MovementRow).where(MovementRow.exam_id == exam_id),
         delete(AdmissionRow).where(AdmissionRow.session_id.in_(sessions)),
         delete(CheckinRow).where(CheckinRow.exam_id == exam_id),
         delete(RosterEntryRow).where(RosterEntryRow.session_id.in_(sessions)),
@@ -136,6 +139,7 @@ def sizes(db: OrmSession, exam_id: UUID) -> dict[str, int]:
         "roster_entries": RosterEntryRow.session_id.in_(sessions),
         "checkins": CheckinRow.exam_id == exam_id,
         "overrides": OverrideRow.checkin_id.in_(checkins),
+        "movements": MovementRow.exam_id == exam_id,
         "thumbnails": ThumbnailRow.checkin_id.in_(checkins),
     }
     return {name: db.scalar(select(func.count()).where(one)) or 0 for name, one in conditions.items()}

@@ -6,6 +6,7 @@ program is: a row of its own, or before a purge that then counted fewer than wer
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import cast
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -18,14 +19,16 @@ from index.database.database import Database
 from index.tables import AuditEventRow
 from service.exams.audit import (
     CHECKIN_RECORDED,
+    MOVEMENT_RECORDED,
     OVERRIDE_RECORDED,
     ROSTER_IMPORTED,
+    EvidenceRow,
     evidence_digest,
 )
-from service.exams.tables import CheckinRow, OverrideRow, RosterEntryRow
+from service.exams.tables import CheckinRow, MovementRow, OverrideRow, RosterEntryRow
 
-RECORDED = (CHECKIN_RECORDED, OVERRIDE_RECORDED)
-Evidence = type[CheckinRow] | type[OverrideRow]
+RECORDED = (CHECKIN_RECORDED, OVERRIDE_RECORDED, MOVEMENT_RECORDED)
+Evidence = type[CheckinRow] | type[OverrideRow] | type[MovementRow]
 Counts = defaultdict[str, Counter[str]]
 """By exam: how many rows of each kind its events tell of."""
 
@@ -62,7 +65,7 @@ def verify_evidence(database: Database) -> list[Tampering]:
                 recorded[exam_id][kind] += 1
         found += wrong_rosters(db, purges, recorded)
         found += miscounted(purges, recorded)
-        for row in (CheckinRow, OverrideRow):
+        for row in (CheckinRow, OverrideRow, MovementRow):
             if (db.scalar(select(func.count()).select_from(row)) or 0) > kept[row.__tablename__]:
                 found += unrecorded(db, row, purges)
     return found
@@ -78,13 +81,15 @@ def evidence_of(event: AuditEventRow) -> tuple[Evidence, UUID]:
     """The row that an event is about: of which kind, and its id."""
     if event.action == CHECKIN_RECORDED:
         return CheckinRow, UUID(event.details["checkin_id"])
+    if event.action == MOVEMENT_RECORDED:
+        return MovementRow, UUID(event.details["movement_id"])
     return OverrideRow, UUID(event.details["override_id"])
 
 
 def tampering(db: OrmSession, event: AuditEventRow) -> list[Tampering]:
     """What is wrong with the row that an event is about; mostly nothing."""
     kind, row_id = evidence_of(event)
-    row = db.get(CheckinRow, row_id) if kind is CheckinRow else db.get(OverrideRow, row_id)
+    row = cast("EvidenceRow | None", db.get(kind, row_id))
     if row is None:
         return [Tampering(seq=event.seq, row_id=row_id, reason="missing")]
     if evidence_digest(row) != event.details["evidence"]:
@@ -134,6 +139,7 @@ def miscounted(purges: dict[str, AuditEventRow], recorded: Counts) -> list[Tampe
     kinds = {
         "checkins": CheckinRow.__tablename__,
         "overrides": OverrideRow.__tablename__,
+        "movements": MovementRow.__tablename__,
         "roster_entries": RosterEntryRow.__tablename__,
     }
     return [
@@ -141,9 +147,9 @@ def miscounted(purges: dict[str, AuditEventRow], recorded: Counts) -> list[Tampe
             seq=purge.seq,
             row_id=UUID(exam_id),
             reason=f"miscounted: {recorded[exam_id][kind]} {name} were recorded, the purge removed "
-            f"{purge.details[name]}",
+            f"{purge.details.get(name, 0)}",
         )
         for exam_id, purge in purges.items()
         for name, kind in kinds.items()
-        if recorded[exam_id][kind] != purge.details[name]
+        if recorded[exam_id][kind] != purge.details.get(name, 0)
     ]

@@ -23,6 +23,7 @@ from service.exams.audit import (
     CHECKIN_DECLINED,
     CHECKIN_RECORDED,
     EXAM_CHANGED,
+    MOVEMENT_RECORDED,
     OVERRIDE_RECORDED,
     ROSTER_IMPORTED,
     SESSION_CHANGED,
@@ -31,7 +32,8 @@ from service.exams.context import Desk
 from service.exams.exams import exam_row
 from service.exams.live.marks import Marks, may_have_moved, read_again
 from service.exams.live.waiting import Waiting, waiting_of
-from service.exams.schemas import Candidate, Checkin, Counts, Override, Session
+from service.exams.movement.moving import out_of
+from service.exams.schemas import Candidate, Checkin, Counts, Override, Person, Session
 from service.exams.sessions import ended_at, session_document, session_row
 from service.exams.status import candidates_of, candidates_page, counts_of
 from service.exams.tables import CheckinRow, SessionRow
@@ -42,6 +44,7 @@ KINDS = {
     CHECKIN_RECORDED: "checkin",
     CHECKIN_DECLINED: "declined",
     OVERRIDE_RECORDED: "override",
+    MOVEMENT_RECORDED: "movement",
     ROSTER_IMPORTED: "roster",
     SESSION_CHANGED: "session",
     ATTENDED: "attended",
@@ -95,6 +98,7 @@ class Change(BaseModel):
     override: Override | None = None
     code: str | None = None
     kiosk: str | None = None
+    movement: str | None = None
     session: Session | None = None
 
 
@@ -222,7 +226,7 @@ def closed_event(desk: Desk, session_id: UUID) -> FeedEvent | None:
     with desk.database.read() as db:
         row = session_row(db, session_id)
         ended = ended_at(row, exam_row(db, row.exam_id), utc_now())
-        return closed_message(db, ended) if ended else None
+        return closed_message(db, ended, out_of(db, session_id)) if ended else None
 
 
 def last_event(desk: Desk, session_id: UUID) -> FeedEvent | None:
@@ -234,10 +238,18 @@ def last_event(desk: Desk, session_id: UUID) -> FeedEvent | None:
             return closed_message(db, utc_now())
 
 
-def closed_message(db: OrmSession, ended: datetime) -> FeedEvent:
+class Closed(BaseModel):
+    """That a session is over, and who went out and never came back."""
+
+    closed_at: datetime
+    not_returned: list[Person]
+
+
+def closed_message(db: OrmSession, ended: datetime, out: Sequence[Person] = ()) -> FeedEvent:
     """The message that a session is over."""
     seq, digest = newest_link(db)
-    data = f'{{"closed_at":"{ended.isoformat()}"}}'
+    people = [Person.model_validate(one, from_attributes=True) for one in out]
+    data = Closed(closed_at=ended, not_returned=people).model_dump_json()
     return FeedEvent(seq, "closed", data, data, digest)
 
 
@@ -286,6 +298,7 @@ def build(desk: Desk, db: OrmSession, session_id: UUID, rows: Sequence[AuditEven
             checkin=named(event, "checkin_id", checkins.get),
             code=event.details.get("code"),
             kiosk=event.details.get("kiosk"),
+            movement=event.details.get("movement"),
         )
         change.override = override_in(event, change.checkin)
         if KINDS[event.action] == "session":

@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session as OrmSession
 
 from index.consent.legal_basis import has_ended
 from index.tables import AuditEventRow, SubjectRow, TwinRow, utc_now
-from service.exams.audit import CHECKIN_DECLINED, CHECKIN_RECORDED, OVERRIDE_RECORDED
+from service.exams.audit import CHECKIN_DECLINED, CHECKIN_RECORDED, MOVEMENT_RECORDED, OVERRIDE_RECORDED
 from service.exams.tables import RosterEntryRow
 
-OF_THE_DOOR = (CHECKIN_RECORDED, CHECKIN_DECLINED, OVERRIDE_RECORDED)
+OF_THE_DOOR = (CHECKIN_RECORDED, CHECKIN_DECLINED, OVERRIDE_RECORDED, MOVEMENT_RECORDED)
 
 
 @dataclass(frozen=True)

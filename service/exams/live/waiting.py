@@ -19,14 +19,25 @@ from index.tables import AuditEventRow
 from service.exams.audit import ATTENDED, CHECKIN_DECLINED, note
 from service.exams.context import Desk, name_in
 from service.exams.errors import DecisionNeeded, NotWaiting
+from service.exams.movement.reading import read_whereabouts
 from service.exams.reasons import reasons_of
 from service.exams.schemas import Candidate, Verdict
 from service.exams.sessions import session_row
-from service.exams.status import LET_IN, candidates_of, read_statuses
+from service.exams.states import ABSENT, LET_IN, RETURN, Whereabouts
+from service.exams.status import NEVER_CAME, CandidateStatus, candidates_of, read_statuses
 from service.exams.tables import CheckinRow, OverrideRow, SessionRow
 from service.exams.terms import Terms
 
-SETTLED_BY_ITSELF = frozenset({"already_checked_in", "session_closed", "exam_archived", "rate_limited"})
+SETTLED_BY_ITSELF = frozenset(
+    {
+        "already_checked_in",
+        "session_closed",
+        "exam_archived",
+        "rate_limited",
+        "exit_not_allowed",
+        "movement_impossible",
+    }
+)
 """Refusals that no person can do anything about, or need to."""
 
 
@@ -128,16 +139,24 @@ def open_referrals(db: OrmSession, session: SessionRow) -> list[list[CheckinRow]
     )
     rows = db.scalars(query.order_by(CheckinRow.created_at, CheckinRow.id)).all()
     current = read_statuses(db, session.id, [row.entry_id for row in rows if row.entry_id])
+    where = read_whereabouts(db, session.id, [row.entry_id for row in rows if row.entry_id])
     last = last_decisions(db, [row.entry_id for row in rows if row.entry_id])
     together: dict[UUID, list[CheckinRow]] = defaultdict(list)
     for row in rows:
         if row.entry_id is None:
             together[row.id].append(row)
-        elif current[row.entry_id].status == Verdict.REFERRED and row.created_at > last.get(
-            row.entry_id, session.created_at
+        elif is_open(row, current.get(row.entry_id, NEVER_CAME), where.get(row.entry_id, ABSENT)) and (
+            row.created_at > last.get(row.entry_id, session.created_at)
         ):
             together[row.entry_id].append(row)
     return list(together.values())
+
+
+def is_open(row: CheckinRow, current: CandidateStatus, where: Whereabouts) -> bool:
+    """Whether a referred attempt still waits: of somebody who comes in, or who is out and comes back."""
+    if row.kind == RETURN:
+        return where.presence == "out" and where.at is not None and row.created_at >= where.at
+    return current.status == Verdict.REFERRED
 
 
 def last_decisions(db: OrmSession, entry_ids: Sequence[UUID]) -> dict[UUID, datetime]:
@@ -155,16 +174,21 @@ def open_declines(db: OrmSession, session: SessionRow, attended: dict[str, int])
             together[place_of(event)].append(event)
     entry_ids = [UUID(place) for place, events in together.items() if events[0].details.get("entry_id")]
     current = read_statuses(db, session.id, entry_ids)
+    where = read_whereabouts(db, session.id, entry_ids)
     still = []
     for place, events in together.items():
-        status = current.get(UUID(place)) if events[0].details.get("entry_id") else None
+        is_candidate = bool(events[0].details.get("entry_id"))
+        status = current.get(UUID(place)) if is_candidate else None
+        settled_at = status.at if status else None
         if status is not None and status.status in LET_IN:
-            continue
+            out = where.get(UUID(place), ABSENT)
+            if out.presence != "out":
+                continue
+            settled_at = out.at
         later = [
             event
             for event in events
-            if event.seq > attended.get(place, 0)
-            and (status is None or status.at is None or event.at > status.at)
+            if event.seq > attended.get(place, 0) and (settled_at is None or event.at > settled_at)
         ]
         still += [later] if later else []
     return still

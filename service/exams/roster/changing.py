@@ -32,13 +32,16 @@ class CandidateChanges(Terms):
     extra_attempts: Annotated[int, Field(ge=0, le=20)] | None = Field(
         default=None, description="photographs allowed beyond those of the session; with a reason"
     )
+    extra_minutes: Annotated[int, Field(ge=0, le=600)] | None = Field(
+        default=None, description="how much longer than the others the candidate may write; with a reason"
+    )
     reason: Reason = None
 
 
 def change_candidate(
     desk: Desk, session_id: UUID, external_id: str, changes: CandidateChanges, origin: Origin
 ) -> Candidate:
-    """Change a candidate's seat, mark or number of attempts; what was decided stays.
+    """Change a candidate's seat, mark, time or number of attempts; what was decided stays.
 
     Raises:
         SessionNotFound, NotOnRoster: If there is no such session or candidate.
@@ -50,7 +53,9 @@ def change_candidate(
         session = session_row(db, session_id)
         live_exam_row(db, session.exam_id)
         entry = entry_named(db, session_id, external_id)
-        values = changes.model_dump(include={"seat", "twin", "extra_attempts"}, exclude_none=True)
+        values = changes.model_dump(
+            include={"seat", "twin", "extra_attempts", "extra_minutes"}, exclude_none=True
+        )
         changed = changed_values({name: getattr(entry, name) for name in values}, values)
         explained = sorted(changed.keys() - {"seat"})
         By(origin=origin, reason=changes.reason).require_reason(explained)

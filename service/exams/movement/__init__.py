@@ -1,0 +1,1 @@
+"""Who goes out, comes back and leaves."""
