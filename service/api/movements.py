@@ -14,7 +14,7 @@ from service.api.answers import answer
 from service.api.cursors import page_of, read_id
 from service.api.exams import Staff, origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
-from service.exams.movement.moving import (
+from service.exams.checkin.moving import (
     MovementTerms,
     UndoTerms,
     move,

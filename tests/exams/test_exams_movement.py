@@ -11,6 +11,7 @@ from index.database.database import Database
 from index.ids import uuid7
 from service.exams.checkin.claim import Claim, ask_for_document, check_claim
 from service.exams.checkin.document import DocumentType, IdentificationTerms, identify
+from service.exams.checkin.moving import MovementTerms, UndoTerms, move, undo_movement, who_is_out
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.checkin.rules import Arrival
 from service.exams.errors import (
@@ -31,7 +32,6 @@ from service.exams.evidence.verifying import verify_evidence
 from service.exams.exams import change_exam
 from service.exams.live.feed import closed_event, snapshot
 from service.exams.live.waiting import waiting_list
-from service.exams.movement.moving import MovementTerms, UndoTerms, move, undo_movement, who_is_out
 from service.exams.roster.changing import CandidateChanges, change_candidate
 from service.exams.schemas import Movement
 from service.exams.sessions import change_session

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
+from service.exams.checkin.moving import movement_documents
 from service.exams.context import Desk
-from service.exams.movement.moving import movement_documents
 from service.exams.movement.reading import read_whereabouts
 from service.exams.schemas import Checkin, Override
 from service.exams.sessions import session_row

@@ -27,10 +27,10 @@ from service.exams.audit import (
     evidence_digest,
     note,
 )
+from service.exams.checkin.moving import movement_documents
 from service.exams.checkin.rules import entry_named
 from service.exams.context import Desk
 from service.exams.exams import exam_document, exam_row
-from service.exams.movement.moving import movement_documents
 from service.exams.schemas import Candidate, Checkin, Exam, Movement, Session
 from service.exams.sessions import session_document, session_row
 from service.exams.status import candidates_of

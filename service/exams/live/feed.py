@@ -28,11 +28,11 @@ from service.exams.audit import (
     ROSTER_IMPORTED,
     SESSION_CHANGED,
 )
+from service.exams.checkin.moving import out_of
 from service.exams.context import Desk
 from service.exams.exams import exam_row
 from service.exams.live.marks import Marks, may_have_moved, read_again
 from service.exams.live.waiting import Waiting, waiting_of
-from service.exams.movement.moving import out_of
 from service.exams.schemas import Candidate, Checkin, Counts, Override, Person, Session
 from service.exams.sessions import ended_at, session_document, session_row
 from service.exams.status import candidates_of, candidates_page, counts_of

@@ -3,7 +3,7 @@
 import { call, clock, h, Problem, t } from "./page.js";
 import { choice, field, form, notice } from "./ui.js";
 
-const DOCUMENTS = ["identity_card", "passport", "student_card", "driving_licence", "residence_permit", "other"];
+export const DOCUMENTS = ["identity_card", "passport", "student_card", "driving_licence", "residence_permit", "other"];
 const LET_IN = ["admitted", "identified_manually"];
 const OUTRUN = ["decided_meanwhile", "already_decided", "already_checked_in", "attempt_superseded"];
 
@@ -40,10 +40,13 @@ export function decisionForm(session, attempt, { done, again }) {
   return made;
 }
 
+/** Whether people may come too late in this session. */
+const hasLastEntry = (session) => session.late_entry === "reason" && (session.last_entry_minutes !== null || session.no_entry_after_exit);
+
 /** Identification by a document, open to everybody on the roster who is not in. */
 export function documentForm(session, externalId, { done, again }) {
-  const identify = async ({ document_type, note, candidate }) => {
-    const json = { candidate: externalId ?? candidate, document_type, note: note || null };
+  const identify = async ({ document_type, note, candidate, late_reason }) => {
+    const json = { candidate: externalId ?? candidate, document_type, note: note || null, ...(late_reason ? { late_reason } : {}) };
     await outrun(again, () => call("POST", `/v1/sessions/${session.id}/identifications`, { json }));
     done("identified_manually");
   };
@@ -51,6 +54,7 @@ export function documentForm(session, externalId, { done, again }) {
     ...(externalId ? [] : [field("candidate", t("person.number"), { required: true, maxlength: 255 })]),
     choice("document_type", t("case.document"), DOCUMENTS.map((kind) => [kind, t(`document.${kind}`)])),
     field("note", t("case.document_note"), { maxlength: 1000 }),
+    ...(hasLastEntry(session) ? [field("late_reason", t("drawer.late"), { minlength: 3, maxlength: 500 })] : []),
   ], t("case.identified"), identify);
 }
 

@@ -8,19 +8,24 @@ import { Device, stayAwake } from "./kiosk/device.js";
 import { showKeypad } from "./kiosk/keypad.js";
 import * as languages from "./kiosk/languages.js";
 import { look, UNUSED_MS } from "./kiosk/look.js";
+import * as moving from "./kiosk/moving.js";
 import { pair } from "./kiosk/pairing.js";
 import { scan } from "./kiosk/scanner.js";
 import { openSetup } from "./kiosk/selftest.js";
 
 const RETRY_MS = 2000;
 const REFRESH_MS = 15000;
+/** For so long somebody at the kiosk waits for an answer, and for so long after it is still sent. */
+const LONGEST_WAIT_MS = 20000;
+const LONGEST_KEPT_MS = 600_000;
+const CLAIM_MS = 6000;
 /** A scanner that reads one card twice. */
 const TWICE_MS = 3000;
 const SHOWN_MS = { good: 3500, info: 6000, wait: 9000 };
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
-const stages = ["sign-in", "ready", "scan", "confirm", "capture", "sending", "result", "closed", "trouble"];
+const stages = ["sign-in", "ready", "scan", "confirm", "going", "capture", "sending", "result", "closed", "trouble"];
 /** Where whoever is there is answered first, whatever becomes of the camera. */
 const BUSY = ["sending", "result", "closed", "sign-in"];
 let stage = "";
@@ -29,6 +34,8 @@ let attemptNumber = 0;
 let claimed = "";
 /** Whether the exam looks for a face that claims nobody; otherwise an empty number does nothing. */
 let searches = false;
+/** Whether the exam looks at faces at all. */
+let looks = true;
 let last = { number: "", at: -Infinity };
 let typed = "";
 let idle = 0;
@@ -45,7 +52,7 @@ function show(name) {
   for (const one of stages) $(one).hidden = one !== name;
   document.body.dataset.stage = name;
   device.looking = name === "capture";
-  $("cancel").hidden = !["scan", "confirm", "capture"].includes(name);
+  $("cancel").hidden = !["scan", "confirm", "going", "capture"].includes(name);
   // What is on its way is not called back, and its answer is shown.
   $("document").hidden = ["sending", "sign-in", "closed", "result"].includes(name);
   clearTimeout(idle);
@@ -154,29 +161,49 @@ async function scanCard() {
 }
 
 /** Send the attempt until the server has answered it; the key makes sure that it counts once. */
-async function send(candidate, { picture, final }) {
-  show("sending");
-  $("sending-text").textContent = "";
-  const key = newKey();
-  const taken = new Date().toISOString();
-  for (;;) {
+function send(candidate, { picture, final }) {
+  const [key, taken] = [newKey(), new Date().toISOString()];
+  return deliver(async () => {
     const form = new FormData();
     form.append("image", picture, "probe.jpg");
     if (candidate) form.append("candidate", candidate);
     form.append("client_time", taken);
+    form.append("kind", moving.kind());
     if (final) form.append("final", "true");
+    return outcomeOf(await call("POST", `/v1/sessions/${facts.session_id}/checkins`, { form, key }));
+  });
+}
+
+/** Whatever is on its way: nobody waits for the answer longer than a while, and what was kept goes on being sent. */
+async function deliver(attempt) {
+  show("sending");
+  const say = (text) => {
+    if (isWaiting) $("sending-text").textContent = text;
+  };
+  let isWaiting = true;
+  say("");
+  const result = await Promise.race([keepSending(attempt, say), wait(LONGEST_WAIT_MS)]);
+  isWaiting = false;
+  return result ?? noAnswer();
+}
+
+/** Send until the server has answered, for as long as it can still be of use; undefined where it never did. */
+async function keepSending(attempt, say) {
+  for (const began = performance.now(); performance.now() - began < LONGEST_KEPT_MS; await wait(RETRY_MS)) {
     try {
-      const answer = await call("POST", `/v1/sessions/${facts.session_id}/checkins`, { form, key });
+      const result = await attempt();
       offline(false);
-      return outcomeOf(answer);
+      return result;
     } catch (error) {
       if (error instanceof Problem && !mayPass(error)) return refusalOf(error);
       offline(error instanceof Offline);
-      $("sending-text").textContent = t(error instanceof Offline ? "kiosk.kept" : "kiosk.busy");
-      await wait(RETRY_MS);
+      say(t(error instanceof Offline ? "kiosk.kept" : "kiosk.busy"));
     }
   }
 }
+
+/** The way on without the server: a person, a document, and the sheet of the room. */
+const noAnswer = () => ({ tone: "wait", mark: "!", title: t("kiosk.no_answer"), detail: t(moving.isAtExit() ? "kiosk.no_answer_move" : "kiosk.no_answer_detail") });
 
 const mayPass = (problem) => problem.status === 429 || problem.status >= 500 || problem.code === "idempotency_pending";
 
@@ -184,7 +211,8 @@ function outcomeOf({ checkin, attempts }) {
   const name = checkin.display_name ?? checkin.external_id ?? "";
   if (checkin.outcome === "admitted") {
     const seat = checkin.seat ? t("kiosk.seat", { seat: checkin.seat }) : "";
-    return { tone: "good", mark: "✓", title: t("kiosk.admitted", { name }), detail: seat, seat: checkin.seat };
+    const title = t(checkin.kind === "return" ? "move.back" : "kiosk.admitted", { name });
+    return { tone: "good", mark: "✓", title, detail: seat, seat: checkin.seat };
   }
   if (checkin.reasons.includes("pilot")) return { tone: "info", mark: "✓", title: t("kiosk.faces_off"), detail: t("kiosk.faces_off_detail") };
   const left = attempts ? attempts.allowed - attempts.made : 0;
@@ -206,6 +234,7 @@ function refusalOf(problem) {
   if (problem.status === 422) {
     return { tone: "wait", mark: "?", title: t("kiosk.again"), detail: textOf(`guide.${code}`) ?? problem.message, again: true, insist: true };
   }
+  if (code === "exit_not_allowed") return { tone: "wait", mark: "!", title: t("kiosk.exit_not_allowed", { time: clock(body.until) }), detail: t("kiosk.exit_not_allowed_detail") };
   const title = textOf(`kiosk.${code}`);
   const detail = textOf(`kiosk.${code}_detail`) ?? t("kiosk.referred_detail");
   return { tone: ["session_closed", "faces_off"].includes(code) ? "info" : "wait", mark: "!", title: title ?? t("kiosk.referred"), detail };
@@ -214,13 +243,15 @@ function refusalOf(problem) {
 /** Who is claimed, before the camera looks at anybody; a result where no picture is to be taken. */
 async function claim(candidate) {
   try {
-    const { external_id, display_name, seat } = await call("POST", `/v1/sessions/${facts.session_id}/claims`, { json: { candidate } });
+    const { external_id, display_name, seat, presence, stays_until } = await call("POST", `/v1/sessions/${facts.session_id}/claims`, { json: { candidate, kind: moving.kind() }, timeout: CLAIM_MS });
     offline(false);
-    return { candidate: external_id, name: [display_name ?? external_id, seat].filter(Boolean).join(" · ") };
+    return { candidate: external_id, name: [display_name ?? external_id, seat].filter(Boolean).join(" · "), going: presence === "present", stays_until };
   } catch (error) {
     if (error instanceof Problem && !mayPass(error)) return { refusal: refusalOf(error) };
     // Without an answer the number is as good as before: the picture is kept until the network is back.
     offline(error instanceof Offline);
+    // Whether somebody goes out or comes back, and who shows a document, the server alone knows.
+    if (moving.isAtExit() || !looks) return { refusal: noAnswer() };
     return { candidate, name: candidate };
   }
 }
@@ -233,12 +264,16 @@ async function checkIn(given, { insist = false, sure = false } = {}) {
   if (given) {
     $("candidate-form").inert = true;
     // A card may say it otherwise than the roster, which is what counts from here on.
-    const { name, refusal, candidate: meant } = await claim(given);
+    const { name, refusal, candidate: meant, going, stays_until } = await claim(given);
     candidate = meant;
     $("candidate-form").inert = false;
     if (!current()) return;
     if (refusal) {
       await present(refusal, given, attempt);
+      return;
+    }
+    if (going) {
+      await goOut(candidate, name, stays_until, attempt);
       return;
     }
     $("claimed").textContent = name;
@@ -260,6 +295,17 @@ async function checkIn(given, { insist = false, sure = false } = {}) {
   }
   const result = await send(candidate, { picture: found.picture, final: found.final || insist });
   if (current()) await present(result, candidate, attempt);
+}
+
+/** Somebody in the room gave a number at the way out. */
+async function goOut(candidate, name, staysUntil, attempt) {
+  show("going");
+  dropUnused();
+  const move = await moving.chosen(name, staysUntil);
+  if (attempt !== attemptNumber) return;
+  const record = moving.sender(candidate, move);
+  const result = await deliver(async () => moving.outcomeOf(await record()));
+  if (attempt === attemptNumber) await present(result, candidate, attempt);
 }
 
 /** Whether it is them: a wrong number must not use up another person's attempt. */
@@ -313,7 +359,7 @@ async function present(result, candidate, attempt) {
 
 /** Keys that are meant for no field: a reader types wherever the page is. */
 function onKey(event) {
-  if (event.key === "Escape" && !$("setup").open && ["ready", "scan", "confirm", "capture", "result"].includes(stage)) ready();
+  if (event.key === "Escape" && !$("setup").open && ["ready", "scan", "confirm", "going", "capture", "result"].includes(stage)) ready();
   if ($("setup").open || event.ctrlKey || event.metaKey || event.altKey) return;
   const isText = event.key.length === 1 && event.key !== " ";
   if (stage === "result" && isText) ready();
@@ -342,10 +388,11 @@ async function giveSign() {
 
 async function refreshSession() {
   try {
-    const session = await call("GET", `/v1/sessions/${facts.session_id}`);
+    const session = await call("GET", `/v1/sessions/${facts.session_id}`, { timeout: CLAIM_MS });
     offline(false);
     giveSign().catch(() => {});
-    searches = session.identification;
+    looks = session.faces !== "off";
+    searches = session.identification && !moving.isAtExit();
     $("session").textContent = t("kiosk.session", { exam: session.exam_name, room: session.room });
     $("window").textContent = t(`kiosk.state_${session.state}`, { opens: clock(session.opens_at), closes: clock(session.closes_at) });
     if (session.state === "closed") {
@@ -365,11 +412,15 @@ function listen() {
   });
   $("candidate").addEventListener("input", dropUnused);
   document.addEventListener("keydown", onKey);
-  for (const id of ["cancel", "next", "no"]) $(id).addEventListener("click", ready);
+  for (const id of ["cancel", "next", "no", "not-going"]) $(id).addEventListener("click", ready);
   $("scan-card").addEventListener("click", scanCard);
   $("document").addEventListener("click", byDocument);
   $("set-up").addEventListener("click", () => openSetup(device, facts.session_id));
   $("setup").addEventListener("close", () => stage === "ready" && $("candidate").focus());
+  addEventListener("kiosk-mode", () => {
+    moving.showMode();
+    refreshSession();
+  });
   addEventListener("offline", () => offline(true));
   addEventListener("online", refreshSession);
   addEventListener("pointerdown", () => stayAwake(), { once: true });
@@ -401,6 +452,7 @@ async function start() {
   $("set-up").hidden = false;
   listen();
   showKeypad($("keypad"), $("candidate"));
+  moving.showMode();
   await refreshSession();
   setInterval(refreshSession, REFRESH_MS);
   await device.start();

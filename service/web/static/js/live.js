@@ -5,7 +5,7 @@
 
 import { call, Problem } from "./page.js";
 
-const KINDS = ["snapshot", "checkin", "override", "declined", "roster", "session", "attended", "candidate", "standing"];
+const KINDS = ["snapshot", "checkin", "override", "declined", "roster", "session", "attended", "candidate", "movement", "standing"];
 /** The server says something every 15 seconds at the latest. */
 const LONGEST_SILENCE_MS = 35000;
 const FIRST_WAIT_MS = 1000;
@@ -29,9 +29,9 @@ export function follow(id, { message, state }) {
     wait = FIRST_WAIT_MS;
     if (!stopped) state("live");
   };
-  const end = (name, at = undefined) => {
+  const end = (name, at = undefined, missing = []) => {
     stop();
-    state(name, at);
+    state(name, at, missing);
   };
   const open = () => {
     clearTimeout(later);
@@ -49,7 +49,10 @@ export function follow(id, { message, state }) {
         message(kind, JSON.parse(event.data));
       });
     }
-    mine.addEventListener("closed", (event) => end("closed", JSON.parse(event.data).closed_at));
+    mine.addEventListener("closed", (event) => {
+      const { closed_at, not_returned } = JSON.parse(event.data);
+      end("closed", closed_at, not_returned);
+    });
     mine.onerror = () => {
       if (mine !== source || stopped) return;
       state("lost");

@@ -11,6 +11,7 @@ import { showKeypad } from "./keypad.js";
 const TICK_MS = 1500;
 const SLOW_MS = 400;
 const SKEW_S = 30;
+const MODES = ["entry", "movement"];
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
@@ -89,6 +90,10 @@ async function choices(device) {
   };
   const three = (name) => ["auto", "on", "off"].map((value) => [value, t(`setup.${name}_${value}`)]);
   return [
+    pick("mode", MODES.map((mode) => [mode, t(`setup.mode_${mode}`)]), (mode) => {
+      keep({ mode });
+      dispatchEvent(new Event("kiosk-mode"));
+    }),
     pick("camera", [["", t("setup.camera_any")], ...found.map((one, at) => [one.deviceId, one.label || t("setup.camera_n", { n: at + 1 })])], (camera) => {
       keep({ camera });
       device.open();

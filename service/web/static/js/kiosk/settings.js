@@ -1,9 +1,9 @@
 // What whoever sets a kiosk up has chosen for this tablet; where the browser stores nothing it lasts until a reload.
 
 const NAME = "invigil-kiosk";
-const FIRST = { camera: "", mirror: true, light: "auto", keypad: "auto" };
+const FIRST = { camera: "", mirror: true, light: "auto", keypad: "auto", mode: "entry" };
 
-/** @type {{camera: string, mirror: boolean, light: "auto" | "on" | "off", keypad: "auto" | "on" | "off"}} */
+/** @type {{camera: string, mirror: boolean, light: "auto" | "on" | "off", keypad: "auto" | "on" | "off", mode: "entry" | "movement"}} */
 export const settings = /** @type {any} */ ({ ...FIRST, ...stored(NAME) });
 
 export function keep(changes) {

@@ -10,7 +10,7 @@ import { openDrawer } from "./drawer.js";
 /** @typedef {import("api").components["schemas"]["Waiting"]} Waiting */
 /** @typedef {import("api").components["schemas"]["Session"]} Session */
 
-const FILTERS = ["all", "waiting", "expected", "admitted", "identified_manually", "refused"];
+const FILTERS = ["all", "waiting", "expected", "admitted", "identified_manually", "refused", "out", "left"];
 const SWITCHES = ["sound", "badge"];
 
 /**
@@ -66,7 +66,7 @@ class Board {
   }
 
   start() {
-    this.feed = follow(this.one.id, { message: (kind, data) => this.message(kind, data), state: (name, at) => this.state(name, at) });
+    this.feed = follow(this.one.id, { message: (kind, data) => this.message(kind, data), state: (name, at, missing) => this.state(name, at, missing) });
     const ticking = setInterval(() => this.tick(), 15000);
     return () => {
       this.feed.stop();
@@ -103,7 +103,8 @@ class Board {
       this.roster?.remove();
     } else if (data.candidate) {
       this.people.set(data.candidate.entry_id, data.candidate);
-      if (kind !== "standing") announce(t("board.moved", { name: nameOf(data.candidate), status: t(`status.${data.candidate.status}`) }));
+      if (kind === "movement") announce(t("board.went", { name: nameOf(data.candidate), where: t(`presence.${data.candidate.presence}`) }));
+      else if (kind !== "standing") announce(t("board.moved", { name: nameOf(data.candidate), status: t(`status.${data.candidate.status}`) }));
       this.drawer?.changed(data.candidate);
     }
     if (data.session) this.changed(data.session, kind === "session");
@@ -128,7 +129,7 @@ class Board {
     announce(t("board.called", { n: this.waiting.length }));
   }
 
-  state(name, at = undefined) {
+  state(name, at = undefined, missing = []) {
     if (name === this.shown && name !== "closed") return;
     const was = this.shown;
     this.shown = name;
@@ -137,7 +138,7 @@ class Board {
       connecting: () => h("p.muted.small", {}, t("board.connecting")),
       live: () => h("p.muted.small", {}, h("span.dot", {}), t("board.live")),
       lost: () => notice("bad", h("strong", {}, t("board.lost", { time: clock(Date.now()) })), " ", t("board.lost_help")),
-      closed: () => notice("", t("board.closed", { time: clock(at) })),
+      closed: () => h("div.stack", {}, notice("", t("board.closed", { time: clock(at) })), this.missing(missing)),
       gone: () => notice("bad", t("board.gone")),
     }[name];
     this.line.replaceChildren(text());
@@ -146,6 +147,12 @@ class Board {
       document.getElementById("session-window")?.replaceChildren(sessionWindow(/** @type {any} */ ({ ...this.one, server_time: this.one.closes_at })));
     }
     if (was === "lost" && name === "live") announce(t("board.live_again"));
+  }
+
+  /** Who went out and never came back, when the session is over. */
+  missing(people) {
+    const out = people.length ? people : [...this.people.values()].filter(({ presence }) => presence === "out");
+    return out.length ? notice("wait", t("board.not_returned", { names: out.map((one) => [nameOf(one), one.seat].filter(Boolean).join(", ")).join("; ") })) : "";
   }
 
   title() {
@@ -157,6 +164,7 @@ class Board {
   /** Whether somebody is in what is looked for. */
   matches(person, waits) {
     if (this.sought && ![person?.display_name, person?.external_id, person?.seat].some((text) => plain(text).includes(this.sought))) return false;
+    if (this.filter === "out" || this.filter === "left") return person?.presence === this.filter;
     return this.filter === "all" || (this.filter === "waiting" ? waits : person?.status === this.filter && !waits);
   }
 
@@ -171,10 +179,12 @@ class Board {
   showFilters(waits) {
     const counts = { all: this.people.size, waiting: this.waiting.length };
     for (const person of this.people.values()) {
+      if (["out", "left"].includes(person.presence)) counts[person.presence] = (counts[person.presence] ?? 0) + 1;
       if (!waits.has(person.entry_id)) counts[person.status] = (counts[person.status] ?? 0) + 1;
     }
     const focused = this.filters.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.filter : null;
-    this.filters.replaceChildren(...FILTERS.map((name) =>
+    const known = FILTERS.filter((name) => !["out", "left"].includes(name) || counts[name] || this.filter === name);
+    this.filters.replaceChildren(...known.map((name) =>
       h(`button.count.${name === "waiting" && counts.waiting ? "wait" : ""}`, {
         type: "button", "data-filter": name, "aria-pressed": String(this.filter === name),
         onclick: () => {
@@ -227,7 +237,12 @@ class Board {
     return minutes ? t("board.since", { minutes, time: clock(moment) }) : t("board.since_now");
   }
 
+  outSince(moment) {
+    return t("presence.out_since", { minutes: Math.max(0, Math.floor((Date.now() + this.offset - Date.parse(moment)) / 60000)) });
+  }
+
   tick() {
+    for (const node of this.seats.querySelectorAll("[data-out]")) node.textContent = this.outSince(node.getAttribute("data-out"));
     for (const node of this.queue.querySelectorAll("[data-since]")) node.textContent = this.since(node.getAttribute("data-since"));
   }
 
@@ -242,7 +257,7 @@ class Board {
     let shown = 0;
     order.forEach((person, place) => {
       const isWaiting = waits.has(person.entry_id);
-      const drawn = JSON.stringify([person.seat, person.status, person.display_name, person.external_id, person.flags, isWaiting]);
+      const drawn = JSON.stringify([person.seat, person.status, person.display_name, person.external_id, person.flags, person.presence, person.presence_at, isWaiting]);
       let tile = this.tiles.get(person.entry_id);
       if (tile?.drawn !== drawn) {
         const node = this.seat(person, isWaiting);
@@ -260,8 +275,10 @@ class Board {
   }
 
   seat(person, isWaiting) {
-    const tone = isWaiting ? "wait" : TONES[person.status] ?? "";
-    const status = isWaiting ? t("board.needs_person") : t(`status.${person.status}`);
+    const away = ["out", "left"].includes(person.presence);
+    const tone = isWaiting ? "wait" : away ? person.presence : TONES[person.status] ?? "";
+    const out = { "data-out": person.presence_at };
+    const status = isWaiting ? t("board.needs_person") : person.presence === "out" ? h("span", out, this.outSince(person.presence_at)) : t(away ? "presence.left" : `status.${person.status}`);
     return h("li", {}, h(`button.seat.${tone}`, { type: "button", "data-candidate": person.external_id, onclick: () => this.open(person.entry_id) },
       h("span.row.between", {}, h("strong", {}, person.seat ?? "–"), h("span.small", {}, status)),
       h("span.name", {}, nameOf(person)),

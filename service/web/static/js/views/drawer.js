@@ -4,6 +4,7 @@ import { all, call, clock, h, may, t } from "../page.js";
 import { choice, field, form, needText, notice, tag, toast } from "../ui.js";
 import { faces } from "../faces.js";
 import { decisionForm, documentForm } from "../decisions.js";
+import { absences, movement } from "./movement.js";
 
 const LET_IN = ["admitted", "identified_manually"];
 
@@ -54,8 +55,10 @@ async function fill(body, session, person, needs, after, above) {
       h("div.muted", {}, `${person.external_id} · ${t("person.seat")} ${person.seat ?? "–"}`)),
       h("button.plain", { type: "button", onclick: after.close }, t("drawer.close"))),
     ...above,
-    h("div.row.tight", {}, tag(person.status), person.status_at ? h("span.muted.small", {}, clock(person.status_at)) : ""),
+    h("div.row.tight", {}, tag(person.status), ["out", "left"].includes(person.presence) ? h("span.tag", {}, `${t(`presence.${person.presence}`)} ${clock(person.presence_at)}`) : "", person.status_at ? h("span.muted.small", {}, clock(person.status_at)) : ""),
     needs.length ? notice("wait", h("ul.needs", {}, needs.map((code) => h("li", {}, needText(code))))) : null,
+    absences(person),
+    person.extra_minutes ? notice("", t("drawer.extra", { minutes: person.extra_minutes })) : null,
     ...flags(person.flags),
   ].filter(Boolean);
   const place = h("div.stack", {}, h("p.muted", {}, t("drawer.reading")));
@@ -64,7 +67,8 @@ async function fill(body, session, person, needs, after, above) {
     const tried = await all(`/v1/sessions/${session.id}/checkins?external_id=${encodeURIComponent(person.external_id)}`);
     // An attempt that named nobody may have been found to be this candidate's.
     const counts = person.checkin_id && (tried.find(({ id }) => id === person.checkin_id) ?? (await call("GET", `/v1/checkins/${person.checkin_id}`)));
-    place.replaceChildren(...(counts ? [faces(counts, after.urls)] : []), ...attempts(session, tried), ...actions(session, person, counts, needs, after));
+    const moves = person.presence !== "absent" && may("override") ? await movement(session, person, after.done) : [];
+    place.replaceChildren(...(counts ? [faces(counts, after.urls)] : []), ...moves, ...attempts(session, tried), ...actions(session, person, counts, needs, after));
   } catch (error) {
     place.replaceChildren(notice("bad", error.message));
   }
@@ -82,7 +86,7 @@ function attempts(session, tried) {
   const title = h("h3", {}, t("drawer.attempts", { n: tried.length }));
   if (!tried.length) return [title, h("p.muted", {}, t("attempts.none_of"))];
   return [title, h("ol.attempts", {}, tried.map((one) => h("li", {},
-    h("a", { href: `#/sessions/${session.id}/case/${one.id}` }, `${clock(one.created_at)} · ${t(`mode.${one.mode}`)}`), " ",
+    h("a", { href: `#/sessions/${session.id}/case/${one.id}` }, [clock(one.created_at), one.kind === "return" && t("attempts.return"), t(`mode.${one.mode}`)].filter(Boolean).join(" · ")), " ",
     one.superseded_by ? h("span.muted.small", {}, t("status.superseded")) : tag(one.effective_outcome))))];
 }
 

@@ -4,6 +4,7 @@ import { all, call, date, duration, h, may, oneIn, span, t, zone } from "../page
 import { again, choice, field, form, table } from "../ui.js";
 import { downloads } from "./downloads.js";
 import { sessionCard } from "./home.js";
+import { RULES, rulesForm } from "./rules.js";
 
 const MATCH_RATES = [0.00001, 0.0001, 0.0003, 0.001, 0.003, 0.01];
 const REFER_RATES = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1];
@@ -122,8 +123,8 @@ export async function copyExam(view, id) {
     made = made ?? (await makeExam(values));
     const moved = Date.parse(moment(values.starts_at) ?? "") - Date.parse(one.starts_at);
     const at = (time) => new Date(Date.parse(time) + moved).toISOString();
-    for (const { room, opens_at, closes_at } of rooms.checked ? sessions : [])
-      await call("POST", `/v1/exams/${made}/sessions`, { json: { room, opens_at: at(opens_at), closes_at: at(closes_at) }, key: `copy-${made}-${room}-${opens_at}` });
+    for (const { room, opens_at, closes_at, ...rest } of rooms.checked ? sessions : [])
+      await call("POST", `/v1/exams/${made}/sessions`, { json: { room, opens_at: at(opens_at), closes_at: at(closes_at), ...Object.fromEntries(RULES.map((name) => [name, rest[name]])) }, key: `copy-${made}-${room}-${opens_at}` });
     location.hash = `#/exams/${made}`;
   };
   const again = { ...one, appeal_ends_at: null, name: t("exam.copy_of", { name: one.name }) };
@@ -213,5 +214,6 @@ export function changeSession(one) {
       set(field("closes_at", t("session.closes"), { type: "datetime-local", required: true }), localTime(one.closes_at)),
       withHelp(why(), t("session.reason_help")),
     ], t("exam.save"), save),
+    h("h3", {}, t("rule.title")), rulesForm(one),
     one.state === "open" ? form([why({ required: true })], t("session.close_now"), close, "bad") : ""));
 }
