@@ -24,7 +24,7 @@ def hall(desk: Desk, astronaut_jpeg: bytes, stranger_jpeg: bytes) -> Desk:
 
 def presence(hall: Desk, number: str) -> str:
     items = hall.call("GET", f"/v1/sessions/{hall.session_id}/roster").json()["items"]
-    return next(one["presence"] for one in items if one["external_id"] == number)
+    return next(str(one["presence"]) for one in items if one["external_id"] == number)
 
 
 def open_exit(page: Page, hall: Desk) -> None:
