@@ -24,15 +24,16 @@ export class TouchNeeded extends Error {}
  * @param {any} video
  * @param {() => void} gone
  * @param {string} [wanted] The id of a camera.
+ * @param {"user" | "environment"} [facing] Which one where none is wanted: of a tablet, the front or the back.
  */
-export async function startCamera(video, gone = () => {}, wanted = "") {
+export async function startCamera(video, gone = () => {}, wanted = "", facing = "user") {
   if (!navigator.mediaDevices?.getUserMedia) throw new Error(t("camera.insecure"));
-  const which = wanted ? { deviceId: { exact: wanted } } : { facingMode: "user" };
+  const which = wanted ? { deviceId: { exact: wanted } } : { facingMode: facing };
   try {
     const wish = { video: { width: { ideal: 1280 }, height: { ideal: 720 }, ...which }, audio: false };
     video.srcObject = await navigator.mediaDevices.getUserMedia(wish);
   } catch (error) {
-    if (wanted && ABSENT.includes(error.name)) return startCamera(video, gone);
+    if (wanted && ABSENT.includes(error.name)) return startCamera(video, gone, "", facing);
     throw new Error(t(CAMERA_FAULTS[error.name] ?? "camera.missing"), { cause: error });
   }
   for (const track of video.srcObject.getVideoTracks()) track.addEventListener("ended", gone, { once: true });

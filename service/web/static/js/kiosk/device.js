@@ -20,9 +20,11 @@ export class Device {
   /**
    * @param {HTMLVideoElement} video
    * @param {(problem: string | null) => void} trouble
+   * @param {"user" | "environment"} [facing] Where the camera looks, if none was chosen.
    */
-  constructor(video, trouble) {
+  constructor(video, trouble, facing = "user") {
     this.video = video;
+    this.facing = facing;
     this.trouble = trouble;
     this.eye = new Eye(video);
     /** @type {import("./eye.js").Seen | null} */
@@ -41,6 +43,9 @@ export class Device {
     /** Whether the camera stood still before and was started anew. */
     this.restarted = false;
     this.listeners = new Set();
+    this.stopped = false;
+    /** @type {number | undefined} */
+    this.ticking = undefined;
   }
 
   get track() {
@@ -54,7 +59,7 @@ export class Device {
   }
 
   async start() {
-    setInterval(() => this.look(), LOOK_MS);
+    this.ticking = setInterval(() => this.look(), LOOK_MS);
     navigator.mediaDevices?.addEventListener?.("devicechange", () => this.changed());
     document.addEventListener("visibilitychange", () => {
       this.eye.forget();
@@ -64,24 +69,35 @@ export class Device {
     await this.open();
   }
 
+  /** Let go of the camera for good. */
+  stop() {
+    this.stopped = true;
+    clearInterval(this.ticking);
+    stopCamera(this.video);
+  }
+
   /** Start the camera; where it is missing or gone say so, and go on by itself once it is there. */
   async open() {
-    if (this.opening) return;
+    if (this.opening || this.stopped) return;
     this.opening = true;
-    for (;;) {
+    while (!this.stopped) {
       try {
         stopCamera(this.video);
-        await startCamera(this.video, () => this.open(), settings.camera);
+        await startCamera(this.video, () => this.open(), settings.camera, this.facing);
         break;
       } catch (error) {
         this.say(error.message);
         await (error instanceof TouchNeeded ? touch() : wait(RETRY_MS));
       }
     }
+    if (this.stopped) {
+      stopCamera(this.video);
+      return;
+    }
     this.eye.forget();
     this.seenAt = this.blackSince = performance.now();
     this.opening = false;
-    mirror(this.video);
+    if (this.facing === "user") mirror(this.video);
     // Of a camera that stood still, only a picture that moves is proof.
     if (!this.restarted) this.say(null);
   }

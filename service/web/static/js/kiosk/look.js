@@ -25,7 +25,7 @@ const SOMEBODY_MOVES = 0.004;
  *
  * @param {import("./device.js").Device} device
  * @param {() => boolean} wanted Whether the look still goes on.
- * @param {{say: (text: string, good: boolean) => void, offline: (away: boolean) => void, ended: () => void}} screen
+ * @param {{say: (text: string, good: boolean) => void, offline: (away: boolean) => void, ended: () => void, patient?: boolean}} screen `patient`: waits for somebody without an end.
  * @returns {Promise<{picture: Blob, final: boolean} | "nobody" | null>}
  */
 export async function look(device, wanted, screen) {
@@ -52,7 +52,8 @@ export async function look(device, wanted, screen) {
     const seen = device.seen;
     const hint = seen && hintOf(seen);
     best = Math.max(best * 0.99, seen?.sharpness ?? 0);
-    if (somebodyAt === Infinity && (found.hasFace || (seen?.motion ?? 0) > SOMEBODY_MOVES)) somebodyAt = now;
+    // A tablet in somebody's hands always moves: there a face alone is somebody.
+    if (somebodyAt === Infinity && (found.hasFace || (!screen.patient && (seen?.motion ?? 0) > SOMEBODY_MOVES))) somebodyAt = now;
     const calm = seen !== null && seen.motion < MOVING && seen.sharpness > best / 2;
     if (!asking && seen !== null && now - askedAt >= ASK_MS && (calm || now - askedAt >= ASK_MS + GRACE_MS)) {
       asking = true;
@@ -64,7 +65,7 @@ export async function look(device, wanted, screen) {
     if (now - somebodyAt >= LONGEST_LOOK_MS && !asking) {
       return { picture: found.best?.picture ?? (await frame(device.video)), final: true };
     }
-    if (somebodyAt === Infinity && now - began >= UNUSED_MS) return "nobody";
+    if (somebodyAt === Infinity && !screen.patient && now - began >= UNUSED_MS) return "nobody";
     await wait(LOOK_MS);
   }
   return null;

@@ -4,6 +4,7 @@ import { call, clock, date, h, may, setTitle, t, zone } from "../page.js";
 import { TONES, again, announce, needText, notice, toast } from "../ui.js";
 import { isOn, ring, turn } from "../alerts.js";
 import { follow } from "../live.js";
+import { identify, usualField } from "../usual.js";
 import { openDrawer } from "./drawer.js";
 
 /** @typedef {import("api").components["schemas"]["Candidate"]} Candidate */
@@ -12,6 +13,7 @@ import { openDrawer } from "./drawer.js";
 
 const FILTERS = ["all", "waiting", "expected", "admitted", "identified_manually", "refused", "out", "left"];
 const SWITCHES = ["sound", "badge"];
+const LET_IN = ["admitted", "identified_manually"];
 
 /**
  * @param {HTMLElement} view
@@ -30,7 +32,7 @@ export function sessionWindow(one) {
 }
 
 export const nameOf = (person) => person.display_name ?? person.external_id;
-const bySeat = (a, b) => String(a.seat ?? "~").localeCompare(String(b.seat ?? "~"), undefined, { numeric: true });
+export const bySeat = (a, b) => String(a.seat ?? "~").localeCompare(String(b.seat ?? "~"), undefined, { numeric: true });
 /** Text as it is compared in a search: without accents, in small letters. */
 const plain = (text) => (text ?? "").normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
@@ -58,6 +60,8 @@ class Board {
     this.queue = h("section.stack", { id: "waiting", "aria-labelledby": "waiting-title" });
     this.seats = h("ul.seats", { id: "seats", "aria-labelledby": "seats-title" });
     this.nobody = h("p.muted", { hidden: true }, t("board.nobody_found"));
+    /** Where no face is looked at, one tap on a seat says that the usual document was seen. */
+    this.oneTap = one.faces === "off" && may("override");
     this.roster = one.candidates ? null : notice("wait", t("board.no_roster"), " ", h("a", { href: `#/sessions/${one.id}/roster` }, t("session.tab_roster")));
     view.append(...[this.roster, this.line, this.tools(), this.queue,
       h("section.stack", {}, h("h2", { id: "seats-title" }, t("board.seats")), this.nobody, this.seats)].filter(Boolean));
@@ -92,6 +96,7 @@ class Board {
     return h("div.board-tools", {},
       h("label.search", {}, h("span.sr-only", {}, t("board.search")), search),
       this.filters,
+      this.oneTap ? usualField() : "",
       h("div.row.end", {}, ...switches, h("a.button", { href: `#/sessions/${this.one.id}/board/big` }, t("board.big"))));
   }
 
@@ -216,7 +221,7 @@ class Board {
       ...(candidate ? flagTags(candidate) : []),
     ];
     if (need.checkin_id) return h("a.card.wait", { href: `#/sessions/${this.one.id}/case/${need.checkin_id}` }, ...inside);
-    if (candidate) return h("button.card.wait", { type: "button", onclick: () => this.open(candidate.entry_id) }, ...inside);
+    if (candidate) return h("div.tapped", {}, h("button.card.wait", { type: "button", onclick: () => this.open(candidate.entry_id) }, ...inside), this.tap(candidate));
     return h("div.card.wait", {}, ...inside, may("override") ? h("button", { type: "button", onclick: (event) => this.attend(need, event) }, t("board.seen_to")) : "");
   }
 
@@ -279,10 +284,28 @@ class Board {
     const tone = isWaiting ? "wait" : away ? person.presence : TONES[person.status] ?? "";
     const out = { "data-out": person.presence_at };
     const status = isWaiting ? t("board.needs_person") : person.presence === "out" ? h("span", out, this.outSince(person.presence_at)) : t(away ? "presence.left" : `status.${person.status}`);
-    return h("li", {}, h(`button.seat.${tone}`, { type: "button", "data-candidate": person.external_id, onclick: () => this.open(person.entry_id) },
+    return h("li.tapped", {}, h(`button.seat.${tone}`, { type: "button", "data-candidate": person.external_id, onclick: () => this.open(person.entry_id) },
       h("span.row.between", {}, h("strong", {}, person.seat ?? "–"), h("span.small", {}, status)),
       h("span.name", {}, nameOf(person)),
-      h("span.row.between.small", {}, person.display_name ? h("span.muted", {}, person.external_id) : h("span", {}), h("span.marks", {}, marksOf(person)))));
+      h("span.row.between.small", {}, person.display_name ? h("span.muted", {}, person.external_id) : h("span", {}), h("span.marks", {}, marksOf(person)))), this.tap(person));
+  }
+
+  /** One tap that lets somebody in whose document was seen. */
+  tap(person) {
+    if (!this.oneTap || LET_IN.includes(person.status) || person.status === "refused") return "";
+    return h("button.tap", { type: "button", "data-tap": person.external_id, onclick: (event) => this.seen(person, event.target) }, t("walk.seen"));
+  }
+
+  async seen(person, button) {
+    button.disabled = true;
+    try {
+      await identify(this.one, person);
+      toast(t("drawer.done", { name: nameOf(person), status: t("status.identified_manually") }), " ",
+        h("button.plain", { type: "button", onclick: () => this.open(person.entry_id) }, t("drawer.correct")));
+    } catch (error) {
+      toast(error.message);
+      button.disabled = false;
+    }
   }
 
   open(entryId) {

@@ -9,12 +9,13 @@ import { downloads } from "./downloads.js";
 import { changeSession } from "./exams.js";
 import { sessionReadiness } from "./readiness.js";
 import { roster } from "./roster.js";
+import { walk } from "./walk.js";
 
-const tabs = { board, roster, readiness: sessionReadiness, attempts, kiosk: kiosks, case: checkinCase };
+const tabs = { board, walk, roster, readiness: sessionReadiness, attempts, kiosk: kiosks, case: checkinCase };
 
 export async function session(view, id, tab = "board", detail = undefined) {
   const one = await call("GET", `/v1/sessions/${id}`);
-  const open = Object.keys(tabs).filter((name) => name !== "case" && (name !== "kiosk" || may("exams:write")));
+  const open = Object.keys(tabs).filter((name) => name !== "case" && (name !== "walk" || may("checkin", "override")) && (name !== "kiosk" || may("exams:write")));
   const shown = open.includes(tab) || tab === "case" ? tab : "board";
   view.append(
     h("div", {},
