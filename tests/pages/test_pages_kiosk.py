@@ -447,7 +447,7 @@ def test_a_camera_that_fails_is_named_and_recovered_from(hall: Desk, browse: Cal
     open_kiosk(page, hall)
     trouble = page.locator("#trouble-text")
 
-    for scene, words in (("black", "The picture is black"), ("still", "The picture stands still")):
+    for scene, words in (("black", "The picture is black"), ("still", "The picture is frozen")):
         page.evaluate("scene => { window.scene = scene; }", scene)
         expect(trouble).to_contain_text(words)
         expect(page.locator("#document")).to_be_visible()
