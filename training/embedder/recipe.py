@@ -170,6 +170,8 @@ class Recipe:
         start_from: A checkpoint whose averaged weights are the beginning; empty for a fresh network.
         widen: `start_from` holds a narrower network: its weights keep their places in this one.
         freeze_norms: Keep the statistics of batch normalisations as `start_from` has them.
+        whiten_start: In a retraining: first whiten `start_from` by the people that are trained on, with this
+            smoothing (`invigil whiten`); 0 leaves it as it is.
     """
 
     optimiser: OptimiserPart
@@ -178,6 +180,7 @@ class Recipe:
     start_from: str = ""
     widen: bool = False
     freeze_norms: bool = False
+    whiten_start: float = 0.0
     network: NetworkConfig = field(default_factory=NetworkConfig)
     data: DataPart = field(default_factory=DataPart)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -224,6 +227,10 @@ def _contradictions(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "teacher.mix", "only a teacher can label a mix of two faces"
     if recipe.widen and not recipe.start_from:
         yield "widen", "there is nothing to widen without start_from"
+    if recipe.whiten_start and not recipe.start_from:
+        yield "whiten_start", "there is nothing to whiten without start_from"
+    if not 0 <= recipe.whiten_start <= 1:
+        yield "whiten_start", "a share from 0 to 1"
     if recipe.data.split_of and recipe.start_from:
         yield "data.split_of", "the run of start_from says who is held out"
     if recipe.optimiser.steps < 1:

@@ -72,20 +72,42 @@ def whiten(
         CheckpointNotSaved: If the disk is full.
         SplitInvalid: If the run does not say who is held out, or too few others have two pictures.
     """
+    split = Split.read(source.path / SPLIT)
     with RunFolder.opened(folder, resume=False) as run:
-        network = load_network(source.chosen)
-        if not isinstance(network.trunk, DenseTrunk):
-            raise CheckpointInvalid(source.chosen, "only the last layer of a `dense` network can be whitened")
-        rows, labels = choose_faces(faces, Split.read(source.path / SPLIT), pictures)
-        outputs = raw_outputs(network, faces, rows, progress)
-        fold(network.trunk, fit(outputs, labels, smoothing))
-        checkpoint = load_checkpoint(source.chosen)
-        kept = {name: checkpoint[name] for name in ("format", "network")}
-        save_checkpoint(run.last, {**kept, "ema": network.state_dict()})
+        used = whiten_checkpoint(source.chosen, run.last, faces, split, progress, smoothing, pictures)
         for name in (SPLIT, SEEN):
             shutil.copyfile(source.path / name, run.path / name)
-        run.record("run", {"whitened": str(source.chosen), "smoothing": smoothing, "faces": len(rows)})
+        run.record("run", {"whitened": str(source.chosen), "smoothing": smoothing, "faces": used})
         return run
+
+
+def whiten_checkpoint(
+    checkpoint: Path,
+    to: Path,
+    faces: FaceSet,
+    split: Split,
+    progress: Progress,
+    smoothing: float = SMOOTHING,
+    pictures: int = PICTURES,
+) -> int:
+    """Write a checkpoint whose network is whitened by the labelled faces that a split lets be trained on.
+
+    Returns:
+        How many faces were used.
+
+    Raises:
+        CheckpointInvalid, CheckpointNotSaved, SplitInvalid: As `whiten`.
+    """
+    network = load_network(checkpoint)
+    if not isinstance(network.trunk, DenseTrunk):
+        raise CheckpointInvalid(checkpoint, "only the last layer of a `dense` network can be whitened")
+    rows, labels = choose_faces(faces, split, pictures)
+    outputs = raw_outputs(network, faces, rows, progress)
+    fold(network.trunk, fit(outputs, labels, smoothing))
+    former = load_checkpoint(checkpoint)
+    kept = {name: former[name] for name in ("format", "network")}
+    save_checkpoint(to, {**kept, "ema": network.state_dict()})
+    return len(rows)
 
 
 def choose_faces(faces: FaceSet, split: Split, pictures: int) -> tuple[Rows, Rows]:

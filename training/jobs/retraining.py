@@ -46,6 +46,7 @@ from training.evaluation.held_out import refuse_too_few_people, targets_of
 from training.jobs.anchor import Anchor, find_anchor, find_network
 from training.jobs.figures import Told
 from training.jobs.lease import Lease
+from training.jobs.whitening import whiten_start
 from training.jobs.workshop import Workshop
 from training.mining.mined_set import mine_pictures
 from training.mining.review import PAGE, POOL
@@ -240,6 +241,9 @@ class Retraining:
             pool, confusions = str(mined / POOL), str(mined / "confusions.csv")
             recipe = replace(recipe, mining=replace(recipe.mining, pool=pool, confusions=confusions))
         told, anchor = Told(self.run, lease), self.anchor.model_id
+        incumbent = self.shop.embedder(anchor).bundle.path if anchor else SHIPPED
+        if recipe.whiten_start:
+            recipe, incumbent = self.whitened(recipe, lease)
 
         def stop(step: int, steps: int) -> bool:
             lease.at(step, steps, lambda: told.figures(step, steps))
@@ -256,13 +260,28 @@ class Retraining:
                 resume=resume,
                 faces=self.faces,
                 stop=stop,
-                incumbent=self.shop.embedder(anchor).bundle.path if anchor else SHIPPED,
+                incumbent=incumbent,
             )
         except TrainingStopped as stopped:
             lease.say(f"stopped after step {stopped.step}; the checkpoint is kept")
             lease.check()
             raise
         return {"run": str(self.run.path), "steps": recipe.optimiser.steps}
+
+    def whitened(self, recipe: Recipe, lease: Lease) -> tuple[Recipe, Path]:
+        """The recipe that starts from the whitened checkpoint, and the bundle whose vectors are targets."""
+        assert self.start is not None  # the recipe would have been refused
+        made = whiten_start(
+            self.start,
+            self.folder / "start",
+            self.faces,
+            self.split,
+            self.shop.embedder().bundle,
+            recipe.whiten_start,
+            lease.checked,
+        )
+        lease.say(f"the start is whitened by {made.faces:,} faces of the people that are trained on")
+        return replace(recipe, start_from=str(made.checkpoint)), made.bundle
 
     def evaluate(self, lease: Lease) -> Facts:
         """Make a bundle, and compare it with the model in use on the people held out to test."""
@@ -339,7 +358,7 @@ class Retraining:
             command=f"{self.params.as_command()}  # job {self.job.id}",
             anchor=str(self.anchor),
         )
-        if load_checkpoint(self.run.chosen)["step"] == 0:
+        if load_checkpoint(self.run.chosen)["step"] == 0 and not self.recipe.whiten_start:
             lease.say("the training found nothing better than what it began with: there is no candidate")
             return {"report": str(report.resolve()), "nothing_better": True}
         if not gate["gained_in"]:
