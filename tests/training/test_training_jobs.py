@@ -37,6 +37,7 @@ from training.data.sources import Gathered, gather_again, gather_faces, hold_out
 from training.embedder.loop import train
 from training.embedder.recipe import Recipe
 from training.embedder.tables import read_table
+from training.embedder.weights import load_network
 from training.engine.run import load_checkpoint
 from training.errors import (
     CheckpointNotSaved,
@@ -315,6 +316,32 @@ def test_a_training_that_finds_nothing_better_leaves_the_model_in_use_alone(
     assert job.result["nothing_better"]
     assert Path(job.result["report"]).is_file()
     assert shop.models.all() == [before]
+
+
+@pytest.mark.slow("trains and evaluates in a real worker")
+def test_a_start_that_is_whitened_is_compared_even_where_training_adds_nothing(
+    shop: Workshop, faces: Path
+) -> None:
+    shop.models.begin_with(Bundle.load(shop.bundle))
+    whitened = recipe(optimiser={"samples": 16, "learning_rate": 1e-30}) | {
+        "freeze_norms": True,
+        "whiten_start": 0.3,
+        "network": {"kind": "dense", "widths": [64, 128, 256], "depths": [2, 3, 2]},
+        "start_from": "training/checkpoints/invigil-2-embedder.pt",
+        "teacher": {"mode": "incumbent"},
+        "losses": [{"name": "distil_cosine"}],
+    }
+
+    job = done_by(shop, submitted(shop, faces, whitened))
+
+    assert (job.state, job.error) == ("done", None)
+    said = "\n".join(job.log)
+    assert f"the start is whitened by {PEOPLE // 2 * 4} faces" in said
+    assert "the training found nothing better" not in said
+    former = load_network(Path("training/checkpoints/invigil-2-embedder.pt"))
+    made = load_network(shop.folder(job.id) / "start" / "whitened.pt")
+    crops = torch.from_numpy(read_faces(faces).crops(np.arange(4)))
+    assert not torch.allclose(former.eval()(crops), made.eval()(crops), atol=1e-3)
 
 
 @pytest.mark.slow("trains and evaluates in a real worker")

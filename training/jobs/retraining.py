@@ -242,7 +242,7 @@ class Retraining:
             recipe = replace(recipe, mining=replace(recipe.mining, pool=pool, confusions=confusions))
         told, anchor = Told(self.run, lease), self.anchor.model_id
         incumbent = self.shop.embedder(anchor).bundle.path if anchor else SHIPPED
-        if recipe.whiten_start:
+        if recipe.whiten_start and self.start is not None:
             recipe, incumbent = self.whitened(recipe, lease)
 
         def stop(step: int, steps: int) -> bool:
@@ -270,7 +270,7 @@ class Retraining:
 
     def whitened(self, recipe: Recipe, lease: Lease) -> tuple[Recipe, Path]:
         """The recipe that starts from the whitened checkpoint, and the bundle whose vectors are targets."""
-        assert self.start is not None  # the recipe would have been refused
+        assert self.start is not None
         made = whiten_start(
             self.start,
             self.folder / "start",
