@@ -127,6 +127,16 @@ class Subjects:
                 )
             return self._one(db, subject_id)
 
+    def require_addable(self, external_id: str) -> None:
+        """Refuse an external id that nobody could be added with now; nobody is added.
+
+        Raises:
+            SubjectInvalid, ExternalIdExists: As `add`.
+        """
+        fields = columns_of({"external_id": external_id})
+        with self._database.read() as db:
+            _refuse_taken(db, fields["external_id"])
+
     def id_of(self, reference: UUID | ExternalId) -> UUID:
         """Only the subject's id, which is all that a verification needs; faster than `find`.
 

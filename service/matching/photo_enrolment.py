@@ -69,7 +69,8 @@ def rehearse_photo(parts: Parts, external_id: str, picture: bytes) -> PhotoFate:
         subject_id = parts.subjects.id_of(ExternalId(external_id))
     except SubjectNotFound:
         subject_id = None
-    if subject_id is not None:
+        parts.subjects.require_addable(external_id)
+    else:
         if known := parts.gallery.find_source(subject_id, hashlib.sha256(picture).hexdigest()):
             return PhotoFate(Fate.KNOWN, subject_id, known.id)
         parts.gallery.require_basis(subject_id)

@@ -85,6 +85,23 @@ def test_what_a_chain_alone_cannot_show_is_found(
     assert fault(database, anchor) == "changed"
 
 
+def test_a_chain_written_anew_that_ends_before_all_that_the_anchor_knows_otherwise_is_found(
+    database: Database, anchor: Anchor
+) -> None:
+    subjects = add_events(database, 4)
+    erase(database, subjects[1])
+    note(database, anchor)
+
+    write_chain_anew(database, without="subject.erased")
+
+    assert fault(database, anchor) == "cut off"
+    add_events(database, 9)
+    assert fault(database, anchor) == "changed"
+    # The service goes on to note what is there now, and forgets nothing by it.
+    note(database, anchor)
+    assert fault(database, anchor) == "changed"
+
+
 def test_every_erasure_is_noted_by_id_and_once(database: Database, anchor: Anchor) -> None:
     subjects = add_events(database, 5)
     erase(database, subjects[0])

@@ -1,5 +1,6 @@
 """One photo after the other, each of somebody who is named by an external id."""
 
+import pytest
 from fixtures_service import Service
 
 from service.access.scopes import Scope
@@ -83,3 +84,19 @@ def test_a_list_of_photos_is_read_as_the_command_line_reads_it(service: Service)
     assert wrong.status_code == 422
     assert "external_id is missing" in wrong.json()["detail"]
     assert stranger.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("external_id", "code"), [("\u0410-17", "external_id_exists"), ("\u0007", "validation_failed")]
+)
+def test_a_dry_run_tells_of_an_id_that_nobody_can_have(
+    service: Service, astronaut_jpeg: bytes, external_id: str, code: str
+) -> None:
+    service.subject("A-17")
+
+    answers = [
+        service.call("POST", path, data={"external_id": external_id}, files={"image": astronaut_jpeg})
+        for path in ("/v1/enrolments?dry_run=true", "/v1/enrolments")
+    ]
+
+    assert [one.json().get("code") for one in answers] == [code, code]
