@@ -65,12 +65,12 @@ def rehearse_photo(parts: Parts, external_id: str, picture: bytes) -> PhotoFate:
     Raises:
         EmbeddingError, GalleryError: As `enrol_photo`.
     """
+    subject_id: UUID | None = None
     try:
         subject_id = parts.subjects.id_of(ExternalId(external_id))
     except SubjectNotFound:
-        subject_id = None
         parts.subjects.require_addable(external_id)
-    else:
+    if subject_id is not None:
         if known := parts.gallery.find_source(subject_id, hashlib.sha256(picture).hexdigest()):
             return PhotoFate(Fate.KNOWN, subject_id, known.id)
         parts.gallery.require_basis(subject_id)

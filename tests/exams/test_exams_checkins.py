@@ -23,6 +23,7 @@ from service.exams.checkin import comparison as comparing
 from service.exams.checkin.document import IdentificationTerms, identify
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.checkin.photograph import Result
+from service.exams.checkin.rules import MOST_UNDECIDED_SEARCHES
 from service.exams.errors import (
     AlreadyCheckedIn,
     AttemptsExhausted,
@@ -602,6 +603,19 @@ class TestASearchOfTheRoster:
         assert (checkin.outcome, checkin.decision) == ("referred", "no_match")
         assert (checkin.external_id, checkin.subject_id, checkin.template_id) == (None, None, None)
         assert checkin.reasons == ["no_candidate_found"]
+
+    def test_strangers_are_looked_for_until_somebody_has_to_decide(self, hall: ExamDay) -> None:
+        referred = [hall.arrive(None, "9").checkin for _ in range(MOST_UNDECIDED_SEARCHES)]
+
+        with pytest.raises(AttemptsExhausted):
+            hall.arrive(None, "1")
+        claimed = hall.arrive("c1", "1").checkin
+        refuse = OverrideTerms.model_validate(
+            {"outcome": "refused", "reason_code": "impersonation_suspected"}
+        )
+        override(hall.desk, referred[0].id, refuse, ORIGIN)
+
+        assert (claimed.outcome, hall.arrive(None, "2").checkin.outcome) == ("admitted", "admitted")
 
     def test_among_three_candidates_each_comparison_has_a_third_of_the_rate(self, hall: ExamDay) -> None:
         # 50° is d = 0.714: a match for whoever claims to be c1, not for whoever might be any of three.

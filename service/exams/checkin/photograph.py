@@ -26,6 +26,7 @@ from service.exams.checkin.rules import (
     expect,
     record,
     require_photograph,
+    require_search_left,
     return_attempts,
 )
 from service.exams.checkin.thumbnails import Probe
@@ -111,6 +112,8 @@ def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checki
         # Before the photograph is looked at: nobody is measured whose case is settled.
         if expected.entry is not None:
             require_photograph(db, expected, expected.entry, arrival.kind)
+        elif arrival.external_id is None:
+            require_search_left(db, arrival.session_id, origin.actor)
     try:
         probe = model_for(desk, expected.entry).embedder.embed(picture, Purpose.CHECKIN)
     except (ImageError, FaceError) as error:
@@ -127,6 +130,8 @@ def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checki
         entry = still_expected(db, look.comparison.entry if isinstance(look, Look) else expected.entry)
         if entry is not None:
             require_photograph(db, now, entry, arrival.kind)
+        elif arrival.external_id is None:
+            require_search_left(db, arrival.session_id, origin.actor)
         if isinstance(look, Look):
             row = decided(db, now, entry, look, origin, checkin_id)
         else:

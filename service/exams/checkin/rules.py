@@ -39,7 +39,10 @@ from service.exams.schemas import Verdict
 from service.exams.sessions import attempts_of, session_row
 from service.exams.states import ENTRY, LET_IN, RETURN, Move
 from service.exams.status import NEVER_CAME, read_statuses
-from service.exams.tables import AdmissionRow, CheckinRow, ExamRow, RosterEntryRow, SessionRow
+from service.exams.tables import AdmissionRow, CheckinRow, ExamRow, OverrideRow, RosterEntryRow, SessionRow
+
+MOST_UNDECIDED_SEARCHES = 10
+"""Of one kiosk, without a claim and without a candidate found."""
 
 EXPECTED = (
     select(SessionRow, ExamRow, RosterEntryRow)
@@ -304,6 +307,22 @@ def require_entry_open(db: OrmSession, expected: Expected, reason: str | None = 
     closed = find_entry_end(db, expected.session, expected.exam, utc_now())
     if closed is not None and (reason is None or expected.session.late_entry == "never"):
         raise EntryOver(closed.rule, closed.since)
+
+
+def require_search_left(db: OrmSession, session_id: UUID, actor: str) -> None:
+    """Refuse to look for another face where as many of this kiosk's were nobody's, and nobody has decided.
+
+    A candidate has so many attempts; whoever claims nobody would have as many as there is time for.
+
+    Raises:
+        AttemptsExhausted: Until a person has decided on one of them.
+    """
+    nobodys = (CheckinRow.session_id == session_id) & CheckinRow.entry_id.is_(None)
+    is_decided = select(OverrideRow.id).where(OverrideRow.checkin_id == CheckinRow.id).exists()
+    count = select(func.count()).where(nobodys, CheckinRow.actor == actor, ~is_decided)
+    made = db.scalar(count) or 0
+    if made >= MOST_UNDECIDED_SEARCHES:
+        raise AttemptsExhausted(made, MOST_UNDECIDED_SEARCHES)
 
 
 def has_no_basis(db: OrmSession, entry: RosterEntryRow) -> bool:
