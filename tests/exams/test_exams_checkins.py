@@ -38,7 +38,7 @@ from service.exams.exams import change_exam, create_exam
 from service.exams.roster.readiness import readiness
 from service.exams.sessions import change_session, create_session
 from service.exams.status import candidates_page
-from service.exams.tables import AdmissionRow, CheckinRow, RosterEntryRow
+from service.exams.tables import AdmissionRow, CheckinRow, RosterEntryRow, SessionRow
 from service.exams.terms import ExamChanges, ExamTerms, SessionChanges, SessionTerms
 
 
@@ -719,3 +719,43 @@ def test_a_failed_write_lets_nobody_in_and_the_attempt_can_be_repeated(hall: Exa
     event.remove(hall.desk.database.engine, "commit", fail)
 
     assert hall.arrive("c1", "1").checkin.outcome == "admitted"
+
+
+def test_one_face_under_two_numbers_in_two_exams_of_a_day_is_referred_with_both(exam_day: ExamDay) -> None:
+    exam_day.enrol("morning", "1")
+    exam_day.enrol("afternoon", "1@20")
+    exam_day.roster("morning,Ana,A1")
+    exam_day.arrive("morning", "1")
+    later = exam_of_the_day(exam_day)
+    exam_day.roster_of(later, "afternoon,Bea,B1")
+
+    checkin = exam_day.arrive("afternoon", "1@20", session_id=later).checkin
+
+    assert (checkin.outcome, checkin.decision) == ("referred", "match")
+    assert checkin.reasons == ["same_face_as_admitted"]
+    assert [(one.external_id, one.room) for one in checkin.conflicts] == [("morning", "R1")]
+
+
+def test_whoever_was_only_expected_in_another_exam_or_came_days_ago_stands_in_nobodys_way(
+    exam_day: ExamDay,
+) -> None:
+    exam_day.enrol("morning", "1")
+    exam_day.enrol("absent", "1@10")
+    exam_day.enrol("afternoon", "1@20")
+    exam_day.roster("morning,Ana,A1", "absent,Abe,A2")
+    exam_day.arrive("morning", "1")
+    with exam_day.desk.database.write() as db:
+        former = db.get_one(SessionRow, exam_day.session.id)
+        former.opens_at, former.closes_at = hours_from_now(-72), hours_from_now(-70)
+    later = exam_of_the_day(exam_day)
+    exam_day.roster_of(later, "afternoon,Bea,B1")
+
+    assert exam_day.arrive("afternoon", "1@20", session_id=later).checkin.outcome == "admitted"
+
+
+def exam_of_the_day(exam_day: ExamDay) -> UUID:
+    """An open session of another exam of the same day."""
+    exam_terms = ExamTerms(name="Physics", starts_at=hours_from_now(-1), ends_at=hours_from_now(2))
+    exam = create_exam(exam_day.desk, exam_terms, ORIGIN)
+    terms = SessionTerms(room="R9", opens_at=hours_from_now(-1), closes_at=hours_from_now(1))
+    return create_session(exam_day.desk, exam.id, terms, ORIGIN).id

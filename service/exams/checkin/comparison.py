@@ -3,9 +3,10 @@
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session as OrmSession
 
 from embedding.embedder import Embedding
@@ -13,7 +14,7 @@ from index.consent.legal_basis import has_ended
 from index.database.database import Database
 from index.errors import LegalBasisExpired, NoTemplate, SubjectNotFound, TemplateUnreadable, WrongModel
 from index.gallery.neighbours import Nearest
-from index.tables import SubjectRow
+from index.tables import SubjectRow, utc_now
 from service.decision import Outcome, Policy, decide
 from service.exams.checkin.rules import Expected
 from service.exams.checkin.verdict import same_face_d
@@ -21,8 +22,11 @@ from service.exams.context import Desk
 from service.exams.errors import ManualIdentificationAgreed, NothingToCompare, TemplateDamaged
 from service.exams.policies import policy_among, policy_in_force
 from service.exams.sessions import session_row
-from service.exams.tables import RosterEntryRow, SessionRow
+from service.exams.tables import AdmissionRow, RosterEntryRow, SessionRow
 from service.models.loaded import Found, LoadedModel, same_rate_d
+
+SAME_DAY = timedelta(hours=24)
+"""For so long after a session has closed, its candidates are known by face in every other exam."""
 
 RIVALS = 8
 LARGEST_D = 4.0
@@ -202,8 +206,19 @@ def near_of(found: Found, model: LoadedModel) -> Near:
     return Near(found.nearest.subject_id, d, same_rate_d(d, found.model.calibration, model.calibration))
 
 
+def is_of_the_day(exam_id: UUID) -> ColumnElement[bool]:
+    """The condition for a session of the exam, or for an admission to another one within a day.
+
+    One face under two numbers is found across exams; the rows have to be joined with their admissions.
+    """
+    now = utc_now()
+    # By the sessions' windows: there are few sessions, and admissions of years.
+    today = SessionRow.opens_at <= now, SessionRow.closes_at > now - SAME_DAY
+    return or_(SessionRow.exam_id == exam_id, and_(*today, AdmissionRow.entry_id.is_not(None)))
+
+
 def people_of(db: OrmSession, exam_id: UUID) -> tuple[Collection[UUID] | None, int]:
-    """Who is expected in any session of an exam and may be looked for by their face.
+    """Who may be looked for by their face: expected in any session of an exam, or let into another today.
 
     Returns:
         Their ids, or None where they are too many to be searched alone; and how many they are.
@@ -212,7 +227,8 @@ def people_of(db: OrmSession, exam_id: UUID) -> tuple[Collection[UUID] | None, i
         select(RosterEntryRow.subject_id)
         .distinct()
         .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
-        .where(SessionRow.exam_id == exam_id, may_be_looked_for())
+        .outerjoin(AdmissionRow, AdmissionRow.entry_id == RosterEntryRow.id)
+        .where(is_of_the_day(exam_id), may_be_looked_for())
     )
     few = db.scalars(query.limit(SEARCHED_ALONE + 1)).all()
     if len(few) > SEARCHED_ALONE:

@@ -16,7 +16,7 @@ from index.audit import Origin
 from index.external_ids import build_external_key
 from service.decision import CalibrationFacts, Outcome, Quality, StageTimes
 from service.exams.checkin.claim import meant
-from service.exams.checkin.comparison import Comparison, compare, may_be_looked_for, model_for
+from service.exams.checkin.comparison import Comparison, compare, is_of_the_day, may_be_looked_for, model_for
 from service.exams.checkin.rules import (
     Arrival,
     Expected,
@@ -250,15 +250,13 @@ def measured(look: Look) -> dict[str, Any]:
 def conflicts_of(
     db: OrmSession, expected: Expected, comparison: Comparison
 ) -> tuple[list[dict[str, Any]], list[Rival]]:
-    """The exam's other candidates with this face, as evidence and as rivals, nearest first."""
+    """Others of the exam and of the day with this face, as evidence and as rivals, nearest first."""
     near = {one.subject_id: one for one in comparison.rivals}
     query = (
         select(RosterEntryRow, AdmissionRow.at)
         .join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
         .outerjoin(AdmissionRow, AdmissionRow.entry_id == RosterEntryRow.id)
-        .where(
-            SessionRow.exam_id == expected.exam.id, RosterEntryRow.subject_id.in_(near), may_be_looked_for()
-        )
+        .where(is_of_the_day(expected.exam.id), RosterEntryRow.subject_id.in_(near), may_be_looked_for())
     )
     found = [(near[entry.subject_id], entry, at) for entry, at in db.execute(query) if entry.subject_id]
     found.sort(key=lambda one: (one[0].comparable_d, one[1].id))
