@@ -131,14 +131,16 @@ class ClockWatch:
         kept = self._read_kept()
         if kept is not None and kept[0] == read_boot_id():
             return kept[1]
-        with self._database.write() as db:
-            seq = audit.find_newest_head(db)[0]
-            times = [db.scalar(select(AuditEventRow.at).where(AuditEventRow.seq == seq))]
-            times += [kept[1].at] if kept else []
-            last = max(filter(None, times), default=None)
-            if last is not None and now - last > PAUSE:
-                details = {"from": last.isoformat(), "to": now.isoformat()}
-                seq = audit.record(db, action=UNWATCHED, actor="clock", details=details).seq
+        at = kept[1].at if kept is not None else None
+        with self._database.read() as db:
+            seq, last = _find_last_seen(db, at)
+        if last is not None and now - last > PAUSE:
+            with self._database.write() as db:
+                # Another process may have been quicker.
+                seq, last = _find_last_seen(db, at)
+                if last is not None and now - last > PAUSE:
+                    details = {"from": last.isoformat(), "to": now.isoformat()}
+                    seq = audit.record(db, action=UNWATCHED, actor="clock", details=details).seq
         return Sight(now, steady, seq)
 
     def _read_kept(self) -> tuple[str, Sight] | None:
@@ -160,6 +162,13 @@ class ClockWatch:
         kept = {"boot": boot, "at": sight.at.isoformat(), "steady": sight.steady, "seq": sight.seq}
         with suppress(OSError):
             write_file(self._file, json.dumps(kept).encode(), mode=0o600)
+
+
+def _find_last_seen(db: Session, kept_at: datetime | None) -> tuple[int, datetime | None]:
+    """The newest event, and the last time at which anybody is known to have been there."""
+    seq = audit.find_newest_head(db)[0]
+    at = db.scalar(select(AuditEventRow.at).where(AuditEventRow.seq == seq))
+    return seq, max(filter(None, (at, kept_at)), default=None)
 
 
 def find_latest_notice(db: Session, now: datetime) -> datetime:
