@@ -48,6 +48,9 @@ PLAYED_CAMERA = """() => {
 }"""
 
 
+in_person = pytest.mark.slow("waits before the camera of a kiosk as people do")
+
+
 @pytest.fixture
 def hall(desk: Desk, astronaut_jpeg: bytes, stranger_jpeg: bytes) -> Desk:
     """The session with two enrolled candidates."""
@@ -88,6 +91,7 @@ def test_the_kiosk_admits_the_right_person(
     expect(page.locator("#result")).to_have_class("result good")
 
 
+@in_person
 def test_the_kiosk_is_ready_for_the_next_person_by_itself(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:
@@ -113,6 +117,7 @@ def test_the_kiosk_refers_somebody_who_claims_another_number(
     expect(page.locator("#result")).to_have_class("result wait")
 
 
+@in_person
 def test_of_whom_no_photograph_is_used_none_is_taken(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:
@@ -131,6 +136,7 @@ def test_of_whom_no_photograph_is_used_none_is_taken(
     assert {"quality", "checkins"}.isdisjoint(sent)
 
 
+@in_person
 def test_while_the_kiosk_looks_it_says_for_whom(
     hall: Desk, browse: Callable[..., Page], black_jpeg: bytes
 ) -> None:
@@ -142,6 +148,7 @@ def test_while_the_kiosk_looks_it_says_for_whom(
     expect(page.locator("#claimed")).to_have_text("Eileen Collins · A1")
 
 
+@in_person
 def test_a_camera_that_ends_is_named_and_started_again_by_itself(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:
@@ -165,6 +172,7 @@ def test_a_camera_that_ends_is_named_and_started_again_by_itself(
     expect(page.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
 
 
+@in_person
 def test_what_is_on_its_way_is_not_called_back(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:
@@ -209,6 +217,7 @@ def test_an_attempt_survives_a_lost_network_and_counts_once(
     assert len(set(lost)) == 1
 
 
+@in_person
 def test_the_kiosk_tells_when_check_in_is_not_open(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:
@@ -221,6 +230,7 @@ def test_the_kiosk_tells_when_check_in_is_not_open(
     expect(page.locator("#result-title")).to_have_text("Check-in is not open")
 
 
+@in_person
 def test_the_kiosk_asks_for_a_face_where_there_is_none(hall: Desk, browse: Callable[..., Page]) -> None:
     page = browse(film=GREY)
     open_kiosk(page, hall)
@@ -232,6 +242,7 @@ def test_the_kiosk_asks_for_a_face_where_there_is_none(hall: Desk, browse: Calla
     expect(page.locator("#candidate")).to_be_focused()
 
 
+@in_person
 def test_nobody_is_asked_for_a_better_picture_for_ever(
     hall: Desk, browse: Callable[..., Page], black_jpeg: bytes
 ) -> None:
@@ -252,6 +263,7 @@ def test_nobody_is_asked_for_a_better_picture_for_ever(
     assert min(later - former for former, later in pairwise(asked)) >= 490
 
 
+@in_person
 def test_an_empty_number_does_nothing_where_the_exam_looks_for_nobody(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:
@@ -266,6 +278,7 @@ def test_an_empty_number_does_nothing_where_the_exam_looks_for_nobody(
     assert checkin["mode"] == "claimed"
 
 
+@in_person
 def test_the_kiosk_opens_with_a_kiosk_key_only(hall: Desk, browse: Callable[..., Page]) -> None:
     page = browse()
     page.goto(f"{hall.base}/kiosk")
@@ -277,6 +290,7 @@ def test_the_kiosk_opens_with_a_kiosk_key_only(hall: Desk, browse: Callable[...,
     expect(page.locator("#sign-in-problem")).to_contain_text("kiosk key of one session")
 
 
+@in_person
 def test_a_link_that_is_no_longer_valid_shows_the_sign_in_and_says_why(
     hall: Desk, browse: Callable[..., Page]
 ) -> None:
@@ -288,6 +302,7 @@ def test_a_link_that_is_no_longer_valid_shows_the_sign_in_and_says_why(
     expect(page.locator("#sign-in-problem")).not_to_be_empty()
 
 
+@in_person
 @pytest.mark.parametrize("agrees", [False, True])
 def test_a_link_asks_before_it_takes_the_place_of_the_kiosk_that_is_open(
     hall: Desk, browse: Callable[..., Page], agrees: bool
@@ -309,6 +324,7 @@ def test_a_link_asks_before_it_takes_the_place_of_the_kiosk_that_is_open(
     assert (page.context.cookies() != before) is agrees
 
 
+@in_person
 def test_a_number_that_nobody_uses_is_dropped(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:
@@ -327,6 +343,7 @@ def test_a_number_that_nobody_uses_is_dropped(
     expect(page.locator("#candidate")).to_have_value("")
 
 
+@in_person
 def test_where_nobody_comes_before_the_camera_the_number_is_dropped_and_no_attempt_made(
     hall: Desk, browse: Callable[..., Page]
 ) -> None:
@@ -343,6 +360,7 @@ def test_where_nobody_comes_before_the_camera_the_number_is_dropped_and_no_attem
     assert hall.call("GET", f"/v1/sessions/{hall.session_id}/checkins").json()["items"] == []
 
 
+@in_person
 def test_the_name_is_asked_about_and_another_card_asks_about_another(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:
@@ -364,6 +382,7 @@ def test_the_name_is_asked_about_and_another_card_asks_about_another(
     assert {"quality", "checkins"}.isdisjoint(sent)
 
 
+@in_person
 def test_what_a_reader_adds_to_a_number_is_left_out_and_a_card_read_twice_counts_once(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:
@@ -378,6 +397,7 @@ def test_what_a_reader_adds_to_a_number_is_left_out_and_a_card_read_twice_counts
     expect(page.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
 
 
+@in_person
 def test_whoever_is_expected_in_another_room_is_told_which(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:
@@ -412,6 +432,7 @@ def test_a_document_is_asked_for_with_one_button_and_somebody_waits_on_the_board
     assert {"claims", "quality", "checkins"}.isdisjoint(sent)
 
 
+@in_person
 def test_who_comes_when_the_session_has_closed_reads_that_and_no_form(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:
@@ -427,6 +448,7 @@ def test_who_comes_when_the_session_has_closed_reads_that_and_no_form(
     expect(page.locator("#sign-in")).to_be_hidden()
 
 
+@in_person
 def test_a_kiosk_whose_key_was_ended_says_where_to_go(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:
@@ -441,6 +463,7 @@ def test_a_kiosk_whose_key_was_ended_says_where_to_go(
     expect(page.locator("#closed-title")).to_have_text("This kiosk was ended")
 
 
+@in_person
 def test_a_camera_that_fails_is_named_and_recovered_from(hall: Desk, browse: Callable[..., Page]) -> None:
     page = browse()
     page.add_init_script(f"({PLAYED_CAMERA})()")
@@ -466,6 +489,7 @@ def test_a_camera_that_fails_is_named_and_recovered_from(hall: Desk, browse: Cal
     expect(page.locator("#candidate")).to_be_focused()
 
 
+@in_person
 def test_in_a_dark_room_the_screen_gives_light(
     hall: Desk, browse: Callable[..., Page], black_jpeg: bytes
 ) -> None:
@@ -480,6 +504,7 @@ def test_in_a_dark_room_the_screen_gives_light(
     expect(page.locator("body")).to_have_class("kiosk")
 
 
+@in_person
 def test_the_kiosk_is_set_up_and_tried_before_anybody_comes(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:
@@ -504,6 +529,7 @@ def test_the_kiosk_is_set_up_and_tried_before_anybody_comes(
     expect(page.locator("#keypad")).to_be_visible()
 
 
+@in_person
 @pytest.mark.parametrize("size", [(1280, 800), (768, 1024), (390, 844), (844, 390)])
 def test_the_panel_is_beside_the_face_and_all_of_it_can_be_read(
     hall: Desk, browse: Callable[..., Page], size: tuple[int, int], astronaut_jpeg: bytes
@@ -524,6 +550,7 @@ def test_the_panel_is_beside_the_face_and_all_of_it_can_be_read(
     assert surface == "rgb(24, 32, 43)"
 
 
+@in_person
 def test_a_browser_that_runs_no_script_of_ours_is_told_which_one_is_needed(
     hall: Desk, browse: Callable[..., Page]
 ) -> None:
@@ -564,6 +591,7 @@ def test_a_kiosk_is_let_in_by_the_letters_on_its_screen_seen_and_ended(
     expect(page.locator("#closed-title")).to_have_text("This kiosk was ended")
 
 
+@in_person
 def test_who_stands_at_the_kiosk_of_a_pilot_learns_nothing_and_the_console_reports(
     hall: Desk, console: Page, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:
@@ -610,6 +638,7 @@ CARD_CAMERA = """() => {
 }"""
 
 
+@in_person
 def test_a_card_before_the_camera_claims_and_only_the_frame_around_it_is_sent(
     hall: Desk, browse: Callable[..., Page]
 ) -> None:
