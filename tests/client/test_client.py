@@ -127,6 +127,7 @@ def test_the_live_board_is_followed(invigil: Client) -> None:
     events = invigil.follow_session(session.id)
 
     assert next(events).event == "snapshot"
+    assert next(invigil.follow_rooms(exam_id=exam.id)).event == "rooms"
     invigil.put_roster(session.id, "external_id;display_name\nboard-1;Ana\n", create_subjects=True)
     assert next(events).event == "roster"
     assert [one.external_id for one in invigil.iterate_roster(session.id)] == ["board-1"]

@@ -281,7 +281,7 @@ def test_numbers_ascend_and_nothing_comes_twice(hall: ExamDay) -> None:
 
 def test_a_viewer_is_not_sent_again_what_its_board_holds_already() -> None:
     async def drained() -> list[int]:
-        backlog: live.Backlog = asyncio.Queue()
+        backlog = live.Backlog()
         for seq in (4, 5, 6, 7):
             backlog.put_nowait(FeedEvent(seq, "checkin", "{}", "{}", digest=""))
         backlog.put_nowait(None)

@@ -94,7 +94,7 @@ def test_no_operation_but_compare_tells_a_distance_to_a_key_without_the_scope(
     for operation_id, method, path, operation in operations():
         for name, value in places.items():
             path = path.replace(name, value)
-        if operation_id == "follow_session":
+        if operation_id in ("follow_session", "follow_rooms"):
             # The test's client reads a stream to its end, which a session has once it is closed.
             continue
         body = body_of(operation_id, operation, astronaut_jpeg)

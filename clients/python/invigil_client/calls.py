@@ -47,7 +47,7 @@ class Call:
         told: dict[str, Any] = {
             "method": self.method,
             "url": self.path,
-            "params": {name: repeated(value) for name, value in self.query.items() if value is not None},
+            "params": parameters(self.query),
             "headers": headers,
         }
         if self.pictures:
@@ -66,6 +66,11 @@ class Call:
             told["content"] = self.csv
             headers["Content-Type"] = "text/csv"
         return told
+
+
+def parameters(query: Mapping[str, Any]) -> dict[str, Any]:
+    """Query parameters as they are sent; those that are None are left out."""
+    return {name: repeated(value) for name, value in query.items() if value is not None}
 
 
 def repeated(value: Any) -> str | list[str]:

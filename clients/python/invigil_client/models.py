@@ -274,6 +274,26 @@ class ConsentDocument(BaseModel):
     text: Annotated[str, Field(description="SHA-256 of the text that was shown")]
 
 
+class Counts(BaseModel):
+    """
+    How a session stands. They stay when its rows are purged.
+    """
+
+    admitted: int | None = 0
+    attempts: Annotated[
+        int | None,
+        Field(description="photographs taken, also of people nobody recognised"),
+    ] = 0
+    candidates: int | None = 0
+    expected: int | None = 0
+    identified_manually: int | None = 0
+    left: Annotated[int | None, Field(description="handed in, or left for good")] = 0
+    out: Annotated[int | None, Field(description="went out and are not back")] = 0
+    overrides: int | None = 0
+    referred: int | None = 0
+    refused: int | None = 0
+
+
 class DocumentRequest(BaseModel):
     """
     Somebody at a kiosk prefers to show a document.
@@ -2123,6 +2143,15 @@ class Readiness(BaseModel):
     threshold: Thresholds | None = None
 
 
+class Room(BaseModel):
+    """
+    An open session and how it stands.
+    """
+
+    counts: Counts
+    session: Session
+
+
 class SearchResult(BaseModel):
     """
     Who is near enough, the rarest distance first; empty where nobody is (open set).
@@ -2346,6 +2375,18 @@ class Overridden(BaseModel):
 
     checkin: Checkin
     override: Override
+
+
+class Rooms(BaseModel):
+    """
+    All open sessions, and all who need a person in them.
+    """
+
+    rooms: Annotated[
+        list[Room],
+        Field(description="the sessions that are open now, in the order of their exams and rooms"),
+    ]
+    waiting: Annotated[list[Waiting], Field(description="of all of them, oldest first")]
 
 
 class CheckedIn(BaseModel):

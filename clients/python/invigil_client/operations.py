@@ -1373,6 +1373,31 @@ class Operations(Transport):
         )
         return self._send_for(call, models.WithdrawalLinkDocument)
 
+    def list_rooms(self, *, exam_id: UUID | None = None) -> models.Rooms:
+        """All who need a person in any session that is open now, oldest first, and how these sessions stand."""
+        call = Call(
+            "GET",
+            "/v1/waiting",
+            query={
+                "exam_id": exam_id,
+            },
+        )
+        return self._send_for(call, models.Rooms)
+
+    def follow_rooms(
+        self, *, exam_id: UUID | None = None, last_event_id: str | None = None
+    ) -> Iterator[httpx2.ServerSentEvent]:
+        """All rooms at once: `rooms`, then the messages of each session's board, with its `session_id`.
+
+        `rooms` comes again when a session opens or closes, and whenever a connection begins."""
+        return self._follow(
+            "/v1/waiting/live",
+            last_event_id,
+            {
+                "exam_id": exam_id,
+            },
+        )
+
 
 class AsyncOperations(AsyncTransport):
     """Every operation of the service."""
@@ -2746,3 +2771,28 @@ class AsyncOperations(AsyncTransport):
             is_once=True,
         )
         return await self._send_for(call, models.WithdrawalLinkDocument)
+
+    async def list_rooms(self, *, exam_id: UUID | None = None) -> models.Rooms:
+        """All who need a person in any session that is open now, oldest first, and how these sessions stand."""
+        call = Call(
+            "GET",
+            "/v1/waiting",
+            query={
+                "exam_id": exam_id,
+            },
+        )
+        return await self._send_for(call, models.Rooms)
+
+    def follow_rooms(
+        self, *, exam_id: UUID | None = None, last_event_id: str | None = None
+    ) -> AsyncIterator[httpx2.ServerSentEvent]:
+        """All rooms at once: `rooms`, then the messages of each session's board, with its `session_id`.
+
+        `rooms` comes again when a session opens or closes, and whenever a connection begins."""
+        return self._follow(
+            "/v1/waiting/live",
+            last_event_id,
+            {
+                "exam_id": exam_id,
+            },
+        )

@@ -2,15 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import httpx2
 from pydantic import BaseModel
 from tenacity import AsyncRetrying, Retrying
 
-from invigil_client.calls import Call
+from invigil_client.calls import Call, parameters
 from invigil_client.errors import error_of
 from invigil_client.retries import retry_options
 
@@ -92,13 +92,16 @@ class Transport:
             if (cursor := one.next_cursor) is None:
                 return
 
-    def _follow(self, path: str, last_event_id: str | None) -> Iterator[httpx2.ServerSentEvent]:
+    def _follow(
+        self, path: str, last_event_id: str | None, query: Mapping[str, Any] | None = None
+    ) -> Iterator[httpx2.ServerSentEvent]:
         seconds = 0.0
         while True:
             time.sleep(seconds)
             headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+            params = parameters(query or {})
             try:
-                with self._http.sse(path, headers=headers, timeout=None) as events:
+                with self._http.sse(path, headers=headers, params=params, timeout=None) as events:
                     if events.response.is_error:
                         events.response.read()
                         raise error_of(events.response)
@@ -167,13 +170,16 @@ class AsyncTransport:
             if (cursor := one.next_cursor) is None:
                 return
 
-    async def _follow(self, path: str, last_event_id: str | None) -> AsyncIterator[httpx2.ServerSentEvent]:
+    async def _follow(
+        self, path: str, last_event_id: str | None, query: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[httpx2.ServerSentEvent]:
         seconds = 0.0
         while True:
             await asyncio.sleep(seconds)
             headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+            params = parameters(query or {})
             try:
-                async with self._http.sse(path, headers=headers, timeout=None) as events:
+                async with self._http.sse(path, headers=headers, params=params, timeout=None) as events:
                     if events.response.is_error:
                         await events.response.aread()
                         raise error_of(events.response)

@@ -6,11 +6,13 @@ Fifty viewers cost one query every half second and fifty small writes to sockets
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Set
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
 from index.errors import DatabaseError
 from service.exams.context import Desk
+from service.exams.errors import ExamNotFound
 from service.exams.live.feed import (
     STANDING,
     FeedEvent,
@@ -22,6 +24,7 @@ from service.exams.live.feed import (
     snapshot,
 )
 from service.exams.live.marks import Marks, read_marks
+from service.exams.live.rooms import Area, open_rooms, rooms_event
 from service.logs import log
 
 POLL_SECONDS = 0.5
@@ -32,7 +35,15 @@ LONGEST_SECONDS = 900.0
 LARGEST_BACKLOG = 1_000
 """Messages that wait for one slow viewer; beyond, it is let go and comes back where it was."""
 
-Backlog = asyncio.Queue[FeedEvent | None]
+
+class Backlog(asyncio.Queue[FeedEvent | None]):
+    """What waits for one viewer.
+
+    Attributes:
+        is_ended: Whether the viewer is to be let go.
+    """
+
+    is_ended = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ class Live:
         """
         self._desk = desk
         self._valid = valid
+        self._backlogs: set[Backlog] = set()
         self._named: dict[Backlog, Viewer] = {}
         self._viewers: dict[UUID, set[Backlog]] = defaultdict(set)
         self._marks: dict[UUID, Marks] = {}
@@ -74,7 +86,7 @@ class Live:
     @property
     def viewers(self) -> int:
         """How many watch."""
-        return sum(map(len, self._viewers.values()))
+        return len(self._backlogs)
 
     async def follow(
         self, session_id: UUID, after_seq: int | None, digest: str = "", viewer: Viewer | None = None
@@ -90,31 +102,86 @@ class Live:
             digest: That message's; of another history than the database's, it brings the whole board.
             viewer: Who watches.
         """
-        backlog: Backlog = asyncio.Queue(LARGEST_BACKLOG)
-        self._viewers[session_id].add(backlog)
-        if viewer is not None:
-            self._named[backlog] = viewer
-        try:
-            await self._start_reading()
-            await self._start_comparing(session_id)
-            seen = 0
+        async with self._joined({session_id}, viewer) as backlog:
+            seen, until = 0, longest()
             for event in await asyncio.to_thread(first_messages, self._desk(), session_id, after_seq, digest):
                 seen = event.seq
                 yield event
                 if event.kind == "closed":
                     return
-            async for news_or_life in drain(backlog, seen):
+            async for news_or_life in drain(backlog, seen, until):
                 yield news_or_life
+
+    async def follow_rooms(self, area: Area, viewer: Viewer | None = None) -> AsyncIterator[FeedEvent | None]:
+        """The open rooms of an area, then what happens in any of them; None is a heartbeat.
+
+        The rooms come again when one opens, HEARTBEAT_SECONDS later at most, or closes. It ends as `follow`
+        does, but for the end of a session.
+        """
+        until = longest()
+        try:
+            while asyncio.get_running_loop().time() < until:
+                session_ids = await asyncio.to_thread(open_rooms, self._desk(), area)
+                async with self._joined(session_ids, viewer) as backlog:
+                    # Nobody's key is looked at while no room is open.
+                    if viewer and not await asyncio.to_thread(self._valid, {viewer}):
+                        return
+                    whole = await asyncio.to_thread(rooms_event, self._desk(), session_ids)
+                    yield whole
+                    async for news in self._news_of_rooms(
+                        area, session_ids, drain(backlog, whole.seq, until)
+                    ):
+                        yield news
+                    if backlog.is_ended:
+                        return
+        except (DatabaseError, ExamNotFound) as error:
+            # The browser comes back, and is told what is the matter.
+            log.warning("live_rooms_end", code=error.code)
+
+    async def _news_of_rooms(
+        self, area: Area, session_ids: Set[UUID], messages: AsyncIterator[FeedEvent | None]
+    ) -> AsyncIterator[FeedEvent | None]:
+        """The messages until other rooms are open than these."""
+        loop = asyncio.get_running_loop()
+        looked = loop.time()
+        async for news in messages:
+            if news is not None and news.kind == "closed":
+                return
+            yield news
+            if loop.time() - looked >= HEARTBEAT_SECONDS:
+                looked = loop.time()
+                if await asyncio.to_thread(open_rooms, self._desk(), area) != session_ids:
+                    return
+
+    @asynccontextmanager
+    async def _joined(self, session_ids: Set[UUID], viewer: Viewer | None) -> AsyncIterator[Backlog]:
+        """Collect what happens in these sessions from now on."""
+        backlog = Backlog(LARGEST_BACKLOG)
+        self._backlogs.add(backlog)
+        for session_id in session_ids:
+            self._viewers[session_id].add(backlog)
+        if viewer is not None:
+            self._named[backlog] = viewer
+        try:
+            await self._start_reading()
+            for session_id in session_ids:
+                await self._start_comparing(session_id)
+            yield backlog
         finally:
+            self._backlogs.discard(backlog)
             self._named.pop(backlog, None)
-            self._viewers[session_id].discard(backlog)
-            if not self._viewers[session_id]:
-                del self._viewers[session_id]
-                self._marks.pop(session_id, None)
+            for session_id in session_ids:
+                self._leave(session_id, backlog)
+
+    def _leave(self, session_id: UUID, backlog: Backlog) -> None:
+        self._viewers[session_id].discard(backlog)
+        if not self._viewers[session_id]:
+            del self._viewers[session_id]
+            self._marks.pop(session_id, None)
 
     def close(self) -> None:
         """Let every viewer go."""
-        for backlog in [one for group in self._viewers.values() for one in group]:
+        for backlog in list(self._backlogs):
             end(backlog)
         if self._reader is not None:
             self._reader.cancel()
@@ -205,10 +272,10 @@ def first_messages(desk: Desk, session_id: UUID, after_seq: int | None, digest: 
     return [*first, last] if last else first
 
 
-async def drain(backlog: Backlog, seen: int) -> AsyncIterator[FeedEvent | None]:
-    """The messages behind a number as they come; None when none came for a while."""
+async def drain(backlog: Backlog, seen: int, until: float | None = None) -> AsyncIterator[FeedEvent | None]:
+    """The messages behind a number, until a time of the loop's clock; None when none came for a while."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + LONGEST_SECONDS
+    until = longest() if until is None else until
     while loop.time() < until:
         try:
             message = await asyncio.wait_for(backlog.get(), HEARTBEAT_SECONDS)
@@ -224,8 +291,14 @@ async def drain(backlog: Backlog, seen: int) -> AsyncIterator[FeedEvent | None]:
             return
 
 
+def longest() -> float:
+    """Until when a stream that begins now may last, by the loop's clock."""
+    return asyncio.get_running_loop().time() + LONGEST_SECONDS
+
+
 def end(backlog: Backlog) -> None:
     """Let one viewer go, whatever waits for it."""
     while not backlog.empty():
         backlog.get_nowait()
+    backlog.is_ended = True
     backlog.put_nowait(None)

@@ -91,6 +91,7 @@ class Change(BaseModel):
     """What one event changed, and all who wait after it. What does not apply is null."""
 
     at: str
+    session_id: UUID
     counts: Counts
     waiting: list[Waiting]
     candidate: Candidate | None = None
@@ -192,10 +193,12 @@ def standing_events(
     row, now = session_row(db, session_id), utc_now().isoformat()
     counts, waiting = counts_of(db, row), waiting_of(db, row)
     if len(entry_ids) > MOST_REPLAYED:
-        yield FeedEvent.of(at.seq, "roster", Change(at=now, counts=counts, waiting=waiting), at.digest)
+        yield FeedEvent.of(
+            at.seq, "roster", Change(at=now, session_id=session_id, counts=counts, waiting=waiting), at.digest
+        )
         return
     for candidate in candidates_of(db, session_id, list(entry_ids)).values():
-        change = Change(at=now, counts=counts, waiting=waiting, candidate=candidate)
+        change = Change(at=now, session_id=session_id, counts=counts, waiting=waiting, candidate=candidate)
         yield FeedEvent.of(at.seq, STANDING, change, at.digest)
 
 
@@ -292,6 +295,7 @@ def build(desk: Desk, db: OrmSession, session_id: UUID, rows: Sequence[AuditEven
     for event in rows:
         change = Change(
             at=event.at.isoformat(),
+            session_id=session_id,
             counts=counts,
             waiting=waiting,
             candidate=named(event, "entry_id", candidates.get),

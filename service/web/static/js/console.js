@@ -16,6 +16,7 @@ import { model, models } from "./views/models.js";
 import { people, person } from "./views/people.js";
 import { proposals } from "./views/proposals.js";
 import { examReadiness } from "./views/readiness.js";
+import { rooms } from "./views/rooms.js";
 import { session } from "./views/session.js";
 import { subject } from "./views/subject.js";
 import { subjects } from "./views/subjects.js";
@@ -32,6 +33,7 @@ const ADMIN = ["admin"];
  */
 const routes = [
   [/^\/?$/, home],
+  [/^\/board(?:\/([^/]+))?$/, rooms, STAFF],
   [/^\/exams$/, exams, STAFF],
   [/^\/exams\/copy\/([^/]+)$/, copyExam, ["exams:write"]],
   [/^\/exams\/([^/]+)$/, exam, STAFF],
@@ -89,7 +91,7 @@ async function render() {
 
 function showNavigation(path) {
   const links = [
-    ["/", "nav.home", STAFF], ["/exams", "nav.exams", STAFF], ["/subjects", "nav.subjects", READ_SUBJECTS],
+    ["/", "nav.home", STAFF], ["/board", "nav.board", STAFF], ["/exams", "nav.exams", STAFF], ["/subjects", "nav.subjects", READ_SUBJECTS],
     ["/models", "nav.models", READ_MODELS], ["/jobs", "nav.jobs", RUN_JOBS], ["/audit", "nav.audit", READ_TRAIL], ["/people", "nav.people", ADMIN], ["/keys", "nav.keys", ADMIN], ["/installation", "nav.installation", READ_TRAIL],
   ].filter(([, , scopes]) => may(...scopes));
   const current = (to) => (to === "/" ? path === "/" : path.startsWith(to) || (to === "/exams" && path.startsWith("/sessions")) || (to === "/subjects" && ["/enrol", "/proposals"].includes(path)));

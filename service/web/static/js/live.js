@@ -1,23 +1,38 @@
-// One session's messages as they come, over every kind of lost connection.
+// The messages of one session, or of all rooms, as they come, over every kind of lost connection.
 //
 // An EventSource comes back by itself from a closed connection, and never from an answer that is not 200; nor does
 // it notice a line that is dead without having been closed. Both are seen to here.
 
 import { call, Problem } from "./page.js";
 
-const KINDS = ["snapshot", "checkin", "override", "declined", "roster", "session", "attended", "candidate", "movement", "standing"];
+const KINDS = ["snapshot", "rooms", "checkin", "override", "declined", "roster", "session", "attended", "candidate", "movement", "standing"];
 /** The server says something every 15 seconds at the latest. */
 const LONGEST_SILENCE_MS = 35000;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 15000;
 
 /**
- * Follow a session until `stop` is called.
- *
- * @param {string} id
- * @param {{message: (kind: string, data: any) => void, state: (name: "live" | "lost" | "closed" | "gone", at?: string) => void}} listener
+ * Where messages come from, and what says why there are none.
+ * @typedef {{stream: string, ask: string}} Source
  */
-export function follow(id, { message, state }) {
+
+/** @param {string} id @returns {Source} */
+export const ofSession = (id) => ({ stream: `/v1/sessions/${id}/live`, ask: `/v1/sessions/${id}` });
+
+/** All open rooms, or those of one exam.
+ * @param {string} [examId] @returns {Source} */
+export function ofRooms(examId) {
+  const query = examId ? `?exam_id=${encodeURIComponent(examId)}` : "";
+  return { stream: `/v1/waiting/live${query}`, ask: `/v1/waiting${query}` };
+}
+
+/**
+ * Follow a source until `stop` is called.
+ *
+ * @param {Source} from
+ * @param {{message: (kind: string, data: any) => void, state: (name: "live" | "lost" | "closed" | "gone", at?: string, missing?: any[]) => void}} listener
+ */
+export function follow(from, { message, state }) {
   let source = /** @type {EventSource | null} */ (null);
   let heard = Date.now();
   let wait = FIRST_WAIT_MS;
@@ -38,7 +53,7 @@ export function follow(id, { message, state }) {
     source?.close();
     if (stopped) return;
     heard = Date.now();
-    const mine = new EventSource(`/v1/sessions/${id}/live`);
+    const mine = new EventSource(from.stream);
     source = mine;
     mine.onopen = alive;
     mine.addEventListener("heartbeat", alive);
@@ -58,15 +73,15 @@ export function follow(id, { message, state }) {
       state("lost");
       if (mine.readyState === EventSource.CLOSED) askLater();
       // Whoever may not watch any longer hears so from any other request, which leads to the sign-in at once.
-      else call("GET", `/v1/sessions/${id}`, { timeout: 8000 }).catch(() => {});
+      else call("GET", from.ask, { timeout: 8000 }).catch(() => {});
     };
   };
   // Why there is no stream, and whether there will be one.
   const ask = async () => {
     try {
-      const session = await call("GET", `/v1/sessions/${id}`, { timeout: 8000 });
+      const now = await call("GET", from.ask, { timeout: 8000 });
       if (stopped) return;
-      if (session.state === "closed") end("closed", session.closes_at);
+      if (now.state === "closed") end("closed", now.closes_at);
       else open();
     } catch (error) {
       if (stopped) return;

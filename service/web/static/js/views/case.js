@@ -5,7 +5,7 @@ import { again, announce, needText, notice, tag, toast } from "../ui.js";
 import { bandScale } from "../scale.js";
 import { decisionForm, documentForm } from "../decisions.js";
 import { faces } from "../faces.js";
-import { flagTags, nameOf } from "./board.js";
+import { flagTags, nameOf } from "./queue.js";
 
 const LET_IN = ["admitted", "identified_manually"];
 

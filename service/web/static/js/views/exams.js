@@ -140,7 +140,7 @@ export async function exam(view, id) {
       h("p.muted", {}, `${t("exam.identification")} ${t(one.identification ? "exam.searched" : "exam.claimed_only")}. ${t("exam.case_pictures")}: ${t(`exam.pictures_${one.case_pictures}`)}.`)),
     h("section.stack", {}, h("h2", {}, t("exam.sessions")),
       sessions.length ? h("div.grid", {}, sessions.map(sessionCard)) : h("p.muted", {}, t("exam.no_sessions"))),
-    sessions.length > 0 && h("div.row", {}, h("a.button", { href: `#/exams/${id}/readiness` }, t("ready.whole_exam"))),
+    sessions.length > 0 && h("div.row", {}, h("a.button", { href: `#/board/${id}` }, t("rooms.link")), h("a.button", { href: `#/exams/${id}/readiness` }, t("ready.whole_exam"))),
     sessions.length > 0 && downloads([[`/v1/exams/${id}/attendance.pdf`, t("download.attendance_pdf")], [`/v1/exams/${id}/attendance.csv`, t("download.attendance_csv")]]),
     one.archived_at && h("p.muted", { id: "archived" }, t("exam.archived", { when: date(one.archived_at) })),
     defaults && !one.archived_at && addRooms(id, one, sessions),

@@ -5,7 +5,8 @@ import { notice, tag } from "../ui.js";
 import { Device } from "../kiosk/device.js";
 import { look } from "../kiosk/look.js";
 import { identify, usualField } from "../usual.js";
-import { bySeat, flagTags, nameOf } from "./board.js";
+import { bySeat } from "./board.js";
+import { flagTags, nameOf } from "./queue.js";
 
 const LET_IN = ["admitted", "identified_manually"];
 const SHOWN_MS = 900;
