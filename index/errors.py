@@ -18,6 +18,8 @@
     ├── ProposalNotFound           proposal_not_found    decided, over or unknown
     ├── ProposalTaken              proposal_taken        somebody else decides it at this moment
     ├── KeyMissing                 template_key_missing  there is no key to seal a picture with
+    ├── WebhookNotFound            webhook_not_found
+    ├── WebhookDisabled            webhook_disabled      it is not called until it is enabled again
     ├── WrongModel                 model_mismatch        a template of another model
     ├── NothingToRollBack          nothing_to_roll_back  no model was active before the present one
     ├── PromotionError                               in `index/models/errors.py`
@@ -206,6 +208,24 @@ class KeyMissing(GalleryError):
 
     def __init__(self) -> None:
         super().__init__("Pictures are kept sealed only: set INVIGIL_TEMPLATE_KEY first.")
+
+
+class WebhookNotFound(GalleryError):
+    """There is no such webhook, or no such message of it."""
+
+    code = "webhook_not_found"
+
+    def __init__(self, reference: UUID) -> None:
+        super().__init__(f"There is no webhook or message {reference}.")
+
+
+class WebhookDisabled(GalleryError):
+    """Nothing is sent to a webhook that is disabled."""
+
+    code = "webhook_disabled"
+
+    def __init__(self, webhook_id: UUID) -> None:
+        super().__init__(f"Webhook {webhook_id} is disabled: enable it first.")
 
 
 class LinkInvalid(GalleryError):

@@ -485,3 +485,56 @@ class AuditEventRow(Base):
     details: Mapped[dict[str, Any]]
     previous_digest: Mapped[str] = mapped_column(String(64))
     digest: Mapped[str] = mapped_column(String(64))
+
+
+class WebhookRow(Base):
+    """An address that is called about events.
+
+    `seq` is the last audit event that was looked at for it: the audit trail is the outbox, so an event can
+    neither be lost nor invented.
+    """
+
+    __tablename__ = "webhook"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    url: Mapped[str] = mapped_column(String(2_000))
+    events: Mapped[list[Any]]
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str | None] = mapped_column(String(16))
+    seq: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    disabled_at: Mapped[datetime | None]
+    disabled_reason: Mapped[str | None] = mapped_column(String(64))
+
+
+class WebhookDeliveryRow(Base):
+    """One message for one webhook, with how its delivery stands; it holds ids only.
+
+    It is due at `due_at`; None once it was delivered or given up.
+    """
+
+    __tablename__ = "webhook_delivery"
+    __table_args__ = (UniqueConstraint("webhook_id", "seq"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    webhook_id: Mapped[UUID] = mapped_column(ForeignKey("webhook.id"), index=True)
+    # The audit event; None for a test.
+    seq: Mapped[int | None] = mapped_column(BigInteger)
+    event: Mapped[str] = mapped_column(String(64))
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+    delivered_at: Mapped[datetime | None]
+    status: Mapped[int | None]
+    error: Mapped[str | None] = mapped_column(String(64))
+
+
+class WebhookLeaseRow(Base):
+    """Which process delivers; one row."""
+
+    __tablename__ = "webhook_lease"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    holder: Mapped[str] = mapped_column(String(64))
+    until: Mapped[datetime]

@@ -47,6 +47,7 @@ from service.api import (
     templates,
     verify,
     waiting,
+    webhooks,
     withdrawals,
 )
 from service.exams.evidence.sweeping import sweep
@@ -84,6 +85,7 @@ RESOURCES = (
     movements,
     jobs,
     keys,
+    webhooks,
     kiosks,
     operators,
     me,

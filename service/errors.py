@@ -13,6 +13,7 @@
     │   ├── Forbidden             forbidden            the key lacks the scope
     │   ├── InsecureAddress       insecure_address     nobody signs in over plain HTTP and a network
     │   ├── KeyNotFound           key_not_found
+    │   ├── TargetRefused         target_refused       INVIGIL_WEBHOOK_TARGETS does not list it
     │   ├── OperatorNotFound      operator_not_found
     │   ├── OperatorEnded         operator_ended       who has been ended does not come back
     │   ├── LoginExists           login_exists         somebody else signs in by this name
@@ -158,6 +159,15 @@ class KeyNotFound(RequestRefused):
 
     def __init__(self, key_id: UUID) -> None:
         super().__init__(f"There is no API key {key_id}.")
+
+
+class TargetRefused(RequestRefused):
+    """A webhook's host may not be called."""
+
+    code = "target_refused"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"INVIGIL_WEBHOOK_TARGETS does not allow {host!r}, or not so.")
 
 
 class OperatorNotFound(RequestRefused):

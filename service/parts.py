@@ -3,7 +3,9 @@
 from collections.abc import Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Self
+from uuid import uuid4
 
 from embedding.embedder import Embedder
 from index.database.database import Database
@@ -16,6 +18,8 @@ from index.sealing.cipher import TemplateCipher
 from index.subjects.enrolment_links import EnrolmentLinks
 from index.subjects.proposals import Proposals
 from index.subjects.subjects import Subjects
+from index.webhooks.outbox import Outbox
+from index.webhooks.webhooks import Webhooks
 from service.access.guesses import Guesses
 from service.access.idempotency import Idempotency
 from service.access.invitations import Invitations
@@ -41,6 +45,9 @@ from service.models.loaded import LoadedModel, Serving, policy_of_settings
 from service.models.sync import Following
 from service.settings import Settings
 from service.template_keys import TemplateKeys
+from service.webhooks.delivering import Delivering
+from service.webhooks.sending import send
+from service.webhooks.targets import Targets
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,9 @@ class Parts:
     metrics: Metrics
     pictures: PictureWork
     live: Live
+    targets: Targets
+    webhooks: Webhooks
+    delivering: Delivering
 
     @classmethod
     def open(cls, settings: Settings, *, reading: bool = False) -> Self:
@@ -116,6 +126,8 @@ class Parts:
         keys, operators = Keys(database, rates), Operators(database, rates)
         page_sessions, passwords, sign_ins = PageSessions(database), Passwords(), SignIns(database)
         factors = SecondFactors(database, cipher)
+        targets = Targets.parse(settings.webhook_targets)
+        outbox = Outbox(database, cipher, str(uuid4()))
         return cls(
             settings=settings,
             database=database,
@@ -145,6 +157,9 @@ class Parts:
                 lambda: Desk(database, following.serving, cipher, settings.basis_warning, settings.numbers),
                 lambda viewers: valid_viewers(viewers, keys, operators, page_sessions),
             ),
+            targets=targets,
+            webhooks=Webhooks(database, cipher),
+            delivering=Delivering(outbox, partial(send, targets=targets)),
         )
 
     def now(self) -> Self:
@@ -200,6 +215,8 @@ class Parts:
             "invigil_templates_left_out", "Templates that do not open: an alarm.", self._left_out, "livemax"
         )
         self.following.start()
+        if self.settings.webhook_targets:
+            self.delivering.start()
 
     def note_anchor(self) -> None:
         """Write down outside the database what must not be undone by a backup that is put back tomorrow."""
@@ -223,6 +240,7 @@ class Parts:
 
     def close(self) -> None:
         """Finish what is running, then let go of everything."""
+        self.delivering.close()
         self.following.close()
         self.live.close()
         self.pictures.close()

@@ -19,6 +19,7 @@ from index.sealing.key_file import KEY_FILE
 from service.access.issuer_terms import IssuerTerms
 from service.access.roles import Role
 from service.number_rule import CheckDigit, NumberRule
+from service.webhooks.targets import Targets
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Named by its chief user: prometheus_client looks there when it is imported."""
@@ -76,6 +77,8 @@ class Settings(BaseSettings):
         oidc_client_secret_file: A file that holds it instead.
         oidc_role_claim: The claim of the ID token with roles or groups; dots lead into objects.
         oidc_roles: `claim value=role`, several with commas between them; the first that a person has counts.
+        webhook_targets: Hosts, addresses and networks, parted by commas, that webhooks may call; a host's
+            name covers public addresses only. Empty: no webhook is called.
         workers: Processes that serve one port.
         picture_workers: Pictures worked on at once in one process; by default one for each core.
         picture_queue: Pictures that may wait, while they weigh no more than `max_held_bytes`; one more is
@@ -129,6 +132,7 @@ class Settings(BaseSettings):
     oidc_client_secret_file: Path | None = None
     oidc_role_claim: str = "groups"
     oidc_roles: Annotated[dict[str, Role], NoDecode] = Field(default_factory=dict)
+    webhook_targets: Annotated[tuple[str, ...], NoDecode] = ()
     workers: int = Field(default=1, ge=1)
     picture_workers: int = Field(default_factory=count_usable_cores, ge=1)
     picture_queue: int = Field(default=32, ge=0)
@@ -147,6 +151,19 @@ class Settings(BaseSettings):
     @classmethod
     def _part_folders(cls, given: Any) -> Any:
         return [part for part in given.split(os.pathsep) if part] if isinstance(given, str) else given
+
+    @field_validator("webhook_targets", mode="before")
+    @classmethod
+    def _part_targets(cls, given: Any) -> Any:
+        return (
+            [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+        )
+
+    @field_validator("webhook_targets")
+    @classmethod
+    def _check_targets(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        Targets.parse(given)
+        return given
 
     @field_validator("oidc_roles", mode="before")
     @classmethod

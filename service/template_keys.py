@@ -18,12 +18,13 @@ from index.resealing import (
 from index.sealing.cipher import SealingKey, TemplateCipher, parse_key
 from index.sealing.key_file import KEY_FILE, KeyFile
 from index.subjects.proposals import PROPOSALS
+from index.webhooks.webhooks import WEBHOOKS
 from service.access.second_factors import SECOND_FACTORS
 from service.errors import StartRefused
 from service.exams.checkin.thumbnails import THUMBNAILS
 from service.settings import Settings
 
-SEALED_TABLES: tuple[SealedTable, ...] = (TEMPLATES, CROPS, THUMBNAILS, SECOND_FACTORS, PROPOSALS)
+SEALED_TABLES: tuple[SealedTable, ...] = (TEMPLATES, CROPS, THUMBNAILS, SECOND_FACTORS, PROPOSALS, WEBHOOKS)
 """Every table with sealed rows."""
 
 

@@ -294,6 +294,38 @@ class Counts(BaseModel):
     refused: int | None = 0
 
 
+class DeliveryDocument(BaseModel):
+    """
+    One message and how its delivery stands.
+    """
+
+    attempts: int
+    audit_seq: Annotated[int | None, Field(description="number of the audit event; none for a test")]
+    created_at: AwareDatetime
+    delivered_at: AwareDatetime | None
+    due_at: Annotated[
+        AwareDatetime | None,
+        Field(description="of the next try; none once delivered or given up"),
+    ]
+    error: Annotated[
+        str | None,
+        Field(description="`timed_out`, `not_allowed`, `unreachable`, `refused`, `redirected` or `gone`"),
+    ]
+    event: str
+    id: Annotated[UUID, Field(description="the `webhook-id` header, the same at each try")]
+    status: Annotated[int | None, Field(description="HTTP status of the last answer")]
+    webhook_id: UUID
+
+
+class DeliveryList(BaseModel):
+    """
+    The last messages, the newest first.
+    """
+
+    items: list[DeliveryDocument]
+    next_cursor: str | None
+
+
 class DocumentRequest(BaseModel):
     """
     Somebody at a kiosk prefers to show a document.
@@ -453,6 +485,30 @@ class IdentificationTerms(BaseModel):
         ),
     ] = None
     seat: str | None = None
+
+
+class IssuedWebhook(BaseModel):
+    """
+    A webhook with its new secret, which cannot be shown again.
+    """
+
+    created_at: AwareDatetime
+    disabled_at: AwareDatetime | None
+    disabled_reason: Annotated[
+        str | None, Field(description="`by_hand`, or `gone`: the receiver answered 410")
+    ]
+    events: list[
+        Literal[
+            "checkin.admitted",
+            "checkin.referred",
+            "checkin.overridden",
+            "subject.erased",
+            "model.promoted",
+        ]
+    ]
+    id: UUID
+    secret: str
+    url: str
 
 
 class JobFailure(BaseModel):
@@ -776,6 +832,35 @@ class NewSecondFactor(BaseModel):
 
     secret: str
     uri: str
+
+
+class NewWebhook(BaseModel):
+    """
+    Whom to call, and about what.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    events: Annotated[
+        list[
+            Literal[
+                "checkin.admitted",
+                "checkin.referred",
+                "checkin.overridden",
+                "subject.erased",
+                "model.promoted",
+            ]
+        ],
+        Field(examples=[["checkin.referred"]]),
+    ]
+    url: Annotated[
+        str,
+        Field(
+            description="INVIGIL_WEBHOOK_TARGETS has to allow its host",
+            examples=["https://hooks.example.org/invigil"],
+        ),
+    ]
 
 
 class NotedEvents(BaseModel):
@@ -1469,6 +1554,49 @@ class UndoTerms(BaseModel):
         extra="forbid",
     )
     reason: str
+
+
+class WebhookChange(BaseModel):
+    """
+    Whether a webhook is called.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    enabled: bool
+
+
+class WebhookDocument(BaseModel):
+    """
+    A webhook without its secret.
+    """
+
+    created_at: AwareDatetime
+    disabled_at: AwareDatetime | None
+    disabled_reason: Annotated[
+        str | None, Field(description="`by_hand`, or `gone`: the receiver answered 410")
+    ]
+    events: list[
+        Literal[
+            "checkin.admitted",
+            "checkin.referred",
+            "checkin.overridden",
+            "subject.erased",
+            "model.promoted",
+        ]
+    ]
+    id: UUID
+    url: str
+
+
+class WebhookList(BaseModel):
+    """
+    One page of webhooks.
+    """
+
+    items: list[WebhookDocument]
+    next_cursor: str | None
 
 
 class WithdrawalLinkDocument(BaseModel):

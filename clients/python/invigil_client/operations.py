@@ -1398,6 +1398,93 @@ class Operations(Transport):
             },
         )
 
+    def list_webhooks(self, *, limit: int | None = None, cursor: str | None = None) -> models.WebhookList:
+        """The webhooks in the order they were made."""
+        call = Call(
+            "GET",
+            "/v1/webhooks",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return self._send_for(call, models.WebhookList)
+
+    def iterate_webhooks(self, *, limit: int | None = None) -> Iterator[models.WebhookDocument]:
+        """All of `list_webhooks`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_webhooks(
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    def add_webhook(
+        self, body: models.NewWebhook, *, idempotency_key: str | None = None
+    ) -> models.IssuedWebhook:
+        """Call an address about what happens from now on."""
+        call = Call(
+            "POST",
+            "/v1/webhooks",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.IssuedWebhook)
+
+    def remove_webhook(self, webhook_id: UUID) -> None:
+        """Remove a webhook and its messages."""
+        call = Call("DELETE", f"/v1/webhooks/{segment(webhook_id)}")
+        self._send(call)
+
+    def change_webhook(self, webhook_id: UUID, body: models.WebhookChange) -> models.WebhookDocument:
+        """Disable a webhook, or enable it again: what happened meanwhile is delivered then."""
+        call = Call("PATCH", f"/v1/webhooks/{segment(webhook_id)}", body=body)
+        return self._send_for(call, models.WebhookDocument)
+
+    def list_webhook_deliveries(
+        self, webhook_id: UUID, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.DeliveryList:
+        """The last messages of a webhook, the newest first."""
+        call = Call(
+            "GET",
+            f"/v1/webhooks/{segment(webhook_id)}/deliveries",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return self._send_for(call, models.DeliveryList)
+
+    def iterate_webhook_deliveries(
+        self, webhook_id: UUID, *, limit: int | None = None
+    ) -> Iterator[models.DeliveryDocument]:
+        """All of `list_webhook_deliveries`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_webhook_deliveries(
+                webhook_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    def send_webhook_again(self, webhook_id: UUID, delivery_id: UUID) -> models.DeliveryDocument:
+        """Send a message once more, with its former id."""
+        call = Call(
+            "POST", f"/v1/webhooks/{segment(webhook_id)}/deliveries/{segment(delivery_id)}/send-again"
+        )
+        return self._send_for(call, models.DeliveryDocument)
+
+    def rotate_webhook_secret(self, webhook_id: UUID) -> models.IssuedWebhook:
+        """Make another secret, which signs every message from now on, those that are tried again too."""
+        call = Call("POST", f"/v1/webhooks/{segment(webhook_id)}/secret")
+        return self._send_for(call, models.IssuedWebhook)
+
+    def test_webhook(self, webhook_id: UUID) -> models.DeliveryDocument:
+        """Send a message that tells of nothing (`webhook.test`)."""
+        call = Call("POST", f"/v1/webhooks/{segment(webhook_id)}/test")
+        return self._send_for(call, models.DeliveryDocument)
+
 
 class AsyncOperations(AsyncTransport):
     """Every operation of the service."""
@@ -2796,3 +2883,92 @@ class AsyncOperations(AsyncTransport):
                 "exam_id": exam_id,
             },
         )
+
+    async def list_webhooks(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.WebhookList:
+        """The webhooks in the order they were made."""
+        call = Call(
+            "GET",
+            "/v1/webhooks",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return await self._send_for(call, models.WebhookList)
+
+    def iterate_webhooks(self, *, limit: int | None = None) -> AsyncIterator[models.WebhookDocument]:
+        """All of `list_webhooks`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_webhooks(
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    async def add_webhook(
+        self, body: models.NewWebhook, *, idempotency_key: str | None = None
+    ) -> models.IssuedWebhook:
+        """Call an address about what happens from now on."""
+        call = Call(
+            "POST",
+            "/v1/webhooks",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.IssuedWebhook)
+
+    async def remove_webhook(self, webhook_id: UUID) -> None:
+        """Remove a webhook and its messages."""
+        call = Call("DELETE", f"/v1/webhooks/{segment(webhook_id)}")
+        await self._send(call)
+
+    async def change_webhook(self, webhook_id: UUID, body: models.WebhookChange) -> models.WebhookDocument:
+        """Disable a webhook, or enable it again: what happened meanwhile is delivered then."""
+        call = Call("PATCH", f"/v1/webhooks/{segment(webhook_id)}", body=body)
+        return await self._send_for(call, models.WebhookDocument)
+
+    async def list_webhook_deliveries(
+        self, webhook_id: UUID, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.DeliveryList:
+        """The last messages of a webhook, the newest first."""
+        call = Call(
+            "GET",
+            f"/v1/webhooks/{segment(webhook_id)}/deliveries",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return await self._send_for(call, models.DeliveryList)
+
+    def iterate_webhook_deliveries(
+        self, webhook_id: UUID, *, limit: int | None = None
+    ) -> AsyncIterator[models.DeliveryDocument]:
+        """All of `list_webhook_deliveries`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_webhook_deliveries(
+                webhook_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    async def send_webhook_again(self, webhook_id: UUID, delivery_id: UUID) -> models.DeliveryDocument:
+        """Send a message once more, with its former id."""
+        call = Call(
+            "POST", f"/v1/webhooks/{segment(webhook_id)}/deliveries/{segment(delivery_id)}/send-again"
+        )
+        return await self._send_for(call, models.DeliveryDocument)
+
+    async def rotate_webhook_secret(self, webhook_id: UUID) -> models.IssuedWebhook:
+        """Make another secret, which signs every message from now on, those that are tried again too."""
+        call = Call("POST", f"/v1/webhooks/{segment(webhook_id)}/secret")
+        return await self._send_for(call, models.IssuedWebhook)
+
+    async def test_webhook(self, webhook_id: UUID) -> models.DeliveryDocument:
+        """Send a message that tells of nothing (`webhook.test`)."""
+        call = Call("POST", f"/v1/webhooks/{segment(webhook_id)}/test")
+        return await self._send_for(call, models.DeliveryDocument)
