@@ -66,6 +66,15 @@ def test_a_workbook_is_read_as_a_person_reads_it_with_the_rows_of_the_file() -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("yes", "no"), [("ja", "Nein"), ("OUI", "faux"), ("sí", "no"), ("PRAWDA", "FAŁSZ"), ("نعم", "لا")]
+)
+def test_yes_and_no_are_read_in_the_languages_of_the_pages(yes: str, no: str) -> None:
+    rows = rows_of_csv(f"external_id,twin\n1,{yes}\n2,{no}\n".encode())
+
+    assert [one.twin for one in rows] == [True, False]
+
+
 def test_cells_that_excel_has_changed_are_named_each_by_its_place() -> None:
     data = workbook(
         ["external_id", "seat", "twin"],

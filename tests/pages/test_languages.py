@@ -1,5 +1,7 @@
 """The languages of the pages: every text in each, and which one a request gets."""
 
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,41 @@ from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from service.problems import STATUSES
 from service.web.languages import ENGLISH, LANGUAGES, RIGHT_TO_LEFT, preferred, texts
+from service.web.places import STRINGS
+
+CATEGORIES = {
+    "en": {"one", "other"},
+    "de": {"one", "other"},
+    "fr": {"one", "many", "other"},
+    "es": {"one", "many", "other"},
+    "pl": {"one", "few", "many", "other"},
+    "ar": {"zero", "one", "two", "few", "many", "other"},
+}
+"""Plural categories of each language (Unicode CLDR 42, cardinal)."""
+
+
+def placeholders(text: str) -> set[str]:
+    return set(re.findall(r"\{\w+\}", text))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_there_with_the_same_placeholders_and_the_plurals_of_the_language(
+    language: str,
+) -> None:
+    own = json.loads((STRINGS / f"{language}.json").read_text(encoding="utf-8"))
+    english = texts(ENGLISH)
+
+    assert own.keys() == english.keys()
+    for key, text in own.items():
+        original = english[key]
+        needed = placeholders(original if isinstance(original, str) else original["other"])
+        if isinstance(text, str):
+            assert placeholders(text) == needed, key
+            continue
+        assert set(text) == CATEGORIES[language], key
+        assert "{n}" in needed, key
+        for form in text.values():
+            assert needed - {"{n}"} <= placeholders(form) <= needed, key
 
 
 def test_every_problem_of_the_api_has_a_text() -> None:

@@ -26,8 +26,27 @@ MAX_FIELD_CHARACTERS = 1_000
 LIMITS = {"external_id": 255, "display_name": 255, "seat": 64, "accommodation": 255}
 COLUMNS = frozenset({*LIMITS, "manual_identification", "twin", "exam", "room"})
 LISTED = 200
-YES = frozenset({"1", "true", "yes", "y", "x"})
-NO = frozenset({"", "0", "false", "no", "n"})
+# In the languages of the pages, with the truth values that a spreadsheet exports there.
+YES = frozenset(
+    {
+        "1",
+        "true",
+        "yes",
+        "y",
+        "x",
+        "wahr",
+        "ja",
+        "vrai",
+        "oui",
+        "verdadero",
+        "sí",
+        "si",
+        "prawda",
+        "tak",
+        "نعم",
+    }
+)
+NO = frozenset({"", "0", "false", "no", "n", "falsch", "nein", "faux", "non", "falso", "fałsz", "nie", "لا"})
 
 
 @dataclass(frozen=True)
