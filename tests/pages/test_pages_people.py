@@ -15,17 +15,20 @@ from service.access.roles import Role
 from service.errors import Unauthenticated
 
 NAVIGATION = {
-    Role.INVIGILATOR: ["Today", "Exams"],
-    Role.EXAM_OFFICE: ["Today", "Exams", "Subjects"],
+    Role.INVIGILATOR: ["Today", "All rooms", "Exams"],
+    Role.EXAM_OFFICE: ["Today", "All rooms", "Exams", "Subjects"],
     Role.REGISTRAR: ["Subjects"],
-    Role.AUDITOR: ["Today", "Exams", "Subjects", "Models", "Audit trail"],
-    Role.ADMINISTRATOR: ["Today", "Exams", "Subjects", "Models", "Jobs", "Audit trail", "People", "Keys"],
+    Role.AUDITOR: ["Today", "All rooms", "Exams", "Subjects", "Models", "Audit trail", "Installation"],
+    Role.ADMINISTRATOR: [
+        *("Today", "All rooms", "Exams", "Subjects", "Models", "Jobs", "Audit trail", "People", "Keys"),
+        "Installation",
+    ],
 }
 TABS = {
-    Role.INVIGILATOR: ["Board", "Roster", "Readiness", "Attempts"],
-    Role.EXAM_OFFICE: ["Board", "Roster", "Readiness", "Attempts", "Kiosk"],
+    Role.INVIGILATOR: ["Board", "At the seat", "Roster", "Readiness", "Attempts"],
+    Role.EXAM_OFFICE: ["Board", "At the seat", "Roster", "Readiness", "Attempts", "Kiosk"],
     Role.AUDITOR: ["Board", "Roster", "Readiness", "Attempts"],
-    Role.ADMINISTRATOR: ["Board", "Roster", "Readiness", "Attempts", "Kiosk"],
+    Role.ADMINISTRATOR: ["Board", "At the seat", "Roster", "Readiness", "Attempts", "Kiosk"],
 }
 
 
