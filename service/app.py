@@ -348,4 +348,5 @@ PURGES: dict[str, Callable[[Parts], dict[str, int]]] = {
     "links": lambda parts: {"operator_links": parts.invitations.purge()},
     "sign_ins": lambda parts: {"sign_ins": parts.sign_ins.purge()},
     "guesses": lambda parts: {"failed_comparisons": parts.guesses.purge()},
+    "webhooks": lambda parts: {"webhook_deliveries": parts.webhooks.purge()},
 }

@@ -4,7 +4,7 @@ import secrets
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, select
@@ -22,6 +22,8 @@ from index.webhooks.events import TEST, compose
 
 SECRET_BYTES = 32
 PREFIX = "whsec_"
+KEPT = timedelta(days=30)
+"""How long a message is shown that was delivered or given up."""
 
 
 def binding_of(webhook_id: UUID) -> bytes:
@@ -117,6 +119,13 @@ class Webhooks:
             row.disabled_reason = None if enabled else "by_hand"
             _record(db, "webhook.enabled" if enabled else "webhook.disabled", by, row)
             return _build(row)
+
+    def purge(self) -> int:
+        """Forget settled messages that were made longer ago than they are kept; returns how many."""
+        row = WebhookDeliveryRow
+        over = delete(row).where(row.due_at.is_(None), row.created_at < utc_now() - KEPT)
+        with self._database.write(ordered=False) as db:
+            return len(db.scalars(over.returning(row.id)).all())
 
     def remove(self, webhook_id: UUID, by: Origin) -> None:
         """Forget a webhook and its messages."""

@@ -22,8 +22,9 @@ from index.ids import uuid7
 from index.tables import WebhookDeliveryRow, WebhookLeaseRow, utc_now
 from index.webhooks.events import EVENTS
 from index.webhooks.outbox import WAITS, Message, Outbox
-from index.webhooks.webhooks import Delivery
+from index.webhooks.webhooks import KEPT, Delivery
 from service.access.scopes import Scope
+from service.app import PURGES
 from service.webhooks.delivering import Delivering
 from service.webhooks.sending import send, sign
 from service.webhooks.targets import Targets
@@ -350,6 +351,23 @@ def test_a_replica_that_dies_after_sending_loses_nothing_and_the_next_uses_the_s
     assert tried_at_once == 0
     assert receiver.ids == [str(message.id)] * 2
     assert [one.attempts for one in hook.deliveries()] == [1]
+
+
+def test_a_settled_message_is_forgotten_after_its_time_and_one_that_waits_is_not(
+    service: Service, receiver: Receiver
+) -> None:
+    hook = hooked(service, receiver.url)
+    hook.erase()
+    hook.delivering.deliver()
+    hook.erase()
+    hook.delivering._outbox.gather()
+    with service.parts.database.write() as db:
+        db.execute(update(WebhookDeliveryRow).values(created_at=utc_now() - KEPT - timedelta(minutes=1)))
+
+    forgotten = PURGES["webhooks"](service.parts)
+
+    assert forgotten == {"webhook_deliveries": 1}
+    assert [one.delivered_at for one in hook.deliveries()] == [None]
 
 
 def test_of_two_replicas_one_delivers(service: Service, receiver: Receiver) -> None:
