@@ -20,6 +20,7 @@ import { rooms } from "./views/rooms.js";
 import { session } from "./views/session.js";
 import { subject } from "./views/subject.js";
 import { subjects } from "./views/subjects.js";
+import { webhooks } from "./views/webhooks.js";
 
 const READ_SUBJECTS = ["subjects:read"];
 const READ_MODELS = ["models:write", "audit:read"];
@@ -53,6 +54,7 @@ const routes = [
   [/^\/people$/, people, ADMIN],
   [/^\/people\/([^/]+)$/, person, ADMIN],
   [/^\/keys$/, keys, ADMIN],
+  [/^\/webhooks$/, webhooks, ADMIN],
   [/^\/account$/, account],
 ];
 
@@ -94,7 +96,7 @@ function showNavigation(path) {
     ["/", "nav.home", STAFF], ["/board", "nav.board", STAFF], ["/exams", "nav.exams", STAFF], ["/subjects", "nav.subjects", READ_SUBJECTS],
     ["/models", "nav.models", READ_MODELS], ["/jobs", "nav.jobs", RUN_JOBS], ["/audit", "nav.audit", READ_TRAIL], ["/people", "nav.people", ADMIN], ["/keys", "nav.keys", ADMIN], ["/installation", "nav.installation", READ_TRAIL],
   ].filter(([, , scopes]) => may(...scopes));
-  const current = (to) => (to === "/" ? path === "/" : path.startsWith(to) || (to === "/exams" && path.startsWith("/sessions")) || (to === "/subjects" && ["/enrol", "/proposals"].includes(path)));
+  const current = (to) => (to === "/" ? path === "/" : path.startsWith(to) || (to === "/exams" && path.startsWith("/sessions")) || (to === "/subjects" && ["/enrol", "/proposals"].includes(path)) || (to === "/keys" && path === "/webhooks"));
   const nav = document.getElementById("nav");
   nav.replaceChildren(
     ...links.map(([to, text]) => h("a", { href: `#${to}`, "aria-current": current(to) && "page" }, t(text))),

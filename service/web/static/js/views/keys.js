@@ -29,7 +29,7 @@ export async function keys(view) {
   };
   draw();
   view.append(
-    h("div", {}, h("h1", {}, t("nav.keys")), h("p.muted", {}, t("keys.help"))),
+    h("div", {}, h("h1", {}, t("nav.keys")), h("p.muted", {}, t("keys.help")), h("p", {}, h("a", { href: "#/webhooks" }, t("webhook.title")))),
     list,
     h("section.card.stack", { "aria-labelledby": "new" }, h("h2", { id: "new" }, t("keys.new")),
       form([
