@@ -165,7 +165,7 @@ def test_figures_of_another_calibration_are_not_written_into_documents(material:
     ("text", "complaint"),
     [
         ("Nothing is marked here.", "it marks no place for figures"),
-        ("<!-- measured: sped -->\n<!-- end -->", "there is no table 'sped'; known: answer, beside"),
+        ("<!-- measured: sped -->\n<!-- end -->", "there is no table 'sped'; known: answer, attack"),
     ],
 )
 def test_a_document_without_a_place_for_figures_stays_as_it_is(
