@@ -157,7 +157,11 @@ def test_a_training_stopped_between_two_minings_and_resumed_is_the_one_that_was_
     )
     whole = train(recipe, faces, tmp_path / "whole")
 
-    with pytest.raises(Stopped), stopped_after(14, tmp_path / "stopped" / "metrics.jsonl"):
+    # torch wraps whatever is raised while it loads weights.
+    with (
+        pytest.raises((Stopped, RuntimeError)),
+        stopped_after(14, tmp_path / "stopped" / "metrics.jsonl"),
+    ):
         train(recipe, faces, tmp_path / "stopped")
     at = load_checkpoint(tmp_path / "stopped" / "last.pt")["step"]
     resumed = train(recipe, faces, tmp_path / "stopped", resume=True)
