@@ -83,37 +83,49 @@ def check_in(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, check
             no attempt, but it is recorded that somebody is trying.
         DatabaseError: If it could not be written; then nothing was decided.
     """
-    arrival = understood(desk, arrival)
     try:
-        return attempt(desk, arrival, picture, origin, checkin_id)
+        with desk.database.read() as db:
+            if db.get(CheckinRow, checkin_id) is not None:
+                return result_of(db, checkin_id)
+            arrival = understood(db, desk, arrival)
+            expected = expect(db, arrival)
+            # Before the photograph is looked at: nobody is measured whose case is settled.
+            require_look(db, expected, expected.entry, arrival, origin)
+        return attempt(desk, expected, arrival, picture, origin, checkin_id)
     except (CheckinRefused, ImageError, FaceError) as error:
         decline(desk, arrival, error.code, origin)
         raise
 
 
-def understood(desk: Desk, arrival: Arrival) -> Arrival:
+def understood(db: OrmSession, desk: Desk, arrival: Arrival) -> Arrival:
     """The arrival by the number that its text means; a kiosk whose claim got no answer sends a card's text.
 
     A text that is nobody's number stays as it is: nobody on the roster has it.
     """
-    with desk.database.read() as db:
-        try:
-            return meant(db, desk, arrival)
-        except NumberInvalid:
-            return arrival
+    try:
+        return meant(db, desk, arrival)
+    except NumberInvalid:
+        return arrival
 
 
-def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checkin_id: UUID) -> Result:
+def require_look(
+    db: OrmSession, expected: Expected, entry: RosterEntryRow | None, arrival: Arrival, origin: Origin
+) -> None:
+    """Refuse a photograph that is not to be looked at: of this candidate, or one more that claims nobody.
+
+    Raises:
+        CheckinRefused: As `require_photograph` and `require_search_left`.
+    """
+    if entry is not None:
+        require_photograph(db, expected, entry, arrival.kind)
+    elif arrival.external_id is None:
+        require_search_left(db, arrival.session_id, origin.actor)
+
+
+def attempt(
+    desk: Desk, expected: Expected, arrival: Arrival, picture: bytes, origin: Origin, checkin_id: UUID
+) -> Result:
     """Compare outside the transaction, decide inside: it is short, and sees what every other door did."""
-    with desk.database.read() as db:
-        if db.get(CheckinRow, checkin_id) is not None:
-            return result_of(db, checkin_id)
-        expected = expect(db, arrival)
-        # Before the photograph is looked at: nobody is measured whose case is settled.
-        if expected.entry is not None:
-            require_photograph(db, expected, expected.entry, arrival.kind)
-        elif arrival.external_id is None:
-            require_search_left(db, arrival.session_id, origin.actor)
     try:
         probe = model_for(desk, expected.entry).embedder.embed(picture, Purpose.CHECKIN)
     except (ImageError, FaceError) as error:
@@ -128,10 +140,7 @@ def attempt(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checki
     with desk.database.write() as db:
         now = expect(db, arrival)
         entry = still_expected(db, look.comparison.entry if isinstance(look, Look) else expected.entry)
-        if entry is not None:
-            require_photograph(db, now, entry, arrival.kind)
-        elif arrival.external_id is None:
-            require_search_left(db, arrival.session_id, origin.actor)
+        require_look(db, now, entry, arrival, origin)
         if isinstance(look, Look):
             row = decided(db, now, entry, look, origin, checkin_id)
         else:
