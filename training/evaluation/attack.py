@@ -186,8 +186,13 @@ def add_noise(crops: Crops, epsilon: int, seed: int = 0) -> Crops:
     return np.asarray(np.clip(crops + epsilon * signs, 0, 255), np.uint8)
 
 
+def as_made(crops: Crops) -> Crops:
+    """No way at all: the picture arrives as it was made."""
+    return crops
+
+
 AFTERWARDS: Mapping[str, Callable[[Crops], Crops]] = {
-    PGD_ALONE: lambda crops: crops,
+    PGD_ALONE: as_made,
     f"PGD, then JPEG of quality {QUALITY}": lambda crops: np.stack(
         [compress_jpeg(crop, QUALITY) for crop in crops]
     ),
@@ -249,7 +254,7 @@ class Attack:
             perturb(forward, tries, self._known, epsilon, away=True, steps=steps),
         )
 
-    def judge(self, made: tuple[Crops, Crops], afterwards: Callable[[Crops], Crops]) -> Attempts:
+    def judge(self, made: tuple[Crops, Crops], afterwards: Callable[[Crops], Crops] = as_made) -> Attempts:
         """What serves, about pictures that were changed and then went some way."""
         impersonating, dodging = made
         return self._compare(afterwards(impersonating), afterwards(dodging))
@@ -273,7 +278,7 @@ def attack_model(
 ) -> list[Change]:
     """Everything that is measured of a model: pictures as they are, noise, PGD, and PGD after a way."""
     attack = Attack(model, pairs)
-    changes = [Change(NOTHING, 0, attack.change(lambda crops: crops).outcomes(thresholds))]
+    changes = [Change(NOTHING, 0, attack.change(as_made).outcomes(thresholds))]
     for epsilon in epsilons:
         noisy = attack.change(lambda crops, size=epsilon: add_noise(crops, size))  # type: ignore[misc]
         changes.append(Change(NOISE, epsilon, noisy.outcomes(thresholds)))

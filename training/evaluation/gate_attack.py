@@ -52,7 +52,7 @@ def attack_both(
 def _succeeded(model: Model, pairs: Pairs, threshold: float) -> dict[str, np.ndarray[Any, Any]]:
     """Kind → (n,) 1.0 for each person whose attack succeeded."""
     attack = Attack(model, pairs)
-    attempts = attack.judge(attack.pgd(EPSILON, STEPS), lambda crops: crops)
+    attempts = attack.judge(attack.pgd(EPSILON, STEPS))
     return {
         "impersonated": (attempts.towards <= threshold).astype(np.float64),
         "dodged": (attempts.own > threshold).astype(np.float64),

@@ -190,7 +190,7 @@ def measure_attack(
         own, rates = _rates(model, *parts, plan.fmrs)
         plain = plain or own
         attack = Attack(model, pairs)
-        attempts = attack.judge(attack.pgd(EPSILON, plan.steps), lambda crops: crops)
+        attempts = attack.judge(attack.pgd(EPSILON, plan.steps))
         looks = len(views(torch.zeros(1, *pairs.tries.shape[1:])))
         ways.append(Way(name, looks, rates, Change(PGD_ALONE, EPSILON, attempts.outcomes(own))))
     changes = attack_model(
