@@ -1,7 +1,7 @@
-"""Rows of evidence as documents: one attempt with its overrides and the people it names."""
+"""Rows of evidence as documents: attempts with their overrides and the people they name, and movements."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +13,17 @@ from index.tables import utc_now
 from service.decision import CalibrationFacts, FalseMatchRates, Quality, Thresholds
 from service.exams.errors import CheckinNotFound
 from service.exams.reasons import reasons_of
-from service.exams.schemas import Checkin, Conflict, Override, Verdict
+from service.exams.schemas import Checkin, Conflict, Movement, Override, Verdict
 from service.exams.states import RETURN
 from service.exams.status import NEVER_CAME, newest_return, read_statuses, superseded_by
-from service.exams.tables import CheckinRow, OverrideRow, RosterEntryRow, SessionRow, ThumbnailRow
+from service.exams.tables import (
+    CheckinRow,
+    MovementRow,
+    OverrideRow,
+    RosterEntryRow,
+    SessionRow,
+    ThumbnailRow,
+)
 
 
 def checkin_row(db: OrmSession, checkin_id: UUID) -> CheckinRow:
@@ -53,9 +60,7 @@ def checkin_documents(db: OrmSession, rows: Sequence[CheckinRow]) -> list[Checki
     enrolled = with_kept_crops(db, {row.subject_id for row in rows if row.subject_id})
     named = {UUID(one["entry_id"]) for row in rows for one in row.conflicts}
     named |= {row.entry_id for row in rows if row.entry_id}
-    entries = {
-        entry.id: entry for entry in db.scalars(select(RosterEntryRow).where(RosterEntryRow.id.in_(named)))
-    }
+    entries = entries_of(db, named)
     sessions = {UUID(one["session_id"]) for row in rows for one in row.conflicts}
     named_rooms = select(SessionRow.id, SessionRow.room).where(SessionRow.id.in_(sessions))
     rooms = {one.id: one.room for one in db.execute(named_rooms)} if sessions else {}
@@ -202,3 +207,38 @@ def override_document(row: OverrideRow) -> Override:
         operator=row.operator,
         created_at=row.created_at,
     )
+
+
+def movement_documents(db: OrmSession, rows: Sequence[MovementRow]) -> list[Movement]:
+    """Movements as they are shown."""
+    named = entries_of(db, {row.entry_id for row in rows})
+    undone = set(
+        db.scalars(select(MovementRow.undoes).where(MovementRow.undoes.in_([row.id for row in rows])))
+    )
+    return [movement_document(row, named[row.entry_id], undone=row.id in undone) for row in rows]
+
+
+def movement_document(row: MovementRow, entry: RosterEntryRow, *, undone: bool) -> Movement:
+    """A movement as it is shown."""
+    return Movement(
+        id=row.id,
+        session_id=row.session_id,
+        kind=row.kind,  # type: ignore[arg-type]
+        external_id=entry.external_id,
+        display_name=entry.display_name,
+        seat=entry.seat,
+        at=row.created_at,
+        checkin_id=row.checkin_id,
+        undoes=row.undoes,
+        undone=undone,
+        reason=row.reason,
+        actor=row.actor,
+        operator=row.operator,
+        kiosk=row.kiosk,
+        client_time=row.client_time,
+    )
+
+
+def entries_of(db: OrmSession, ids: Collection[UUID]) -> dict[UUID, RosterEntryRow]:
+    """Roster entries by their ids."""
+    return {one.id: one for one in db.scalars(select(RosterEntryRow).where(RosterEntryRow.id.in_(ids)))}

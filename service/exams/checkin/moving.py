@@ -1,6 +1,5 @@
 """Going out, coming back by a document, leaving, and taking that back."""
 
-from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Literal, Self
 from uuid import UUID
@@ -43,6 +42,7 @@ from service.exams.states import RETURN, Move
 from service.exams.status import MANUAL, candidates_of
 from service.exams.tables import MovementRow, RosterEntryRow, SessionRow
 from service.exams.terms import Reason, Terms
+from service.exams.views import movement_documents
 from service.fields import Label, Moment, ShortLabel
 
 
@@ -255,38 +255,3 @@ def out_of(db: OrmSession, session_id: UUID) -> list[Candidate]:
 def since_when(candidate: Candidate) -> tuple[datetime | None, str]:
     """Since when a candidate is out."""
     return candidate.presence_at, candidate.external_id
-
-
-def movement_documents(db: OrmSession, rows: Sequence[MovementRow]) -> list[Movement]:
-    """Movements as they are shown."""
-    named = entries_of(db, {row.entry_id for row in rows})
-    undone = set(
-        db.scalars(select(MovementRow.undoes).where(MovementRow.undoes.in_([row.id for row in rows])))
-    )
-    return [movement_document(row, named[row.entry_id], undone=row.id in undone) for row in rows]
-
-
-def entries_of(db: OrmSession, ids: Collection[UUID]) -> dict[UUID, RosterEntryRow]:
-    """Roster entries by their ids."""
-    return {one.id: one for one in db.scalars(select(RosterEntryRow).where(RosterEntryRow.id.in_(ids)))}
-
-
-def movement_document(row: MovementRow, entry: RosterEntryRow, *, undone: bool) -> Movement:
-    """A movement as it is shown."""
-    return Movement(
-        id=row.id,
-        session_id=row.session_id,
-        kind=row.kind,  # type: ignore[arg-type]
-        external_id=entry.external_id,
-        display_name=entry.display_name,
-        seat=entry.seat,
-        at=row.created_at,
-        checkin_id=row.checkin_id,
-        undoes=row.undoes,
-        undone=undone,
-        reason=row.reason,
-        actor=row.actor,
-        operator=row.operator,
-        kiosk=row.kiosk,
-        client_time=row.client_time,
-    )

@@ -8,14 +8,13 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
-from service.exams.checkin.moving import movement_documents
 from service.exams.context import Desk
 from service.exams.movement.reading import read_whereabouts
 from service.exams.schemas import Checkin, Override
 from service.exams.sessions import session_row
 from service.exams.states import ENTRY
 from service.exams.tables import CheckinRow, MovementRow
-from service.exams.views import checkin_documents
+from service.exams.views import checkin_documents, movement_documents
 from service.spreadsheet import BYTE_ORDER_MARK, SheetWriter
 
 BLOCK_ROWS = 500

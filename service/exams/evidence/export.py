@@ -27,7 +27,6 @@ from service.exams.audit import (
     evidence_digest,
     note,
 )
-from service.exams.checkin.moving import movement_documents
 from service.exams.checkin.rules import entry_named
 from service.exams.context import Desk
 from service.exams.exams import exam_document, exam_row
@@ -35,7 +34,7 @@ from service.exams.schemas import Candidate, Checkin, Exam, Movement, Session
 from service.exams.sessions import session_document, session_row
 from service.exams.status import candidates_of
 from service.exams.tables import CheckinRow, MovementRow, OverrideRow, RosterEntryRow
-from service.exams.views import checkin_documents, overrides_of
+from service.exams.views import checkin_documents, movement_documents, overrides_of
 from service.scores import SCORED_ROW
 
 FORMAT = "invigil-evidence/1"
