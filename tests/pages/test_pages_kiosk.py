@@ -167,6 +167,8 @@ def test_a_camera_that_ends_is_named_and_started_again_by_itself(
     )
 
     expect(page.locator("#trouble-text")).to_contain_text("Another program uses the camera")
+    # For a frame the browser calls a field focused that was hidden: only what is seen takes a number.
+    expect(page.locator("#candidate")).to_be_visible()
     expect(page.locator("#candidate")).to_be_focused()
     claim(page, "1001")
     expect(page.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
