@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import httpx2 as httpx
 import pytest
-from fixtures_pages import Desk, enter_key
+from fixtures_pages import Desk, sign_in_by_key
 from playwright.sync_api import Page, Route, expect
 
 
@@ -237,7 +237,7 @@ def test_times_are_written_as_the_browser_writes_them_with_the_zone(
 ) -> None:
     page = browse(locale="en-GB", timezone_id="Asia/Tokyo")
     page.goto(f"{room.base}/console")
-    enter_key(page, room.admin)
+    sign_in_by_key(page, room.admin)
     expect(page.locator("h1")).to_have_text("Today")
     visit(page, room, "board")
 

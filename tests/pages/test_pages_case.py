@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx2 as httpx
 import pytest
-from fixtures_pages import Desk, enter_key
+from fixtures_pages import Desk, sign_in_by_key
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -44,7 +44,7 @@ def claim(desk: Desk, number: str, picture: bytes) -> httpx.Response:
 
 def sign_in(page: Page, desk: Desk, key: str) -> None:
     page.goto(f"{desk.base}/console#/sessions/{desk.session_id}/board")
-    enter_key(page, key)
+    sign_in_by_key(page, key)
 
 
 def test_a_case_shows_both_faces_and_the_reason_until_it_is_decided(room: Desk, console: Page) -> None:

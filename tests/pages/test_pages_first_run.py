@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from fixtures_pages import Desk, enter_key
+from fixtures_pages import Desk, sign_in_by_key
 from playwright.sync_api import Locator, Page, expect
 
 
@@ -17,7 +17,7 @@ def test_the_pages_lead_from_the_key_to_the_first_check_in(
 
     page.goto(new_desk.base)
     page.get_by_role("link", name="Open the console").click()
-    enter_key(page, new_desk.admin)
+    sign_in_by_key(page, new_desk.admin)
     expect(page.locator("li.done")).to_have_count(1)
 
     page.get_by_role("link", name="An exam with a session").click()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from fixtures_pages import Desk, enter_key
+from fixtures_pages import Desk, sign_in_by_key
 from playwright.sync_api import Page, expect
 
 from embedding.bundle import Bundle
@@ -145,7 +145,7 @@ def test_a_key_that_may_not_run_jobs_sees_none(desk: Desk, browse: Callable[...,
     )[1]
     page = browse()
     page.goto(f"{desk.base}/console")
-    enter_key(page, key)
+    sign_in_by_key(page, key)
 
     expect(page.get_by_role("link", name="Exams")).to_be_visible()
     expect(page.get_by_role("link", name="Jobs")).to_have_count(0)

@@ -129,6 +129,7 @@ def test_what_a_role_may_not_do_is_not_on_its_pages(desk: Desk, browse: Callable
     join(desk.parts, "somebody", Role.AUDITOR)
     page = browse()
     sign_in(page, desk, "somebody")
+    expect(page.locator("#nav a").first).to_be_visible()
     subject = desk.call("GET", "/v1/subjects/ext:1001").json()["id"]
 
     for place in ("/exams", f"/sessions/{desk.session_id}/roster", "/subjects", f"/subjects/{subject}"):
@@ -161,6 +162,7 @@ def test_who_is_ended_loses_page_and_board(desk: Desk, browse: Callable[..., Pag
     ada = join(desk.parts, "ada")
     page = browse()
     sign_in(page, desk, "ada")
+    expect(page.locator("#nav a").first).to_be_visible()
     page.goto(f"{desk.base}/console#/sessions/{desk.session_id}/board")
     expect(page.locator(".seat")).to_have_count(1)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from fixtures_pages import Desk, enter_key
+from fixtures_pages import Desk, sign_in_by_key
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.slow("a real camera and several seats one behind the other")
@@ -20,7 +20,7 @@ def room(desk: Desk, astronaut_jpeg: bytes, stranger_jpeg: bytes) -> Desk:
 
 def open_tab(page: Page, room: Desk, tab: str) -> None:
     page.goto(f"{room.base}/console")
-    enter_key(page, room.admin)
+    sign_in_by_key(page, room.admin)
     page.goto(f"{room.base}/console#/sessions/{room.session_id}/{tab}")
 
 

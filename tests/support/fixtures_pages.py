@@ -192,10 +192,16 @@ def browse(chromium: str, playwright: Playwright, tmp_path: Path) -> Iterator[Ca
 
 
 def enter_key(page: Page, key: str) -> None:
-    """Sign in to the console as a machine does, with a key."""
+    """Give the console a key, as a machine signs in; nothing waits for the answer."""
     page.get_by_text("Sign in with a key instead").click()
     page.fill("#key", key)
     page.keyboard.press("Enter")
+
+
+def sign_in_by_key(page: Page, key: str) -> None:
+    """Enter a key and wait until the page is drawn anew: an address that is opened before then is lost."""
+    enter_key(page, key)
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
 @pytest.fixture
@@ -203,6 +209,6 @@ def console(desk: Desk, browse: Callable[..., Page]) -> Page:
     """The console, signed in as the administrator."""
     page = browse()
     page.goto(f"{desk.base}/console")
-    enter_key(page, desk.admin)
+    sign_in_by_key(page, desk.admin)
     expect(page.locator("h1")).to_have_text("Today")
     return page
