@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from service.scores import SCORED_ROW
+from service.decisions.scores import SCORED_ROW
 
 
 class AuditEvent(BaseModel):

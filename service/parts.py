@@ -32,8 +32,7 @@ from service.access.rates import Rates
 from service.access.second_factors import SecondFactors
 from service.access.sign_ins import SignIns
 from service.access.signing_in import SigningIn
-from service.anchoring import Anchoring
-from service.decision import Policy
+from service.decisions.decision import Policy
 from service.errors import StartRefused
 from service.exams.context import Desk
 from service.exams.live.board import Live, Viewer
@@ -45,6 +44,7 @@ from service.models.loaded import LoadedModel, Serving, policy_of_settings
 from service.models.sync import Following
 from service.settings import Settings
 from service.template_keys import TemplateKeys
+from service.trail.anchoring import Anchoring
 from service.webhooks.delivering import Delivering
 from service.webhooks.sending import send
 from service.webhooks.targets import Targets

@@ -18,7 +18,7 @@ from index.database.addresses import file_of, jobs_file
 from index.sealing.key_file import KEY_FILE
 from service.access.issuer_terms import IssuerTerms
 from service.access.roles import Role
-from service.number_rule import CheckDigit, NumberRule
+from service.cards.number_rule import CheckDigit, NumberRule
 from service.webhooks.targets import Targets
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"

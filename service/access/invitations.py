@@ -12,12 +12,12 @@ from uuid import UUID
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from index.anchor_lines import OPERATOR_RESET
 from index.audit import Origin
 from index.clock import BACK, is_in_force
 from index.database.database import Database
 from index.ids import uuid7
 from index.tables import OperatorLinkRow, OperatorRow, utc_now
+from index.trail.anchor_lines import OPERATOR_RESET
 from service.access.operators import (
     OperatorFacts,
     OperatorTerms,

@@ -18,12 +18,12 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.anchor_lines import REVOKED
 from index.clock import BACK
 from index.database.database import Database
 from index.errors import DatabaseError
 from index.ids import uuid7
 from index.tables import ApiKeyRow
+from index.trail.anchor_lines import REVOKED
 from service.access.callers import Caller
 from service.access.rates import Rates
 from service.access.scopes import KIOSK_SCOPES, Scope

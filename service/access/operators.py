@@ -14,11 +14,11 @@ from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.anchor_lines import OPERATOR_CHANGED, OPERATOR_ENDED, OPERATOR_RESET
 from index.audit import Origin
 from index.consent.withdrawal import EventSeen
 from index.database.database import Database
 from index.tables import OperatorLinkRow, OperatorRow, PageSessionRow, SecondFactorRow, utc_now
+from index.trail.anchor_lines import OPERATOR_CHANGED, OPERATOR_ENDED, OPERATOR_RESET
 from service.access.callers import Caller
 from service.access.rates import Rates
 from service.access.roles import BY_EXAM, SCOPES, Role

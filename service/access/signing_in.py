@@ -5,11 +5,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from index.anchor_lines import OPERATOR_CHANGED, PASSWORD_CHANGED
 from index.audit import Origin
 from index.database.database import Database
 from index.ids import uuid7
 from index.tables import OperatorRow, utc_now
+from index.trail.anchor_lines import OPERATOR_CHANGED, PASSWORD_CHANGED
 from service.access.issuer_terms import Identity
 from service.access.operators import (
     OperatorFacts,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from service.access.callers import Caller
 from service.access.idempotency import Answer
-from service.scores import body_for
+from service.decisions.scores import body_for
 
 
 def answer(

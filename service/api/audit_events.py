@@ -11,12 +11,12 @@ from index import audit
 from index.errors import AnchorInvalid
 from service.access.callers import Caller
 from service.access.scopes import Scope
-from service.anchoring import head_of
 from service.api.answers import shown_to
 from service.api.cursors import not_given_out, page_of, read_cursor
 from service.api.inputs import Cursor, Limit, Order, PartsHere, Since, Until, needs
 from service.audit_event import AuditEvent
-from service.trail import TrailReport, check_trail, report_changed_anchor
+from service.trail.anchoring import head_of
+from service.trail.checking import TrailReport, check_trail, report_changed_anchor
 
 router = APIRouter(prefix="/v1/audit-events", tags=["audit"])
 

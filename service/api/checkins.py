@@ -17,7 +17,7 @@ from service.api.answers import answer, shown_to
 from service.api.cursors import page_of, read_id
 from service.api.exams import Staff, origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, form_schema, needs, on_pictures
-from service.decision import Decision, StageTimes
+from service.decisions.decision import Decision, StageTimes
 from service.exams.checkin.claim import ask_for_document, check_claim
 from service.exams.checkin.document import IdentificationTerms, identify
 from service.exams.checkin.overrides import OverrideTerms, override

@@ -20,14 +20,14 @@ from service.api.answers import answer, shown_to
 from service.api.cursors import page_of, read_id
 from service.api.exams import origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
-from service.decision import CalibrationFacts, ConfiguredRates, Thresholds
+from service.decisions.decision import CalibrationFacts, ConfiguredRates, Thresholds
+from service.decisions.scores import SCORE, Scored
 from service.exams.errors import ReasonRequired
 from service.exams.guard import By, note_override, refuse_while_open
 from service.exams.terms import Reason
 from service.models.loaded import LoadedModel
 from service.models.promotion import CROPS_IN_A_REQUEST, Switches
 from service.parts import Parts
-from service.scores import SCORE, Scored
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 Reader = Annotated[Caller, needs(*(scope for scope in Scope if scope not in KIOSK_SCOPES))]

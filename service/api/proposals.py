@@ -20,7 +20,7 @@ from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, SubjectHere, 
 from service.api.templates import TemplateFacts
 from service.exams.roster.readiness import subjects_without_template
 from service.matching.self_enrolment import ComparedWith, accept_proposal, refuse_proposal
-from service.spreadsheet import SheetWriter
+from service.sheets.spreadsheet import SheetWriter
 
 router = APIRouter(prefix="/v1", tags=["self-enrolment"])
 

@@ -15,6 +15,7 @@ from service.access.callers import Caller
 from service.access.scopes import Scope
 from service.api.exams import Staff, origin_of
 from service.api.inputs import PartsHere, needs
+from service.decisions.scores import body_for
 from service.errors import InvalidRequest
 from service.exams.evidence.attendance import attendance_csv, attendance_pdf, room_of, rooms_of
 from service.exams.evidence.csv_report import report_csv
@@ -25,7 +26,6 @@ from service.exams.roster.readiness import exam_readiness, readiness
 from service.exams.roster.readiness_csv import readiness_csv
 from service.exams.schemas import Exam, Session
 from service.exams.sessions import find_session
-from service.scores import body_for
 
 router = APIRouter(prefix="/v1", tags=["reports"])
 

@@ -12,8 +12,8 @@ from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.inputs import Once, OnceHere, PartsHere, form_schema, needs, on_pictures
+from service.cards.scanning import read_codes
 from service.http.uploads import Form
-from service.scanning import read_codes
 
 router = APIRouter(prefix="/v1/scan", tags=["check-in"])
 

@@ -11,7 +11,7 @@ from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.inputs import OnceHere, PartsHere, form_schema, needs, on_pictures
-from service.decision import Outcome
+from service.decisions.decision import Outcome
 from service.errors import InvalidRequest, SessionNotFound
 from service.exams.checkin.comparison import session_people
 from service.http.uploads import Form

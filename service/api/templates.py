@@ -19,7 +19,7 @@ from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.inputs import OnceHere, PartsHere, SubjectHere, form_schema, needs, on_pictures
-from service.decision import Quality, StageTimes
+from service.decisions.decision import Quality, StageTimes
 from service.errors import InvalidRequest
 from service.exams.checkin.uses import Uses, uses_of
 from service.http.uploads import Form

@@ -11,7 +11,7 @@ from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.inputs import OnceHere, PartsHere, SubjectHere, form_schema, needs, on_pictures
-from service.decision import Decision, Outcome
+from service.decisions.decision import Decision, Outcome
 from service.http.uploads import Form
 from service.matching.comparisons import verify
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import service.exams.tables  # noqa: F401
 from embedding.installation import copy_bundle
 from index import audit
-from index.anchor import Anchor
 from index.copying import copy_rows
 from index.database.database import Database
 from index.models.keeping import copy_of, find_bundle
@@ -19,7 +18,7 @@ from index.resealing import TEMPLATES, UnreadableRow, find_key_ids_in_use, find_
 from index.sealing.cipher import TemplateCipher
 from index.sealing.key_file import KEY_FILE, KeyFile
 from index.tables import utc_now
-from service.anchoring import Anchoring
+from index.trail.anchor import Anchor
 from service.backup.folder import (
     ANCHOR,
     DATABASE,
@@ -34,6 +33,7 @@ from service.errors import BackupRefused
 from service.logs import log
 from service.settings import Settings
 from service.template_keys import TemplateKeys
+from service.trail.anchoring import Anchoring
 
 
 def back_up(settings: Settings, database: Database, folder: Path, keys_place: Path) -> BackupManifest:

@@ -16,8 +16,6 @@ from pathlib import Path
 import service.exams.tables  # noqa: F401
 from embedding.bundle import Bundle
 from index import audit
-from index.anchor import Anchor
-from index.anchor_lines import AnchorLine, find_common_head, find_expected_heads
 from index.copying import copy_rows, find_filled_table
 from index.database.database import Database
 from index.database.revisions import is_known_revision
@@ -27,13 +25,15 @@ from index.models.models import Models
 from index.resealing import TEMPLATES, find_unreadable_rows, seal_former_rows
 from index.sealing.cipher import TemplateCipher
 from index.sealing.key_file import KeyFile
-from service.anchoring import RETURNED, Anchoring, Ended
+from index.trail.anchor import Anchor
+from index.trail.anchor_lines import AnchorLine, find_common_head, find_expected_heads
 from service.backup.folder import ANCHOR, DATABASE, MODELS, BackupManifest, read_manifest
 from service.backup.making import file_of_keys, warn_of
 from service.errors import BackupRefused
 from service.exams.evidence.verifying import verify_evidence
 from service.settings import Settings
 from service.template_keys import SEALED_TABLES, TemplateKeys
+from service.trail.anchoring import RETURNED, Anchoring, Ended
 
 
 @dataclass(frozen=True)

@@ -114,9 +114,9 @@ def reseal(
     """
     from dataclasses import asdict
 
-    from index.anchor import Anchor
     from index.audit import Origin
     from index.resealing import reseal as seal_anew
+    from index.trail.anchor import Anchor
     from service.commands.opening import announce, open_database, read_settings
     from service.commands.showing import progress_bar, show_json
     from service.exams.guard import By, note_override, refuse_while_open
@@ -173,10 +173,10 @@ def verify(
 
     Prints the newest event as SEQ:DIGEST. Exit status 1 if something was changed.
     """
-    from service.anchoring import head_of
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
-    from service.trail import check_trail
+    from service.trail.anchoring import head_of
+    from service.trail.checking import check_trail
 
     settings = read_settings()
     expected = [head_of(text) for text in expect or ()]
@@ -206,8 +206,8 @@ def accept(
 
     What the anchor says of events after its last common one is given up; who was erased is erased again.
     """
-    from service.anchoring import accept_loss
     from service.commands.opening import open_database, read_settings
+    from service.trail.anchoring import accept_loss
 
     settings = read_settings()
     with open_database(settings) as database:

@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from embedding.calibration import Calibration
-from service.decision import Decision, Outcome
+from service.decisions.decision import Decision, Outcome
 
 WORDS = {
     Outcome.MATCH: ("MATCH", "bold green"),

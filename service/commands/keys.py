@@ -81,10 +81,10 @@ def revoke(
 ) -> None:
     """End a key at once, in every process."""
     from service.access.keys import Keys
-    from service.anchoring import note_now
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
     from service.logs import configure_logs
+    from service.trail.anchoring import note_now
 
     configure_logs()
     settings = read_settings()

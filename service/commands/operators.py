@@ -103,10 +103,10 @@ def end(who: Who, as_json: AsJson = False) -> None:
     """End an operator at once, in every process and for good."""
     from index.audit import Origin
     from service.access.operators import Operators
-    from service.anchoring import note_now
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
     from service.logs import configure_logs
+    from service.trail.anchoring import note_now
 
     configure_logs()
     settings = read_settings()

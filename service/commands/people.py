@@ -9,7 +9,7 @@ from service.commands.options import AsJson
 
 if TYPE_CHECKING:
     from embedding.calibration import Calibration
-    from service.decision import Decision
+    from service.decisions.decision import Decision
 
 Photo = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, help="A JPEG, PNG, WebP, BMP or HEIC picture.")
@@ -98,7 +98,7 @@ def show(decision: "Decision", calibration: "Calibration", question: str, as_jso
     """Print a decision; anything but a match ends the command with status 1."""
     from service.commands.decisions import show_decision
     from service.commands.showing import show_json
-    from service.decision import Outcome
+    from service.decisions.decision import Outcome
 
     if as_json:
         show_json(decision)

@@ -25,9 +25,9 @@ def serve(
     import uvicorn
 
     from service.commands.opening import read_settings
+    from service.commands.workers import APPLICATION, serve_together
     from service.http.connections import PromptProtocol
     from service.logs import configure_logs
-    from service.workers import APPLICATION, serve_together
 
     configure_logs()
     settings = read_settings()
@@ -118,9 +118,9 @@ def prepare(settings: "Settings") -> First:
     from service.access.keys import Keys
     from service.access.operators import Operators
     from service.access.passwords import Passwords
-    from service.anchoring import Anchoring
     from service.commands.opening import make_data_folder, upgrade_database
     from service.template_keys import TemplateKeys
+    from service.trail.anchoring import Anchoring
 
     make_data_folder(settings)
     database = Database(settings.database)

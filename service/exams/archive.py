@@ -12,10 +12,10 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session as OrmSession
 
-from index.anchor_lines import EXAM_ARCHIVED, EXAM_DELETED
 from index.audit import Origin
 from index.database.database import Database
 from index.tables import ApiKeyRow, utc_now
+from index.trail.anchor_lines import EXAM_ARCHIVED, EXAM_DELETED
 from service.access.keys import revoke_row
 from service.exams.audit import note
 from service.exams.context import Desk

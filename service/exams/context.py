@@ -7,9 +7,9 @@ from index.consent.legal_basis import WARNED_BEFORE
 from index.database.database import Database
 from index.gallery.gallery import Gallery
 from index.sealing.cipher import TemplateCipher
-from service.decision import Policy
+from service.cards.number_rule import ANY_NUMBER, NumberRule
+from service.decisions.decision import Policy
 from service.models.loaded import Serving
-from service.number_rule import ANY_NUMBER, NumberRule
 
 
 @dataclass(frozen=True)

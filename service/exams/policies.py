@@ -1,7 +1,7 @@
 """Which thresholds hold: at the rates of a session, of its exam or of the installation."""
 
 from embedding.errors import FmrNotSupported
-from service.decision import Policy
+from service.decisions.decision import Policy
 from service.exams.context import Desk
 from service.exams.errors import ExamInvalid
 from service.exams.guard import Rates

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from service.decision import CalibrationFacts, FalseMatchRates, Outcome, Quality, Thresholds
+from service.decisions.decision import CalibrationFacts, FalseMatchRates, Outcome, Quality, Thresholds
+from service.decisions.scores import NOT_FOR_KIOSKS, SCORE, Scored
 from service.fields import Label
-from service.scores import NOT_FOR_KIOSKS, SCORE, Scored
 
 
 class Verdict(StrEnum):

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from index.crops import with_kept_crops
 from index.tables import utc_now
-from service.decision import CalibrationFacts, FalseMatchRates, Quality, Thresholds
+from service.decisions.decision import CalibrationFacts, FalseMatchRates, Quality, Thresholds
 from service.exams.errors import CheckinNotFound
 from service.exams.reasons import reasons_of
 from service.exams.schemas import Checkin, Conflict, Movement, Override, Verdict

@@ -1,7 +1,8 @@
 """What Prometheus may read. Labels have few values: routes as templates, never a path, an id or a name.
 
-Where several processes serve one port (`service/workers.py`), each answers for all: counters and histograms
-are added up in the files of a folder that they share, and so is what each has last said of its gauges.
+Where several processes serve one port (`service/commands/workers.py`), each answers for all: counters and
+histograms are added up in the files of a folder that they share, and so is what each has last said of its
+gauges.
 """
 
 import os

@@ -9,7 +9,7 @@ from pydantic import Field
 from embedding.embedder import Embedding
 from embedding.quality import Purpose
 from embedding.template import distance
-from service.decision import (
+from service.decisions.decision import (
     CalibrationFacts,
     ConfiguredRates,
     Decision,
@@ -21,9 +21,9 @@ from service.decision import (
     decide,
     false_match_rates,
 )
+from service.decisions.scores import SCORE, Scored
 from service.models.loaded import LoadedModel
 from service.parts import Parts
-from service.scores import SCORE, Scored
 
 
 class Match(Scored):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.errors import SourceInvalid
-from service.sheets import open_sheet
-from service.spreadsheet import NotAList, NotText, is_mangled
-from service.workbook import Spoilt
+from service.sheets.records import open_sheet
+from service.sheets.spreadsheet import NotAList, NotText, is_mangled
+from service.sheets.workbook import Spoilt
 
 COLUMNS = ("external_id", "display_name", "path")
 NEEDED = frozenset({"external_id", "path"})

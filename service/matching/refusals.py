@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from service.spreadsheet import SheetWriter
+from service.sheets.spreadsheet import SheetWriter
 
 COLUMNS = ("external_id", "path", "code", "reasons", "detail")
 

@@ -18,7 +18,7 @@ from index.database.database import Database
 from index.gallery.gallery import DuplicateProbe, EnrolmentLimits, Gallery, Nearest
 from index.gallery.replay import LeftOut
 from index.sealing.cipher import TemplateCipher
-from service.decision import Policy
+from service.decisions.decision import Policy
 from service.errors import StartRefused
 from service.logs import log
 from service.settings import Settings

@@ -19,7 +19,7 @@ from index.models.models import Model, Models, make_active, roll_back
 from index.models.promotion import SwitchResult, find_gate_fault, switch_to
 from index.models.reembedding import reembed
 from index.sealing.cipher import TemplateCipher
-from service.decision import Policy
+from service.decisions.decision import Policy
 from service.logs import log
 from service.models.keeping import keep_or_warn, open_kept
 from service.settings import Settings

@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable
 
 from embedding.embedder import Embedder
-from index.anchor_lines import Head
 from index.database.database import Database
 from index.errors import DatabaseError, GalleryError
 from index.gallery.coverage import knows_others, was_added_since
 from index.models.models import Model, Models
 from index.models.reembedding import reembed
 from index.sealing.cipher import TemplateCipher
-from index.trail import Trail
+from index.trail.anchor_lines import Head
+from index.trail.witness import Trail
 from service.logs import log
 from service.models.alarm import Alarm
 from service.models.keeping import keep_or_warn, open_kept

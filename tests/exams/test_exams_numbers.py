@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 from fixtures_exams import ORIGIN, ExamDay
 
+from service.cards.number_rule import NumberRule, has_check_digit
 from service.exams.checkin.claim import ask_for_document, check_claim
 from service.exams.checkin.numbers import cards_of, set_cards
 from service.exams.checkin.rules import Arrival
 from service.exams.errors import CardTaken, NothingToCompare, NotOnRoster, NumberInvalid
 from service.exams.live.waiting import waiting_list
-from service.number_rule import NumberRule, has_check_digit
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.ids import uuid7
-from service.decision import Outcome, Policy, decide
+from service.decisions.decision import Outcome, Policy, decide
 from service.exams.checkin.verdict import Rival, judge, same_face_d
 from service.exams.policies import policy_among
 from service.exams.schemas import Verdict

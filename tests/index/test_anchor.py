@@ -12,13 +12,13 @@ from restoring import keep_copy
 from tampering import cut_tail, remove_all_events, write_chain_anew
 
 from index import audit
-from index.anchor import Anchor
-from index.anchor_lines import find_expected_heads, find_ids
 from index.consent.erasure import erase_returned
 from index.database.database import Database
 from index.errors import AnchorInvalid
 from index.sealing.cipher import TemplateCipher
 from index.subjects.subjects import Subjects
+from index.trail.anchor import Anchor
+from index.trail.anchor_lines import find_expected_heads, find_ids
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
 

@@ -9,7 +9,7 @@ from made_templates import MODEL, OTHER_MODEL, add_subject, enrol, open_gallery,
 
 from embedding.embedder import Embedder, Embedding
 from index.database.database import Database
-from service.decision import Policy
+from service.decisions.decision import Policy
 from service.models.loaded import LoadedModel, Serving
 
 

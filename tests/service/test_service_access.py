@@ -12,7 +12,7 @@ from sqlalchemy import text
 from service.access.callers import Caller
 from service.access.scopes import Scope
 from service.errors import Forbidden, InvalidRequest
-from service.spreadsheet import inert
+from service.sheets.spreadsheet import inert
 
 ANYBODY = "01920000-0000-7000-8000-000000000000"
 

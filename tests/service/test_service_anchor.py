@@ -18,10 +18,10 @@ from sqlalchemy import delete, update
 from tampering import cut_tail, remove_all_events, write_chain_anew
 
 from index import audit
-from index.anchor import Anchor
-from index.anchor_lines import Kind, find_ids
 from index.database.database import Database
 from index.tables import ApiKeyRow, AuditEventRow, PageSessionRow, utc_now
+from index.trail.anchor import Anchor
+from index.trail.anchor_lines import Kind, find_ids
 from service import app
 from service.access.page_sessions import digest_of
 from service.access.scopes import Scope

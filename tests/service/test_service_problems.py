@@ -17,7 +17,7 @@ from index.errors import DatabaseOutdated
 from index.gallery.gallery import Gallery
 from index.models.models import Models
 from index.subjects.subjects import Subjects
-from service.decision import Outcome, Policy, decide
+from service.decisions.decision import Outcome, Policy, decide
 from service.errors import StartRefused
 from service.openapi import document
 from service.parts import Parts

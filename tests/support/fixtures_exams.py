@@ -29,7 +29,7 @@ from index.database.database import Database
 from index.ids import uuid7
 from index.sealing.cipher import TemplateCipher
 from index.subjects.subjects import Subjects
-from service.decision import Policy
+from service.decisions.decision import Policy
 from service.exams.checkin.photograph import Result, check_in
 from service.exams.checkin.rules import Arrival
 from service.exams.context import Desk

@@ -15,7 +15,7 @@ from index.database.database import Database
 from index.errors import LegalBasisExpired, NoTemplate, SubjectNotFound, TemplateUnreadable, WrongModel
 from index.gallery.neighbours import Nearest
 from index.tables import SubjectRow, utc_now
-from service.decision import Outcome, Policy, decide
+from service.decisions.decision import Outcome, Policy, decide
 from service.exams.checkin.rules import Expected
 from service.exams.checkin.verdict import same_face_d
 from service.exams.context import Desk

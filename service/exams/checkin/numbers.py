@@ -11,11 +11,11 @@ from index.database.database import Database
 from index.errors import SubjectNotFound
 from index.external_ids import build_external_key
 from index.tables import SubjectRow
+from service.cards.number_rule import NumberRule
 from service.exams.audit import note
 from service.exams.checkin.rules import find_entry
 from service.exams.errors import CardTaken, NumberInvalid
 from service.exams.tables import CardRow, RosterEntryRow
-from service.number_rule import NumberRule
 
 
 def number_meant(db: OrmSession, session_id: UUID, text: str, rule: NumberRule) -> str:

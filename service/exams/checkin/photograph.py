@@ -14,7 +14,7 @@ from embedding.errors import FaceError, ImageError, QualityRefused
 from embedding.quality import Purpose
 from index.audit import Origin
 from index.external_ids import build_external_key
-from service.decision import CalibrationFacts, Outcome, Quality, StageTimes
+from service.decisions.decision import CalibrationFacts, Outcome, Quality, StageTimes
 from service.exams.checkin.claim import meant
 from service.exams.checkin.comparison import Comparison, compare, is_of_the_day, may_be_looked_for, model_for
 from service.exams.checkin.rules import (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from embedding.calibration import Calibration
-from service.decision import Outcome
+from service.decisions.decision import Outcome
 from service.exams.schemas import Verdict
 
 SAME_FACE_AS_ADMITTED = "same_face_as_admitted"

@@ -28,7 +28,7 @@ from service.exams.schemas import Candidate
 from service.exams.sessions import session_row
 from service.exams.status import candidates_page
 from service.exams.tables import SessionRow
-from service.spreadsheet import BYTE_ORDER_MARK, SheetWriter
+from service.sheets.spreadsheet import BYTE_ORDER_MARK, SheetWriter
 
 FONT = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
 """Has the letters of all European languages, and Arabic."""

@@ -15,7 +15,7 @@ from service.exams.sessions import session_row
 from service.exams.states import ENTRY
 from service.exams.tables import CheckinRow, MovementRow
 from service.exams.views import checkin_documents, movement_documents
-from service.spreadsheet import BYTE_ORDER_MARK, SheetWriter
+from service.sheets.spreadsheet import BYTE_ORDER_MARK, SheetWriter
 
 BLOCK_ROWS = 500
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session as OrmSession
 from index.audit import Origin
 from index.tables import AuditEventRow, utc_now
 from service.audit_event import AuditEvent
+from service.decisions.scores import SCORED_ROW
 from service.exams.audit import (
     CHECKIN_DECLINED,
     CHECKIN_RECORDED,
@@ -35,7 +36,6 @@ from service.exams.sessions import session_document, session_row
 from service.exams.status import candidates_of
 from service.exams.tables import CheckinRow, MovementRow, OverrideRow, RosterEntryRow
 from service.exams.views import checkin_documents, movement_documents, overrides_of
-from service.scores import SCORED_ROW
 
 FORMAT = "invigil-evidence/1"
 ABOUT_CANDIDATES = (

@@ -8,11 +8,11 @@ from pydantic import BaseModel
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session as OrmSession
 
-from index.anchor_lines import EXAM_PURGED
 from index.audit import Origin
 from index.clock import require_steady
 from index.database.database import Database
 from index.tables import utc_now
+from index.trail.anchor_lines import EXAM_PURGED
 from service.exams.audit import note
 from service.exams.errors import RetentionRunning
 from service.exams.exams import exam_row

@@ -14,9 +14,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index import audit
-from index.anchor_lines import EXAM_DELETED, EXAM_PURGED
 from index.database.database import Database
 from index.tables import AuditEventRow
+from index.trail.anchor_lines import EXAM_DELETED, EXAM_PURGED
 from service.exams.audit import (
     CHECKIN_RECORDED,
     MOVEMENT_RECORDED,

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from index import audit
 from index.tables import AuditEventRow, utc_now
+from service.decisions.scores import without_scores
 from service.errors import SessionNotFound
 from service.exams.audit import (
     ATTENDED,
@@ -38,7 +39,6 @@ from service.exams.sessions import ended_at, session_document, session_row
 from service.exams.status import candidates_of, candidates_page, counts_of
 from service.exams.tables import CheckinRow, SessionRow
 from service.exams.views import checkin_documents
-from service.scores import without_scores
 
 KINDS = {
     CHECKIN_RECORDED: "checkin",

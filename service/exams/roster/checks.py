@@ -16,7 +16,7 @@ from index.tables import SubjectRow, TemplateRow
 from service.exams.roster.file import Row
 from service.exams.roster.report import Findings, RosterReport
 from service.exams.tables import CheckinRow, ExamRow, OverrideRow, RosterEntryRow, SessionRow
-from service.spreadsheet import is_mangled
+from service.sheets.spreadsheet import is_mangled
 
 # Both databases take far more parameters in one statement (SQLite 32,766).
 IDS_IN_ONE_QUERY = 5_000

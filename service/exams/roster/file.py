@@ -17,9 +17,9 @@ from index.external_ids import build_external_key, normalise_external_id
 from index.fields import holds_controls
 from service.exams.errors import RosterUnreadable
 from service.exams.roster.headings import Heading, Layout, find_heading
-from service.sheets import Sheet, open_sheet
-from service.spreadsheet import NotAList, NotText
-from service.workbook import Spoilt
+from service.sheets.records import Sheet, open_sheet
+from service.sheets.spreadsheet import NotAList, NotText
+from service.sheets.workbook import Spoilt
 
 MAX_ROWS = 100_000
 MAX_FIELD_CHARACTERS = 1_000

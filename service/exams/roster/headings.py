@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.exams.errors import RosterUnreadable
-from service.workbook import Spoilt
+from service.sheets.workbook import Spoilt
 
 MAX_HEADING_CHARACTERS = 100
 MAX_HEADINGS = 100

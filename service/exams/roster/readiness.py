@@ -14,7 +14,8 @@ from index.consent.legal_basis import BasisState, has_ended, is_in_state
 from index.gallery.poor import poor_reasons
 from index.tables import SubjectRow, TemplateRow, utc_now
 from index.twins import Twin, twins_of
-from service.decision import Thresholds
+from service.decisions.decision import Thresholds
+from service.decisions.scores import SCORE, Scored
 from service.exams.context import Desk
 from service.exams.exams import exam_row, has_faces_on
 from service.exams.policies import exam_rates, policy_in_force
@@ -24,7 +25,6 @@ from service.exams.schemas import Person
 from service.exams.sessions import session_row
 from service.exams.tables import RosterEntryRow, SessionRow
 from service.models.loaded import Serving
-from service.scores import SCORE, Scored
 
 Obstacle = Literal[
     "no_template",

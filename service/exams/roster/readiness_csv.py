@@ -11,7 +11,7 @@ from sqlalchemy import select
 from service.exams.context import Desk
 from service.exams.roster.readiness import LookAlikes, Readiness, newest_templates
 from service.exams.tables import RosterEntryRow
-from service.spreadsheet import BYTE_ORDER_MARK, SheetWriter
+from service.sheets.spreadsheet import BYTE_ORDER_MARK, SheetWriter
 
 COLUMNS = (
     "room",

@@ -22,7 +22,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.anchor_lines import (
+from index.errors import AnchorInvalid
+from index.sealing.cipher import TemplateCipher
+from index.tables import utc_now
+from index.trail.anchor_lines import (
     AGAIN,
     NOTED,
     ONCE,
@@ -34,9 +37,6 @@ from index.anchor_lines import (
     find_fork,
     parse_line,
 )
-from index.errors import AnchorInvalid
-from index.sealing.cipher import TemplateCipher
-from index.tables import utc_now
 
 
 class Anchor:

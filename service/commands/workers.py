@@ -20,7 +20,7 @@ from uvicorn.supervisors import Multiprocess
 from service.errors import StartRefused
 from service.settings import SHARED_FOLDER
 
-APPLICATION = "service.workers:application"
+APPLICATION = "service.commands.workers:application"
 REFUSAL = "refusal.txt"
 
 

@@ -1,8 +1,8 @@
 """What one process has seen of the audit trail: whether it is still the same, and what was ended since."""
 
 from index import audit
-from index.anchor_lines import Head, has_news
 from index.database.database import Database
+from index.trail.anchor_lines import Head, has_news
 
 
 class Trail:

@@ -6,16 +6,6 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from index import audit
-from index.anchor import Anchor
-from index.anchor_lines import (
-    Head,
-    find_expected_heads,
-    find_fork,
-    find_ids,
-    find_lost,
-    find_seen,
-    has_news,
-)
 from index.audit import Origin
 from index.consent.erasure import erase_returned, remove_returned
 from index.consent.withdrawal import withdraw_returned
@@ -24,6 +14,16 @@ from index.errors import AnchorInvalid, GalleryError
 from index.sealing.cipher import TemplateCipher
 from index.subjects.enrolment_links import end_links
 from index.subjects.proposals import remove_refused
+from index.trail.anchor import Anchor
+from index.trail.anchor_lines import (
+    Head,
+    find_expected_heads,
+    find_fork,
+    find_ids,
+    find_lost,
+    find_seen,
+    has_news,
+)
 from service.access.invitations import Invitations
 from service.access.keys import Keys
 from service.access.operators import Operators

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from embedding.calibration import Calibration
 from embedding.embedder import Timings
 from embedding.quality import Assessment
-from service.scores import NOT_FOR_KIOSKS, SCORE, Scored
+from service.decisions.scores import NOT_FOR_KIOSKS, SCORE, Scored
 
 
 class Outcome(StrEnum):

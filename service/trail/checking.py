@@ -6,12 +6,12 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from index import audit
-from index.anchor_lines import Head
 from index.audit import Fault
 from index.database.database import Database
-from service.anchoring import verify_all
+from index.trail.anchor_lines import Head
 from service.exams.evidence.verifying import Tampering, verify_evidence
 from service.settings import Settings
+from service.trail.anchoring import verify_all
 
 
 class TrailReport(BaseModel):

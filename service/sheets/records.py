@@ -5,8 +5,8 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from service.spreadsheet import WORKBOOK, NotAList, delimiter_of, text_of_sheet
-from service.workbook import NotAWorkbook, read_workbook
+from service.sheets.spreadsheet import WORKBOOK, NotAList, delimiter_of, text_of_sheet
+from service.sheets.workbook import NotAWorkbook, read_workbook
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Decisions: what a distance means, and who may see it."""

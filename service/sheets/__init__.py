@@ -1,0 +1,1 @@
+"""Lists of people as they come and go: CSV and Excel."""

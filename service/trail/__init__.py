@@ -1,0 +1,1 @@
+"""The anchor of the audit trail, and whether trail, anchor and evidence agree."""
