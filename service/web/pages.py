@@ -50,7 +50,12 @@ def interactive_docs() -> HTMLResponse:
         },
     )
     nonce = secrets.token_urlsafe(16)
-    text = bytes(page.body).decode().replace("<script>", f'<script nonce="{nonce}">')
+    text = (
+        bytes(page.body)
+        .decode()
+        .replace("<script>", f'<script nonce="{nonce}">')
+        .replace("<html>", '<html lang="en">')
+    )
     policy = desk.HEADERS["Content-Security-Policy"].replace(
         "default-src 'self'", f"default-src 'self'; script-src 'self' 'nonce-{nonce}'"
     )

@@ -84,11 +84,12 @@ async function render() {
       } else end();
     } catch (error) {
       if (mine !== drawing) return;
-      fresh.replaceChildren(notice("bad", error.message));
+      fresh.replaceChildren(h("h1.sr-only", {}, t("console.name")), notice("bad", error.message));
     }
     return;
   }
-  fresh.append(notice("wait", t("console.no_page")), h("a", { href: "#/" }, t("console.to_start")));
+  setTitle(t("console.no_page"));
+  fresh.append(h("h1", {}, t("console.no_page")), h("p", {}, h("a", { href: "#/" }, t("console.to_start"))));
 }
 
 function showNavigation(path) {

@@ -23,6 +23,12 @@ export function showKeypad(place, field) {
   draw(place, field, DIGITS);
 }
 
+/** What a key is called where that is not just what is on it; what is on it is part of the name, for whoever says it. */
+function nameOf(key) {
+  if (key.length === 1) return null;
+  return key === "back" ? t("keypad.back") : `${key}: ${t(`keypad.${key}`)}`;
+}
+
 function draw(place, field, keys) {
   const press = (key) => {
     if (key === "abc") return draw(place, field, LETTERS);
@@ -32,6 +38,6 @@ function draw(place, field, keys) {
   };
   place.classList.toggle("letters", keys === LETTERS);
   place.replaceChildren(...keys.map((key) =>
-    h("button", { type: "button", "aria-label": key.length > 1 ? t(`keypad.${key}`) : null, onclick: () => press(key) },
+    h("button", { type: "button", "aria-label": nameOf(key), onclick: () => press(key) },
       key === "back" ? "⌫" : key)));
 }

@@ -214,6 +214,6 @@ export function changeSession(one) {
       set(field("closes_at", t("session.closes"), { type: "datetime-local", required: true }), localTime(one.closes_at)),
       withHelp(why(), t("session.reason_help")),
     ], t("exam.save"), save),
-    h("h3", {}, t("rule.title")), rulesForm(one),
+    h("h2", {}, t("rule.title")), rulesForm(one),
     one.state === "open" ? form([why({ required: true })], t("session.close_now"), close, "bad") : ""));
 }

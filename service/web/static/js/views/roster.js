@@ -36,8 +36,13 @@ function importCard(one, people) {
   const modes = h("fieldset", {}, h("legend", {}, t("roster.mode")), mode("merge", people.length > 0), mode("replace", people.length === 0));
   const input = h("input", { type: "file", accept: LIST, class: "sr-only", id: "roster-file" });
   let file = null;
-  const look = (layout) => file && preview(report, { one, file, layout, create: create.checked, total: people.length,
-    mode: /** @type {HTMLInputElement} */ (modes.querySelector("input:checked")).value, look });
+  let turn = 0;
+  const look = (layout) => {
+    if (!file) return undefined;
+    const mine = (turn += 1);
+    const mode = /** @type {HTMLInputElement} */ (modes.querySelector("input:checked")).value;
+    return preview(report, { one, file, layout, create: create.checked, total: people.length, mode, look, isLatest: () => mine === turn });
+  };
   const take = (taken) => {
     file = taken ?? file;
     look();
@@ -92,9 +97,11 @@ async function preview(place, job) {
   const bytes = await job.file.arrayBuffer();
   try {
     const found = await put(job, bytes, { dry_run: "true" });
+    // An answer about another file or way that comes late is not what was asked last.
+    if (!job.isLatest()) return;
     place.replaceChildren(...describe(found, job), found.problems ? notice("bad", t("roster.stopped")) : confirmation(place, job, bytes, found));
   } catch (error) {
-    place.replaceChildren(...refusal(error, job));
+    if (job.isLatest()) place.replaceChildren(...refusal(error, job));
   }
 }
 
