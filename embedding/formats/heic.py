@@ -4,6 +4,7 @@ libheif rotates and mirrors the picture according to the file (`irot`, `imir`), 
 ignored.
 """
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -21,7 +22,7 @@ from embedding.formats.encoded import (
     shrink_for,
     translate_pillow_errors,
 )
-from embedding.formats.hevc import check_units, read_configuration
+from embedding.formats.hevc import Stream, check_units, read_configuration
 from embedding.formats.isobmff import Items, read_items
 
 BRANDS = (b"heic", b"heix", b"heim", b"heis")
@@ -67,9 +68,7 @@ def read(data: bytes) -> Encoded:
     streams = {
         item: read_configuration(next(items.properties_of(item, b"hvcC"), b"")) for item in {*coded, *alpha}
     }
-    for item, stream in streams.items():
-        extents = items.items[item].extents
-        check_units(b"".join(data[at.start : at.stop] for at in extents), stream.length_bytes)
+    _check_streams(data, items, streams)
     # A grid may name the same tile many times, and it is decoded each time.
     decoded = sum(streams[item].width * streams[item].height for item in coded + alpha)
     largest = max(stream.width * stream.height * stream.sample_bytes for stream in streams.values())
@@ -103,6 +102,18 @@ def _check_items(items: Items) -> None:
     metadata = sum(item.length for item in items.items.values() if item.kind in METADATA)
     if metadata > MAX_METADATA_BYTES:
         raise DecodeFailed("its metadata are larger than any picture's")
+
+
+def _check_streams(data: bytes, items: Items, streams: Mapping[int, Stream]) -> None:
+    """Refuse a stream of more than one picture, and pieces that name the same bytes again and again.
+
+    Several items may be the same stream, which is looked at once.
+    """
+    lengths = {tuple(items.items[item].extents): one.length_bytes for item, one in streams.items()}
+    if sum(len(extent) for extents in lengths for extent in extents) > len(data):
+        raise DecodeFailed("its pictures are larger than the file")
+    for extents, length_bytes in lengths.items():
+        check_units(b"".join(data[at.start : at.stop] for at in extents), length_bytes)
 
 
 def _read_size(items: Items, item: int) -> tuple[int, int]:
@@ -139,5 +150,9 @@ class _BorrowedPixels:
 
 
 def _load(data: bytes) -> Raster:
-    with translate_pillow_errors():
-        return np.asarray(_BorrowedPixels(pi_heif.open_heif(data, convert_hdr_to_8bit=True)))
+    try:
+        with translate_pillow_errors():
+            return np.asarray(_BorrowedPixels(pi_heif.open_heif(data, convert_hdr_to_8bit=True)))
+    except RuntimeError as limit:
+        # What libheif refuses by its own limits, or cannot do.
+        raise DecodeFailed(str(limit)[:200]) from limit

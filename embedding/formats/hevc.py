@@ -10,6 +10,9 @@ SEQUENCE_PARAMETERS = 33
 PARAMETER_SETS = range(32, 35)
 CODED_SLICES = range(32)
 
+MAX_PARAMETER_SETS = 16
+"""Most parameter sets of one configuration; an encoder writes three."""
+
 MAX_UNITS = 700
 """Most units of one picture; the highest level of the standard allows 600 slices."""
 
@@ -69,10 +72,13 @@ def check_units(data: bytes, length_bytes: int) -> None:
 
 
 def _read_parameter_sets(record: bytes) -> Iterator[bytes]:
-    at = 23
+    at, sets = 23, 0
     for _ in range(read_field(record, 22, "B")):
         count = read_field(record, at + 1, ">H")
         at += 3
+        sets += count
+        if sets > MAX_PARAMETER_SETS:
+            raise DecodeFailed(f"its stream is set up more than {MAX_PARAMETER_SETS} times")
         for _ in range(count):
             length = read_field(record, at, ">H")
             unit = record[at + 2 : at + 2 + length]

@@ -9,6 +9,12 @@ from embedding.formats.encoded import read_field
 MAX_BOXES = 10_000
 """Most boxes in one box. A phone's picture of 48 megapixels has 200 tiles, each an item."""
 
+MAX_ENTRIES = 50_000
+"""Most entries of all lists of a file together; a list may claim thousands of millions that take no bytes."""
+
+MAX_EXTENTS = 32
+"""Most pieces of one item; libheif takes no more."""
+
 CONTAINERS_VERSIONED = 4
 """Bytes of version and flags before the content of a full box."""
 
@@ -40,6 +46,17 @@ class Items:
     items: dict[int, Item] = field(default_factory=dict)
     properties: list[tuple[bytes, bytes]] = field(default_factory=list)
     references: list[tuple[bytes, int, list[int]]] = field(default_factory=list)
+    entries: int = 0
+
+    def count_entry(self) -> None:
+        """Note one more entry of a list.
+
+        Raises:
+            DecodeFailed: If there are too many in all.
+        """
+        self.entries += 1
+        if self.entries > MAX_ENTRIES:
+            raise DecodeFailed(f"its boxes have more than {MAX_ENTRIES:,} entries")
 
     def properties_of(self, item: int, name: bytes) -> Iterator[bytes]:
         """The content of an item's properties of this name."""
@@ -58,12 +75,13 @@ class Items:
         ]
 
     def sources_of(self, name: bytes, item: int) -> list[int]:
-        """The existing items that refer to an item under this name."""
-        return [
+        """The existing items that refer to an item under this name, each once."""
+        found = (
             source
             for kind, source, targets in self.references
             if kind == name and item in targets and source in self.items
-        ]
+        )
+        return list(dict.fromkeys(found))
 
 
 def read_boxes(data: bytes, place: range) -> Iterator[tuple[bytes, range]]:
@@ -126,6 +144,7 @@ def _skip_version(body: range) -> range:
 def _read_kinds(data: bytes, place: range, items: Items) -> None:
     wide = read_field(data, place.start, "B") != 0
     for name, body in read_boxes(data, range(place.start + (8 if wide else 6), place.stop)):
+        items.count_entry()
         if name != b"infe":
             continue
         version = read_field(data, body.start, "B")
@@ -139,7 +158,10 @@ def _read_kinds(data: bytes, place: range, items: Items) -> None:
 def _read_properties(data: bytes, place: range, items: Items) -> None:
     for name, body in read_boxes(data, place):
         if name == b"ipco":
-            items.properties = [(kind, data[at.start : at.stop]) for kind, at in read_boxes(data, body)]
+            items.properties = []
+            for kind, at in read_boxes(data, body):
+                items.count_entry()
+                items.properties.append((kind, data[at.start : at.stop]))
         elif name == b"ipma":
             _read_associations(data, body, items)
 
@@ -149,11 +171,13 @@ def _read_associations(data: bytes, place: range, items: Items) -> None:
     wide_indexes = read_field(data, place.start + 3, "B") & 1
     at = place.start + 8
     for _ in range(read_field(data, place.start + 4, ">I")):
+        items.count_entry()
         item = read_field(data, at, ">I" if wide_items else ">H")
         at += 4 if wide_items else 2
         count = read_field(data, at, "B")
         at += 1
         for _ in range(count):
+            items.count_entry()
             index = read_field(data, at, ">H") & 0x7FFF if wide_indexes else read_field(data, at, "B") & 0x7F
             at += 2 if wide_indexes else 1
             if item in items.items:
@@ -166,7 +190,10 @@ def _read_references(data: bytes, place: range, items: Items) -> None:
         source = read_field(data, body.start, form)
         count = read_field(data, body.start + width, ">H")
         first = body.start + width + 2
-        targets = [read_field(data, first + width * i, form) for i in range(count)]
+        targets = []
+        for i in range(count):
+            items.count_entry()
+            targets.append(read_field(data, first + width * i, form))
         items.references.append((name, source, targets))
 
 
@@ -184,11 +211,16 @@ class _Locations:
         offset_width, length_width, base_width, index_width = self._widths
         wide = 4 if self._version >= 2 else 2
         for _ in range(self._next(wide)):
+            items.count_entry()
             item = self._next(wide)
             method = self._next(2) & 15 if self._version >= 1 else 0
             self._next(2)
             base = self._next(base_width) + (idat.start if method == 1 else 0)
-            for _ in range(self._next(2)):
+            extents = self._next(2)
+            if extents > MAX_EXTENTS:
+                raise DecodeFailed(f"an item has more than {MAX_EXTENTS} pieces")
+            for _ in range(extents):
+                items.count_entry()
                 if self._version >= 1:
                     self._next(index_width)
                 start = base + self._next(offset_width)

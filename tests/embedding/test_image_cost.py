@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_heic import Coded, made_heic, portrait
+from made_heic import Coded, box, full, made_heic, made_of_lists, portrait
 from PIL import Image
 
 from benchmarks.odd_webp import webp_of_many_codes, webp_of_many_transforms
@@ -159,6 +159,45 @@ def test_a_heic_of_many_pictures_in_one_is_refused() -> None:
 
     with pytest.raises(DecodeFailed, match="several pictures"):
         decode(made_heic(coded=Coded(coded.configuration, coded.units * 50)), LIMITS)
+
+
+def test_a_heic_whose_pieces_are_the_same_bytes_again_and_again_is_refused() -> None:
+    coded = portrait()
+    large = Coded(coded.configuration, coded.units + bytes(100_000))
+
+    with pytest.raises(DecodeFailed, match="larger than the file"):
+        decode(made_heic(coded=large, pieces=32), LIMITS)
+    with pytest.raises(DecodeFailed, match="more than 32 pieces"):
+        decode(made_heic(coded=large, pieces=1000), LIMITS)
+
+
+NOTHING = struct.pack(">HHH", 1, 0, 65_535)
+LONG_LISTS = {
+    "pieces of no byte": full(b"iloc", struct.pack(">HH", 0, 30) + NOTHING * 30),
+    "places": full(b"iloc", struct.pack(">HH", 0, 65_535) + struct.pack(">HHH", 1, 0, 0) * 65_535),
+    "items with properties": box(
+        b"iprp", full(b"ipma", struct.pack(">I", 1_000_000) + struct.pack(">HB", 1, 0) * 1_000_000)
+    ),
+    "properties": box(b"iprp", box(b"ipco", box(b"free", b"") * 9_999)) * 10,
+    "references": full(b"iref", box(b"dimg", struct.pack(">HH", 1, 65_535) + bytes(2 * 65_535))),
+    "names of items": full(b"iinf", struct.pack(">H", 0) + box(b"free", b"") * 9_999) * 10,
+}
+
+
+@pytest.mark.parametrize("name", LONG_LISTS)
+def test_a_heic_of_endless_lists_is_refused(name: str) -> None:
+    with pytest.raises(DecodeFailed, match=r"pieces|entries"):
+        decode(made_of_lists(LONG_LISTS[name]), LIMITS)
+
+
+def test_a_heic_that_sets_up_its_stream_again_and_again_is_refused() -> None:
+    coded = portrait()
+    sets = bytes([33 << 1, 1, *bytes(60)])
+    units = struct.pack(">BH", 33, 200) + (struct.pack(">H", len(sets)) + sets) * 200
+    record = coded.configuration[:22] + b"\1" + units
+
+    with pytest.raises(DecodeFailed, match="set up"):
+        decode(made_heic(coded=Coded(record, coded.units)), LIMITS)
 
 
 def test_a_jpeg_that_no_browser_shows_is_not_supported() -> None:

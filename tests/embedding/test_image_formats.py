@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_heic import made_heic, mirrored, profile, turned
+from made_heic import cropped, made_heic, mirrored, profile, turned
 from made_pictures import coded, exif_of, gamma, icc_profile, jpegs, scene, transparent, with_chunks
 from numpy.typing import NDArray
 from PIL import Image
@@ -134,6 +134,15 @@ def test_the_profile_of_a_heic_is_converted() -> None:
     expected = decode(saved(Image.fromarray(plain), "PNG", icc_profile=icc_profile()), LIMITS)
     assert np.array_equal(wide, expected)
     assert not np.array_equal(wide, plain)
+
+
+def test_a_heic_that_shows_a_part_of_its_picture_is_cropped_or_refused() -> None:
+    part = decode(made_heic((cropped(300, 280),)), LIMITS)
+
+    assert np.array_equal(part, decode(HEICS["plain"], LIMITS)[20:300, 10:310])
+    with pytest.raises(DecodeFailed):
+        # libheif decodes no picture that is more than 64 pixels larger than its visible part.
+        decode(made_heic((cropped(200, 100),)), LIMITS)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])

@@ -37,6 +37,7 @@ def made_heic(
     exif: bytes = b"",
     size: tuple[int, int] = (SIDE, SIDE),
     coded: Coded | None = None,
+    pieces: int = 1,
 ) -> bytes:
     """A HEIC file.
 
@@ -46,6 +47,7 @@ def made_heic(
         exif: A block with its header `Exif`.
         size: What the file says of a tile's size.
         coded: Of the tile.
+        pieces: How often the file names the place of each item, as if its data were that many pieces.
     """
     coded = coded or portrait()
     tiles = 1 if grid is None else grid[0] * grid[1]
@@ -69,7 +71,7 @@ def made_heic(
         item = max(kinds) + 1
         kinds[item], wanted[item], places[item] = b"Exif", [], struct.pack(">I", 6) + exif
         references += box(b"cdsc", struct.pack(">HHH", item, 1, primary))
-    return _file(primary, kinds, boxes, wanted, places, references)
+    return _file(primary, kinds, boxes, wanted, places, references, pieces)
 
 
 def turned(degrees: int) -> bytes:
@@ -82,9 +84,19 @@ def mirrored(axis: int) -> bytes:
     return box(b"imir", bytes([axis]))
 
 
+def cropped(width: int, height: int) -> bytes:
+    """The middle of the picture alone is shown."""
+    return box(b"clap", struct.pack(">8I", width, 1, height, 1, 0, 1, 0, 1))
+
+
 def profile(icc: bytes) -> bytes:
     """An ICC profile."""
     return box(b"colr", b"prof" + icc)
+
+
+def made_of_lists(*lists: bytes) -> bytes:
+    """A file of nothing but boxes that list something."""
+    return box(b"ftyp", b"heic\0\0\0\0mif1heic") + full(b"meta", b"".join(lists))
 
 
 def box(name: bytes, body: bytes) -> bytes:
@@ -104,6 +116,7 @@ def _file(
     wanted: dict[int, list[int]],
     places: dict[int, bytes],
     references: bytes,
+    pieces: int,
 ) -> bytes:
     head = box(b"ftyp", b"heic\0\0\0\0mif1heic")
     # Equal data lie in the file once.
@@ -125,7 +138,8 @@ def _file(
             starts[body] = at
             at += len(body)
         located = b"".join(
-            struct.pack(">HHHII", item, 0, 1, starts[body], len(body)) for item, body in places.items()
+            struct.pack(">HHH", item, 0, pieces) + struct.pack(">II", starts[body], len(body)) * pieces
+            for item, body in places.items()
         )
         return full(
             b"meta",
