@@ -21,11 +21,13 @@ from service.exams.evidence.attendance import attendance_csv, attendance_pdf, ro
 from service.exams.evidence.csv_report import report_csv
 from service.exams.evidence.export import Evidence, export_evidence
 from service.exams.evidence.pilot import PilotReport, pilot_report
+from service.exams.evidence.sheet import SheetStyle, pictures_of, sheet_pdf
 from service.exams.exams import find_exam
 from service.exams.roster.readiness import exam_readiness, readiness
 from service.exams.roster.readiness_csv import readiness_csv
 from service.exams.schemas import Exam, Session
 from service.exams.sessions import find_session
+from service.languages import RIGHT_TO_LEFT, choose_language, texts
 
 router = APIRouter(prefix="/v1", tags=["reports"])
 
@@ -59,6 +61,9 @@ async def zone_named(
 
 
 Zone = Annotated[ZoneInfo, Depends(zone_named)]
+Photographs = Annotated[
+    bool, Query(description="with the kept pictures of the enrolments; takes `override` or `audit:read`")
+]
 CSV_ANSWER = {"text/csv": {"schema": {"type": "string"}}}
 PDF_ANSWER = {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}
 
@@ -105,6 +110,30 @@ def list_attendance(
     name = file_name(session, zone, "attendance.csv")
     found = attendance_csv(room_of(parts.desk, session_id), zone, DELIMITERS[separator])
     return csv_file(found, name)
+
+
+@router.get(
+    "/sessions/{session_id}/sheet.pdf",
+    response_class=Response,
+    responses={200: {"content": PDF_ANSWER, "description": "A4, by seat, in the language of the request."}},
+)
+def print_sheet(
+    request: Request,
+    parts: PartsHere,
+    caller: Staff,
+    session_id: UUID,
+    zone: Zone,
+    photographs: Photographs = False,
+) -> Response:
+    """The room sheet, made before the day: QR codes of the numbers, and columns to write in by hand."""
+    if photographs:
+        caller.require([Scope.OVERRIDE, Scope.AUDIT_READ])
+    session = find_session(parts.desk, session_id)
+    (room,) = room_of(parts.desk, session_id)
+    pictures = pictures_of(parts.desk, room, origin_of(request, caller)) if photographs else None
+    style = sheet_style(choose_language(request), pictures)
+    name = file_name(session, zone, f"{style.words['file']}.pdf")
+    return pdf_file(sheet_pdf(room, zone, style), name)
 
 
 @router.get(
@@ -183,6 +212,16 @@ def download_evidence(
     found = export_evidence(parts.desk, session_id, unquote(external_id), origin_of(request, caller))
     headers = download(f"evidence-{found.candidate.entry_id}.json")
     return Response(body_for(found, caller), media_type="application/json", headers=headers)
+
+
+def sheet_style(language: str, pictures: dict[UUID, bytes] | None) -> SheetStyle:
+    """How a room sheet is printed for a reader of this language."""
+    words = {
+        key.removeprefix("sheet."): str(text)
+        for key, text in texts(language).items()
+        if key.startswith("sheet.")
+    }
+    return SheetStyle(words, pictures, language in RIGHT_TO_LEFT)
 
 
 def file_name(session: Session, zone: ZoneInfo, kind: str) -> str:

@@ -15,9 +15,9 @@ from service.api.inputs import PartsHere, signed_in
 from service.errors import InsecureAddress, InvalidRequest, Unauthenticated
 from service.fields import PersonName
 from service.http.tracing import address_of as address_in
+from service.languages import choose_language, describe_language
 from service.logs import log
 from service.parts import Parts
-from service.web.languages import choose_language, describe_language
 from service.web.places import TEMPLATES
 
 # Styles may be set on elements; scripts come from this host only, and no other site may frame the pages.

@@ -8,11 +8,11 @@ from service.access.issuer import LOGIN_SECONDS, Issuer, Login
 from service.access.page_sessions import cookie_name
 from service.api.inputs import PartsHere
 from service.errors import IssuerRefused, RequestRefused, Unavailable
+from service.languages import choose_language, describe_language
 from service.logs import log
 from service.parts import Parts
 from service.problems import status_of
 from service.web import desk
-from service.web.languages import choose_language, describe_language
 from service.web.places import TEMPLATES
 
 BEGIN, BACK = "/login/issuer", "/login/issuer/back"

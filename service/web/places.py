@@ -5,4 +5,3 @@ from pathlib import Path
 HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
 STATIC = HERE / "static"
-STRINGS = HERE / "strings"

@@ -17,10 +17,10 @@ from service.api.inputs import PartsHere
 from service.errors import InvalidRequest
 from service.http.bodies import receiving
 from service.http.uploads import read_form, receive_parts
+from service.languages import ENGLISH, LANGUAGES, choose_language, describe_language, texts
 from service.matching.self_enrolment import receive_picture
 from service.settings import FORM_OVERHEAD_BYTES
 from service.web import desk
-from service.web.languages import ENGLISH, LANGUAGES, choose_language, describe_language, texts
 from service.web.places import TEMPLATES
 
 router = APIRouter(prefix="/enrol", include_in_schema=False)

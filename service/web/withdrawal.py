@@ -12,8 +12,8 @@ from starlette.templating import Jinja2Templates
 from index.consent.withdrawal import find_subject_of_link
 from index.errors import LinkInvalid
 from service.api.inputs import PartsHere
+from service.languages import choose_language, describe_language
 from service.web import desk
-from service.web.languages import choose_language, describe_language
 from service.web.places import TEMPLATES
 
 router = APIRouter(include_in_schema=False)

@@ -10,9 +10,8 @@ from fixtures_pages import Desk
 from fixtures_service import Service
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
+from service.languages import ENGLISH, LANGUAGES, RIGHT_TO_LEFT, STRINGS, preferred, texts
 from service.problems import STATUSES
-from service.web.languages import ENGLISH, LANGUAGES, RIGHT_TO_LEFT, preferred, texts
-from service.web.places import STRINGS
 
 CATEGORIES = {
     "en": {"one", "other"},

@@ -20,7 +20,7 @@ from index.ids import uuid7
 from index.jobs.jobs import Jobs
 from index.webhooks.events import EVENTS
 from service.access.roles import Role
-from service.web.languages import texts
+from service.languages import texts
 
 __all__ = ["axe"]
 

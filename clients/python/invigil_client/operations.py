@@ -1165,6 +1165,20 @@ class Operations(Transport):
         )
         return self._send_for(call, models.RosterReport)
 
+    def print_sheet(
+        self, session_id: UUID, *, photographs: bool | None = None, zone: str | None = None
+    ) -> bytes:
+        """The room sheet, made before the day: QR codes of the numbers, and columns to write in by hand."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/sheet.pdf",
+            query={
+                "photographs": photographs,
+                "zone": zone,
+            },
+        )
+        return (self._send(call)).content
+
     def list_waiting(self, session_id: UUID) -> models.WaitingList:
         """All who need a person, oldest first, with the reasons."""
         call = Call("GET", f"/v1/sessions/{segment(session_id)}/waiting")
@@ -2650,6 +2664,20 @@ class AsyncOperations(AsyncTransport):
             csv=None if isinstance(body, Mapping) else body,
         )
         return await self._send_for(call, models.RosterReport)
+
+    async def print_sheet(
+        self, session_id: UUID, *, photographs: bool | None = None, zone: str | None = None
+    ) -> bytes:
+        """The room sheet, made before the day: QR codes of the numbers, and columns to write in by hand."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/sheet.pdf",
+            query={
+                "photographs": photographs,
+                "zone": zone,
+            },
+        )
+        return (await self._send(call)).content
 
     async def list_waiting(self, session_id: UUID) -> models.WaitingList:
         """All who need a person, oldest first, with the reasons."""

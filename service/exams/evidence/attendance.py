@@ -9,32 +9,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from math import ceil
-from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fpdf import FPDF
 from fpdf.enums import TableBordersLayout
 from fpdf.fonts import FontFace
 from fpdf.table import Table
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
-from index.tables import utc_now
 from service.exams.context import Desk
 from service.exams.errors import TooManyForPaper
+from service.exams.evidence.clocks import local_time
+from service.exams.evidence.paper import MAX_PRINTED, Paper
 from service.exams.exams import exam_row
 from service.exams.schemas import Candidate
 from service.exams.sessions import session_row
 from service.exams.status import candidates_page
 from service.exams.tables import SessionRow
 from service.sheets.spreadsheet import BYTE_ORDER_MARK, SheetWriter
-
-FONT = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
-"""Has the letters of all European languages, and Arabic."""
-MAX_PRINTED = 2_000
-"""Ten seconds of a core: setting type takes some milliseconds a line."""
-TIME_FORMAT = "%Y-%m-%d %H:%M"
 
 WORDS = {
     "expected": "",
@@ -126,11 +119,6 @@ def by_seat(candidate: Candidate) -> tuple[bool, list[tuple[bool, int, str]], st
     return not seat, parts, candidate.external_id
 
 
-def local_time(moment: datetime | None, zone: ZoneInfo, time_format: str = TIME_FORMAT) -> str:
-    """A moment on the clocks of a zone; empty where there is none."""
-    return moment.astimezone(zone).strftime(time_format) if moment else ""
-
-
 def format_absences(one: Candidate, zone: ZoneInfo) -> str:
     """The times outside; one without an end is of somebody who never came back."""
     clock = partial(local_time, zone=zone, time_format="%H:%M")
@@ -159,43 +147,39 @@ def attendance_csv(rooms: Sequence[Room], zone: ZoneInfo, delimiter: str) -> str
     return target.getvalue()
 
 
+def texts_of(room: Room) -> Iterator[str]:
+    """Every text of a room that people have written."""
+    yield from (room.exam, room.room)
+    for one in room.candidates:
+        yield from (one.external_id, one.display_name or "", one.seat or "")
+
+
+def require_paper(rooms: Sequence[Room]) -> None:
+    """Refuse more people than are printed at once.
+
+    Raises:
+        TooManyForPaper: With how many are.
+    """
+    people = sum(len(room.candidates) for room in rooms)
+    if people > MAX_PRINTED:
+        raise TooManyForPaper(people, MAX_PRINTED)
+
+
 def attendance_pdf(rooms: Sequence[Room], zone: ZoneInfo) -> bytes:
     """The list on paper, A4; each room begins on a page of its own.
 
     Raises:
         TooManyForPaper: If there are more people than are printed at once.
     """
-    people = sum(len(room.candidates) for room in rooms)
-    if people > MAX_PRINTED:
-        raise TooManyForPaper(people, MAX_PRINTED)
-    page = Page(zone)
+    require_paper(rooms)
+    page = Page("Attendance", zone, (text for room in rooms for text in texts_of(room)))
     for room in rooms:
         page.print_room(room)
     return bytes(page.output())
 
 
-class Page(FPDF):
-    """A4 sheets with a foot that says when they were printed and which of how many each is."""
-
-    def __init__(self, zone: ZoneInfo) -> None:
-        super().__init__(format="A4")
-        self.zone = zone
-        self.printed_at = local_time(utc_now(), zone)
-        self.add_font("DejaVu", fname=str(FONT))
-        self.set_font("DejaVu", size=9)
-        # Arabic letters are joined and run from the right.
-        self.set_text_shaping(use_shaping_engine=True)
-        self.set_auto_page_break(auto=True, margin=16)
-        self.set_title("Attendance")
-        self.set_creator("Invigil")
-
-    def footer(self) -> None:
-        """The foot of each sheet."""
-        self.set_y(-12)
-        self.set_font_size(7)
-        text = f"{self.printed_at} {self.zone.key} · {self.page_no()}/{{nb}}"
-        self.cell(0, 5, text, align="R")
-        self.set_font_size(9)
+class Page(Paper):
+    """The list of several rooms."""
 
     def print_room(self, room: Room) -> None:
         """A room on sheets of its own, with its heading, the list and the counts."""

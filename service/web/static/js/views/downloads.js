@@ -1,9 +1,19 @@
 // Files to keep: reports and lists, on the clocks of this computer and with the separator that its programs want.
 
-import { h, t, zone } from "../page.js";
+import { h, may, t, zone } from "../page.js";
 import { choice } from "../ui.js";
 
 const SEPARATORS = ["comma", "semicolon", "tab"];
+
+/**
+ * The room sheet of a session, for a day without power or network; with photographs for who may look at them.
+ * @returns {[string, string][]}
+ */
+export function sheets(one) {
+  const path = `/v1/sessions/${one.id}/sheet.pdf`;
+  const pictured = one.faces !== "off" && may("override", "audit:read");
+  return [[path, t("download.sheet")], ...(pictured ? [/** @type {[string, string]} */ ([`${path}?photographs=true`, t("download.sheet_pictures")])] : [])];
+}
 
 /** Excel takes a semicolon where the decimal sign is a comma. */
 function usual() {
@@ -22,7 +32,7 @@ export function downloads(files) {
   const point = () => links.forEach((link) => {
     const path = link.dataset.path ?? "";
     const query = new URLSearchParams({ zone: Intl.DateTimeFormat().resolvedOptions().timeZone, ...(path.endsWith(".csv") ? { separator: select.value } : {}) });
-    link.href = `${path}?${query}`;
+    link.href = `${path}${path.includes("?") ? "&" : "?"}${query}`;
   });
   select.value = usual();
   select.addEventListener("change", point);

@@ -2,7 +2,7 @@
 
 import { call, date, day, h, may, newKey, setTitle, t } from "../page.js";
 import { asking, notice, reasonText, table } from "../ui.js";
-import { downloads } from "./downloads.js";
+import { downloads, sheets } from "./downloads.js";
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 /** Whom a picture would help. */
@@ -11,7 +11,7 @@ const GRADES = ["match", "refer"];
 
 export async function sessionReadiness(view, one) {
   const report = await call("GET", `/v1/sessions/${one.id}/readiness`, { timeout: 60000 });
-  view.append(summary(report), downloads([[`/v1/sessions/${one.id}/readiness.csv`, t("ready.export")]]), linksPanel(one, report), ...parts([report], report.look_alikes));
+  view.append(summary(report), downloads([...sheets(one), [`/v1/sessions/${one.id}/readiness.csv`, t("ready.export")]]), linksPanel(one, report), ...parts([report], report.look_alikes));
 }
 
 /** A link for everybody without a template, as a list for a mail merge. */

@@ -5,7 +5,7 @@ import { choice, needText, table } from "../ui.js";
 import { board, sessionWindow } from "./board.js";
 import { checkinCase } from "./case.js";
 import { kiosks } from "./kiosks.js";
-import { downloads } from "./downloads.js";
+import { downloads, sheets } from "./downloads.js";
 import { changeSession } from "./exams.js";
 import { sessionReadiness } from "./readiness.js";
 import { roster } from "./roster.js";
@@ -66,6 +66,7 @@ async function attempts(view, one) {
     h("div.row.between", {}, h("h2", {}, t("session.tab_attempts")),
       h("div.row", {}, filter)),
     downloads([
+      ...sheets(one),
       [`/v1/sessions/${one.id}/attendance.pdf`, t("download.attendance_pdf")],
       [`/v1/sessions/${one.id}/attendance.csv`, t("download.attendance_csv")],
       [`/v1/sessions/${one.id}/report.csv`, t("download.report")],

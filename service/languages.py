@@ -1,14 +1,15 @@
-"""The languages of the pages: which there are, which one a request gets, and their texts."""
+"""The languages of pages and printed sheets: which there are, which a request gets, and their texts."""
 
 import json
 import re
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 
-from service.web.places import STRINGS
+STRINGS = Path(__file__).parent / "web" / "strings"
 
 LANGUAGES = {
     "en": "English",
