@@ -117,7 +117,16 @@ async function start() {
   return render();
 }
 
-refreshOn(render);
+refreshOn(async () => {
+  await render();
+  // What had the focus was drawn anew: whoever works with the keyboard goes on from the page's beginning, not the browser's.
+  if (document.activeElement === document.body) view.focus({ preventScroll: true });
+});
+// The address names what is shown, so the link that skips the navigation must not change it.
+document.querySelector(".skip")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  view.focus();
+});
 addEventListener("hashchange", async () => {
   await start();
   if (!facts.name) return;

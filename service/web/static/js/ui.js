@@ -38,6 +38,7 @@ export function asking(label, question, act) {
     yes.focus();
   };
   place.append(h("div", {}, h("button", { type: "button", onclick: ask }, label)));
+  place.addEventListener("keydown", (event) => event.key === "Escape" && place.childElementCount > 1 && back());
   return place;
 }
 
@@ -79,11 +80,12 @@ export function choice(name, label, options, attributes = {}) {
     h("select", { name, ...attributes }, options.map(([value, text]) => h("option", { value }, text))));
 }
 
-/** A tag for a moment's answer, at the foot of the page; it leaves by itself. */
+/** A tag for a moment's answer, at the foot of the page; it leaves by itself, though not while somebody is on its link. */
 export function toast(...children) {
   const shown = h("div.toast", { role: "status" }, ...children);
   document.getElementById("toasts").append(shown);
-  setTimeout(() => shown.remove(), 12000);
+  const leave = () => (shown.contains(document.activeElement) ? setTimeout(leave, 2000) : shown.remove());
+  setTimeout(leave, 12000);
 }
 
 const NOT_OF_A_FIELD = /^\/(body|query)\//;
@@ -126,6 +128,7 @@ export function form(children, label, send, tone = "primary") {
   const button = h(`button.${tone}`, {}, label);
   const submit = async (event) => {
     event.preventDefault();
+    const hadFocus = document.activeElement === button;
     button.disabled = true;
     problem.replaceChildren();
     clearFields(event.target);
@@ -137,6 +140,8 @@ export function form(children, label, send, tone = "primary") {
       if (left.length) problem.replaceChildren(notice("bad", left.join(" ")));
     } finally {
       button.disabled = false;
+      // A button that is disabled loses the focus.
+      if (hadFocus && button.isConnected && document.activeElement === document.body) button.focus();
     }
   };
   return h("form.fields", { onsubmit: submit }, ...children, problem, h("div", {}, button));

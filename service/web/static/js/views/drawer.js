@@ -30,8 +30,9 @@ export function openDrawer(session, person, board) {
   });
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.body.append(dialog);
-  dialog.showModal();
+  // Drawn first: the focus then begins on what closes it.
   draw();
+  dialog.showModal();
   return {
     close: () => dialog.close(),
     /** Somebody else has done something: who is typing keeps what is typed and is told. */
@@ -39,7 +40,10 @@ export function openDrawer(session, person, board) {
       if (other.entry_id !== person.entry_id) return;
       person = other;
       const typed = [...dialog.querySelectorAll("input, select[name=reason_code]")].some((one) => /** @type {any} */ (one).value);
-      if (!typed) draw();
+      if (!typed) {
+        draw();
+        dialog.querySelector("button").focus();
+      }
       else if (!dialog.querySelector("#drawer-changed")) {
         body.prepend(h("div", { id: "drawer-changed" }, notice("wait", t("drawer.changed", { status: t(`status.${other.status}`) }), " ",
           h("button.plain", { type: "button", onclick: () => draw() }, t("drawer.look_again")))));

@@ -173,10 +173,11 @@ export class Queue {
     const found = this.waiting.filter((need) => this.isShown(need));
     const focused = this.queue.contains(document.activeElement) ? document.activeElement.closest("[data-need]")?.getAttribute("data-need") : null;
     this.queue.replaceChildren(
-      h("h2", { id: "waiting-title" }, t("board.waiting", { n: this.waiting.length })),
+      h("h2", { id: "waiting-title", tabindex: "-1" }, t("board.waiting", { n: this.waiting.length })),
       this.waiting.length ? h("ol.queue", {}, found.map((need) => h("li", { "data-need": need.id }, this.card(need))))
         : h("p.muted", {}, t("board.nobody_waits")));
-    if (focused) /** @type {HTMLElement | null} */ (this.queue.querySelector(`[data-need="${focused}"] :is(a, button)`))?.focus();
+    // Whoever was on a card that is settled goes on from the head of the queue.
+    if (focused) /** @type {HTMLElement | null} */ (this.queue.querySelector(`[data-need="${focused}"] :is(a, button)`) ?? this.queue.querySelector("h2"))?.focus();
   }
 
   /** @param {Waiting} need */
@@ -225,14 +226,25 @@ export class Queue {
     for (const node of this.queue.querySelectorAll("[data-since]")) node.textContent = this.since(node.getAttribute("data-since"));
   }
 
+  /** Where the focus goes when a drawer closes and what opened it was drawn anew, or is gone.
+   * @param {Candidate} person @param {string | null} [from] */
+  takeFocus(person, from) {
+    if (document.activeElement !== document.body) return;
+    const card = from && this.queue.querySelector(`[data-need="${from}"] :is(a, button)`);
+    const seat = from ? null : this.view.querySelector(`.seat[data-candidate="${CSS.escape(person.external_id)}"]`);
+    /** @type {HTMLElement | null} */ (card ?? seat ?? this.queue.querySelector("#waiting-title"))?.focus();
+  }
+
   /** Open somebody's drawer.
    * @param {any} session @param {Candidate} person */
   draw(session, person) {
     this.drawer?.close();
+    const from = document.activeElement?.closest("[data-need]")?.getAttribute("data-need");
     this.drawer = openDrawer(session, person, {
       needs: () => this.waiting.filter((need) => need.candidate?.entry_id === person.entry_id).flatMap((need) => need.reasons),
       closed: () => {
         this.drawer = null;
+        this.takeFocus(person, from);
       },
       decided: () => this.shown === "closed" && again(),
     });
