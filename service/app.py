@@ -37,6 +37,7 @@ from service.api import (
     operators,
     proposals,
     quality,
+    queue,
     reports,
     rooms,
     roster,
@@ -52,6 +53,7 @@ from service.api import (
 )
 from service.exams.evidence.sweeping import sweep
 from service.exams.kiosks import purge_codes
+from service.exams.offline.sealing import purge_queue_keys
 from service.http.bodies import BoundedBodies
 from service.http.parameters import Parameters, parameters_of, scopes_of
 from service.http.stopping import before_stopping
@@ -95,6 +97,7 @@ RESOURCES = (
     roster,
     list_layouts,
     checkins,
+    queue,
     live,
     waiting,
     rooms,
@@ -344,6 +347,7 @@ PURGES: dict[str, Callable[[Parts], dict[str, int]]] = {
     "proposals": lambda parts: {"proposals": parts.proposals.purge(actor="retention")},
     "enrolment_links": lambda parts: {"enrolment_links": parts.enrolment_links.purge()},
     "page_sessions": lambda parts: {"page_sessions": parts.page_sessions.purge()},
+    "queue_keys": lambda parts: {"queue_keys": purge_queue_keys(parts.database)},
     "kiosk_codes": lambda parts: {"kiosk_codes": purge_codes(parts.database)},
     "links": lambda parts: {"operator_links": parts.invitations.purge()},
     "sign_ins": lambda parts: {"sign_ins": parts.sign_ins.purge()},

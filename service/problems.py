@@ -101,6 +101,8 @@ STATUSES: dict[type[Exception], int] = {
     exams.CodeUnknown: 404,
     exams.PairingEnded: 410,
     exams.TooManyCodes: 429,
+    exams.QueueError: 409,
+    exams.QueueUnreadable: 422,
     exams.NotWaiting: 409,
     exams.DecisionNeeded: 409,
     exams.SeatTaken: 409,

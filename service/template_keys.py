@@ -22,9 +22,18 @@ from index.webhooks.webhooks import WEBHOOKS
 from service.access.second_factors import SECOND_FACTORS
 from service.errors import StartRefused
 from service.exams.checkin.thumbnails import THUMBNAILS
+from service.exams.offline.sealing import QUEUE_KEYS
 from service.settings import Settings
 
-SEALED_TABLES: tuple[SealedTable, ...] = (TEMPLATES, CROPS, THUMBNAILS, SECOND_FACTORS, PROPOSALS, WEBHOOKS)
+SEALED_TABLES: tuple[SealedTable, ...] = (
+    TEMPLATES,
+    CROPS,
+    THUMBNAILS,
+    SECOND_FACTORS,
+    PROPOSALS,
+    WEBHOOKS,
+    QUEUE_KEYS,
+)
 """Every table with sealed rows."""
 
 

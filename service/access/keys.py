@@ -34,6 +34,8 @@ from service.logs import log
 BY_PREFIX = select(ApiKeyRow).where(ApiKeyRow.prefix == bindparam("prefix"))
 PREFIX = re.compile(r"inv[0-9a-f]{10}")
 FIRST_KEY_LIFETIME = timedelta(hours=24)
+DELIVERY = timedelta(hours=24)
+"""For so long after its end a kiosk may deliver what it took before."""
 USE_INTERVAL = timedelta(minutes=1)
 """`last_used_at` is written at most this often; a write at each request would cost a disk flush."""
 
@@ -52,6 +54,20 @@ class KeyFacts:
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Deliverer:
+    """Who delivers what was taken without network: a caller, or a kiosk whose key has ended since.
+
+    Attributes:
+        ended_at: When it did; None where it is valid.
+        is_revoked: Whether somebody ended it, and not its session.
+    """
+
+    caller: Caller
+    ended_at: datetime | None = None
+    is_revoked: bool = False
 
 
 class Keys:
@@ -147,17 +163,42 @@ class Keys:
             Unauthenticated: If it is unknown, revoked, expired or not valid yet.
             RateLimited: If it has sent too many requests.
         """
+        return self._caller(self._known(text), datetime.now(UTC), seal_of(text.partition(".")[2]))
+
+    def deliverer(self, text: str) -> Deliverer:
+        """Who delivers with this key, which may be a kiosk's that has ended; raises as `authenticate`."""
+        return self._deliverer(self._known(text), seal_of(text.partition(".")[2]))
+
+    def signed_in_deliverer(self, key_id: UUID, seal: bytes) -> Deliverer:
+        """As `deliverer`, of a page's session."""
+        with self._database.read() as db:
+            return self._deliverer(db.get(ApiKeyRow, key_id), seal)
+
+    def _known(self, text: str) -> ApiKeyRow:
+        """The row of a key, valid or not; raises `Unauthenticated`."""
         prefix, _, secret = text.partition(".")
         if not PREFIX.fullmatch(prefix):
             raise Unauthenticated
-        now = datetime.now(UTC)
         with self._database.read() as db:
             row = db.scalar(BY_PREFIX, {"prefix": prefix})
-            # The hash is compared in constant time, and for an unknown prefix too.
-            known = hmac.compare_digest(row.secret_hash if row else "", hash_of(secret))
-            if row is None or not known:
-                raise Unauthenticated
-            return self._caller(row, now, seal_of(secret))
+        # The hash is compared in constant time, and for an unknown prefix too.
+        known = hmac.compare_digest(row.secret_hash if row else "", hash_of(secret))
+        if row is None or not known:
+            raise Unauthenticated
+        return row
+
+    def _deliverer(self, row: ApiKeyRow | None, seal: bytes) -> Deliverer:
+        now = datetime.now(UTC)
+        if row is None:
+            raise Unauthenticated
+        if is_valid(row, now):
+            return Deliverer(self._caller(row, now, seal))
+        ended_at = min((at for at in (row.expires_at, row.revoked_at) if at and at <= now), default=None)
+        if row.session_id is None or ended_at is None or now >= ended_at + DELIVERY:
+            raise Unauthenticated
+        self._rates.take(row.id)
+        caller = Caller(row.id, row.name, frozenset(Scope(one) for one in row.scopes), row.session_id, seal)
+        return Deliverer(caller, ended_at, is_revoked=row.revoked_at == ended_at)
 
     def signed_in(self, key_id: UUID, seal: bytes) -> Caller:
         """The caller for whose key a page's session stands, if it is valid now.

@@ -26,6 +26,7 @@ from index.database.database import Database
 from index.errors import DatabaseError
 from index.tables import PageSessionRow, utc_now
 from service.access.callers import Caller
+from service.access.keys import DELIVERY
 from service.access.operators import OperatorFacts, live_row
 from service.errors import Forbidden, InsecureAddress, SignInRefused, Unauthenticated
 from service.logs import log
@@ -112,8 +113,13 @@ class PageSessions:
             db.add(_new_row(session))
         return session
 
-    def find(self, page: Page, token: str) -> PageSession:
+    def find(self, page: Page, token: str, *, delivers: bool = False) -> PageSession:
         """The session of a cookie. Whether its key or operator is still valid, `Keys` and `Operators` say.
+
+        Args:
+            page: Which page's.
+            token: The cookie.
+            delivers: Whether it is only to deliver what was taken before; a kiosk has longer for that.
 
         Raises:
             Unauthenticated: If there is none, or it has ended.
@@ -126,7 +132,8 @@ class PageSessions:
         used = max(row.last_used_at, self._used.get(digest, row.last_used_at))
         # It is left to the purge, for a clock that leaps must not end it for good; nor may one that was ahead
         # have made it last longer.
-        if now >= row.created_at + LIFETIME or now >= used + IDLE[page] or used > now + BACK:
+        more = DELIVERY if delivers and page == "kiosk" else timedelta()
+        if now >= row.created_at + LIFETIME + more or now >= used + IDLE[page] + more or used > now + BACK:
             raise Unauthenticated
         if now - used >= USE_INTERVAL:
             self._note_use(digest, now)
@@ -153,7 +160,10 @@ class PageSessions:
 
     def purge(self) -> int:
         """Forget those that have ended by age; returns how many."""
-        old = PageSessionRow.created_at < utc_now() - LIFETIME
+        now = utc_now()
+        # A kiosk may still have to deliver what it took.
+        is_console = (PageSessionRow.page != "kiosk") & (PageSessionRow.created_at < now - LIFETIME)
+        old = is_console | (PageSessionRow.created_at < now - LIFETIME - DELIVERY)
         with self._database.write(ordered=False) as db:
             gone = db.scalars(delete(PageSessionRow).where(old).returning(PageSessionRow.id_digest)).all()
         for digest in gone:

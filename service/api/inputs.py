@@ -16,6 +16,7 @@ from index.ids import uuid7
 from index.subjects.subjects import ExternalId
 from service.access.callers import Caller
 from service.access.idempotency import Answer, Attempt, digest_of
+from service.access.keys import Deliverer
 from service.access.page_sessions import PageSession, cookie_of
 from service.access.scopes import Scope
 from service.api.answers import respond
@@ -61,18 +62,23 @@ def needs(*scopes: Scope) -> Dependency:
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     ) -> Caller:
         found = caller_of(request, parts, credentials)
-        request.state.caller = found
-        request.state.operator_id = str(found.id) if found.is_operator else None
-        request.state.key_id = None if found.is_operator else str(found.id)
-        if scopes:
-            found.require(scopes)
-        require_exam(request, parts, found)
-        refuse_unknown(request)
+        note_caller(request, parts, found, scopes)
         return found
 
     # For the OpenAPI document.
     caller.scopes = tuple(map(str, scopes))  # type: ignore[attr-defined]
     return cast(Dependency, Depends(caller))
+
+
+def note_caller(request: Request, parts: Parts, found: Caller, scopes: tuple[Scope, ...]) -> None:
+    """Keep who sent a request, and refuse who may not; raises as `Caller.require`."""
+    request.state.caller = found
+    request.state.operator_id = str(found.id) if found.is_operator else None
+    request.state.key_id = None if found.is_operator else str(found.id)
+    if scopes:
+        found.require(scopes)
+    require_exam(request, parts, found)
+    refuse_unknown(request)
 
 
 def caller_of(request: Request, parts: Parts, credentials: HTTPAuthorizationCredentials | None) -> Caller:
@@ -91,6 +97,40 @@ def caller_of(request: Request, parts: Parts, credentials: HTTPAuthorizationCred
     session = parts.page_sessions.find(*sent)
     request.state.page_session = session
     return signed_in(parts, session)
+
+
+def delivers() -> Dependency:
+    """A dependency that gives who delivers a queue: a caller with `checkin`, or a kiosk that has ended."""
+
+    def deliverer(
+        request: Request,
+        parts: PartsHere,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    ) -> Deliverer:
+        found = deliverer_of(request, parts, credentials)
+        note_caller(request, parts, found.caller, (Scope.CHECKIN,))
+        return found
+
+    # For the OpenAPI document.
+    deliverer.scopes = (str(Scope.CHECKIN),)  # type: ignore[attr-defined]
+    return cast(Dependency, Depends(deliverer))
+
+
+def deliverer_of(
+    request: Request, parts: Parts, credentials: HTTPAuthorizationCredentials | None
+) -> Deliverer:
+    """Who delivers; raises as `caller_of`."""
+    if credentials is not None:
+        return parts.keys.deliverer(credentials.credentials)
+    is_secure = request.url.scheme == "https"
+    sent = cookie_of(request.method, request.headers, request.cookies, is_secure=is_secure)
+    if sent is None:
+        raise Unauthenticated
+    session = parts.page_sessions.find(*sent, delivers=True)
+    request.state.page_session = session
+    if session.key_id is None:
+        return Deliverer(signed_in(parts, session))
+    return parts.keys.signed_in_deliverer(session.key_id, session.seal)
 
 
 def signed_in(parts: Parts, session: PageSession) -> Caller:

@@ -69,7 +69,16 @@ def note_evidence(
 
 
 EvidenceRow = CheckinRow | OverrideRow | MovementRow
-ADDED_LATER = {"checkin": {"kind": "entry"}}
+ADDED_LATER = {
+    "checkin": {
+        "kind": "entry",
+        "contact_at": None,
+        "since_contact_ms": None,
+        "taken_at": None,
+        "time_estimated": False,
+        "provisional": None,
+    }
+}
 """Columns that evidence of before did not have, with what they say of it: digests leave that out."""
 
 

@@ -41,6 +41,10 @@
     ├── CodeUnknown                      code_unknown                no tablet shows this code now
     ├── PairingEnded                     pairing_ended               the tablet has to ask for another code
     ├── TooManyCodes                     rate_limited                as many tablets ask as may
+    ├── QueueError
+    │   ├── QueueUnreadable              queue_unreadable            changed, or sealed with another key
+    │   ├── QueueOfAnotherSession        queue_of_another_session
+    │   └── TakenAfterEnd                taken_after_end             the kiosk's key had ended
     ├── NotWaiting                       not_waiting                 nobody waits under this id
     ├── DecisionNeeded                   decision_needed             a candidate's attempt is open
     ├── SeatTaken                        seat_taken                  somebody else has the seat
@@ -447,6 +451,40 @@ class ManualIdentificationAgreed(CheckinRefused):
 
     def __init__(self) -> None:
         super().__init__("It was agreed to identify this candidate by a document. No photograph is used.")
+
+
+class QueueError(ExamError):
+    """One item of a kiosk's queue makes no attempt; the others are none the worse."""
+
+
+class QueueUnreadable(QueueError):
+    """It does not open, or what is in it is no attempt."""
+
+    code = "queue_unreadable"
+
+    def __init__(self) -> None:
+        super().__init__("The item was changed, or sealed with another key, or is no attempt.")
+
+
+class QueueOfAnotherSession(QueueError):
+    """It was taken at another door."""
+
+    code = "queue_of_another_session"
+
+    def __init__(self) -> None:
+        super().__init__("The item was taken in another session.")
+
+
+class TakenAfterEnd(QueueError):
+    """It was taken when the kiosk was no kiosk any more."""
+
+    code = "taken_after_end"
+
+    def __init__(self, ended_at: datetime) -> None:
+        super().__init__(
+            f"The kiosk's key ended at {ended_at:%H:%M:%S} UTC, before this was taken.",
+            ended_at=ended_at.isoformat(),
+        )
 
 
 class NotWaiting(ExamError):

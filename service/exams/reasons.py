@@ -3,6 +3,8 @@
 from service.exams.tables import CheckinRow
 
 NO_CANDIDATE_FOUND = "no_candidate_found"
+LET_IN_TWICE = "let_in_twice"
+"""Two kiosks let somebody in under one number: one of them knew nothing of the other."""
 PILOT = "pilot"
 PILOT_ADMITS = "pilot_would_admit"
 PILOT_REFERS = "pilot_would_refer"

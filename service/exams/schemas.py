@@ -23,6 +23,7 @@ class Verdict(StrEnum):
 
 CasePictures = Literal["never", "until_settled", "appeals"]
 Faces = Literal["on", "pilot", "off"]
+Offline = Literal["provisional", "hold"]
 Status = Literal["expected", "admitted", "referred", "refused", "identified_manually"]
 Presence = Literal["absent", "present", "out", "left"]
 LateEntry = Literal["reason", "never"]
@@ -56,6 +57,7 @@ class Exam(BaseModel):
     retention_days: int | None
     identification: bool
     faces: Faces
+    offline: Offline
     created_at: datetime
     purged_at: datetime | None
     archived_at: datetime | None
@@ -120,6 +122,7 @@ class Counts(BaseModel):
     admitted: int = 0
     identified_manually: int = 0
     referred: int = 0
+    held: int = Field(default=0, description="of the referred: came while a kiosk was without network")
     refused: int = 0
     attempts: int = Field(default=0, description="photographs taken, also of people nobody recognised")
     overrides: int = 0
@@ -167,6 +170,10 @@ class Candidate(Person):
     presence_at: datetime | None = Field(description="since when")
     absences: list[Absence]
     extra_minutes: int
+    held: bool = Field(
+        description="came while a kiosk had no network, and what the comparison left open is not settled"
+    )
+    provisional: bool = Field(description="whether that kiosk let the candidate in: held, and in the room")
 
 
 class Conflict(Person, Scored):
@@ -203,7 +210,9 @@ class Checkin(Scored):
     external_id: str | None
     display_name: str | None
     seat: str | None
-    kind: Literal["entry", "return"]
+    kind: Literal["entry", "return", "repeat"] = Field(
+        description="`repeat`: of somebody whose case was settled, by a kiosk that could not know"
+    )
     mode: Literal["claimed", "search", "manual"]
     attempt: int | None
     outcome: Verdict
@@ -232,7 +241,17 @@ class Checkin(Scored):
     kiosk: str | None
     client_time: datetime | None
     clock_skew_s: float | None = Field(
-        description="the client's clock less the server's; the server's decides"
+        description="the client's clock less the server's, when it was taken; the server's decides"
+    )
+    contact_at: datetime | None = Field(
+        description="of one taken without network: the server's clock when the kiosk last heard from it"
+    )
+    since_contact_ms: int | None = Field(description="and how long that was before, by the kiosk")
+    taken_at: datetime | None = Field(description="when it was taken, reckoned from both; null: as it came")
+    time_estimated: bool = Field(description="whether `taken_at` rests on the kiosk's own clock")
+    held: bool = Field(description="taken without network, referred, and not settled")
+    provisional: bool | None = Field(
+        description="whether a kiosk without network let the person in; null: it had the network"
     )
     created_at: datetime
     request_id: str | None

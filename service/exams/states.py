@@ -23,6 +23,8 @@ CheckinKind = Literal["entry", "return"]
 """What a check-in is for."""
 ENTRY: Final = "entry"
 RETURN: Final = "return"
+REPEAT: Final = "repeat"
+"""An entry of somebody whose case was settled; a kiosk without network could not know."""
 
 
 class Move(StrEnum):

@@ -9,14 +9,17 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     CompoundSelect,
     Row,
     Uuid,
     bindparam,
     case,
+    cast,
     func,
     literal,
+    null,
     select,
     union_all,
 )
@@ -32,6 +35,7 @@ from service.exams.states import ABSENT, ENTRY, LET_IN, RETURN, Whereabouts
 from service.exams.tables import AdmissionRow, CheckinRow, ExamRow, OverrideRow, RosterEntryRow, SessionRow
 
 EXPECTED = "expected"
+REFERRED = "referred"
 MANUAL = "manual"
 
 
@@ -39,13 +43,20 @@ MANUAL = "manual"
 class CandidateStatus:
     """Where a candidate stands. `attempts` counts the photographs that were compared.
 
-    Neither a document nor a picture that could not be used gives a stranger another chance.
+    Neither a document nor a picture that could not be used gives a stranger another chance. `provisional`
+    says of an attempt without network whether the kiosk let the candidate in.
     """
 
     status: str = EXPECTED
     at: datetime | None = None
     checkin_id: UUID | None = None
     attempts: int = 0
+    provisional: bool | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody came while a kiosk was without network, and nothing has settled it."""
+        return self.status == REFERRED and self.provisional is not None
 
 
 NEVER_CAME = CandidateStatus()
@@ -65,7 +76,9 @@ def read_statuses(
         read_status_events(db, session_id, only), key=lambda event: (event.is_admission, event.at)
     ):
         attempts = found.get(event.entry_id, NEVER_CAME).attempts + event.photographs
-        found[event.entry_id] = CandidateStatus(event.status, event.at, event.checkin_id, attempts)
+        found[event.entry_id] = CandidateStatus(
+            event.status, event.at, event.checkin_id, attempts, event.provisional
+        )
     return found
 
 
@@ -110,6 +123,7 @@ def status_events_query(of_all: bool) -> CompoundSelect[Any]:
         CheckinRow.created_at.label("at"),
         case((CheckinRow.decision.is_not(None), 1), else_=0).label("photographs"),
         literal(0).label("is_admission"),
+        CheckinRow.provisional,
     ).where(mine, among(CheckinRow.entry_id, of_all))
     overrides = (
         select(
@@ -119,6 +133,7 @@ def status_events_query(of_all: bool) -> CompoundSelect[Any]:
             OverrideRow.created_at,
             literal(0),
             literal(0),
+            cast(null(), Boolean),
         )
         .join(CheckinRow, CheckinRow.id == OverrideRow.checkin_id)
         .where(mine, among(OverrideRow.entry_id, of_all))
@@ -130,6 +145,7 @@ def status_events_query(of_all: bool) -> CompoundSelect[Any]:
         AdmissionRow.at,
         literal(0),
         literal(1),
+        cast(null(), Boolean),
     ).where(AdmissionRow.session_id == session_id, among(AdmissionRow.entry_id, of_all))
     return union_all(attempts, overrides, admissions)
 
@@ -207,6 +223,8 @@ def candidate_document(
         presence_at=where.at,
         absences=where.absences,
         extra_minutes=entry.extra_minutes,
+        held=current.is_held,
+        provisional=current.is_held and bool(current.provisional),
     )
 
 
@@ -239,14 +257,16 @@ def counts_of(db: OrmSession, row: SessionRow) -> Counts:
     overrides = overrides.join(CheckinRow, CheckinRow.id == OverrideRow.checkin_id)
     overrides = overrides.where(CheckinRow.session_id == row.id)
     candidates = db.scalar(on_roster) or 0
-    by_status = Counter(current.status for current in read_statuses(db, row.id).values())
+    statuses = read_statuses(db, row.id)
+    by_status = Counter(current.status for current in statuses.values())
     presences = Counter(one.presence for one in read_whereabouts(db, row.id).values())
     return Counts(
         candidates=candidates,
         expected=candidates - by_status.total(),
         admitted=by_status["admitted"],
         identified_manually=by_status["identified_manually"],
-        referred=by_status["referred"],
+        referred=by_status[REFERRED],
+        held=sum(current.is_held for current in statuses.values()),
         refused=by_status["refused"],
         attempts=db.scalar(photographs) or 0,
         overrides=db.scalar(overrides) or 0,

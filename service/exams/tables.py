@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from index.ids import uuid7
@@ -43,6 +43,8 @@ class ExamRow(Base):
     """Whether a face may be looked for among all candidates of a session, without a claim."""
     faces: Mapped[str] = mapped_column(String(8), default="on", server_default="on")
     """Whether photographs are compared: `on`; `pilot`, where they decide nothing; or `off`."""
+    offline: Mapped[str] = mapped_column(String(12), default="provisional", server_default="provisional")
+    """What a kiosk without network does with whoever comes: lets in (`provisional`), or sends to a person."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     purged_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
@@ -117,7 +119,8 @@ class CheckinRow(Base):
     external_id: Mapped[str | None] = mapped_column(String(255))
     seat: Mapped[str | None] = mapped_column(String(64))
     kind: Mapped[str] = mapped_column(String(8), default="entry", server_default="entry")
-    """`entry`, or `return` of somebody who had gone out."""
+    """`entry`; `return` of somebody who had gone out; or `repeat`, of somebody whose case was settled, which
+    only a kiosk without network can take."""
     mode: Mapped[str] = mapped_column(String(8))
     attempt: Mapped[int | None]
     outcome: Mapped[str] = mapped_column(String(OUTCOME_LENGTH))
@@ -141,6 +144,16 @@ class CheckinRow(Base):
     operator: Mapped[str | None] = mapped_column(String(255))
     kiosk: Mapped[str | None] = mapped_column(String(64))
     client_time: Mapped[datetime | None]
+    contact_at: Mapped[datetime | None]
+    """Of an attempt that was taken without network: the server's clock when the kiosk last heard from it."""
+    since_contact_ms: Mapped[int | None] = mapped_column(BigInteger)
+    """How long that was before, by a clock of the kiosk that nobody sets."""
+    taken_at: Mapped[datetime | None]
+    """When it was taken, reckoned from both; None where the attempt came as it was made."""
+    time_estimated: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether the kiosk's clock had to be believed, as after a reload."""
+    provisional: Mapped[bool | None]
+    """Whether the kiosk let the person in before anything was compared; None where it had the network."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     request_id: Mapped[str | None] = mapped_column(String(128))
 
@@ -231,6 +244,31 @@ class ThumbnailRow(Base):
     until_settled: Mapped[bool] = mapped_column(default=False)
     """Whether it goes with the decision, for which alone it was kept."""
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class QueueKeyRow(Base):
+    """What the queues of a session's kiosks are sealed with; gone once none of them may be delivered."""
+
+    __tablename__ = "queue_key"
+
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("exam_session.id"), primary_key=True)
+    public: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class DeliveryRow(Base):
+    """What became of one item of a queue: delivered again it changes nothing."""
+
+    __tablename__ = "queue_delivery"
+
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("exam_session.id"), primary_key=True)
+    item: Mapped[str] = mapped_column(String(32), primary_key=True)
+    checkin_id: Mapped[UUID | None] = mapped_column(ForeignKey("checkin.id"))
+    code: Mapped[str | None] = mapped_column(String(64))
+    """Why it made no attempt."""
+    at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class ListLayoutRow(Base):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.exams.errors import ExamInvalid
-from service.exams.schemas import CasePictures, Faces, LateEntry, ReasonCode
+from service.exams.schemas import CasePictures, Faces, LateEntry, Offline, ReasonCode
 from service.fields import Label, Moment
 
 MatchRate = Annotated[float, Field(gt=0, le=0.01)]
@@ -72,6 +72,11 @@ class ExamTerms(Terms):
         " give their numbers at a kiosk and are identified by a document. `pilot`: faces are compared and"
         " recorded, a person decides on everybody, and a report says what the machine would have done",
     )
+    offline: Offline = Field(
+        default="provisional",
+        description="what a kiosk without network does with candidates: lets them in until they are compared"
+        " (`provisional`), or sends them to a person (`hold`)",
+    )
 
 
 class ExamChanges(Terms):
@@ -92,6 +97,7 @@ class ExamChanges(Terms):
     retention_days: Days | None = None
     identification: bool | None = None
     faces: Faces | None = None
+    offline: Offline | None = None
     archived: Literal[False] | None = Field(
         default=None, description="false takes an exam out of the archive: an administrator, with a reason"
     )

@@ -14,7 +14,7 @@ from service.decisions.decision import CalibrationFacts, FalseMatchRates, Qualit
 from service.exams.errors import CheckinNotFound
 from service.exams.reasons import reasons_of
 from service.exams.schemas import Checkin, Conflict, Movement, Override, Verdict
-from service.exams.states import RETURN
+from service.exams.states import REPEAT, RETURN
 from service.exams.status import NEVER_CAME, newest_return, read_statuses, superseded_by
 from service.exams.tables import (
     CheckinRow,
@@ -101,6 +101,8 @@ def newer_attempts(
         if row.kind == RETURN
         else superseded_by(row, last[row.id], found.get(about[row.id] or row.id, NEVER_CAME))
         for row in rows
+        # Of somebody whose case was settled: it is a case of its own.
+        if row.kind != REPEAT
     }
     return {checkin_id: other for checkin_id, other in newer.items() if other not in (None, checkin_id)}
 
@@ -117,10 +119,12 @@ def checkin_document(
 ) -> Checkin:
     """One attempt; the people it names are read from the roster, the evidence holds no names."""
     entry = entries.get(row.entry_id) if row.entry_id else None
+    outcome = Verdict(overrides[-1].outcome if overrides else row.outcome)
+    is_referred = outcome is Verdict.REFERRED
     return Checkin(
         **{name: getattr(row, name) for name in PLAIN},
         display_name=entry.display_name if entry else None,
-        effective_outcome=Verdict(overrides[-1].outcome if overrides else row.outcome),
+        effective_outcome=outcome,
         superseded_by=superseded_by,
         why=reasons_of(row) if row.outcome == Verdict.REFERRED else [],
         conflicts=[conflict_document(one, entries, rooms) for one in row.conflicts],
@@ -128,7 +132,8 @@ def checkin_document(
         fmr=rates_of(row),
         probe_quality=Quality(**row.probe_quality) if row.probe_quality else None,
         calibration=CalibrationFacts(**row.calibration) if row.calibration else None,
-        clock_skew_s=(row.client_time - row.created_at).total_seconds() if row.client_time else None,
+        clock_skew_s=skew_of(row),
+        held=row.taken_at is not None and is_referred and superseded_by is None,
         has_thumbnail=pictured,
         has_enrolment_picture=enrolled,
         overrides=[override_document(one) for one in overrides],
@@ -159,9 +164,20 @@ PLAIN = (
     "operator",
     "kiosk",
     "client_time",
+    "contact_at",
+    "since_contact_ms",
+    "taken_at",
+    "time_estimated",
+    "provisional",
     "created_at",
     "request_id",
 )
+
+
+def skew_of(row: CheckinRow) -> float | None:
+    """How far the client's clock was ahead of the server's when the picture was taken, in seconds."""
+    taken_at = row.taken_at or row.created_at
+    return (row.client_time - taken_at).total_seconds() if row.client_time else None
 
 
 def thresholds_of(row: CheckinRow) -> Thresholds | None:

@@ -197,6 +197,7 @@ def test_of_several_keys_the_first_seals_and_all_open(cli: CommandLine, photo: P
         "second_factors": 0,
         "proposals": 0,
         "webhooks": 0,
+        "queue_keys": 0,
     }
     assert resealed.document["is_complete"] is True
     assert rows(cli)[0][1] == TemplateCipher.from_text(OTHER_KEY).key_id

@@ -286,6 +286,10 @@ class Counts(BaseModel):
     ] = 0
     candidates: int | None = 0
     expected: int | None = 0
+    held: Annotated[
+        int | None,
+        Field(description="of the referred: came while a kiosk was without network"),
+    ] = 0
     identified_manually: int | None = 0
     left: Annotated[int | None, Field(description="handed in, or left for good")] = 0
     out: Annotated[int | None, Field(description="went out and are not back")] = 0
@@ -908,6 +912,22 @@ class OverrideTerms(BaseModel):
             description="how many overrides of the attempt the decider has seen; refused where there are others"
         ),
     ] = None
+
+
+class PackPerson(BaseModel):
+    """
+    Somebody who is expected.
+    """
+
+    display_name: str | None
+    external_id: str
+    is_in: bool
+    may_be_photographed: Annotated[bool, Field(description="otherwise a person looks at a document")]
+    numbers: Annotated[
+        list[str],
+        Field(description="what the candidate's cards say, as numbers are compared"),
+    ]
+    seat: str | None
 
 
 class PasswordChange(BaseModel):
@@ -1639,11 +1659,21 @@ class Candidate(BaseModel):
     external_id: str
     extra_minutes: int
     flags: Flags
+    held: Annotated[
+        bool,
+        Field(
+            description="came while a kiosk had no network, and what the comparison left open is not settled"
+        ),
+    ]
     presence: Annotated[
         Literal["absent", "present", "out", "left"],
         Field(description="`absent`: not let in; `out`: gone out; `left`: for good"),
     ]
     presence_at: Annotated[AwareDatetime | None, Field(description="since when")]
+    provisional: Annotated[
+        bool,
+        Field(description="whether that kiosk let the candidate in: held, and in the room"),
+    ]
     seat: str | None
     status: Literal["expected", "admitted", "referred", "refused", "identified_manually"]
     status_at: AwareDatetime | None
@@ -1686,6 +1716,24 @@ class Decision(BaseModel):
     timings_ms: StageTimes
 
 
+class DeliveredItem(BaseModel):
+    """
+    An item of a queue that is recorded.
+    """
+
+    checkin_id: UUID
+    item: str
+    outcome: Annotated[
+        Literal["admitted", "referred", "refused", "identified_manually"],
+        Field(description="What became of an attempt."),
+    ]
+    taken_at: Annotated[
+        AwareDatetime | None,
+        Field(description="null where it had come in time, and only its answer was lost"),
+    ]
+    time_estimated: bool
+
+
 class Enrolment(BaseModel):
     """
     A new template, the quality of its picture, and what the operator should know.
@@ -1721,6 +1769,7 @@ class Exam(BaseModel):
     keep_probe_thumbnails: bool
     match_fmr: float
     name: str
+    offline: Literal["provisional", "hold"]
     own_match_fmr: Annotated[
         float | None,
         Field(description="what the exam sets itself; null: as the server is set"),
@@ -1759,6 +1808,7 @@ class ExamChanges(BaseModel):
     keep_probe_thumbnails: bool | None = None
     match_fmr: float | None = None
     name: str | None = None
+    offline: Literal["provisional", "hold"] | None = None
     reason: Annotated[str | None, Field(description="why; goes into the audit trail")] = None
     reason_codes: list[ReasonCode] | None = None
     refer_fmr: float | None = None
@@ -1824,6 +1874,12 @@ class ExamTerms(BaseModel):
     keep_probe_thumbnails: bool | None = False
     match_fmr: float | None = None
     name: str
+    offline: Annotated[
+        Literal["provisional", "hold"] | None,
+        Field(
+            description="what a kiosk without network does with candidates: lets them in until they are compared (`provisional`), or sends them to a person (`hold`)"
+        ),
+    ] = "provisional"
     reason_codes: list[ReasonCode] | None = None
     refer_fmr: float | None = None
     reference: Annotated[
@@ -2241,6 +2297,32 @@ class Override(BaseModel):
     reason_code: str
 
 
+class Pack(BaseModel):
+    """
+    What a kiosk holds of its session; it forgets it when the session or the kiosk ends.
+    """
+
+    card_prefix: Annotated[str, Field(description="in front of each number on a card of this site")]
+    closes_at: AwareDatetime
+    entry_ends_at: Annotated[
+        AwareDatetime | None,
+        Field(description="nobody comes in later, by a rule of the session"),
+    ]
+    exam_name: str
+    opens_at: AwareDatetime
+    people: list[PackPerson]
+    public_key: Annotated[
+        str | None,
+        Field(
+            description="seals what is taken without network (P-256, base64url); null: nothing may be taken"
+        ),
+    ]
+    room: str
+    rule: Literal["provisional", "hold"]
+    server_time: AwareDatetime
+    session_id: UUID
+
+
 class PhotoList(BaseModel):
     """
     A list of photos, as it was read.
@@ -2356,12 +2438,17 @@ class Waiting(BaseModel):
         Field(description="null where nobody on the roster is known to be meant"),
     ]
     checkin_id: UUID | None
+    held: Annotated[
+        bool | None,
+        Field(description="came while the kiosk had no network, and did not match: these are first"),
+    ] = False
     id: Annotated[str, Field(description="stays the same for as long as this need does")]
     kind: Annotated[
         Literal["referred", "declined"],
         Field(description="`referred`: an attempt to decide on; `declined`: turned away without one"),
     ]
     kiosk: Annotated[str | None, Field(description="where: the kiosk's own name, or its key's")]
+    provisional: Annotated[bool | None, Field(description="whether the kiosk let them in")] = False
     reasons: Annotated[list[str], Field(description="codes, newest first; never empty")]
     room: str
     session_id: UUID
@@ -2373,7 +2460,7 @@ class Waiting(BaseModel):
 
 class WaitingList(BaseModel):
     """
-    All who need a person, oldest first.
+    All who need a person, who is held first, then oldest first.
     """
 
     items: list[Waiting]
@@ -2390,9 +2477,15 @@ class Checkin(BaseModel):
     client_time: AwareDatetime | None
     clock_skew_s: Annotated[
         float | None,
-        Field(description="the client's clock less the server's; the server's decides"),
+        Field(description="the client's clock less the server's, when it was taken; the server's decides"),
     ]
     conflicts: list[Conflict]
+    contact_at: Annotated[
+        AwareDatetime | None,
+        Field(
+            description="of one taken without network: the server's clock when the kiosk last heard from it"
+        ),
+    ]
     created_at: AwareDatetime
     d: float | None = None
     decision: Literal["match", "refer", "no_match"] | None
@@ -2410,8 +2503,12 @@ class Checkin(BaseModel):
         bool | None, Field(description="whether a crop of the enrolment is kept")
     ] = None
     has_thumbnail: bool
+    held: Annotated[bool, Field(description="taken without network, referred, and not settled")]
     id: UUID
-    kind: Literal["entry", "return"]
+    kind: Annotated[
+        Literal["entry", "return", "repeat"],
+        Field(description="`repeat`: of somebody whose case was settled, by a kiosk that could not know"),
+    ]
     kiosk: str | None
     mode: Literal["claimed", "search", "manual"]
     model_id: str | None
@@ -2423,17 +2520,27 @@ class Checkin(BaseModel):
     ]
     overrides: list[Override]
     probe_quality: Quality | None = None
+    provisional: Annotated[
+        bool | None,
+        Field(description="whether a kiosk without network let the person in; null: it had the network"),
+    ]
     reasons: list[str]
     request_id: str | None
     seat: str | None
     session_id: UUID
+    since_contact_ms: Annotated[int | None, Field(description="and how long that was before, by the kiosk")]
     subject_id: UUID | None = None
     superseded_by: Annotated[
         UUID | None,
         Field(description="the newer attempt that counts for the candidate: this one is no open case"),
     ]
+    taken_at: Annotated[
+        AwareDatetime | None,
+        Field(description="when it was taken, reckoned from both; null: as it came"),
+    ]
     template_id: UUID | None = None
     threshold: Thresholds | None = None
+    time_estimated: Annotated[bool, Field(description="whether `taken_at` rests on the kiosk's own clock")]
     timings_ms: dict[str, Any] | None
     why: Annotated[
         list[str],

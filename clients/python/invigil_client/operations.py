@@ -1069,6 +1069,31 @@ class Operations(Transport):
         call = Call("GET", f"/v1/sessions/{segment(session_id)}/pilot")
         return self._send_for(call, models.PilotReport)
 
+    def deliver_item(
+        self, session_id: UUID, sealed: Picture, item: str, *, idempotency_key: str | None = None
+    ) -> models.DeliveredItem:
+        """Deliver one attempt that was taken without network, sealed as `docs/exams.md` says, in the order taken.
+
+        A kiosk may do that for 24 hours after its end, with what it took before. Whatever opens is recorded."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/queue",
+            form={
+                "item": item,
+            },
+            pictures={
+                "sealed": sealed,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.DeliveredItem)
+
+    def show_pack(self, session_id: UUID) -> models.Pack:
+        """For a kiosk: numbers, names and seats of its session, and the key that seals what it takes."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/queue/pack")
+        return self._send_for(call, models.Pack)
+
     def show_readiness(self, session_id: UUID) -> models.Readiness:
         """Who cannot be verified and why, and which candidates look alike."""
         call = Call("GET", f"/v1/sessions/{segment(session_id)}/readiness")
@@ -2566,6 +2591,31 @@ class AsyncOperations(AsyncTransport):
         """What the machine would have done in a pilot, beside what people decided."""
         call = Call("GET", f"/v1/sessions/{segment(session_id)}/pilot")
         return await self._send_for(call, models.PilotReport)
+
+    async def deliver_item(
+        self, session_id: UUID, sealed: Picture, item: str, *, idempotency_key: str | None = None
+    ) -> models.DeliveredItem:
+        """Deliver one attempt that was taken without network, sealed as `docs/exams.md` says, in the order taken.
+
+        A kiosk may do that for 24 hours after its end, with what it took before. Whatever opens is recorded."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/queue",
+            form={
+                "item": item,
+            },
+            pictures={
+                "sealed": sealed,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.DeliveredItem)
+
+    async def show_pack(self, session_id: UUID) -> models.Pack:
+        """For a kiosk: numbers, names and seats of its session, and the key that seals what it takes."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/queue/pack")
+        return await self._send_for(call, models.Pack)
 
     async def show_readiness(self, session_id: UUID) -> models.Readiness:
         """Who cannot be verified and why, and which candidates look alike."""

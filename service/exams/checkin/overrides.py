@@ -38,7 +38,7 @@ from service.exams.movement.reading import whereabouts_of
 from service.exams.movement.recording import record_movement, require_move
 from service.exams.schemas import Checkin, Override, Verdict
 from service.exams.sessions import session_row
-from service.exams.states import LET_IN, RETURN, Move
+from service.exams.states import LET_IN, REPEAT, RETURN, Move
 from service.exams.status import NEVER_CAME, newest_return, read_statuses, superseded_by
 from service.exams.tables import AdmissionRow, CheckinRow, MovementRow, OverrideRow, RosterEntryRow
 from service.exams.terms import Terms
@@ -125,6 +125,8 @@ def settle(
     db.flush()
     if row.kind == RETURN and entry is not None:
         follow_return(db, row, entry, terms.outcome, origin)
+    elif row.kind == REPEAT and entry is not None:
+        follow_repeat(db, row, entry, terms.outcome)
     else:
         follow(db, row, entry, terms.outcome)
     forget_case(db, row.session_id, entry.id if entry else None, row.id)
@@ -200,6 +202,8 @@ def require_newest(db: OrmSession, row: CheckinRow, last: OverrideRow | None, en
     if row.kind == RETURN:
         require_newest_return(db, row, entry)
         return
+    if row.kind == REPEAT:
+        return
     admission = db.get(AdmissionRow, entry.id)
     if admission is not None and admission.checkin_id != row.id:
         raise AlreadyCheckedIn(admission.checkin_id, admission.at, admission.seat)
@@ -239,6 +243,12 @@ def follow_return(
         let_back_in(db, row, origin)
     elif outcome not in LET_IN and movement_id is not None:
         record_movement(db, session_row(db, row.session_id), entry, Move.UNDO, origin, undoes=movement_id)
+
+
+def follow_repeat(db: OrmSession, row: CheckinRow, entry: RosterEntryRow, outcome: Verdict) -> None:
+    """Let in whom a person has found to be the candidate; who is in by another attempt stays in by that."""
+    if outcome in LET_IN and db.get(AdmissionRow, entry.id) is None:
+        follow(db, row, entry, outcome)
 
 
 def entry_meant(

@@ -64,7 +64,7 @@ class Arrival:
         external_id: Who they say they are; None lets the photograph tell.
         client_time: The kiosk's clock: recorded, never believed.
         final: The kiosk asks for no other picture: this one makes an attempt even where it cannot be used.
-        kind: `entry`, or `return` of somebody who has gone out.
+        kind: `entry`, `return` of somebody who has gone out, or `repeat` of somebody whose case is settled.
     """
 
     session_id: UUID
@@ -348,8 +348,9 @@ def seat_for(db: OrmSession, row: SessionRow, entry: RosterEntryRow | None, aske
 
 def seat_of(db: OrmSession, expected: Expected, entry: RosterEntryRow | None, arrival: Arrival) -> str | None:
     """The seat that an arrival leads to; who comes back has one."""
-    if arrival.kind == RETURN and entry is not None:
-        return db.get_one(AdmissionRow, entry.id).seat
+    admission = db.get(AdmissionRow, entry.id) if entry is not None and arrival.kind != ENTRY else None
+    if admission is not None:
+        return admission.seat
     return seat_for(db, expected.session, entry, arrival.seat)
 
 
@@ -402,7 +403,7 @@ def record(
         if row.kind == RETURN:
             let_back_in(db, row, origin, movement_id)
         else:
-            admit(db, row, row.outcome, row.seat)
+            admit(db, row, row.outcome, row.seat, at=row.taken_at)
         forget_case(db, row.session_id, row.entry_id, row.id)
     db.add_all(others)
     note_evidence(db, CHECKIN_RECORDED, origin, row, row, mode=row.mode, decision=row.decision)
@@ -430,9 +431,14 @@ def let_back_in(db: OrmSession, row: CheckinRow, origin: Origin, movement_id: UU
 
 
 def admit(
-    db: OrmSession, row: CheckinRow, outcome: str, seat: str | None, entry_id: UUID | None = None
+    db: OrmSession,
+    row: CheckinRow,
+    outcome: str,
+    seat: str | None,
+    entry_id: UUID | None = None,
+    at: datetime | None = None,
 ) -> None:
-    """Let the candidate in; the table's primary key lets it happen once."""
+    """Let the candidate in, now or at an earlier moment; the table's primary key lets it happen once."""
     db.add(
         AdmissionRow(
             entry_id=entry_id or row.entry_id,
@@ -440,7 +446,7 @@ def admit(
             checkin_id=row.id,
             seat=seat,
             outcome=outcome,
-            at=utc_now(),
+            at=at or utc_now(),
             movements_before=count_movements(db, entry_id or row.entry_id),
         )
     )

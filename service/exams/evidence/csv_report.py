@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from uuid import UUID
 
 from sqlalchemy import select
@@ -49,6 +49,10 @@ COLUMNS = (
     "checkin_id",
     "override_id",
     "movement_id",
+    "held",
+    "let_in_provisionally",
+    "delivered_at",
+    "time_estimated",
     "absent_seconds",
 )
 
@@ -152,8 +156,9 @@ def attempt_cells(checkin: Checkin, zone: tzinfo) -> dict[str, object]:
     cells: dict[str, object] = dict.fromkeys(COLUMNS)
     cells |= {name: getattr(checkin, name) for name in SAME_NAME}
     cells |= {
-        "kind": "attempt" if checkin.kind == ENTRY else "return attempt",
-        "time": checkin.created_at.astimezone(zone).isoformat(timespec="milliseconds"),
+        "kind": "attempt" if checkin.kind == ENTRY else f"{checkin.kind} attempt",
+        "time": moment(checkin.taken_at or checkin.created_at, zone),
+        **queue_cells(checkin, zone),
         "reasons": " ".join(checkin.reasons),
         "same_face_as": "; ".join(
             f"{one.external_id} {one.display_name or ''}".strip() for one in checkin.conflicts
@@ -167,6 +172,23 @@ def attempt_cells(checkin: Checkin, zone: tzinfo) -> dict[str, object]:
         cells |= {"threshold_match": threshold.match, "threshold_refer": threshold.refer}
         cells |= {"fmr_match": fmr.match, "fmr_refer": fmr.refer, "fmr_at_d": fmr.at_d}
     return cells
+
+
+def moment(at: datetime, zone: tzinfo) -> str:
+    """A moment by the clocks of a zone."""
+    return at.astimezone(zone).isoformat(timespec="milliseconds")
+
+
+def queue_cells(checkin: Checkin, zone: tzinfo) -> dict[str, object]:
+    """What is to be said of an attempt that was taken without network."""
+    if checkin.taken_at is None:
+        return {}
+    return {
+        "held": "yes" if checkin.held else "no",
+        "let_in_provisionally": "yes" if checkin.provisional else "no",
+        "delivered_at": moment(checkin.created_at, zone),
+        "time_estimated": "yes" if checkin.time_estimated else "no",
+    }
 
 
 def override_cells(checkin: Checkin, override: Override, zone: tzinfo) -> dict[str, object]:

@@ -21,9 +21,11 @@ from service.exams.status import counts_of
 from service.exams.tables import (
     AdmissionRow,
     CheckinRow,
+    DeliveryRow,
     ExamRow,
     MovementRow,
     OverrideRow,
+    QueueKeyRow,
     RosterEntryRow,
     SessionRow,
     ThumbnailRow,
@@ -120,6 +122,8 @@ def remove_rows(db: OrmSession, exam_id: UUID) -> None:
     sessions = select(SessionRow.id).where(SessionRow.exam_id == exam_id)
     checkins = select(CheckinRow.id).where(CheckinRow.exam_id == exam_id)
     for statement in (
+        delete(DeliveryRow).where(DeliveryRow.session_id.in_(sessions)),
+        delete(QueueKeyRow).where(QueueKeyRow.session_id.in_(sessions)),
         delete(ThumbnailRow).where(ThumbnailRow.checkin_id.in_(checkins)),
         delete(OverrideRow).where(OverrideRow.checkin_id.in_(checkins)),
         delete(MovementRow).where(MovementRow.exam_id == exam_id),

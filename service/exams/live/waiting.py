@@ -23,7 +23,7 @@ from service.exams.movement.reading import read_whereabouts
 from service.exams.reasons import reasons_of
 from service.exams.schemas import Candidate, Verdict
 from service.exams.sessions import session_row
-from service.exams.states import ABSENT, LET_IN, RETURN, Whereabouts
+from service.exams.states import ABSENT, LET_IN, REPEAT, RETURN, Whereabouts
 from service.exams.status import NEVER_CAME, CandidateStatus, candidates_of, read_statuses
 from service.exams.tables import CheckinRow, OverrideRow, SessionRow
 from service.exams.terms import Terms
@@ -55,10 +55,15 @@ class Waiting(BaseModel):
     kiosk: str | None = Field(description="where: the kiosk's own name, or its key's")
     session_id: UUID
     room: str
+    held: bool = Field(
+        default=False,
+        description="came while the kiosk had no network, and did not match: these are first",
+    )
+    provisional: bool = Field(default=False, description="whether the kiosk let them in")
 
 
 class WaitingList(BaseModel):
-    """All who need a person, oldest first."""
+    """All who need a person, who is held first, then oldest first."""
 
     items: list[Waiting]
 
@@ -70,7 +75,7 @@ class AttendedTerms(Terms):
 
 
 def waiting_of(db: OrmSession, session: SessionRow) -> list[Waiting]:
-    """All of a session who need a person, oldest first."""
+    """All of a session who need a person: first who is held, for they may be inside; then oldest first."""
     referrals, attended = open_referrals(db, session), attended_until(db, session)
     referrals = [one for one in referrals if str(one[-1].id) not in attended]
     declined = open_declines(db, session, attended)
@@ -82,7 +87,7 @@ def waiting_of(db: OrmSession, session: SessionRow) -> list[Waiting]:
         found[attempts[-1].entry_id or attempts[-1].id] = referral(session, attempts, candidates)
     for events in declined:
         merge_decline(found, session, events, candidates)
-    return sorted(found.values(), key=lambda one: (one.since, one.id))
+    return sorted(found.values(), key=lambda one: (not one.held, one.since, one.id))
 
 
 def referral(
@@ -93,13 +98,15 @@ def referral(
     return Waiting(
         id=str(newest.id),
         kind="referred",
-        since=attempts[0].created_at,
+        since=min(one.taken_at or one.created_at for one in attempts),
         reasons=reasons_of(newest) or [str(Verdict.REFERRED)],
         candidate=candidates.get(newest.entry_id) if newest.entry_id else None,
         checkin_id=newest.id,
         kiosk=newest.kiosk or name_in(newest.actor),
         session_id=session.id,
         room=session.room,
+        held=any(one.provisional is not None for one in attempts),
+        provisional=any(one.provisional for one in attempts),
     )
 
 
@@ -153,7 +160,12 @@ def open_referrals(db: OrmSession, session: SessionRow) -> list[list[CheckinRow]
 
 
 def is_open(row: CheckinRow, current: CandidateStatus, where: Whereabouts) -> bool:
-    """Whether a referred attempt still waits: of somebody who comes in, or who is out and comes back."""
+    """Whether a referred attempt still waits: of somebody who comes in, or who is out and comes back.
+
+    Who is in, or was refused, and came again to a kiosk without network, waits in any case.
+    """
+    if row.kind == REPEAT:
+        return True
     if row.kind == RETURN:
         return where.presence == "out" and where.at is not None and row.created_at >= where.at
     return current.status == Verdict.REFERRED

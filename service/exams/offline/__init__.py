@@ -1,0 +1,1 @@
+"""A kiosk without network: what it holds, how it seals what it takes, and what becomes of that."""
