@@ -32,6 +32,7 @@ from service.api import (
     live,
     me,
     metrics,
+    model_use,
     models,
     movements,
     operators,
@@ -84,6 +85,7 @@ RESOURCES = (
     scan,
     cards,
     models,
+    model_use,
     movements,
     jobs,
     keys,
@@ -289,6 +291,7 @@ async def purge_forever(parts: Parts) -> None:
     while True:
         is_watched = await run_to_end(watch_clock, watch)
         is_done = [is_watched and await run_to_end(purge, name, parts) for name in PURGES]
+        is_done.append(await run_to_end(watch_use, parts))
         is_done.append(await noted_head(parts))
         await asyncio.sleep(PURGE_SECONDS if all(is_done) else PURGE_RETRY_SECONDS)
 
@@ -300,6 +303,16 @@ def watch_clock(watch: ClockWatch) -> bool:
             log.warning("clock_leapt")
     except Exception:
         log.exception("clock_not_watched")
+        return False
+    return True
+
+
+def watch_use(parts: Parts) -> bool:
+    """Notice rates in use that have drifted; returns whether that could be told."""
+    try:
+        parts.use_watch.look(parts.following.serving)
+    except Exception:
+        log.exception("use_not_watched")
         return False
     return True
 

@@ -11,6 +11,7 @@ from index import audit
 from index.clock import confirm_clock, find_leap
 from index.errors import AnchorInvalid
 from index.subjects.listing import count_everybody
+from service.exams.use.drift import Alarm
 from service.parts import Parts
 from service.settings import SECRETS, SHARED_FOLDER, Settings
 
@@ -48,6 +49,8 @@ class Installation(BaseModel):
     anchored_events: int | None = Field(
         description="the newest event that is noted outside the database; null where nothing is"
     )
+    use_alarms: list[Alarm] = Field(description="rates of the model in use that have risen")
+    model_id: str
     anchor_is_changed: bool = Field(description="somebody has changed what is noted there: an alarm")
     clock_leap: ClockLeap | None
     now: datetime
@@ -80,6 +83,8 @@ def describe_installation(parts: Parts) -> Installation:
         total_bytes=disk.total,
         audit_events=events,
         anchored_events=anchored,
+        use_alarms=parts.use_watch.look(parts.serving),
+        model_id=parts.model.id,
         anchor_is_changed=is_changed,
         clock_leap=ClockLeap(before=leap.before, after=leap.after) if leap else None,
         now=now,

@@ -45,6 +45,7 @@ from service.models.sync import Following
 from service.settings import Settings
 from service.template_keys import TemplateKeys
 from service.trail.anchoring import Anchoring
+from service.use_watch import UseWatch
 from service.webhooks.delivering import Delivering
 from service.webhooks.sending import send
 from service.webhooks.targets import Targets
@@ -66,6 +67,7 @@ class Parts:
     cipher: TemplateCipher | None
     anchoring: Anchoring | None
     following: Following
+    use_watch: UseWatch
     pinned: Serving | None
     subjects: Subjects
     enrolment_links: EnrolmentLinks
@@ -135,6 +137,7 @@ class Parts:
             cipher=cipher,
             anchoring=anchoring,
             following=following,
+            use_watch=UseWatch(database),
             pinned=None,
             subjects=subjects,
             enrolment_links=EnrolmentLinks(database, cipher),
@@ -213,6 +216,12 @@ class Parts:
         watch("invigil_templates", "Templates of the model in use, by index.", self._templates, "livemin")
         watch(
             "invigil_templates_left_out", "Templates that do not open: an alarm.", self._left_out, "livemax"
+        )
+        watch(
+            "invigil_model_use_alarms",
+            "Rates of the model in use that have risen: an alarm.",
+            self.use_watch.count,
+            "livemax",
         )
         self.following.start()
         if self.settings.webhook_targets:

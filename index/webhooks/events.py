@@ -6,7 +6,12 @@ from typing import Any, Literal, get_args
 from index.tables import AuditEventRow
 
 WebhookEvent = Literal[
-    "checkin.admitted", "checkin.referred", "checkin.overridden", "subject.erased", "model.promoted"
+    "checkin.admitted",
+    "checkin.referred",
+    "checkin.overridden",
+    "subject.erased",
+    "model.promoted",
+    "model.drifted",
 ]
 EVENTS: tuple[WebhookEvent, ...] = get_args(WebhookEvent)
 TEST = "webhook.test"
@@ -21,9 +26,10 @@ BY_ACTION: dict[str, WebhookEvent] = {
     "subject.erased": "subject.erased",
     "model.activated": "model.promoted",
     "model.rolled_back": "model.promoted",
+    "model.use_alarm": "model.drifted",
 }
 ACTIONS = ("checkin.recorded", *BY_ACTION)
-TOLD = ("exam_id", "session_id", "checkin_id", "entry_id", "outcome", "model_id")
+TOLD = ("exam_id", "session_id", "checkin_id", "entry_id", "outcome", "model_id", "alarms")
 """Details that a message may hold: an event's other details stay here."""
 
 

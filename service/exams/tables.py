@@ -6,7 +6,7 @@ by face.
 `admission` is a lock and no evidence: its primary key lets a candidate into a session once, whoever asks.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -166,6 +166,7 @@ class CheckinRow(Base):
             sqlite_where=text("outcome = 'admitted' AND kind = 'entry'"),
             postgresql_where=text("outcome = 'admitted' AND kind = 'entry'"),
         ),
+        Index("ix_checkin_model_id_created_at", "model_id", "created_at"),
     )
 
 
@@ -231,6 +232,19 @@ class OverrideRow(Base):
     request_id: Mapped[str | None] = mapped_column(String(128))
 
     __table_args__ = (UniqueConstraint("checkin_id", "number"),)
+
+
+class ModelUseRow(Base):
+    """What became of a model's attempts in one week at one kiosk: counts of exams whose evidence is gone."""
+
+    __tablename__ = "model_use"
+
+    model_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    week: Mapped[date] = mapped_column(primary_key=True)
+    """Its Monday."""
+    kiosk: Mapped[str] = mapped_column(String(255), primary_key=True)
+    """Empty for those with too few attempts, and for attempts at no kiosk."""
+    counts: Mapped[dict[str, Any]]
 
 
 class ThumbnailRow(Base):

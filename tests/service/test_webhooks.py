@@ -17,6 +17,7 @@ from sqlalchemy import update
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
+from index import audit
 from index.audit import Origin
 from index.ids import uuid7
 from index.tables import WebhookDeliveryRow, WebhookLeaseRow, utc_now
@@ -25,6 +26,7 @@ from index.webhooks.outbox import WAITS, Message, Outbox
 from index.webhooks.webhooks import KEPT, Delivery
 from service.access.scopes import Scope
 from service.app import PURGES
+from service.use_watch import USE_ALARM
 from service.webhooks.delivering import Delivering
 from service.webhooks.sending import send, sign
 from service.webhooks.targets import Targets
@@ -154,7 +156,7 @@ def test_what_is_not_listed_is_not_added(start_service: Callable[..., Service], 
     assert service.call("GET", "/v1/webhooks").json()["items"] == []
 
 
-def test_all_five_kinds_are_told_by_ids_alone(
+def test_every_kind_is_told_by_ids_alone(
     staffed_exam: ExamService, astronaut_variants: dict[str, bytes], receiver: Receiver
 ) -> None:
     hook = hooked(staffed_exam.service, receiver.url)
@@ -165,14 +167,17 @@ def test_all_five_kinds_are_told_by_ids_alone(
     models = staffed_exam.service.parts.models
     models.register("sha256:a", name="a", dim=2, actor="test")
     models.activate("sha256:a", actor="test")
+    alarms = {"model_id": "sha256:a", "alarms": ["referral above before"]}
+    with staffed_exam.service.parts.database.write() as db:
+        audit.record(db, action=USE_ALARM, actor="use", details=alarms)
     hook.erase()
 
     hook.delivering.deliver()
 
     told = [json.loads(body) for _, _, body in receiver.got]
-    assert [one["type"] for one in told] == [*EVENTS[:3], "model.promoted", "subject.erased"]
+    assert [one["type"] for one in told] == [*EVENTS[:3], "model.promoted", "model.drifted", "subject.erased"]
     of_checkin = {"audit_seq", "subject_id", "exam_id", "session_id", "checkin_id", "entry_id", "outcome"}
-    ids = [of_checkin] * 3 + [{"audit_seq", "model_id"}, {"audit_seq", "subject_id"}]
+    ids = [of_checkin] * 3 + [{"audit_seq", "model_id"}, {"audit_seq", *alarms}, {"audit_seq", "subject_id"}]
     assert [one["data"].keys() for one in told] == ids
     assert [one["data"]["checkin_id"] for one in told[1:3]] == [referred, referred]
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -508,6 +509,7 @@ class IssuedWebhook(BaseModel):
             "checkin.overridden",
             "subject.erased",
             "model.promoted",
+            "model.drifted",
         ]
     ]
     id: UUID
@@ -854,6 +856,7 @@ class NewWebhook(BaseModel):
                 "checkin.overridden",
                 "subject.erased",
                 "model.promoted",
+                "model.drifted",
             ]
         ],
         Field(examples=[["checkin.referred"]]),
@@ -1043,6 +1046,16 @@ class Problem(BaseModel):
     type: str
 
 
+class Promise(BaseModel):
+    """
+    What the calibration says of the operating point.
+    """
+
+    false_non_match: float
+    fmr: float
+    interval: list[Any] | None
+
+
 class Promote(BaseModel):
     """
     What a promotion may say.
@@ -1126,6 +1139,39 @@ class QualityReport(BaseModel):
     reasons: list[str]
     request_id: str
     timings_ms: dict[str, float]
+
+
+class Rate(BaseModel):
+    """
+    A share with its 95 % interval; both are null where nothing was counted.
+    """
+
+    count: int
+    interval: list[Any] | None
+    of: int
+    share: float | None
+
+
+class Rates(BaseModel):
+    """
+    What the counts imply. Whoever was admitted and never checked is taken for right: nobody knows.
+    """
+
+    false_match: Annotated[
+        Rate,
+        Field(
+            description="matches that a person refused, of all attempts: the false matches that were found, and so a lower bound"
+        ),
+    ]
+    false_non_match: Annotated[
+        Rate,
+        Field(
+            description="no match though the candidate was let in afterwards, of all attempts by candidates who are taken for right; per attempt, as the calibration's FNMR"
+        ),
+    ]
+    override: Annotated[Rate, Field(description="attempts on which a person decided")]
+    referral: Annotated[Rate, Field(description="attempts that were referred")]
+    refusal: Annotated[Rate, Field(description="attempts that a person refused")]
 
 
 class Ready(BaseModel):
@@ -1576,6 +1622,29 @@ class UndoTerms(BaseModel):
     reason: str
 
 
+class UseCounts(BaseModel):
+    """
+    Attempts that were compared with the claimed candidate's template, and what became of them.
+    """
+
+    attempts: int | None = 0
+    false_matches: Annotated[int | None, Field(description="a match, and a person refused")] = 0
+    found_right: Annotated[
+        int | None,
+        Field(description="no match, and a person let the candidate in: a false non-match"),
+    ] = 0
+    found_wrong: Annotated[int | None, Field(description="no match, and a person refused")] = 0
+    matched_later: Annotated[
+        int | None,
+        Field(description="no match, nobody decided, and the candidate's next attempts let them in"),
+    ] = 0
+    matches: int | None = 0
+    matches_checked: Annotated[int | None, Field(description="a match on which a person has decided")] = 0
+    overridden: Annotated[int | None, Field(description="on which a person has decided")] = 0
+    referred: Annotated[int | None, Field(description="by the machine, for any reason")] = 0
+    refused: Annotated[int | None, Field(description="by a person")] = 0
+
+
 class WebhookChange(BaseModel):
     """
     Whether a webhook is called.
@@ -1604,6 +1673,7 @@ class WebhookDocument(BaseModel):
             "checkin.overridden",
             "subject.erased",
             "model.promoted",
+            "model.drifted",
         ]
     ]
     id: UUID
@@ -1617,6 +1687,16 @@ class WebhookList(BaseModel):
 
     items: list[WebhookDocument]
     next_cursor: str | None
+
+
+class WeekOfUse(BaseModel):
+    """
+    One week; weeks without an attempt are left out.
+    """
+
+    counts: UseCounts
+    rates: Rates
+    week: Annotated[date, Field(description="its Monday (UTC)")]
 
 
 class WithdrawalLinkDocument(BaseModel):
@@ -1643,6 +1723,17 @@ class WithdrawalReceiptDocument(BaseModel):
     subject_id: UUID
     templates: Annotated[int, Field(description="templates that were removed with it")]
     withdrawn_at: AwareDatetime
+
+
+class Alarm(BaseModel):
+    """
+    A rate that has risen above what was promised, or above what it was before.
+    """
+
+    above: Literal["promised", "before"]
+    limit: Annotated[float, Field(description="what the whole 99 % interval lies above")]
+    now: Rate
+    rate: Literal["referral", "override", "refusal", "false_non_match", "false_match"]
 
 
 class Candidate(BaseModel):
@@ -1932,6 +2023,7 @@ class Installation(BaseModel):
     database: Annotated[str, Field(description="sqlite or postgresql")]
     free_bytes: Annotated[int, Field(description="on the disk of the data folder")]
     model: Annotated[str, Field(description="name of the active model")]
+    model_id: str
     now: AwareDatetime
     revision: Annotated[str | None, Field(description="of its tables")]
     settings: list[Setting]
@@ -1939,6 +2031,7 @@ class Installation(BaseModel):
     templates: int
     templates_left_out: Annotated[int, Field(description="that do not open with this key: an alarm")]
     total_bytes: int
+    use_alarms: Annotated[list[Alarm], Field(description="rates of the model in use that have risen")]
     version: str
 
 
@@ -2083,6 +2176,21 @@ class KeyList(BaseModel):
 
     items: list[KeyDocument]
     next_cursor: str | None
+
+
+class KioskOfUse(BaseModel):
+    """
+    One kiosk.
+    """
+
+    counts: UseCounts
+    kiosk: Annotated[
+        str,
+        Field(
+            description="empty for attempts at no kiosk, and for those of few attempts whose evidence is gone"
+        ),
+    ]
+    rates: Rates
 
 
 class LookAlikes(BaseModel):
@@ -2428,6 +2536,15 @@ class Switch(BaseModel):
     ]
 
 
+class Use(BaseModel):
+    """
+    Counts and the rates that they imply.
+    """
+
+    counts: UseCounts
+    rates: Rates
+
+
 class Waiting(BaseModel):
     """
     Somebody who needs a person.
@@ -2601,6 +2718,28 @@ class ModelList(BaseModel):
 
     items: list[ShownModel]
     next_cursor: Annotated[None, Field(None)] = None
+
+
+class ModelUse(BaseModel):
+    """
+    What became of a model's attempts: counts, and never a person.
+    """
+
+    alarms: Annotated[list[Alarm], Field(description="of the active model")]
+    fewest_attempts: Annotated[int | None, Field(description="below which there is no alarm")] = 100
+    kiosks: list[KioskOfUse]
+    model_id: str
+    promised: Annotated[
+        Promise | None,
+        Field(
+            description="by the calibration, at the installation's match rate; null where nothing was measured"
+        ),
+    ]
+    recent_weeks: int | None = 4
+    since: date
+    total: Use
+    weeks: list[WeekOfUse]
+    weeks_before: int | None = 12
 
 
 class Overridden(BaseModel):

@@ -572,6 +572,17 @@ class Operations(Transport):
         )
         return self._send_for(call, models.Switch)
 
+    def show_model_use(self, model_id: str, *, weeks: int | None = None) -> models.ModelUse:
+        """Referrals, overrides and refusals by week and by kiosk, the rates they imply, and alarms."""
+        call = Call(
+            "GET",
+            f"/v1/models/{segment(model_id)}/use",
+            query={
+                "weeks": weeks,
+            },
+        )
+        return self._send_for(call, models.ModelUse)
+
     def undo(
         self, movement_id: UUID, body: models.UndoTerms, *, idempotency_key: str | None = None
     ) -> models.Movement:
@@ -2088,6 +2099,17 @@ class AsyncOperations(AsyncTransport):
             body=body,
         )
         return await self._send_for(call, models.Switch)
+
+    async def show_model_use(self, model_id: str, *, weeks: int | None = None) -> models.ModelUse:
+        """Referrals, overrides and refusals by week and by kiosk, the rates they imply, and alarms."""
+        call = Call(
+            "GET",
+            f"/v1/models/{segment(model_id)}/use",
+            query={
+                "weeks": weeks,
+            },
+        )
+        return await self._send_for(call, models.ModelUse)
 
     async def undo(
         self, movement_id: UUID, body: models.UndoTerms, *, idempotency_key: str | None = None

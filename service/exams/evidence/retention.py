@@ -30,6 +30,7 @@ from service.exams.tables import (
     SessionRow,
     ThumbnailRow,
 )
+from service.exams.use.counting import keep_use
 
 
 class Purge(BaseModel):
@@ -104,6 +105,7 @@ def purge_returned(database: Database, exam_ids: Collection[UUID], origin: Origi
 def remove_evidence(db: OrmSession, exam: ExamRow, purge: Purge, origin: Origin, now: datetime) -> None:
     """Remove an exam's rows, keep its counts, and write down what went."""
     keep_tallies(db, exam.id)
+    keep_use(db, exam.id)
     remove_rows(db, exam.id)
     exam.purged_at = now
     details = purge.model_dump(mode="json", exclude={"exam_id", "due_at", "purged"})

@@ -46,7 +46,7 @@ const routes = [
   [/^\/proposals$/, proposals, ["enrol"]],
   [/^\/subjects\/([^/]+)$/, subject, READ_SUBJECTS],
   [/^\/models$/, models, READ_MODELS],
-  [/^\/models\/([^/]+)$/, model, READ_MODELS],
+  [/^\/models\/([^/]+)(?:\/(\w+))?$/, model, READ_MODELS],
   [/^\/jobs$/, jobs, RUN_JOBS],
   [/^\/jobs\/([^/]+)$/, job, RUN_JOBS],
   [/^\/audit$/, audit, READ_TRAIL],

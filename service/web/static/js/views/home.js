@@ -2,6 +2,7 @@
 
 import { all, call, clock, date, h, may, STAFF, t } from "../page.js";
 import { notice } from "../ui.js";
+import { useAlarm } from "./installation.js";
 import { subjects } from "./subjects.js";
 
 const MOST_EXAMS = 20;
@@ -22,11 +23,11 @@ export async function newest() {
 }
 
 async function today(view) {
-  const { exams, sessions } = await newest();
+  const [{ exams, sessions }, installation] = await Promise.all([newest(), may("audit:read") ? call("GET", "/v1/installation") : null]);
   const candidates = sessions.some((session) => session.candidates > 0);
   const now = sessions.filter((session) => session.state === "open");
   const next = sessions.filter((session) => session.state === "upcoming");
-  view.append(h("h1", {}, t("home.title")));
+  view.append(h("h1", {}, t("home.title")), installation?.use_alarms.length ? useAlarm(installation) : "");
   // The first session is mostly open before its roster is there: the steps stay until a second one is made.
   if (may("admin") && (!now.length || sessions.length === 1)) {
     const enrolled = (await call("GET", "/v1/subjects?limit=1&has_template=true")).items.length > 0;

@@ -2,6 +2,7 @@
 
 import { call, date, h, may, newKey, t } from "../page.js";
 import { again, asking, notice, table } from "../ui.js";
+import { alarmList } from "./use.js";
 
 const LOW_SHARE = 0.1;
 const GIGABYTE = 1e9;
@@ -25,12 +26,17 @@ function alarms(one) {
   const found = [
     one.clock_leap && leapt(one.clock_leap),
     one.templates_left_out && notice("bad", t("installation.left_out", { n: one.templates_left_out })),
+    one.use_alarms.length > 0 && useAlarm(one),
     one.anchor_is_changed && notice("bad", t("audit.anchor_changed")),
     one.anchored_events === null && !one.anchor_is_changed && notice("wait", t("audit.no_anchor")),
     one.free_bytes < LOW_SHARE * one.total_bytes && notice("wait", t("installation.disk_low")),
   ].filter(Boolean);
   return found.length ? found : [notice("good", t("installation.well"))];
 }
+
+/** The rates of the model in use that have risen, with the way to its page. */
+export const useAlarm = (one) => notice("bad", h("strong", {}, t("use.alarm_title")), alarmList(one.use_alarms),
+  h("a", { href: `#/models/${one.model_id}/use` }, t("use.look")));
 
 function leapt(leap) {
   const confirm = async () => {

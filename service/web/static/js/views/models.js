@@ -1,7 +1,8 @@
 // Models: which there are, how a candidate compares with the one in use, promoting it and going back.
 
-import { call, date, h, may, newKey, t } from "../page.js";
+import { call, date, h, may, newKey, setTitle, t } from "../page.js";
 import { again, field, form, notice, table } from "../ui.js";
+import { modelUse } from "./use.js";
 
 const TONES = { active: "good", candidate: "wait", incoming: "wait" };
 const stateTag = (model) => h(`span.tag.${TONES[model.state] ?? ""}`, {}, t(`model.${model.state}`));
@@ -40,12 +41,23 @@ const forced = (reason) => (reason ? { force: true, reason } : {});
 
 const verdict = (gate) => h(`span.tag.${gate.verdict === "worse" ? "bad" : "good"}`, {}, t(`model.${gate.verdict}`));
 
-export async function model(view, id) {
+const tabs = { about, use: modelUse };
+
+export async function model(view, id, tab = "about") {
   const one = await call("GET", `/v1/models/${id}`);
+  const shown = tab in tabs ? tab : "about";
+  const body = h("div.stack");
   view.append(
     h("div", {}, h("h1", {}, one.name), h("div.row", {}, stateTag(one), h("span.mono.small", { style: "overflow-wrap:anywhere" }, one.id))),
-    ...[gateOf(one), one.state === "active" || one.state === "incoming" ? null : promotion(one), inUse(one)].filter(Boolean),
-  );
+    h("nav.tabs", { "aria-label": t("model.tabs") }, Object.keys(tabs).map((name) =>
+      h("a", { href: `#/models/${id}/${name}`, "aria-current": name === shown && "page" }, t(`model.tab_${name}`)))),
+    body);
+  setTitle(t(`model.tab_${shown}`), one.name);
+  return tabs[shown](body, one);
+}
+
+function about(view, one) {
+  view.append(...[gateOf(one), one.state === "active" || one.state === "incoming" ? null : promotion(one), inUse(one)].filter(Boolean));
 }
 
 function gateOf(one) {

@@ -3,7 +3,7 @@
 import { all, call, date, h, newKey, t } from "../page.js";
 import { again, asking, field, form, notice, once, table } from "../ui.js";
 
-const EVENTS = ["checkin.admitted", "checkin.referred", "checkin.overridden", "subject.erased", "model.promoted"];
+const EVENTS = ["checkin.admitted", "checkin.referred", "checkin.overridden", "subject.erased", "model.promoted", "model.drifted"];
 const SHOWN = 20;
 
 /** @typedef {import("api").components["schemas"]["WebhookDocument"]} Webhook */

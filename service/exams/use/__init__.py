@@ -1,0 +1,1 @@
+"""A model in use: what became of its attempts, and whether that has changed."""
