@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261128_with_model_use"
-down_revision = "20261128_with_webhooks"
+down_revision = "20261128_without_network"
 branch_labels = None
 depends_on = None
 
