@@ -24,8 +24,8 @@ def read_orientation(block: bytes) -> int:
         count = struct.unpack_from(f"{order}H", block, start)[0]
         for entry in range(start + 2, start + 2 + 12 * count, 12):
             tag, kind, values, value = struct.unpack_from(f"{order}HHIH", block, entry)
-            if (tag, kind, values) == (EXIF_ORIENTATION, SHORT, 1):
-                return value if 1 <= value <= 8 else 1
+            if (tag, kind, values) == (EXIF_ORIENTATION, SHORT, 1) and 1 <= value <= 8:
+                return int(value)
     except struct.error:
         pass
     return 1

@@ -108,7 +108,7 @@ def read(data: bytes) -> Encoded:
 def _read_segments(data: bytes) -> Segments:
     needed: list[bytes | memoryview] = [MAGIC[:2]]
     view = memoryview(data)
-    exif, profiles = b"", dict[int, bytes]()
+    exif, profiles, parts = b"", dict[int, bytes](), 0
     frame: Frame | None = None
     offset = 2
     for _ in range(MAX_SEGMENTS):
@@ -129,20 +129,22 @@ def _read_segments(data: bytes) -> Segments:
         elif marker == SOS:
             if frame is None:
                 raise DecodeFailed("it has a scan before its header")
-            return Segments(frame, needed, offset, exif, _join_profile(profiles))
+            return Segments(frame, needed, offset, exif, _join_profile(profiles, parts))
         elif marker in TABLES or (marker in (APP0, ADOBE) and bytes(body[:5]) in (b"JFIF\0", b"Adobe")):
             needed.append(view[offset : offset + 2 + length])
-        elif marker == APP1 and not exif and bytes(body[:6]) == b"Exif\0\0":
+        elif marker == APP1 and not exif and bytes(body[:5]) == b"Exif\0":
+            # The byte after it fills up, and may be any.
             exif = bytes(body[6:])
         elif marker == APP2 and bytes(body[:12]) == b"ICC_PROFILE\0" and len(body) > 14:
             profiles.setdefault(body[12], bytes(body[14:]))
+            parts = parts or body[13]
         offset += 2 + length
     raise DecodeFailed(f"it has more than {MAX_SEGMENTS:,} segments before its picture")
 
 
-def _join_profile(profiles: dict[int, bytes]) -> bytes:
-    """Join the numbered parts of the ICC profile; empty if one is missing."""
-    if sorted(profiles) != list(range(1, len(profiles) + 1)):
+def _join_profile(profiles: dict[int, bytes], parts: int) -> bytes:
+    """Join the numbered parts of the ICC profile; empty if one of those announced is missing."""
+    if sorted(profiles) != list(range(1, parts + 1)):
         return b""
     joined = b"".join(profiles[number] for number in sorted(profiles))
     return joined if len(joined) <= MAX_METADATA_BYTES else b""

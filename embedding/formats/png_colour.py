@@ -17,6 +17,9 @@ from embedding.formats.encoded import MAX_METADATA_BYTES
 
 CHUNKS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 
+DEFLATE = b"\0"
+"""The one method of compression that there is."""
+
 SRGB_GAMMA = 45455
 """gAMA of sRGB, in 1/100,000. Without chromaticities, a value within 5 % of it means sRGB itself."""
 
@@ -127,12 +130,15 @@ def _measured_space(gamma: bytes, chromaticities: bytes) -> _Space | None:
 
 def _unpack_profile(body: bytes) -> bytes:
     """The ICC profile of an iCCP chunk: a name, a zero, the method, the compressed profile."""
-    packed = body.partition(b"\0")[2][1:]
+    name, _, packed = body.partition(b"\0")
+    if not name or packed[:1] != DEFLATE:
+        return b""
+    stream = zlib.decompressobj()
     try:
-        profile = zlib.decompressobj().decompress(packed, MAX_METADATA_BYTES + 1)
+        profile = stream.decompress(packed[1:], MAX_METADATA_BYTES + 1)
     except zlib.error:
         return b""
-    return profile if len(profile) <= MAX_METADATA_BYTES else b""
+    return profile if stream.eof and len(profile) <= MAX_METADATA_BYTES else b""
 
 
 def _build_profile(space: _Space) -> bytes:

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,24 @@ from typing import Any
 import numpy as np
 import pytest
 from made_heic import cropped, made_heic, mirrored, profile, turned
-from made_pictures import coded, exif_of, gamma, icc_profile, jpegs, scene, transparent, with_chunks
+from made_pictures import (
+    HEIGHT,
+    WIDTH,
+    bmp_of_fields,
+    coded,
+    exif_of,
+    film,
+    gamma,
+    icc_profile,
+    jpegs,
+    scene,
+    transparent,
+    with_chunks,
+)
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.picture_corpus import photo, saved
+from benchmarks.picture_corpus import chunk, photo, saved
 from embedding.errors import DecodeFailed, UnsupportedMedia
 from embedding.image import ImageLimits, decode
 
@@ -81,6 +95,40 @@ def test_the_gamma_of_a_png_is_undone() -> None:
     plain, linear = saved(scene(), "PNG"), with_chunks(saved(scene(), "PNG"), gamma(1.0))
 
     assert farthest(decode(linear, LIMITS), decode(plain, LIMITS)) > 50
+
+
+@pytest.mark.parametrize("numbers", [(1, 2, 3), (0, 2, 3), (0, 1, 3)])
+def test_an_animated_png_without_its_first_frame_is_refused(numbers: tuple[int, int, int]) -> None:
+    with pytest.raises(DecodeFailed):
+        decode(film((40, 30, 20, 10), numbers=numbers), LIMITS)
+
+
+@pytest.mark.parametrize("place", [(60, 30, 20, 10), (40, 40, 20, 10), (2**32 - 1, 30, 0, 0)])
+def test_an_animated_png_whose_frame_is_not_on_its_canvas_is_refused(
+    place: tuple[int, int, int, int],
+) -> None:
+    data = film((40, 30, 20, 10))
+    at = data.index(b"fcTL") + 8
+
+    with pytest.raises(DecodeFailed, match="animation"):
+        decode(data[:at] + struct.pack(">4I", *place) + data[at + 16 :], LIMITS)
+
+
+def test_a_png_of_two_headers_is_refused_and_not_judged_by_the_first() -> None:
+    data = saved(scene(), "PNG")
+    header = chunk(b"IHDR", struct.pack(">2I5B", 5000, 5000, 8, 2, 0, 0, 0))
+
+    with pytest.raises(DecodeFailed, match="two headers"):
+        decode(with_chunks(data, header), LIMITS)
+
+
+def test_a_bmp_whose_channels_are_scattered_bits_or_cut_off_is_refused() -> None:
+    values = np.zeros((HEIGHT, WIDTH), np.uint32)
+
+    with pytest.raises(DecodeFailed, match="scattered"):
+        decode(bmp_of_fields(40, 32, 3, (0xF00F0000, 0xFF00, 0xFF), values), LIMITS)
+    with pytest.raises(DecodeFailed, match="truncated"):
+        decode(bmp_of_fields(40, 32, 3, (0xFF0000, 0xFF00, 0xFF), values)[:-1], LIMITS)
 
 
 HEICS = {

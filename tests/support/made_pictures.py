@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from benchmarks.picture_corpus import chunk, png, runs_bmp, saved, segment
@@ -44,6 +45,17 @@ def exif_of(orientation: int) -> bytes:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     return exif.tobytes()
+
+
+def exif_block(*orientations: int) -> bytes:
+    """The same without a library, so that it may hold what no camera writes."""
+    entries = b"".join(struct.pack("<HHIHH", ORIENTATION, 3, 1, one, 0) for one in orientations)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(orientations)) + entries + bytes(4)
+
+
+def profile_part(number: int, of: int) -> bytes:
+    """A wide profile as one of several parts."""
+    return segment(0xE2, b"ICC_PROFILE\0" + bytes([number, of]) + icc_profile())
 
 
 def icc_profile(primaries: tuple[tuple[float, float, float], ...] = P3, linear: bool = False) -> bytes:
@@ -99,14 +111,56 @@ def jpegs() -> Mapping[str, bytes]:
         "jpeg with a turn in its xmp": saved(scene(), "JPEG", quality=95, xmp=XMP_TURNED),
         "jpeg of two pictures": mpo.getvalue(),
         "jpeg after filling bytes": usual[:2] + b"\xff\xff\xff" + usual[2:],
+        "jpeg with a byte that fills up its exif": usual[:2]
+        + segment(0xE1, b"Exif\0\xff" + exif_block(6))
+        + usual[2:],
+        "jpeg turned in an unknown way, and in a known one": usual[:2]
+        + segment(0xE1, b"Exif\0\0" + exif_block(9, 6))
+        + usual[2:],
+        "jpeg with a part of a profile": usual[:2] + profile_part(1, 2) + usual[2:],
+        "jpeg with a profile in one part": usual[:2] + profile_part(1, 1) + usual[2:],
         "jpeg with a comment": usual[:2] + segment(0xFE, b"hello") + usual[2:],
     }
     turned = {f"jpeg turned {i}": saved(scene(), "JPEG", quality=95, exif=exif_of(i)) for i in range(1, 9)}
     return made | turned
 
 
+def damaged(made: bytes) -> bytes:
+    """A chunk whose check sum is wrong."""
+    return made[:-1] + bytes([made[-1] ^ 1])
+
+
+def grey_of(depth: int) -> bytes:
+    """A PNG of few levels of grey, one of them transparent."""
+    levels = (np.arange(WIDTH) * 2**depth // WIDTH).astype(np.uint8)
+    bits = np.unpackbits(levels[:, None], axis=1)[:, -depth:].ravel()
+    row = b"\0" + np.packbits(bits).tobytes()
+    return before_pixels(png(WIDTH, HEIGHT, depth, 0, zlib.compress(row * HEIGHT)), chunk(b"tRNS", b"\0\1"))
+
+
+def film(
+    place: tuple[int, int, int, int], *, exif: bytes = b"", numbers: tuple[int, int, int] = (0, 1, 2)
+) -> bytes:
+    """An animated PNG whose still picture is no frame: browsers show the first frame, at its place.
+
+    Args:
+        place: Width, height, left and top.
+        exif: Its orientation.
+        numbers: That the frame and the two parts of its pixels carry.
+    """
+    width, height, left, top = place
+    rows = np.asarray(scene(width, height).rotate(180))
+    packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    control = struct.pack(">5I2H2B", numbers[0], width, height, left, top, 1, 10, 0, 0)
+    parts = [struct.pack(">I", numbers[1]) + packed[:40], struct.pack(">I", numbers[2]) + packed[40:]]
+    frame = chunk(b"fcTL", control) + b"".join(chunk(b"fdAT", part) for part in parts)
+    usual = with_chunks(saved(scene(), "PNG", exif=exif), chunk(b"acTL", struct.pack(">2I", 1, 0)))
+    return usual[:-12] + frame + usual[-12:]
+
+
 def pngs() -> Mapping[str, bytes]:
     """PNG files."""
+    turned = chunk(b"eXIf", exif_block(6))
     usual = saved(scene(), "PNG")
     palette = scene().quantize(16)
     key = struct.pack(">HHH", 250, 20, 20)
@@ -125,6 +179,17 @@ def pngs() -> Mapping[str, bytes]:
         "png 16 bits": sixteen_bits(3, 2),
         "png 16 bits transparent": sixteen_bits(4, 6),
         "png turned": saved(scene(), "PNG", exif=exif_of(6)),
+        "png turned by a damaged chunk": with_chunks(usual, damaged(turned)),
+        "png turned twice": with_chunks(usual, turned + chunk(b"eXIf", exif_block(3))),
+        "png grey of two bits, one transparent": grey_of(2),
+        "png grey of four bits, one transparent": grey_of(4),
+        "png with a damaged transparent colour": with_chunks(usual, damaged(chunk(b"tRNS", key))),
+        "png whose transparency precedes its palette": with_chunks(
+            saved(palette, "PNG"), chunk(b"tRNS", bytes(9))
+        ),
+        "png animated without its still picture": film((WIDTH, HEIGHT, 0, 0)),
+        "png animated in a part of its canvas": film((40, 30, 20, 10)),
+        "png animated and turned": film((40, 30, 20, 10), exif=exif_of(6)),
         "png with a profile": saved(scene(), "PNG", icc_profile=icc_profile()),
         "png transparent with a profile": saved(transparent(), "PNG", icc_profile=icc_profile()),
         "png without an end": usual[:-12],
@@ -170,6 +235,11 @@ def colour_chunks() -> Mapping[str, bytes]:
         "with sRGB before a gamma": chunk(b"sRGB", b"\0") + gamma(1.0),
         "with sRGB after a gamma": gamma(1.0) + chunk(b"sRGB", b"\0"),
         "with an unknown sRGB": chunk(b"sRGB", b"\7") + gamma(1.0),
+        "with a profile without a name": chunk(b"iCCP", b"\0\0" + zlib.compress(icc_profile())),
+        "with a profile that is packed in an unknown way": chunk(
+            b"iCCP", b"any\0\1" + zlib.compress(icc_profile())
+        ),
+        "with a profile that is cut off": chunk(b"iCCP", b"any\0\0" + zlib.compress(icc_profile())[:-6]),
         "with a profile and sRGB": profile + chunk(b"sRGB", b"\0"),
         "with a profile and a gamma": gamma(1.0) + profile,
         "with a code and a profile": coded(1, 13) + profile,
@@ -215,6 +285,46 @@ def webps() -> Mapping[str, bytes]:
     }
 
 
+def bmp_of_fields(
+    header: int, bits: int, compression: int, masks: tuple[int, ...], values: NDArray[np.uint32]
+) -> bytes:
+    """A BMP of 16 or 32 bits; its header of so many bytes says which bits of a pixel are which channel."""
+    rows = b"".join(
+        row.astype(f"<u{bits // 8}").tobytes() + bytes(-WIDTH * bits // 8 % 4) for row in values[::-1]
+    )
+    info = struct.pack("<I2i2H6I", header, WIDTH, HEIGHT, 1, bits, compression, len(rows), 0, 0, 0, 0)
+    named = struct.pack(f"<{len(masks)}I", *masks)
+    head = (info + named).ljust(max(header, len(info + named)), b"\0")
+    return struct.pack("<2s3I", b"BM", 14 + len(head) + len(rows), 0, 14 + len(head)) + head + rows
+
+
+def fields_bmps() -> Mapping[str, bytes]:
+    """BMP files that say which bits of a pixel are which channel."""
+    red, green, blue = (channel.astype(np.uint32) for channel in np.asarray(scene()).transpose(2, 0, 1))
+    alpha = np.asarray(transparent())[..., 3].astype(np.uint32)
+    usual, bits_32 = (0xFF0000, 0xFF00, 0xFF, 0xFF000000), alpha << 24 | red << 16 | green << 8 | blue
+    bits_16 = (alpha >> 7) << 15 | (red >> 3) << 10 | (green >> 3) << 5 | blue >> 3
+    four = (alpha >> 4) << 12 | (red >> 4) << 8 | (green >> 4) << 4 | blue >> 4
+    ten = red << 22 | green << 12 | blue << 2
+    return {
+        "bmp of 32 bits in another order": bmp_of_fields(40, 32, 3, (0xFF, 0xFF00, 0xFF0000), bits_32),
+        "bmp of ten bits a channel": bmp_of_fields(40, 32, 3, (0x3FF00000, 0xFFC00, 0x3FF), ten),
+        "bmp of one bit a channel": bmp_of_fields(40, 32, 3, (0x800000, 0x8000, 0x80), bits_32),
+        "bmp without a channel": bmp_of_fields(40, 32, 3, (0, 0xFF00, 0xFF), bits_32),
+        "bmp transparent without saying so": bmp_of_fields(40, 32, 0, (), bits_32),
+        "bmp transparent by its header": bmp_of_fields(124, 32, 3, usual, bits_32),
+        "bmp transparent by its header alone": bmp_of_fields(124, 32, 0, usual, bits_32),
+        "bmp transparent by its older header": bmp_of_fields(108, 32, 0, usual, bits_32),
+        "bmp transparent by four masks": bmp_of_fields(40, 32, 6, usual, bits_32),
+        "bmp of 16 bits": bmp_of_fields(40, 16, 0, (), bits_16),
+        "bmp of 16 bits, green of six": bmp_of_fields(40, 16, 3, (0xF800, 0x7E0, 0x1F), bits_16),
+        "bmp of 16 bits, transparent or not": bmp_of_fields(
+            108, 16, 3, (0x7C00, 0x3E0, 0x1F, 0x8000), bits_16
+        ),
+        "bmp of 16 bits, four a channel": bmp_of_fields(124, 16, 3, (0xF00, 0xF0, 0xF, 0xF000), four),
+    }
+
+
 def bmps() -> Mapping[str, bytes]:
     """BMP files."""
     usual = saved(scene(), "BMP")
@@ -232,4 +342,4 @@ def bmps() -> Mapping[str, bytes]:
 
 def every_picture() -> Mapping[str, bytes]:
     """All of them, by what they are."""
-    return {**jpegs(), **pngs(), **webps(), **bmps()}
+    return {**jpegs(), **pngs(), **webps(), **bmps(), **fields_bmps()}
