@@ -17,6 +17,7 @@ from index import audit
 from index.consent.legal_basis import has_ended
 from index.database.database import Database
 from index.errors import TemplateUnreadable
+from index.holds import held_subjects
 from index.ids import uuid7
 from index.sealing.cipher import TemplateCipher, build_binding
 from index.tables import CropRow, SubjectRow, TemplateRow, utc_now
@@ -93,10 +94,16 @@ class Crops:
             after = rows[-1].id
 
 
-def purge_crops(database: Database, *, until: datetime, actor: str) -> int:
-    """Remove the crops whose retention ended by `until`, not their templates; returns how many."""
+def purge_crops(
+    database: Database, *, until: datetime, actor: str, held_since: datetime | None = None
+) -> int:
+    """Remove the crops whose retention ended by `until`, not their templates; returns how many.
+
+    Those of subjects on hold stay, and of those whose hold was lifted after `held_since`.
+    """
+    is_free = CropRow.subject_id.not_in(held_subjects(held_since))
     with database.write() as db:
-        over = delete(CropRow).where(CropRow.expires_at <= until).returning(CropRow.id)
+        over = delete(CropRow).where(CropRow.expires_at <= until, is_free).returning(CropRow.id)
         gone = len(db.scalars(over).all())
         if gone:
             audit.record(db, action="crops.purged", actor=actor, details={"crops": gone})

@@ -14,6 +14,7 @@
     ├── NotTheSamePerson           not_the_same_person   the subject's own templates are of another face
     ├── NoTemplate                 no_template           the subject has nothing to compare with
     ├── LegalBasisExpired          legal_basis_expired   the basis has expired or was withdrawn
+    ├── SubjectOnHold              on_hold               nothing of the subject goes before somebody lifts it
     ├── LinkInvalid                link_invalid          a link of a person that is used, over or unknown
     ├── ProposalNotFound           proposal_not_found    decided, over or unknown
     ├── ProposalTaken              proposal_taken        somebody else decides it at this moment
@@ -226,6 +227,19 @@ class WebhookDisabled(GalleryError):
 
     def __init__(self, webhook_id: UUID) -> None:
         super().__init__(f"Webhook {webhook_id} is disabled: enable it first.")
+
+
+class SubjectOnHold(GalleryError):
+    """The subject is on hold; `holds` are the ids."""
+
+    code = "on_hold"
+
+    def __init__(self, subject_id: UUID, holds: Sequence[UUID]) -> None:
+        super().__init__(
+            f"Subject {subject_id} is on hold. Lift the hold first, or let an administrator say why the "
+            "subject is erased all the same."
+        )
+        self.holds = tuple(holds)
 
 
 class LinkInvalid(GalleryError):

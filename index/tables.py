@@ -268,6 +268,26 @@ class CropRow(Base):
     expires_at: Mapped[datetime | None] = mapped_column(index=True)
 
 
+class HoldRow(Base):
+    """Keeps what is known of an exam or a subject from every sweep, until somebody lifts it.
+
+    It names one of the two. Who lifted it, and why, stays with it.
+    """
+
+    __tablename__ = "retention_hold"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    exam_id: Mapped[UUID | None] = mapped_column(index=True)
+    subject_id: Mapped[UUID | None] = mapped_column(ForeignKey("subject.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text)
+    put_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None] = mapped_column(String(255))
+    lifted_because: Mapped[str | None] = mapped_column(Text)
+
+
 class JobRow(Base):
     """Work that takes longer than a request: the service submits it, a worker does it.
 

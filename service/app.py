@@ -40,6 +40,7 @@ from service.api import (
     quality,
     queue,
     reports,
+    retention,
     rooms,
     roster,
     scan,
@@ -53,6 +54,7 @@ from service.api import (
     withdrawals,
 )
 from service.exams.evidence.sweeping import sweep
+from service.exams.holds import held_people
 from service.exams.kiosks import purge_codes
 from service.exams.offline.sealing import purge_queue_keys
 from service.http.bodies import BoundedBodies
@@ -104,6 +106,7 @@ RESOURCES = (
     waiting,
     rooms,
     reports,
+    retention,
     installation,
     health,
     metrics,
@@ -349,7 +352,7 @@ def purge_expired(parts: Parts) -> dict[str, int]:
     days = parts.settings.erase_expired_after_days
     if days is None:
         return {}
-    swept = sweep_expired(parts.database, timedelta(days=days), actor="retention")
+    swept = sweep_expired(parts.database, timedelta(days=days), actor="retention", spared=held_people)
     return {"expired_announced": swept.announced, "expired_erased": swept.erased}
 
 

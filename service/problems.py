@@ -34,6 +34,7 @@ STATUSES: dict[type[Exception], int] = {
     index.TextInvalid: 422,
     index.NoTemplate: 409,
     index.LegalBasisExpired: 409,
+    index.SubjectOnHold: 409,
     index.LinkInvalid: 410,
     index.ProposalNotFound: 404,
     index.ProposalTaken: 409,
@@ -85,6 +86,9 @@ STATUSES: dict[type[Exception], int] = {
     exams.ExamInvalid: 422,
     exams.RetentionRunning: 409,
     exams.ExamPurged: 409,
+    exams.ExamOnHold: 409,
+    exams.HoldNotFound: 404,
+    exams.HoldLifted: 409,
     exams.ExamArchived: 409,
     exams.ReasonRequired: 422,
     exams.SessionOpen: 409,
@@ -169,6 +173,8 @@ def members_of(error: Exception, caller: Caller | None) -> dict[str, Any]:
             return {"crops": error.crops}
         case index.DuplicateIdentity() | index.ExternalIdExists():
             return other_subject(error, caller)
+        case index.SubjectOnHold(holds=holds):
+            return {"holds": [str(one) for one in holds]}
         case index.NotTheSamePerson(template_ids=template_ids):
             return {"template_ids": [str(one) for one in template_ids]}
         case service.InvalidRequest(pointer=pointer, reason=reason):

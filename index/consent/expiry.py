@@ -4,18 +4,19 @@ An audit event first announces each erasure. It follows a day later at the earli
 at the announced time, so that a wrong date or clock can be corrected in between.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from index import audit
 from index.clock import CONFIRMED, find_latest_notice, require_steady
 from index.consent.erasure import erase_subject
 from index.database.database import Database
+from index.holds import held_subjects
 from index.tables import AuditEventRow, SubjectRow, utc_now
 
 ANNOUNCED = "subject.erasure_announced"
@@ -34,7 +35,12 @@ class ExpirySweep:
 
 
 def sweep_expired(
-    database: Database, after: timedelta, *, actor: str, now: datetime | None = None
+    database: Database,
+    after: timedelta,
+    *,
+    actor: str,
+    now: datetime | None = None,
+    spared: Callable[[datetime | None], Select[UUID]] = held_subjects,
 ) -> ExpirySweep:
     """Erase the people announced at least a day ago by an earlier sweep; announce those who are due now.
 
@@ -43,6 +49,7 @@ def sweep_expired(
         after: Time from the end of a basis, or its withdrawal, to the erasure.
         actor: Who erases, for the audit chain.
         now: The machine's clock by default.
+        spared: A query for the subjects on hold, and those whose hold was lifted after a moment.
 
     Raises:
         ClockLeapt: If the clock is in doubt; nobody is then erased or announced.
@@ -54,14 +61,15 @@ def sweep_expired(
     while True:
         with database.write() as db:
             require_steady(db, now)
-            due = find_due_subjects(db, now - after, last)
-            told, latest = find_announcements(db, due), find_latest_notice(db, now)
+            latest = find_latest_notice(db, now)
+            due = find_due_subjects(db, now - after, last, spared(None))
+            told, resting = find_announcements(db, due), set(db.scalars(spared(latest)))
             for subject_id, ended_at in due:
                 if (at := told.get((subject_id, ended_at.isoformat()))) is None:
                     details = {"ended_at": ended_at.isoformat()}
                     audit.record(db, action=ANNOUNCED, actor=actor, subject_id=subject_id, details=details)
                     announced += 1
-                elif at <= latest:
+                elif at <= latest and subject_id not in resting:
                     erase_subject(db, subject_id, actor=actor)
                     erased += 1
         if len(due) < _PEOPLE_IN_ONE_TURN:
@@ -72,10 +80,18 @@ def sweep_expired(
     return ExpirySweep(announced, erased)
 
 
-def find_due_subjects(db: Session, until: datetime, after: UUID | None) -> Sequence[tuple[UUID, datetime]]:
+def is_due(until: datetime) -> ColumnElement[bool]:
+    """The condition for subjects whose basis ended by then."""
+    return until >= _ENDED_AT
+
+
+def find_due_subjects(
+    db: Session, until: datetime, after: UUID | None, spared: Select[UUID]
+) -> Sequence[tuple[UUID, datetime]]:
     """One block of the subjects whose basis ended by then, by id, with the time of its end."""
     query = select(SubjectRow.id, SubjectRow.withdrawn_at, SubjectRow.basis_expires_at)
-    query = query.where(until >= _ENDED_AT).order_by(SubjectRow.id).limit(_PEOPLE_IN_ONE_TURN)
+    query = query.where(is_due(until), SubjectRow.id.not_in(spared))
+    query = query.order_by(SubjectRow.id).limit(_PEOPLE_IN_ONE_TURN)
     if after is not None:
         query = query.where(SubjectRow.id > after)
     return [(row.id, row.withdrawn_at or row.basis_expires_at) for row in db.execute(query)]
@@ -94,3 +110,13 @@ def find_announcements(db: Session, due: Sequence[tuple[UUID, datetime]]) -> dic
         if event.subject_id is not None:
             found.setdefault((event.subject_id, event.details["ended_at"]), event.at)
     return found
+
+
+def find_waiting(db: Session, until: datetime, spared: Select[UUID]) -> list[datetime | None]:
+    """When the erasure of each subject whose basis ended by then was announced; None where it was not."""
+    query = select(SubjectRow.id, _ENDED_AT).where(is_due(until), SubjectRow.id.not_in(spared))
+    due = [(subject_id, ended_at) for subject_id, ended_at in db.execute(query)]
+    told: dict[tuple[UUID, str], datetime] = {}
+    for start in range(0, len(due), _PEOPLE_IN_ONE_TURN):
+        told |= find_announcements(db, due[start : start + _PEOPLE_IN_ONE_TURN])
+    return [told.get((subject_id, ended_at.isoformat())) for subject_id, ended_at in due]

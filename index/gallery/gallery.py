@@ -5,7 +5,7 @@ that a search finds counts only while its row exists. A vector whose row was rol
 never be removed; a row whose vector was lost in a crash comes back through a replay of the change log.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,7 +23,14 @@ from index.consent.legal_basis import find_ended, require_basis
 from index.consent.withdrawal import WithdrawalReceipt, withdraw_by_link, withdraw_subject
 from index.crops import NewCrop, keep_crop
 from index.database.database import Database
-from index.errors import DatabaseError, SubjectNotFound, TemplateNotFound, TemplateUnreadable, WrongModel
+from index.errors import (
+    DatabaseError,
+    SubjectNotFound,
+    SubjectOnHold,
+    TemplateNotFound,
+    TemplateUnreadable,
+    WrongModel,
+)
 from index.gallery.codec import VectorCodec
 from index.gallery.coverage import models_of
 from index.gallery.enrolment import (
@@ -53,6 +60,7 @@ from index.gallery.neighbours import (
 )
 from index.gallery.replay import LeftOut, Replay
 from index.gallery.rosters import Rosters
+from index.holds import find_holds_of
 from index.ids import uuid7
 from index.sealing.cipher import TemplateCipher, template_binding
 from index.tables import SubjectRow, TemplateRow
@@ -230,16 +238,45 @@ class Gallery:
             remove_template(db, row, actor=actor, request_id=request_id)
         self._show()
 
-    def erase(self, subject_id: UUID, *, actor: str, request_id: str | None = None) -> ErasureReceipt:
+    def erase(
+        self,
+        subject_id: UUID,
+        *,
+        actor: str,
+        request_id: str | None = None,
+        despite_hold: str | None = None,
+        find_holds: Callable[[Session, UUID], Sequence[UUID]] = find_holds_of,
+    ) -> ErasureReceipt:
         """Remove everything known about a subject, including the vectors in this process's memory.
+
+        Args:
+            subject_id: The subject.
+            actor: Who erases, for the audit chain.
+            request_id: Id of the request.
+            despite_hold: Why a subject on hold is erased all the same; goes into the audit chain.
+            find_holds: Which holds are in force for the subject.
 
         Raises:
             SubjectNotFound: If there is no such subject.
+            SubjectOnHold: If it is on hold and nobody has said why that does not count.
             DatabaseError: If it could not be written; nothing is then erased.
         """
         with self._remove_for_good() as db:
             if db.get(SubjectRow, subject_id) is None:
                 raise SubjectNotFound(subject_id)
+            holds = find_holds(db, subject_id)
+            if holds and despite_hold is None:
+                raise SubjectOnHold(subject_id, holds)
+            if holds:
+                details = {"reason": despite_hold, "holds": [str(one) for one in holds]}
+                audit.record(
+                    db,
+                    action="hold.overridden",
+                    actor=actor,
+                    subject_id=subject_id,
+                    request_id=request_id,
+                    details=details,
+                )
             return erase_subject(db, subject_id, actor=actor, request_id=request_id)
 
     def withdraw(

@@ -15,10 +15,11 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from index import audit
-from index.clock import require_steady
+from index.clock import find_latest_notice, require_steady
 from index.crops import crop_of, open_crop, with_kept_crops
 from index.database.database import Database
 from index.errors import KeyMissing, ProposalNotFound, ProposalTaken
+from index.holds import held_subjects
 from index.ids import uuid7
 from index.resealing import SealedTable
 from index.sealing.cipher import TemplateCipher, build_binding
@@ -213,8 +214,9 @@ class Proposals:
         now = now or utc_now()
         with self._database.write() as db:
             require_steady(db, now)
-            old = delete(ProposalRow).where(ProposalRow.expires_at <= now).returning(ProposalRow.id)
-            gone = len(db.scalars(old).all())
+            is_free = ProposalRow.subject_id.not_in(held_subjects(find_latest_notice(db, now)))
+            old = delete(ProposalRow).where(ProposalRow.expires_at <= now, is_free)
+            gone = len(db.scalars(old.returning(ProposalRow.id)).all())
             if gone:
                 audit.record(db, action="proposals.purged", actor=actor, details={"proposals": gone})
         if gone:

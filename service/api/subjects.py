@@ -18,6 +18,7 @@ from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.cursors import not_given_out, page_of, read_cursor
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, SubjectHere, needs
+from service.exams.holds import find_holds_of_person
 from service.fields import JsonObject
 from service.parts import Parts
 
@@ -264,11 +265,33 @@ def withdrawn(
 
 @router.delete("/{subject}", response_model=Receipt)
 def erase_subject(
-    request: Request, parts: PartsHere, caller: Annotated[Caller, needs(Scope.ENROL)], subject: SubjectHere
+    request: Request,
+    parts: PartsHere,
+    caller: Annotated[Caller, needs(Scope.ENROL)],
+    subject: SubjectHere,
+    despite_hold: Annotated[
+        str | None,
+        Query(
+            min_length=3,
+            max_length=500,
+            description="why somebody on hold is erased all the same; takes an administrator",
+        ),
+    ] = None,
 ) -> Receipt:
-    """Erase a subject: row, templates, vectors and kept answers are gone before this answers."""
+    """Erase a subject: row, templates, vectors and kept answers are gone before this answers.
+
+    Who is on hold, or a candidate of an exam that is, is erased only by an administrator who says why.
+    """
+    if despite_hold is not None:
+        caller.require((Scope.ADMIN,))
     found = parts.subjects.find(subject)
-    receipt = parts.gallery.erase(found.id, actor=caller.actor, request_id=request.state.request_id)
+    receipt = parts.gallery.erase(
+        found.id,
+        actor=caller.actor,
+        request_id=request.state.request_id,
+        despite_hold=despite_hold,
+        find_holds=find_holds_of_person,
+    )
     # Before the answer: a backup that is put back tomorrow must not bring the person back.
     parts.note_anchor()
     return Receipt.model_validate(vars(receipt))

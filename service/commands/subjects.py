@@ -91,6 +91,9 @@ def rename(
 def erase(
     external_id: Who,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    despite_hold: Annotated[
+        str | None, typer.Option(help="Why somebody on hold is erased all the same.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Erase somebody for good: number, name, templates, kept pictures. Records of check-ins stay.
@@ -101,12 +104,15 @@ def erase(
     from service.api.subjects import Receipt
     from service.commands.parts import open_parts
     from service.commands.showing import show_json
+    from service.exams.holds import find_holds_of_person
 
     with open_parts(reading=True) as parts:
         found = parts.subjects.find(ExternalId(external_id))
         if not yes:
             typer.confirm(f"Erase {external_id} with {found.templates} templates for good?", abort=True)
-        receipt = parts.gallery.erase(found.id, actor=ACTOR)
+        receipt = parts.gallery.erase(
+            found.id, actor=ACTOR, despite_hold=despite_hold, find_holds=find_holds_of_person
+        )
         parts.note_anchor()
     if as_json:
         show_json(Receipt.model_validate(vars(receipt)))

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from index.audit import Origin
 from index.database.database import Database
-from index.tables import ApiKeyRow, utc_now
+from index.tables import ApiKeyRow, HoldRow, utc_now
 from index.trail.anchor_lines import EXAM_ARCHIVED, EXAM_DELETED
 from service.access.keys import revoke_row
 from service.exams.audit import note
@@ -23,6 +23,7 @@ from service.exams.errors import SessionOpen
 from service.exams.evidence.retention import remove_rows, sizes
 from service.exams.exams import exam_document, exam_row
 from service.exams.guard import By, last_attempt, open_sessions
+from service.exams.holds import refuse_held_exam
 from service.exams.schemas import Exam
 from service.exams.tables import CheckinRow, ExamRow, SessionRow
 
@@ -41,6 +42,7 @@ def remove_exam(desk: Desk, exam_id: UUID, origin: Origin, reason: str | None) -
 
     Raises:
         ExamNotFound: If there is no such exam.
+        ExamOnHold: If it would be deleted, and it or one of its candidates is on hold.
         SessionOpen: If a session is open and there is no reason.
         Forbidden: If a session is open and no administrator asks.
     """
@@ -48,7 +50,9 @@ def remove_exam(desk: Desk, exam_id: UUID, origin: Origin, reason: str | None) -
         row = exam_row(db, exam_id)
         if row.archived_at is None:
             refuse_while_open_without_reason(db, row, By(origin, reason))
+            # What is archived stays; what would be deleted would be gone.
             if row.purged_at is None and last_attempt(db, CheckinRow.exam_id == exam_id) is None:
+                refuse_held_exam(db, exam_id)
                 delete_rows(db, row, origin, reason)
                 return None
             archive_row(db, row, origin, reason)
@@ -110,6 +114,7 @@ def delete_rows(db: OrmSession, row: ExamRow, origin: Origin, reason: str | None
     remove_rows(db, row.id)
     of_exam = delete(SessionRow).where(SessionRow.exam_id == row.id)
     db.execute(of_exam.execution_options(synchronize_session=False))
+    db.execute(delete(HoldRow).where(HoldRow.exam_id == row.id))
     db.delete(row)
     gone: dict[str, Any] = {name: counts[name] for name in ("sessions", "roster_entries")}
     note(db, EXAM_DELETED, origin, exam_id=row.id, reason=reason, **gone)

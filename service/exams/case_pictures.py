@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session as OrmSession
 
+from service.exams.holds import held_checkins
 from service.exams.tables import CheckinRow, SessionRow, ThumbnailRow
 
 KEPT_AFTER_CLOSING = timedelta(hours=72)
@@ -18,7 +19,7 @@ def longest_kept(session: SessionRow) -> datetime:
 
 
 def forget_case(db: OrmSession, session_id: UUID, entry_id: UUID | None, checkin_id: UUID) -> None:
-    """Remove the pictures that were kept for a decision which has been made.
+    """Remove the pictures that were kept for a decision which has been made; those on hold go later.
 
     Args:
         db: The decision's transaction.
@@ -30,7 +31,9 @@ def forget_case(db: OrmSession, session_id: UUID, entry_id: UUID | None, checkin
     if entry_id is not None:
         mine |= (CheckinRow.session_id == session_id) & (CheckinRow.entry_id == entry_id)
     gone = delete(ThumbnailRow).where(
-        ThumbnailRow.until_settled, ThumbnailRow.checkin_id.in_(select(CheckinRow.id).where(mine))
+        ThumbnailRow.until_settled,
+        ThumbnailRow.checkin_id.in_(select(CheckinRow.id).where(mine)),
+        ThumbnailRow.checkin_id.not_in(held_checkins()),
     )
     db.execute(gone.execution_options(synchronize_session=False))
 

@@ -7,6 +7,9 @@
     ├── EnrolmentPictureNotFound         enrolment_picture_not_found
     ├── ExamInvalid                      validation_failed           a field makes no sense
     ├── RetentionRunning                 retention_running           the exam's rows are still owed
+    ├── ExamOnHold                       on_hold                     somebody may need it as evidence
+    ├── HoldNotFound                     hold_not_found
+    ├── HoldLifted                       hold_lifted                 somebody has lifted it already
     ├── ExamPurged                       exam_purged                 its rows have gone; it takes no new ones
     ├── ExamArchived                     exam_archived               it is read, and takes no change
     ├── TooManyForPaper                  too_many_for_paper          more people than are printed at once
@@ -135,6 +138,35 @@ class RetentionRunning(ExamError):
             f"until {due_at:%Y-%m-%d %H:%M} UTC" if due_at else "for as long as nobody sets retention_days"
         )
         super().__init__(f"The exam is kept {until}.", due_at=due_at.isoformat() if due_at else None)
+
+
+class ExamOnHold(ExamError):
+    """The exam, or one of its candidates, is on hold: nothing of it goes before somebody lifts that."""
+
+    code = "on_hold"
+
+    def __init__(self, exam_id: UUID) -> None:
+        super().__init__(f"Exam {exam_id}, or one of its candidates, is on hold: lift the hold first.")
+
+
+class HoldNotFound(ExamError):
+    """There is no such hold."""
+
+    code = "hold_not_found"
+
+    def __init__(self, hold_id: UUID) -> None:
+        super().__init__(f"There is no hold {hold_id}.")
+
+
+class HoldLifted(ExamError):
+    """The hold is over; what is to be kept again needs a new one."""
+
+    code = "hold_lifted"
+
+    def __init__(self, lifted_at: datetime) -> None:
+        super().__init__(
+            f"The hold was lifted at {lifted_at:%Y-%m-%d %H:%M} UTC.", lifted_at=lifted_at.isoformat()
+        )
 
 
 class ExamPurged(ExamError):

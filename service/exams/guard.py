@@ -4,7 +4,7 @@ A rate, the time that evidence is kept and the window that an attempt lies in ar
 appealed with. Whoever plans exams may not take them away.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,15 +36,29 @@ def last_attempt(db: OrmSession, of: ColumnElement[bool]) -> datetime | None:
 
 
 def due_at(db: OrmSession, terms: ExamRow | ExamTerms, exam_id: UUID) -> datetime | None:
-    """When an exam's rows have to go by its terms; None keeps them.
+    """When an exam's rows have to go by its terms; None keeps them."""
+    return due_by(terms, *ends_of(db, [exam_id]).get(exam_id, (None, None)))
+
+
+def ends_of(
+    db: OrmSession, exam_ids: Collection[UUID]
+) -> dict[UUID, tuple[datetime | None, datetime | None]]:
+    """When the last session of each exam closes, and when its last attempt was."""
+    closing = select(SessionRow.exam_id, func.max(SessionRow.closes_at)).group_by(SessionRow.exam_id)
+    trying = select(CheckinRow.exam_id, func.max(CheckinRow.created_at)).group_by(CheckinRow.exam_id)
+    closes = dict(db.execute(closing.where(SessionRow.exam_id.in_(exam_ids))).all())
+    last = dict(db.execute(trying.where(CheckinRow.exam_id.in_(exam_ids))).all())
+    return {one: (closes.get(one), last.get(one)) for one in exam_ids}
+
+
+def due_by(terms: ExamRow | ExamTerms, closes: datetime | None, last: datetime | None) -> datetime | None:
+    """When an exam's rows have to go, by its terms and the ends of `ends_of`; None keeps them.
 
     Never before its last session closes, and never within `KEPT_AFTER_LAST_ATTEMPT`.
     """
     if terms.retention_days is None:
         return None
     due = (terms.appeal_ends_at or terms.ends_at) + timedelta(days=terms.retention_days)
-    closes = db.scalar(select(func.max(SessionRow.closes_at)).where(SessionRow.exam_id == exam_id))
-    last = last_attempt(db, CheckinRow.exam_id == exam_id)
     return max(filter(None, (due, closes, last and last + KEPT_AFTER_LAST_ATTEMPT)))
 
 

@@ -12,6 +12,7 @@ from index.crops import with_kept_crops
 from index.tables import utc_now
 from service.decisions.decision import CalibrationFacts, FalseMatchRates, Quality, Thresholds
 from service.exams.errors import CheckinNotFound
+from service.exams.holds import held_checkins
 from service.exams.reasons import reasons_of
 from service.exams.schemas import Checkin, Conflict, Movement, Override, Verdict
 from service.exams.states import REPEAT, RETURN
@@ -53,9 +54,8 @@ def checkin_documents(db: OrmSession, rows: Sequence[CheckinRow]) -> list[Checki
     """The attempts with everything that is known about them, in a few queries however many they are."""
     ids = [row.id for row in rows]
     overrides = overrides_of(db, ids)
-    kept = select(ThumbnailRow.checkin_id).where(
-        ThumbnailRow.checkin_id.in_(ids), ThumbnailRow.expires_at > utc_now()
-    )
+    is_shown = (ThumbnailRow.expires_at > utc_now()) | ThumbnailRow.checkin_id.in_(held_checkins())
+    kept = select(ThumbnailRow.checkin_id).where(ThumbnailRow.checkin_id.in_(ids), is_shown)
     pictured = set(db.scalars(kept))
     enrolled = with_kept_crops(db, {row.subject_id for row in rows if row.subject_id})
     named = {UUID(one["entry_id"]) for row in rows for one in row.conflicts}

@@ -193,6 +193,15 @@ class ClockConfirmed(BaseModel):
     confirmed_at: AwareDatetime
 
 
+class ClockDoubt(BaseModel):
+    """
+    Two moments between which the clock leapt: nothing goes before somebody confirms it.
+    """
+
+    after: AwareDatetime
+    before: AwareDatetime
+
+
 class ClockLeap(BaseModel):
     """
     Two moments between which the machine's clock leapt; nothing is deleted until somebody confirms it.
@@ -527,6 +536,32 @@ class JobFailure(BaseModel):
     step: str | None
 
 
+class KeptKind(BaseModel):
+    """
+    One kind of data.
+    """
+
+    announced: Annotated[int, Field(description="announced, and gone a day later at the earliest")]
+    days: Annotated[
+        int | None,
+        Field(description="after how many days it goes; null where something else ends it"),
+    ]
+    goes_at: Annotated[
+        AwareDatetime | None,
+        Field(description="when what was announced goes, at the earliest"),
+    ]
+    held: Annotated[int, Field(description="on hold: no sweep removes it")]
+    kept: Annotated[
+        int,
+        Field(description="how many rows there are; of `exams` and `subjects` how many of them"),
+    ]
+    kind: Annotated[str, Field(examples=["crops"])]
+    next: Annotated[
+        int,
+        Field(description="past its time: the next sweep announces it, or removes it without notice"),
+    ]
+
+
 class Kiosk(BaseModel):
     """
     A kiosk of a session, and its last sign.
@@ -651,6 +686,17 @@ class LegalBasis(BaseModel):
         AwareDatetime | None,
         Field(description="when the person has withdrawn: templates and crops go before the answer"),
     ] = None
+
+
+class Lifting(BaseModel):
+    """
+    Why a hold is lifted.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    reason: Annotated[str, Field(description="why; goes into the audit trail")]
 
 
 class ListLayout(BaseModel):
@@ -783,6 +829,23 @@ class NewClaim(BaseModel):
         Field(description="`return`: at the way out, for whoever goes out or comes back"),
     ] = "entry"
     kiosk: Annotated[str | None, Field(description="which kiosk, in your own words")] = None
+
+
+class NewHold(BaseModel):
+    """
+    A hold on one exam, or on one subject.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    exam_id: UUID | None = None
+    kind: Annotated[
+        Literal["appeal", "complaint", "legal"],
+        Field(description="What something is kept for."),
+    ]
+    reason: Annotated[str, Field(description="why; goes into the audit trail")]
+    subject_id: UUID | None = None
 
 
 class NewJob(BaseModel):
@@ -1223,6 +1286,17 @@ class Refusal(BaseModel):
         extra="forbid",
     )
     reason: str | None = None
+
+
+class Retention(BaseModel):
+    """
+    What is kept, and what goes next.
+    """
+
+    announced_at: Annotated[AwareDatetime | None, Field(description="when a sweep has announced last")]
+    clock_leap: ClockDoubt | None
+    kinds: list[KeptKind]
+    now: AwareDatetime
 
 
 class RollBack(BaseModel):
@@ -1984,6 +2058,35 @@ class ExamTerms(BaseModel):
     thumbnail_retention_days: int | None = 30
 
 
+class Hold(BaseModel):
+    """
+    A hold, with how it ended where it did.
+    """
+
+    created_at: AwareDatetime
+    exam_id: UUID | None
+    id: UUID
+    kind: Annotated[
+        Literal["appeal", "complaint", "legal"],
+        Field(description="What something is kept for."),
+    ]
+    lifted_at: AwareDatetime | None
+    lifted_because: str | None
+    lifted_by: str | None
+    put_by: str
+    reason: str
+    subject_id: UUID | None
+
+
+class HoldList(BaseModel):
+    """
+    One page of holds, the newest first.
+    """
+
+    items: list[Hold]
+    next_cursor: str | None
+
+
 class InUse(BaseModel):
     """
     How this process decides with the model it has loaded.
@@ -2701,6 +2804,50 @@ class ExamReadiness(BaseModel):
     look_alikes: list[LookAlikes]
     ready: int
     sessions: list[Readiness]
+
+
+class ExamRetention(BaseModel):
+    """
+    What is kept of one exam, and until when.
+    """
+
+    announced_at: AwareDatetime | None
+    appeal_ends_at: AwareDatetime
+    archived_at: AwareDatetime | None
+    candidates_on_hold: Annotated[bool, Field(description="a candidate is on hold, so the whole exam waits")]
+    checkins: int
+    due_at: Annotated[
+        AwareDatetime | None,
+        Field(description="null: for as long as nobody sets `retention_days`"),
+    ]
+    ends_at: AwareDatetime
+    exam_id: UUID
+    goes_at: Annotated[
+        AwareDatetime | None,
+        Field(description="at the earliest; null while nothing of it may go"),
+    ]
+    holds: Annotated[list[Hold], Field(description="of the exam itself")]
+    movements: int
+    name: str
+    overrides: int
+    purged_at: AwareDatetime | None
+    reference: str | None
+    retention_days: int | None
+    roster_entries: int
+    standing: Annotated[
+        Literal["kept", "for_ever", "due", "announced", "held", "purged"],
+        Field(description="Where an exam stands on its way out."),
+    ]
+    thumbnails: Annotated[int, Field(description="kept pictures of its attempts")]
+
+
+class ExamRetentionList(BaseModel):
+    """
+    One page of exams, the newest first.
+    """
+
+    items: list[ExamRetention]
+    next_cursor: str | None
 
 
 class Identified(BaseModel):

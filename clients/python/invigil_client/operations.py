@@ -349,6 +349,74 @@ class Operations(Transport):
         )
         return self._send_for(call, models.Session)
 
+    def list_holds(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        lifted: bool | None = None,
+        exam_id: UUID | None = None,
+        subject_id: UUID | None = None,
+    ) -> models.HoldList:
+        """What is kept from every sweep, for whom and why."""
+        call = Call(
+            "GET",
+            "/v1/holds",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+                "lifted": lifted,
+                "exam_id": exam_id,
+                "subject_id": subject_id,
+            },
+        )
+        return self._send_for(call, models.HoldList)
+
+    def iterate_holds(
+        self,
+        *,
+        limit: int | None = None,
+        lifted: bool | None = None,
+        exam_id: UUID | None = None,
+        subject_id: UUID | None = None,
+    ) -> Iterator[models.Hold]:
+        """All of `list_holds`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_holds(
+                limit=limit,
+                cursor=cursor,
+                lifted=lifted,
+                exam_id=exam_id,
+                subject_id=subject_id,
+            )
+        )
+
+    def put_hold(self, body: models.NewHold, *, idempotency_key: str | None = None) -> models.Hold:
+        """Keep an exam or a subject from every sweep, for an appeal, a complaint or a court.
+
+        An exam waits as a whole for a candidate on hold. A withdrawal of consent goes through all the same."""
+        call = Call(
+            "POST",
+            "/v1/holds",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.Hold)
+
+    def lift_hold(
+        self, hold_id: UUID, body: models.Lifting, *, idempotency_key: str | None = None
+    ) -> models.Hold:
+        """End a hold: what is past its time is announced again, and goes a day later at the earliest."""
+        call = Call(
+            "POST",
+            f"/v1/holds/{segment(hold_id)}/lift",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.Hold)
+
     def show_installation(self) -> models.Installation:
         """Version, model, database, disk, anchor, clock and every setting; no secret and nothing of a person."""
         call = Call("GET", "/v1/installation")
@@ -735,6 +803,45 @@ class Operations(Transport):
             is_once=True,
         )
         return self._send_for(call, models.QualityReport)
+
+    def show_retention(self) -> models.Retention:
+        """Each kind of data: how much is kept, what the next sweep announces, what goes when, what is on hold."""
+        call = Call("GET", "/v1/retention")
+        return self._send_for(call, models.Retention)
+
+    def list_exam_retention(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        standing: Literal["kept", "for_ever", "due", "announced", "held", "purged"] | None = None,
+    ) -> models.ExamRetentionList:
+        """What is kept of each exam and until when, the archive's among them, the newest first."""
+        call = Call(
+            "GET",
+            "/v1/retention/exams",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+                "standing": standing,
+            },
+        )
+        return self._send_for(call, models.ExamRetentionList)
+
+    def iterate_exam_retention(
+        self,
+        *,
+        limit: int | None = None,
+        standing: Literal["kept", "for_ever", "due", "announced", "held", "purged"] | None = None,
+    ) -> Iterator[models.ExamRetention]:
+        """All of `list_exam_retention`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_exam_retention(
+                limit=limit,
+                cursor=cursor,
+                standing=standing,
+            )
+        )
 
     def scan(self, image: Picture, *, idempotency_key: str | None = None) -> models.Scanned:
         """Read the codes in a grey picture of at most 480 × 240 pixels.
@@ -1304,9 +1411,17 @@ class Operations(Transport):
         )
         return self._send_for(call, models.SubjectDocument)
 
-    def erase_subject(self, subject: UUID | str) -> models.Receipt:
-        """Erase a subject: row, templates, vectors and kept answers are gone before this answers."""
-        call = Call("DELETE", f"/v1/subjects/{segment(subject)}")
+    def erase_subject(self, subject: UUID | str, *, despite_hold: str | None = None) -> models.Receipt:
+        """Erase a subject: row, templates, vectors and kept answers are gone before this answers.
+
+        Who is on hold, or a candidate of an exam that is, is erased only by an administrator who says why."""
+        call = Call(
+            "DELETE",
+            f"/v1/subjects/{segment(subject)}",
+            query={
+                "despite_hold": despite_hold,
+            },
+        )
         return self._send_for(call, models.Receipt)
 
     def show_subject(self, subject: UUID | str) -> models.SubjectDocument:
@@ -1873,6 +1988,74 @@ class AsyncOperations(AsyncTransport):
         )
         return await self._send_for(call, models.Session)
 
+    async def list_holds(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        lifted: bool | None = None,
+        exam_id: UUID | None = None,
+        subject_id: UUID | None = None,
+    ) -> models.HoldList:
+        """What is kept from every sweep, for whom and why."""
+        call = Call(
+            "GET",
+            "/v1/holds",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+                "lifted": lifted,
+                "exam_id": exam_id,
+                "subject_id": subject_id,
+            },
+        )
+        return await self._send_for(call, models.HoldList)
+
+    def iterate_holds(
+        self,
+        *,
+        limit: int | None = None,
+        lifted: bool | None = None,
+        exam_id: UUID | None = None,
+        subject_id: UUID | None = None,
+    ) -> AsyncIterator[models.Hold]:
+        """All of `list_holds`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_holds(
+                limit=limit,
+                cursor=cursor,
+                lifted=lifted,
+                exam_id=exam_id,
+                subject_id=subject_id,
+            )
+        )
+
+    async def put_hold(self, body: models.NewHold, *, idempotency_key: str | None = None) -> models.Hold:
+        """Keep an exam or a subject from every sweep, for an appeal, a complaint or a court.
+
+        An exam waits as a whole for a candidate on hold. A withdrawal of consent goes through all the same."""
+        call = Call(
+            "POST",
+            "/v1/holds",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.Hold)
+
+    async def lift_hold(
+        self, hold_id: UUID, body: models.Lifting, *, idempotency_key: str | None = None
+    ) -> models.Hold:
+        """End a hold: what is past its time is announced again, and goes a day later at the earliest."""
+        call = Call(
+            "POST",
+            f"/v1/holds/{segment(hold_id)}/lift",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.Hold)
+
     async def show_installation(self) -> models.Installation:
         """Version, model, database, disk, anchor, clock and every setting; no secret and nothing of a person."""
         call = Call("GET", "/v1/installation")
@@ -2269,6 +2452,45 @@ class AsyncOperations(AsyncTransport):
             is_once=True,
         )
         return await self._send_for(call, models.QualityReport)
+
+    async def show_retention(self) -> models.Retention:
+        """Each kind of data: how much is kept, what the next sweep announces, what goes when, what is on hold."""
+        call = Call("GET", "/v1/retention")
+        return await self._send_for(call, models.Retention)
+
+    async def list_exam_retention(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        standing: Literal["kept", "for_ever", "due", "announced", "held", "purged"] | None = None,
+    ) -> models.ExamRetentionList:
+        """What is kept of each exam and until when, the archive's among them, the newest first."""
+        call = Call(
+            "GET",
+            "/v1/retention/exams",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+                "standing": standing,
+            },
+        )
+        return await self._send_for(call, models.ExamRetentionList)
+
+    def iterate_exam_retention(
+        self,
+        *,
+        limit: int | None = None,
+        standing: Literal["kept", "for_ever", "due", "announced", "held", "purged"] | None = None,
+    ) -> AsyncIterator[models.ExamRetention]:
+        """All of `list_exam_retention`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_exam_retention(
+                limit=limit,
+                cursor=cursor,
+                standing=standing,
+            )
+        )
 
     async def scan(self, image: Picture, *, idempotency_key: str | None = None) -> models.Scanned:
         """Read the codes in a grey picture of at most 480 × 240 pixels.
@@ -2840,9 +3062,17 @@ class AsyncOperations(AsyncTransport):
         )
         return await self._send_for(call, models.SubjectDocument)
 
-    async def erase_subject(self, subject: UUID | str) -> models.Receipt:
-        """Erase a subject: row, templates, vectors and kept answers are gone before this answers."""
-        call = Call("DELETE", f"/v1/subjects/{segment(subject)}")
+    async def erase_subject(self, subject: UUID | str, *, despite_hold: str | None = None) -> models.Receipt:
+        """Erase a subject: row, templates, vectors and kept answers are gone before this answers.
+
+        Who is on hold, or a candidate of an exam that is, is erased only by an administrator who says why."""
+        call = Call(
+            "DELETE",
+            f"/v1/subjects/{segment(subject)}",
+            query={
+                "despite_hold": despite_hold,
+            },
+        )
         return await self._send_for(call, models.Receipt)
 
     async def show_subject(self, subject: UUID | str) -> models.SubjectDocument:

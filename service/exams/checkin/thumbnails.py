@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from PIL import Image
+from sqlalchemy.orm import Session as OrmSession
 
 from embedding.errors import ImageError
 from embedding.image import ImageLimits, decode
@@ -23,8 +24,9 @@ from service.exams.case_pictures import longest_kept
 from service.exams.context import Desk
 from service.exams.errors import EnrolmentPictureNotFound, ThumbnailNotFound
 from service.exams.exams import is_pilot
+from service.exams.holds import held_checkins
 from service.exams.schemas import Verdict
-from service.exams.tables import ExamRow, SessionRow, ThumbnailRow
+from service.exams.tables import CheckinRow, ExamRow, SessionRow, ThumbnailRow
 from service.exams.views import checkin_row
 
 SIDE = 256
@@ -121,12 +123,19 @@ def open_thumbnail(desk: Desk, checkin_id: UUID, origin: Origin) -> bytes:
     with desk.database.write() as db:
         row = checkin_row(db, checkin_id)
         kept = db.get(ThumbnailRow, checkin_id)
-        if kept is None or kept.expires_at <= utc_now() or desk.cipher is None:
+        if kept is None or desk.cipher is None or is_over(db, kept):
             raise ThumbnailNotFound(checkin_id)
         binding = thumbnail_binding(checkin_id, row.exam_id)
         picture = desk.cipher.open(checkin_id, binding, kept.sealed, kept.key_id)
         note(db, "thumbnail.viewed", origin, subject_id=row.subject_id, checkin_id=checkin_id)
     return picture
+
+
+def is_over(db: OrmSession, kept: ThumbnailRow) -> bool:
+    """Whether a picture is past its time and not on hold."""
+    if kept.expires_at > utc_now():
+        return False
+    return db.scalar(held_checkins().where(CheckinRow.id == kept.checkin_id)) is None
 
 
 def open_enrolment(desk: Desk, checkin_id: UUID, origin: Origin) -> bytes:

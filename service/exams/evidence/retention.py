@@ -17,6 +17,7 @@ from service.exams.audit import note
 from service.exams.errors import RetentionRunning
 from service.exams.exams import exam_row
 from service.exams.guard import due_at
+from service.exams.holds import refuse_held_exam
 from service.exams.status import counts_of
 from service.exams.tables import (
     AdmissionRow,
@@ -64,6 +65,7 @@ def purge_exam(
     Raises:
         ClockLeapt: If the clock is in doubt, and it is no dry run.
         ExamNotFound: If there is no such exam.
+        ExamOnHold: If it, or one of its candidates, is on hold, and it is no dry run.
         RetentionRunning: If its time has not come, and it is no dry run.
     """
     now = now or utc_now()
@@ -76,6 +78,7 @@ def purge_exam(
             return purge
         if due is None or due > now:
             raise RetentionRunning(due)
+        refuse_held_exam(db, exam_id)
         require_steady(db, now)
         remove_evidence(db, exam, purge, origin, now)
         return purge
@@ -138,14 +141,32 @@ def remove_rows(db: OrmSession, exam_id: UUID) -> None:
 
 def sizes(db: OrmSession, exam_id: UUID) -> dict[str, int]:
     """How many rows an exam has."""
-    sessions = select(SessionRow.id).where(SessionRow.exam_id == exam_id)
-    checkins = select(CheckinRow.id).where(CheckinRow.exam_id == exam_id)
-    conditions = {
-        "sessions": SessionRow.exam_id == exam_id,
-        "roster_entries": RosterEntryRow.session_id.in_(sessions),
-        "checkins": CheckinRow.exam_id == exam_id,
-        "overrides": OverrideRow.checkin_id.in_(checkins),
-        "movements": MovementRow.exam_id == exam_id,
-        "thumbnails": ThumbnailRow.checkin_id.in_(checkins),
+    return sizes_of(db, [exam_id])[exam_id]
+
+
+def sizes_of(db: OrmSession, exam_ids: Collection[UUID]) -> dict[UUID, dict[str, int]]:
+    """How many rows each exam has, of every kind that a purge removes."""
+    of_session, of_checkin = SessionRow.exam_id, CheckinRow.exam_id
+    session, checkin = SessionRow.id, CheckinRow.id
+    queries = {
+        "sessions": (of_session, select(of_session, func.count())),
+        "roster_entries": (
+            of_session,
+            select(of_session, func.count()).join(RosterEntryRow, RosterEntryRow.session_id == session),
+        ),
+        "checkins": (of_checkin, select(of_checkin, func.count())),
+        "overrides": (
+            of_checkin,
+            select(of_checkin, func.count()).join(OverrideRow, OverrideRow.checkin_id == checkin),
+        ),
+        "movements": (MovementRow.exam_id, select(MovementRow.exam_id, func.count())),
+        "thumbnails": (
+            of_checkin,
+            select(of_checkin, func.count()).join(ThumbnailRow, ThumbnailRow.checkin_id == checkin),
+        ),
     }
-    return {name: db.scalar(select(func.count()).where(one)) or 0 for name, one in conditions.items()}
+    found: dict[UUID, dict[str, int]] = {one: dict.fromkeys(queries, 0) for one in exam_ids}
+    for name, (of, query) in queries.items():
+        for exam_id, n in db.execute(query.where(of.in_(exam_ids)).group_by(of)):
+            found[exam_id][name] = n
+    return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.audit import Origin
@@ -17,12 +17,15 @@ from index.crops import purge_crops
 from index.database.database import Database
 from index.tables import AuditEventRow, utc_now
 from service.exams.audit import note
-from service.exams.errors import ExamNotFound, RetentionRunning
+from service.exams.errors import ExamNotFound, ExamOnHold, RetentionRunning
 from service.exams.evidence.retention import Purge, purge_exam
-from service.exams.guard import due_at
+from service.exams.guard import due_by, ends_of
+from service.exams.holds import held_checkins, is_held
 from service.exams.tables import ExamRow, ThumbnailRow
 
 ANNOUNCED = "retention.announced"
+MOST_NOTICES = 20
+"""There is one a day, and one for each exam more; what they name goes after a day."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,19 @@ def sweep(database: Database, origin: Origin, now: datetime | None = None) -> Sw
         due = due_exams(db, now)
     with database.write() as db:
         require_steady(db, now)
-        notice = newest_notice(db, AuditEventRow.at <= find_latest_notice(db, now))
-        thumbnails = purge_thumbnails(db, until_of(notice), origin) if notice else 0
-        thumbnails += purge_cases(db, now, origin)
+        latest = find_latest_notice(db, now)
+        notice = newest_notice(db, AuditEventRow.at <= latest)
+        # A hold that was lifted by mistake can be put again within the time of a notice.
+        resting = set(db.scalars(select(ExamRow.id).where(is_held(ExamRow.id, latest))))
+        is_free = ThumbnailRow.checkin_id.not_in(held_checkins(latest))
+        thumbnails = purge_thumbnails(db, until_of(notice), is_free, origin) if notice else 0
+        thumbnails += purge_cases(db, now, is_free, origin)
         announce(db, due, now, origin)
     if notice is None:
         return Swept(thumbnails=thumbnails, announced=due)
-    announced = set(map(UUID, notice.details["exams"]))
+    announced = set(map(UUID, notice.details["exams"])) - resting
     purges = [purge for one in due if one in announced for purge in purged(database, one, origin, now)]
-    crops = purge_crops(database, until=until_of(notice), actor=origin.actor)
+    crops = purge_crops(database, until=until_of(notice), actor=origin.actor, held_since=latest)
     return Swept(purges, thumbnails, crops, [one for one in due if one not in announced])
 
 
@@ -78,9 +85,28 @@ def until_of(notice: AuditEventRow) -> datetime:
 
 
 def due_exams(db: OrmSession, now: datetime) -> list[UUID]:
-    """The exams whose rows have to go by now, in the order they were made."""
-    kept = db.scalars(select(ExamRow).where(ExamRow.purged_at.is_(None)).order_by(ExamRow.id)).all()
-    return [exam.id for exam in kept if (due := due_at(db, exam, exam.id)) is not None and due <= now]
+    """The exams whose rows have to go by now, in the order they were made; none that is on hold."""
+    left = select(ExamRow).where(ExamRow.purged_at.is_(None), ~is_held(ExamRow.id))
+    kept = db.scalars(left.order_by(ExamRow.id)).all()
+    ends = ends_of(db, [exam.id for exam in kept])
+    return [exam.id for exam in kept if (due := due_by(exam, *ends[exam.id])) is not None and due <= now]
+
+
+def announced_exams(db: OrmSession) -> dict[UUID, datetime]:
+    """The exams that wait for their day, with the time of the first of the notices that name them."""
+    found: dict[UUID, datetime] = {}
+    confirmed = select(func.max(AuditEventRow.seq)).where(AuditEventRow.action == CONFIRMED)
+    notices = select(AuditEventRow).where(
+        AuditEventRow.action == ANNOUNCED, AuditEventRow.seq > (db.scalar(confirmed) or 0)
+    )
+    still: set[UUID] | None = None
+    for notice in db.scalars(notices.order_by(AuditEventRow.seq.desc()).limit(MOST_NOTICES)):
+        named = set(map(UUID, notice.details["exams"]))
+        still = named if still is None else still & named
+        found |= dict.fromkeys(still, notice.at)
+        if not still:
+            break
+    return found
 
 
 def announce(db: OrmSession, due: list[UUID], now: datetime, origin: Origin) -> None:
@@ -93,17 +119,18 @@ def announce(db: OrmSession, due: list[UUID], now: datetime, origin: Origin) -> 
         note(db, ANNOUNCED, origin, until=now.isoformat(), exams=names)
 
 
-def purge_thumbnails(db: OrmSession, until: datetime, origin: Origin) -> int:
-    """Remove the pictures whose days were over at `until`; returns how many."""
-    return remove_thumbnails(db, ThumbnailRow.expires_at <= until, origin)
+def purge_thumbnails(db: OrmSession, until: datetime, is_free: ColumnElement[bool], origin: Origin) -> int:
+    """Remove the pictures whose days were over at `until` and that are not on hold; returns how many."""
+    return remove_thumbnails(db, (ThumbnailRow.expires_at <= until) & is_free, origin)
 
 
-def purge_cases(db: OrmSession, now: datetime, origin: Origin) -> int:
+def purge_cases(db: OrmSession, now: datetime, is_free: ColumnElement[bool], origin: Origin) -> int:
     """Remove the pictures of cases that nobody has decided in time; returns how many.
 
     They were promised to go then, and no evidence rests on them: no day of notice.
     """
-    return remove_thumbnails(db, ThumbnailRow.until_settled & (ThumbnailRow.expires_at <= now), origin)
+    is_over = ThumbnailRow.until_settled & (ThumbnailRow.expires_at <= now)
+    return remove_thumbnails(db, is_over & is_free, origin)
 
 
 def remove_thumbnails(db: OrmSession, over: ColumnElement[bool], origin: Origin) -> int:
@@ -118,5 +145,5 @@ def purged(database: Database, exam_id: UUID, origin: Origin, now: datetime) -> 
     """The purge of one exam; nothing where it is gone or is kept for longer by now."""
     try:
         return [purge_exam(database, exam_id, origin, now=now)]
-    except (ExamNotFound, RetentionRunning):
+    except (ExamNotFound, ExamOnHold, RetentionRunning):
         return []

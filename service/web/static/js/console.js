@@ -16,6 +16,7 @@ import { model, models } from "./views/models.js";
 import { people, person } from "./views/people.js";
 import { proposals } from "./views/proposals.js";
 import { examReadiness } from "./views/readiness.js";
+import { retention } from "./views/retention.js";
 import { rooms } from "./views/rooms.js";
 import { session } from "./views/session.js";
 import { subject } from "./views/subject.js";
@@ -50,6 +51,7 @@ const routes = [
   [/^\/jobs$/, jobs, RUN_JOBS],
   [/^\/jobs\/([^/]+)$/, job, RUN_JOBS],
   [/^\/audit$/, audit, READ_TRAIL],
+  [/^\/retention$/, retention, ["exams:write", "audit:read"]],
   [/^\/installation$/, installation, READ_TRAIL],
   [/^\/people$/, people, ADMIN],
   [/^\/people\/([^/]+)$/, person, ADMIN],
@@ -97,7 +99,7 @@ function showNavigation(path) {
     ["/", "nav.home", STAFF], ["/board", "nav.board", STAFF], ["/exams", "nav.exams", STAFF], ["/subjects", "nav.subjects", READ_SUBJECTS],
     ["/models", "nav.models", READ_MODELS], ["/jobs", "nav.jobs", RUN_JOBS], ["/audit", "nav.audit", READ_TRAIL], ["/people", "nav.people", ADMIN], ["/keys", "nav.keys", ADMIN], ["/installation", "nav.installation", READ_TRAIL],
   ].filter(([, , scopes]) => may(...scopes));
-  const current = (to) => (to === "/" ? path === "/" : path.startsWith(to) || (to === "/exams" && path.startsWith("/sessions")) || (to === "/subjects" && ["/enrol", "/proposals"].includes(path)) || (to === "/keys" && path === "/webhooks"));
+  const current = (to) => (to === "/" ? path === "/" : path.startsWith(to) || (to === "/exams" && path.startsWith("/sessions")) || (to === "/subjects" && ["/enrol", "/proposals"].includes(path)) || (to === "/keys" && path === "/webhooks") || (to === "/exams" && path === "/retention"));
   const nav = document.getElementById("nav");
   nav.replaceChildren(
     ...links.map(([to, text]) => h("a", { href: `#${to}`, "aria-current": current(to) && "page" }, t(text))),

@@ -101,7 +101,7 @@ export async function exams(view) {
     location.hash = `#/exams/${await makeExam(values)}`;
   };
   view.append(...[
-    h("h1", {}, t("nav.exams")),
+    h("div.row", {}, h("h1", {}, t("nav.exams")), may("exams:write", "audit:read") && h("a.small", { href: "#/retention" }, t("retention.link"))),
     known.length ? h("section.card", {}, table(t("nav.exams"), [
       [t("exam.name"), (one) => h("a", { href: `#/exams/${one.id}` }, one.name)],
       [t("exam.reference"), (one) => one.reference],

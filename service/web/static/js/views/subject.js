@@ -3,14 +3,15 @@
 import { call, date, day, h, may, newKey, since, t, textOf } from "../page.js";
 import { again, asking, field, form, notice, once, reasonText, table } from "../ui.js";
 import { cameraPanel, filePanel } from "./enrolling.js";
+import { holdsOf } from "./retention.js";
 import { basisText, templateTag } from "./subjects.js";
 
 /** @typedef {import("api").components["schemas"]["SubjectDocument"]} Subject */
 /** @typedef {import("api").components["schemas"]["StoredTemplate"]} Template */
 
 export async function subject(view, id) {
-  const [one, templates, twins] = await Promise.all([
-    call("GET", `/v1/subjects/${id}`), call("GET", `/v1/subjects/${id}/templates`), call("GET", `/v1/subjects/${id}/twins`),
+  const [one, templates, twins, holds] = await Promise.all([
+    call("GET", `/v1/subjects/${id}`), call("GET", `/v1/subjects/${id}/templates`), call("GET", `/v1/subjects/${id}/twins`), holdsOf(id),
   ]);
   const camera = cameraPanel(id);
   view.append(...[
@@ -21,6 +22,7 @@ export async function subject(view, id) {
     twins.items.length > 0 && twinsPanel(twins.items),
     may("enrol") && h("section.card.stack", {}, h("h2", {}, t("subject.enrol")), filePanel(id), camera.node, linkPanel(one)),
     basisPanel(one),
+    holds,
     may("enrol") && namePanel(one),
     may("enrol") && erasePanel(view, one, templates.items.length),
   ].filter(Boolean));
@@ -107,9 +109,10 @@ function namePanel(one) {
 /** Erasure: what goes and what stays, and the number once more. @param {Element} view @param {Subject} one */
 function erasePanel(view, one, templates) {
   const word = one.external_id ?? one.display_name ?? t("subject.erase_word");
-  const erase = async ({ typed }) => {
+  const erase = async ({ typed, despite_hold }) => {
     if (typed.trim().toLowerCase() !== word.toLowerCase()) throw new Error(t("subject.erase_other"));
-    const receipt = await call("DELETE", `/v1/subjects/${one.id}`);
+    const why = despite_hold ? `?${new URLSearchParams({ despite_hold })}` : "";
+    const receipt = await call("DELETE", `/v1/subjects/${one.id}${why}`);
     view.replaceChildren(h("h1", {}, t("subject.erased")), notice("good",
       h("p", {}, t("subject.erased_receipt", { templates: receipt.templates, crops: receipt.crops, responses: receipt.responses })),
       h("dl.facts", {},
@@ -123,7 +126,8 @@ function erasePanel(view, one, templates) {
       h("div.stack", {},
         h("div", {}, h("h3", {}, t("subject.goes")), h("ul", {}, h("li", {}, t("subject.goes_templates", { n: templates })), h("li", {}, t("subject.goes_row")), h("li", {}, t("subject.goes_rest")))),
         h("div", {}, h("h3", {}, t("subject.stays")), h("ul", {}, h("li", {}, t("subject.stays_checkins")), h("li", {}, t("subject.stays_trail")), h("li", {}, t("subject.stays_backups")))),
-        form([field("typed", t("subject.erase_type", { word }), { required: true, autocomplete: "off", spellcheck: "false" })], t("subject.erase_now"), erase, "bad"))));
+        form([field("typed", t("subject.erase_type", { word }), { required: true, autocomplete: "off", spellcheck: "false" }),
+          may("admin") ? field("despite_hold", t("subject.erase_despite"), { minlength: 3, maxlength: 500 }) : null].filter(Boolean), t("subject.erase_now"), erase, "bad"))));
 }
 
 /**
