@@ -436,6 +436,7 @@ def test_an_exam_is_changed_copied_and_closed_and_what_is_wrong_stands_at_its_fi
     console.get_by_role("button", name="Check now").click()
     expect(console.get_by_text("The trail is whole:")).to_be_visible()
 
+    console.get_by_role("link", name="Administration").click()
     console.get_by_role("link", name="Installation").click()
     expect(console.locator("h1")).to_have_text("Installation")
     expect(console.get_by_text("Active model")).to_be_visible()

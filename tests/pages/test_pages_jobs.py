@@ -48,6 +48,7 @@ def running(jobs: Jobs) -> Job:
 
 
 def test_a_retraining_is_started_in_the_console(desk: Desk, console: Page, jobs: Jobs) -> None:
+    console.get_by_role("link", name="Administration").click()
     console.get_by_role("link", name="Jobs").click()
     console.fill("textarea[name=data]", "/faces/one\n/faces/two.tar\n")
     console.fill("input[name=name]", "autumn")
@@ -98,6 +99,7 @@ def test_a_candidate_shows_how_it_compares(desk: Desk, console: Page) -> None:
     desk.parts.models.register(
         "sha256:1", name="autumn", dim=128, facts={}, gate=GATE, location="/nowhere", actor="test"
     )
+    console.get_by_role("link", name="Administration").click()
     console.get_by_role("link", name="Models").click()
     expect(console.get_by_role("row", name="autumn")).to_contain_text("candidate")
 

@@ -18,11 +18,12 @@ NAVIGATION = {
     Role.INVIGILATOR: ["Today", "All rooms", "Exams"],
     Role.EXAM_OFFICE: ["Today", "All rooms", "Exams", "Subjects"],
     Role.REGISTRAR: ["Subjects"],
-    Role.AUDITOR: ["Today", "All rooms", "Exams", "Subjects", "Models", "Audit trail", "Installation"],
-    Role.ADMINISTRATOR: [
-        *("Today", "All rooms", "Exams", "Subjects", "Models", "Jobs", "Audit trail", "People", "Keys"),
-        "Installation",
-    ],
+    Role.AUDITOR: ["Today", "All rooms", "Exams", "Subjects", "Administration"],
+    Role.ADMINISTRATOR: ["Today", "All rooms", "Exams", "Subjects", "Administration"],
+}
+SECTIONS = {
+    Role.AUDITOR: ["Models", "Audit trail", "Installation"],
+    Role.ADMINISTRATOR: ["People", "Keys", "Webhooks", "Models", "Jobs", "Audit trail", "Installation"],
 }
 TABS = {
     Role.INVIGILATOR: ["Board", "At the seat", "Roster", "Readiness", "Attempts"],
@@ -105,6 +106,10 @@ def test_each_role_finds_its_own_pages_and_no_refusal(
     expect(page.locator("#nav a")).to_have_text(NAVIGATION[role])
     page.on("response", note)
     places = [link.get_attribute("href") or "" for link in page.locator("#nav a").all()]
+    if role in SECTIONS:
+        page.get_by_role("link", name="Administration").click()
+        expect(page.locator("#sections a")).to_have_text(SECTIONS[role])
+        places += [link.get_attribute("href") or "" for link in page.locator("#sections a").all()]
     if role in TABS:
         page.goto(f"{desk.base}/console#/sessions/{desk.session_id}/board")
         expect(page.locator(".tabs a")).to_have_text(TABS[role])
@@ -175,7 +180,7 @@ def test_who_is_ended_loses_page_and_board(desk: Desk, browse: Callable[..., Pag
 def test_an_administrator_invites_by_a_link_that_is_shown_once(
     desk: Desk, console: Page, browse: Callable[..., Page]
 ) -> None:
-    console.get_by_role("link", name="People").click()
+    console.get_by_role("link", name="Administration").click()
     console.get_by_label("Name, as decisions").fill("Ada <b>Keller</b>")
     console.get_by_label("for example the e-mail address").fill("ada@example.org")
     console.get_by_label("Role").select_option("invigilator")
@@ -215,6 +220,7 @@ def test_an_administrator_changes_renews_and_ends(desk: Desk, console: Page) -> 
 
 
 def test_a_key_is_shown_once_and_revoked(desk: Desk, console: Page) -> None:
+    console.get_by_role("link", name="Administration").click()
     console.get_by_role("link", name="Keys").click()
     console.get_by_label("Name, as the audit trail").fill("Door script")
     console.get_by_role("button", name="Make a key").click()

@@ -12,7 +12,7 @@ URL = "https://hooks.example.org/invigil"
 
 def test_an_administrator_looks_after_webhooks(desk: Desk, console: Page) -> None:
     hook, secret = desk.parts.webhooks.add(URL, EVENTS[:2], Origin("test"), uuid7())
-    console.get_by_role("link", name="Keys").click()
+    console.get_by_role("link", name="Administration").click()
     console.get_by_role("link", name="Webhooks").click()
     expect(console.locator("h1")).to_have_text("Webhooks")
 

@@ -60,6 +60,18 @@ const routes = [
   [/^\/account$/, account],
 ];
 
+/** @typedef {[string, string, string[]]} Place Its address, its name, and who finds something there. */
+
+/** What the days of an exam are made of. @type {Place[]} */
+const PLACES = [["/", "nav.home", STAFF], ["/board", "nav.board", STAFF], ["/exams", "nav.exams", STAFF], ["/subjects", "nav.subjects", READ_SUBJECTS]];
+/** What is looked after now and then: one entry of the navigation, with a tab for each. @type {Place[]} */
+const ADMINISTRATION = [
+  ["/people", "nav.people", ADMIN], ["/keys", "nav.keys", ADMIN], ["/webhooks", "webhook.title", ADMIN], ["/models", "nav.models", READ_MODELS],
+  ["/jobs", "nav.jobs", RUN_JOBS], ["/audit", "nav.audit", READ_TRAIL], ["/installation", "nav.installation", READ_TRAIL],
+];
+/** Pages that stand below another place. */
+const BELOW = [["/exams", "/sessions"], ["/subjects", "/enrol"], ["/subjects", "/proposals"], ["/exams", "/pair"], ["/exams", "/retention"]];
+
 const view = document.getElementById("view");
 let leave = () => {};
 let drawing = 0;
@@ -72,7 +84,8 @@ async function render() {
   const path = decodeURI(location.hash.slice(1)) || "/";
   showNavigation(path);
   const fresh = h("div.stack");
-  view.replaceChildren(fresh);
+  view.replaceChildren(sections(path), fresh);
+  pushAside();
   setTitle(t("console.name"));
   for (const [pattern, draw, scopes] of routes) {
     const found = pattern.exec(path);
@@ -82,6 +95,7 @@ async function render() {
       // Whoever clicked on meanwhile is elsewhere: what this view started must not go on behind that one.
       if (mine === drawing) {
         leave = end;
+        pushAside();
         if (document.title.startsWith(t("console.name"))) setTitle(fresh.querySelector("h1")?.textContent ?? t("console.name"));
       } else end();
     } catch (error) {
@@ -94,20 +108,40 @@ async function render() {
   fresh.append(h("h1", {}, t("console.no_page")), h("p", {}, h("a", { href: "#/" }, t("console.to_start"))));
 }
 
+/** @param {Place[]} places */
+const open = (places) => places.filter(([, , scopes]) => may(...scopes));
+
+/** Whether a page is a place's own, or below it. */
+const isAt = (path, to) => (to === "/" ? path === "/" : path.startsWith(to) || BELOW.some(([above, below]) => above === to && path.startsWith(below)));
+
+function linksTo(places, path) {
+  return places.map(([to, text]) => h("a", { href: `#${to}`, "aria-current": isAt(path, to) && "page" }, t(text)));
+}
+
 function showNavigation(path) {
-  const links = [
-    ["/", "nav.home", STAFF], ["/board", "nav.board", STAFF], ["/exams", "nav.exams", STAFF], ["/subjects", "nav.subjects", READ_SUBJECTS],
-    ["/models", "nav.models", READ_MODELS], ["/jobs", "nav.jobs", RUN_JOBS], ["/audit", "nav.audit", READ_TRAIL], ["/people", "nav.people", ADMIN], ["/keys", "nav.keys", ADMIN], ["/installation", "nav.installation", READ_TRAIL],
-  ].filter(([, , scopes]) => may(...scopes));
-  const current = (to) => (to === "/" ? path === "/" : path.startsWith(to) || (to === "/exams" && path.startsWith("/sessions")) || (to === "/subjects" && ["/enrol", "/proposals"].includes(path)) || (to === "/keys" && path === "/webhooks") || (to === "/exams" && path === "/retention"));
-  const nav = document.getElementById("nav");
-  nav.replaceChildren(
-    ...links.map(([to, text]) => h("a", { href: `#${to}`, "aria-current": current(to) && "page" }, t(text))),
-  );
+  const [first] = open(ADMINISTRATION);
+  const isAdministration = ADMINISTRATION.some(([to]) => isAt(path, to));
+  document.getElementById("nav").replaceChildren(...linksTo(open(PLACES), path),
+    first ? h("a", { href: `#${first[0]}`, "aria-current": isAdministration && (path === first[0] ? "page" : "true") }, t("nav.administration")) : "");
   document.getElementById("who").replaceChildren(
-    facts.is_operator ? h("a.small", { href: "#/account", "aria-current": path === "/account" && "page" }, facts.name) : h("span.muted.small", {}, facts.name),
+    facts.is_operator ? h("a.small", { href: "#/account", dir: "auto", "aria-current": path === "/account" && "page" }, facts.name) : h("span.muted.small", { dir: "auto" }, facts.name),
     h("button.plain", { type: "button", onclick: signOut }, t("console.sign_out")),
   );
+}
+
+/** On a phone navigation and tabs are one line each, which is pushed aside until the present page is in sight. */
+function pushAside() {
+  for (const current of document.querySelectorAll("#nav [aria-current], .tabs [aria-current]")) {
+    const [mine, line] = [current.getBoundingClientRect(), current.parentElement.getBoundingClientRect()];
+    current.parentElement.scrollBy({ left: mine.left + mine.width / 2 - line.left - line.width / 2, behavior: "instant" });
+  }
+}
+
+/** The tabs of what is looked after now and then, above such a page. */
+function sections(path) {
+  const places = open(ADMINISTRATION);
+  if (places.length < 2 || !places.some(([to]) => isAt(path, to))) return "";
+  return h("nav.tabs", { id: "sections", "aria-label": t("nav.administration") }, linksTo(places, path));
 }
 
 const JOIN = /^#\/join\/([\w-]+)$/;

@@ -1,6 +1,6 @@
 // Small pieces that several views are made of.
 
-import { h, Problem, t, textOf } from "./page.js";
+import { date, h, Problem, t, textOf } from "./page.js";
 
 export const TONES = { admitted: "good", identified_manually: "good", referred: "wait", refused: "bad", expected: "" };
 
@@ -69,6 +69,9 @@ export function table(caption, columns, rows) {
       h("thead", {}, h("tr", {}, columns.map(([heading]) => h("th", { scope: "col" }, heading)))),
       h("tbody", {}, rows.map((row) => h("tr", {}, columns.map(([heading, cell]) => h("td", { "data-label": heading || null }, cell(row) ?? "")))))));
 }
+
+/** A moment in a table, in one piece. @param {string} moment @param {(moment: string) => string} [write] */
+export const when = (moment, write = date) => h("time", { datetime: moment }, write(moment));
 
 /** A labelled input of a form. */
 export function field(name, label, attributes = {}) {

@@ -1,7 +1,7 @@
 // The audit trail: who did what, the newest first.
 
-import { call, date, h, t, zone } from "../page.js";
-import { field, form, notice, table } from "../ui.js";
+import { call, h, t, zone } from "../page.js";
+import { field, form, notice, table, when } from "../ui.js";
 
 const PAGE = "50";
 
@@ -12,7 +12,7 @@ export async function audit(view) {
   let cursor = null;
   const draw = () => shown.replaceChildren(
     events.length ? table(t("nav.audit"), [
-      [`${t("audit.when")} (${zone()})`, (row) => date(row.at)],
+      [`${t("audit.when")} (${zone()})`, (row) => when(row.at)],
       [t("audit.what"), (row) => h("code", {}, row.action)],
       [t("audit.who"), (row) => row.actor.replace(/ \([^()]*\)$/, "")],
       [t("audit.from"), (row) => row.address],

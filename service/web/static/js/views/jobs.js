@@ -1,7 +1,7 @@
 // Jobs: what waits, what runs and how far it is, and starting a retraining.
 
 import { call, date, h, newKey, t } from "../page.js";
-import { again, announce, field, form, notice, table } from "../ui.js";
+import { again, announce, field, form, notice, table, when } from "../ui.js";
 
 const LOOK_MS = 1000;
 const TONES = { done: "good", failed: "bad", cancelled: "wait", running: "wait" };
@@ -21,7 +21,7 @@ export async function jobs(view) {
     [t("job.state"), stateTag],
     [t("job.step"), (job) => job.step],
     [t("job.progress"), (job) => h("div.row", {}, bar(job), percent(job.progress))],
-    [t("job.created"), (job) => date(job.created_at)],
+    [t("job.created"), (job) => when(job.created_at)],
     [t("job.actor"), (job) => job.actor],
   ], items) : h("p.muted", {}, t("job.none")));
   draw(page.items);

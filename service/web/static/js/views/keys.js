@@ -1,7 +1,7 @@
 // Keys of machines: which there are, making one, ending one.
 
 import { all, call, date, h, newKey, t } from "../page.js";
-import { again, asking, field, form, once, table } from "../ui.js";
+import { again, asking, field, form, once, table, when } from "../ui.js";
 
 const SCOPES = ["verify", "search", "enrol", "subjects:read", "scores:read", "exams:write", "checkin", "override", "audit:read", "models:write", "jobs:run", "admin"];
 
@@ -29,7 +29,7 @@ export async function keys(view) {
   };
   draw();
   view.append(
-    h("div", {}, h("h1", {}, t("nav.keys")), h("p.muted", {}, t("keys.help")), h("p", {}, h("a", { href: "#/webhooks" }, t("webhook.title")))),
+    h("div", {}, h("h1", {}, t("nav.keys")), h("p.muted", {}, t("keys.help"))),
     list,
     h("section.card.stack", { "aria-labelledby": "new" }, h("h2", { id: "new" }, t("keys.new")),
       form([
@@ -45,7 +45,7 @@ export async function keys(view) {
 const tableOf = (some, open) => table(t("nav.keys"), [
   [t("people.name"), (key) => h("div", {}, key.name, h("div.muted.small.mono", {}, key.prefix))],
   [t("keys.scopes"), (key) => (key.session_id ? h("span.tag", {}, t("keys.kiosk")) : key.scopes.join(" "))],
-  [t("keys.last"), (key) => (key.last_used_at ? date(key.last_used_at) : t("keys.never"))],
+  [t("keys.last"), (key) => (key.last_used_at ? when(key.last_used_at) : t("keys.never"))],
   [t("keys.ends"), (key) => (key.revoked_at ? t("keys.revoked", { date: date(key.revoked_at) }) : key.expires_at ? date(key.expires_at) : t("keys.no_end"))],
   ...(open ? [[t("keys.revoke"), revoking]] : []),
 ], some);

@@ -1,7 +1,7 @@
 // The kiosks of a session: let in by the code on their screen, seen, named and ended.
 
 import { call, clock, date, h, setTitle, t } from "../page.js";
-import { again, asking, choice, field, form, notice, table } from "../ui.js";
+import { again, asking, choice, field, form, notice, table, when } from "../ui.js";
 import { newest } from "./home.js";
 
 /** @typedef {import("api").components["schemas"]["Kiosk"]} Kiosk */
@@ -39,7 +39,7 @@ function kioskTable(one, items) {
   return table(t("kiosks.title"), [
     [t("kiosk_key.name"), (row) => h("details", {}, h("summary", {}, row.name), row.state === "ended" ? null : rename(row))],
     [t("kiosks.state"), (row) => h(`span.tag.${TONES[row.state]}`, {}, t(`kiosks.${row.state}`))],
-    [t("kiosks.seen"), (row) => (row.seen_at ? clock(row.seen_at) : t("kiosks.never"))],
+    [t("kiosks.seen"), (row) => (row.seen_at ? when(row.seen_at, clock) : t("kiosks.never"))],
     [t("kiosks.camera"), (row) => (row.camera ? t(`kiosks.camera_${row.camera}`) : "–")],
     [t("kiosks.battery"), (row) => (row.battery === null ? "–" : `${Math.round(100 * row.battery)} %${row.charging ? " ⚡" : ""}`)],
     ["", (row) => (row.state === "ended" ? "" : asking(t("kiosks.end"), t("kiosks.end_sure", { name: row.name }), async () => {

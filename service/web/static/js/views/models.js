@@ -1,7 +1,7 @@
 // Models: which there are, how a candidate compares with the one in use, promoting it and going back.
 
-import { call, date, h, may, newKey, setTitle, t } from "../page.js";
-import { again, field, form, notice, table } from "../ui.js";
+import { call, h, may, newKey, setTitle, t } from "../page.js";
+import { again, field, form, notice, table, when } from "../ui.js";
 import { modelUse } from "./use.js";
 
 const TONES = { active: "good", candidate: "wait", incoming: "wait" };
@@ -18,8 +18,8 @@ export async function models(view) {
       [t("model.name"), (model) => h("a", { href: `#/models/${model.id}` }, model.name)],
       [t("model.state"), stateTag],
       [t("model.gate"), (model) => (model.gate ? verdict(model.gate) : "–")],
-      [t("model.registered"), (model) => date(model.registered_at)],
-      [t("model.activated"), (model) => model.activated_at && date(model.activated_at)],
+      [t("model.registered"), (model) => when(model.registered_at)],
+      [t("model.activated"), (model) => model.activated_at && when(model.activated_at)],
       [t("model.id"), (model) => h("span.mono.small", {}, model.id.slice(0, 19))],
     ], items.slice().reverse())),
     items.some((model) => model.state === "retired" && model.activated_at) ? rollback() : "",

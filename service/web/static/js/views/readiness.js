@@ -1,7 +1,7 @@
 // Readiness: who cannot be verified and why, who looks like whom, how old the photographs are.
 
-import { call, date, day, h, may, newKey, setTitle, t } from "../page.js";
-import { asking, notice, reasonText, table } from "../ui.js";
+import { call, day, h, may, newKey, setTitle, t } from "../page.js";
+import { asking, notice, reasonText, table, when } from "../ui.js";
 import { downloads, sheets } from "./downloads.js";
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
@@ -57,7 +57,7 @@ function parts(sessions, pairs) {
       ...who, [t("person.seat"), (row) => row.seat], [t("ready.why"), (row) => reasonText(row.reason)],
     ], cannot) : h("p.muted", {}, t("ready.nobody"))),
     expiring.length ? h("section.card.stack", {}, h("h2", {}, t("ready.expiring")), h("p.muted", {}, t("ready.expiring_help")), table(t("ready.expiring"), [
-      ...who, [t("ready.ends"), (row) => date(row.expires_at)], ["", (row) => (row.ends_before_session ? t("ready.before_session") : "")],
+      ...who, [t("ready.ends"), (row) => when(row.expires_at)], ["", (row) => (row.ends_before_session ? t("ready.before_session") : "")],
     ], expiring)) : "",
     h("section.card.stack", { id: "look-alikes" }, h("h2", {}, t("ready.look_alikes")), h("p.muted", {}, t("ready.look_alikes_help")),
       ...(pairs.length ? GRADES.flatMap((grade) => graded(grade, pairs.filter((pair) => pair.grade === grade))) : [h("p.muted", {}, t("ready.no_pairs"))])),

@@ -1,7 +1,7 @@
 // One session: its tabs, and what does not deserve a file of its own.
 
 import { all, call, clock, h, may, setTitle, t } from "../page.js";
-import { choice, needText, table } from "../ui.js";
+import { choice, needText, table, when } from "../ui.js";
 import { board, sessionWindow } from "./board.js";
 import { checkinCase } from "./case.js";
 import { kiosks } from "./kiosks.js";
@@ -50,7 +50,7 @@ async function attempts(view, one) {
   const draw = (outcome) => {
     const rows = tried.filter((row) => !outcome || (row.effective_outcome === outcome && !row.superseded_by));
     shown.replaceChildren(rows.length ? table(t("session.tab_attempts"), [
-      [t("attempts.when"), (row) => clock(row.created_at)],
+      [t("attempts.when"), (row) => when(row.created_at, clock)],
       [t("attempts.outcome"), (row) => h("a", { href: `#/sessions/${one.id}/case/${row.id}` }, row.superseded_by ? t("status.superseded") : t(`status.${row.effective_outcome}`))],
       [t("person.name"), (row) => row.display_name ?? "–"],
       [t("person.number"), (row) => row.external_id ?? "–"],

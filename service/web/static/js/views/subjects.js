@@ -1,7 +1,7 @@
 // Subjects: who there is, found by part of a name or number, and adding somebody.
 
 import { call, day, h, may, newKey, t } from "../page.js";
-import { choice, field, form, notice, table } from "../ui.js";
+import { choice, field, form, notice, table, when } from "../ui.js";
 
 /** @typedef {import("api").components["schemas"]["SubjectDocument"]} Subject */
 
@@ -85,7 +85,7 @@ const tableOf = (found) => table(t("nav.subjects"), [
   [t("person.name"), (one) => h("bdi", {}, one.display_name ?? "–")],
   [t("subject.template"), templateTag],
   [t("basis.filter"), (one) => basisText(one)],
-  [t("subject.since"), (one) => day(one.created_at)],
+  [t("subject.since"), (one) => when(one.created_at, day)],
 ], found);
 
 /** The way to pictures that people have sent, with how many wait. */

@@ -1,7 +1,7 @@
 // Webhooks: which addresses are called about what, what became of the messages, and calling one more.
 
 import { all, call, date, h, newKey, t } from "../page.js";
-import { again, asking, field, form, notice, once, table } from "../ui.js";
+import { again, asking, field, form, notice, once, table, when } from "../ui.js";
 
 const EVENTS = ["checkin.admitted", "checkin.referred", "checkin.overridden", "subject.erased", "model.promoted", "model.drifted"];
 const SHOWN = 20;
@@ -63,7 +63,7 @@ async function card(hook) {
 
 /** @param {Delivery[]} items @param {string} path */
 const messages = (items, path) => table(t("webhook.messages"), [
-  [t("audit.when"), (one) => date(one.created_at)],
+  [t("audit.when"), (one) => when(one.created_at)],
   [t("audit.what"), (one) => h("code", {}, one.event)],
   [t("people.state"), stateOf],
   [t("webhook.again"), (one) => (one.due_at ? "" : h("button", { type: "button", onclick: async () => {
