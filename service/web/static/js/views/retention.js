@@ -59,7 +59,7 @@ async function examsCard() {
   };
   const filter = choice("standing", t("retention.standing"), [["", t("retention.all")], ...STANDINGS.map((one) => [one, t(`retention.${one}`)])]);
   filter.addEventListener("change", ({ target }) => {
-    standing = target.value;
+    standing = /** @type {HTMLSelectElement} */ (target).value;
     cursor = null;
     list.replaceChildren();
     next();
