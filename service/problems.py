@@ -110,6 +110,7 @@ STATUSES: dict[type[Exception], int] = {
     exams.NotWaiting: 409,
     exams.DecisionNeeded: 409,
     exams.SeatTaken: 409,
+    exams.PaperError: 409,
     exams.MovementNotFound: 404,
     exams.MovementSuperseded: 409,
     exams.OverrideError: 422,

@@ -69,7 +69,7 @@ def note_evidence(
 
 
 EvidenceRow = CheckinRow | OverrideRow | MovementRow
-ADDED_LATER = {
+ADDED_LATER: dict[str, dict[str, Any]] = {
     "checkin": {
         "kind": "entry",
         "contact_at": None,
@@ -77,7 +77,9 @@ ADDED_LATER = {
         "taken_at": None,
         "time_estimated": False,
         "provisional": None,
-    }
+        "source": "live",
+    },
+    "movement": {"source": "live", "taken_at": None},
 }
 """Columns that evidence of before did not have, with what they say of it: digests leave that out."""
 

@@ -36,6 +36,12 @@
     │   ├── ReturnByDocument             return_by_document          as the candidate came in
     │   ├── FacesOff                     faces_off                   nobody's face is looked at in this exam
     │   └── ManualIdentificationAgreed   manual_identification_agreed  no face of this candidate is looked at
+    ├── PaperError
+    │   ├── PaperUnreadable              paper_unreadable            a cell of a typed-in list
+    │   ├── PaperIncomplete              paper_incomplete            an arrival is a time and a document
+    │   ├── PaperRepeated                paper_repeated              a candidate is there twice
+    │   ├── TimeNotPossible              time_not_possible           outside the session, or in the future
+    │   └── PaperConflict                paper_conflict              recorded otherwise than paper says
     ├── MovementNotFound                 movement_not_found
     ├── MovementSuperseded               movement_superseded         only the newest is taken back
     ├── NumberInvalid                    number_invalid              no number of this site's candidates
@@ -447,6 +453,63 @@ class ReturnByDocument(CheckinRefused):
 
     def __init__(self) -> None:
         super().__init__("The candidate came in by a document, and comes back by one.")
+
+
+class PaperError(ExamError):
+    """A line of a room sheet that cannot be typed in; the others are none the worse."""
+
+
+class PaperUnreadable(PaperError):
+    """A cell that cannot be read."""
+
+    code = "paper_unreadable"
+
+    def __init__(self, column: str, text: str) -> None:
+        super().__init__(f"{column}: {text[:40]!r} cannot be read.", column=column)
+
+
+class PaperIncomplete(PaperError):
+    """Something is missing: an arrival is a time and a document."""
+
+    code = "paper_incomplete"
+
+    def __init__(self, missing: str) -> None:
+        super().__init__(f"The line lacks {missing}.", missing=missing)
+
+
+class PaperRepeated(PaperError):
+    """The candidate is in the list twice."""
+
+    code = "paper_repeated"
+
+    def __init__(self) -> None:
+        super().__init__("The candidate has two lines; only the first counts.")
+
+
+class TimeNotPossible(PaperError):
+    """A time before the session or the arrival, after its end, or in the future."""
+
+    code = "time_not_possible"
+
+    def __init__(self, field: str, since: datetime, until: datetime) -> None:
+        super().__init__(
+            f"{field} has to lie between {since:%Y-%m-%d %H:%M} and {until:%Y-%m-%d %H:%M} UTC.",
+            field=field,
+            since=since.isoformat(),
+            until=until.isoformat(),
+        )
+
+
+class PaperConflict(PaperError):
+    """The candidate is in already, or has left, otherwise than paper says: one admission counts."""
+
+    code = "paper_conflict"
+
+    def __init__(self, source: str, at: datetime | None) -> None:
+        when = f" at {at:%Y-%m-%d %H:%M} UTC" if at else ""
+        super().__init__(
+            f"Recorded otherwise already ({source}){when}.", source=source, at=at.isoformat() if at else None
+        )
 
 
 class MovementNotFound(ExamError):

@@ -23,6 +23,7 @@ class Verdict(StrEnum):
 
 CasePictures = Literal["never", "until_settled", "appeals"]
 Faces = Literal["on", "pilot", "off"]
+Source = Literal["live", "paper"]
 Offline = Literal["provisional", "hold"]
 Status = Literal["expected", "admitted", "referred", "refused", "identified_manually"]
 Presence = Literal["absent", "present", "out", "left"]
@@ -170,6 +171,9 @@ class Candidate(Person):
     presence_at: datetime | None = Field(description="since when")
     absences: list[Absence]
     extra_minutes: int
+    source: Source | None = Field(
+        description="of what the status rests on: `paper` was typed in afterwards; null: nobody came"
+    )
     held: bool = Field(
         description="came while a kiosk had no network, and what the comparison left open is not settled"
     )
@@ -247,7 +251,10 @@ class Checkin(Scored):
         description="of one taken without network: the server's clock when the kiosk last heard from it"
     )
     since_contact_ms: int | None = Field(description="and how long that was before, by the kiosk")
-    taken_at: datetime | None = Field(description="when it was taken, reckoned from both; null: as it came")
+    taken_at: datetime | None = Field(
+        description="when it was taken, reckoned from both, or as paper says; null: as it came"
+    )
+    source: Source = Field(description="`paper`: typed in afterwards from a room sheet")
     time_estimated: bool = Field(description="whether `taken_at` rests on the kiosk's own clock")
     held: bool = Field(description="taken without network, referred, and not settled")
     provisional: bool | None = Field(
@@ -271,7 +278,9 @@ class Movement(BaseModel):
     external_id: str
     display_name: str | None
     seat: str | None
-    at: datetime
+    at: datetime = Field(description="when it happened; of a room sheet, as it says")
+    source: Source = Field(description="`paper`: typed in afterwards from a room sheet")
+    recorded_at: datetime
     checkin_id: UUID | None = Field(description="the check-in that a return rests on")
     undoes: UUID | None = Field(description="the movement that is taken back")
     undone: bool = Field(description="whether it was taken back")

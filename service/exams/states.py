@@ -27,6 +27,11 @@ REPEAT: Final = "repeat"
 """An entry of somebody whose case was settled; a kiosk without network could not know."""
 
 
+LIVE: Final = "live"
+PAPER: Final = "paper"
+"""Where a row of evidence comes from: recorded as it happened, or typed in from a room sheet."""
+
+
 class Move(StrEnum):
     """What a candidate does who was let in; `undo` takes one back."""
 

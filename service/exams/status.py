@@ -31,7 +31,7 @@ from index.twins import twins_of
 from service.exams.movement.reading import read_whereabouts
 from service.exams.schemas import Candidate, Counts, Flags
 from service.exams.sessions import attempts_of
-from service.exams.states import ABSENT, ENTRY, LET_IN, RETURN, Whereabouts
+from service.exams.states import ABSENT, ENTRY, LET_IN, LIVE, PAPER, RETURN, Whereabouts
 from service.exams.tables import AdmissionRow, CheckinRow, ExamRow, OverrideRow, RosterEntryRow, SessionRow
 
 EXPECTED = "expected"
@@ -166,6 +166,7 @@ def candidate_documents(
 ) -> list[Candidate]:
     """Roster entries and how they stand."""
     twins = twin_entries(db, entries)
+    typed = typed_in(db, [found[entry.id].checkin_id for entry in entries if entry.id in found])
     ended = find_ended(db, {entry.subject_id for entry in entries if entry.subject_id})
     sessions = {one: db.get_one(SessionRow, one) for one in {entry.session_id for entry in entries}}
     where = read_places(db, entries)
@@ -178,9 +179,19 @@ def candidate_documents(
             by_document=entry.manual_identification or entry.subject_id in ended,
             allowed=attempts_of(sessions[entry.session_id], exams[entry.session_id], entry),
             where=where.get(entry.id, ABSENT),
+            from_paper=found.get(entry.id, NEVER_CAME).checkin_id in typed,
         )
         for entry in entries
     ]
+
+
+def typed_in(db: OrmSession, checkin_ids: Collection[UUID | None]) -> set[UUID | None]:
+    """Those of the attempts that were typed in from a room sheet."""
+    wanted = [one for one in checkin_ids if one is not None]
+    if not wanted:
+        return set()
+    query = select(CheckinRow.id).where(CheckinRow.id.in_(wanted), CheckinRow.source == PAPER)
+    return set(db.scalars(query))
 
 
 def read_places(db: OrmSession, entries: Sequence[RosterEntryRow]) -> dict[UUID, Whereabouts]:
@@ -201,6 +212,7 @@ def candidate_document(
     by_document: bool,
     allowed: int,
     where: Whereabouts,
+    from_paper: bool,
 ) -> Candidate:
     """A roster entry and how it stands."""
     return Candidate(
@@ -223,6 +235,7 @@ def candidate_document(
         presence_at=where.at,
         absences=where.absences,
         extra_minutes=entry.extra_minutes,
+        source=None if current.checkin_id is None else PAPER if from_paper else LIVE,
         held=current.is_held,
         provisional=current.is_held and bool(current.provisional),
     )

@@ -149,9 +149,11 @@ class CheckinRow(Base):
     since_contact_ms: Mapped[int | None] = mapped_column(BigInteger)
     """How long that was before, by a clock of the kiosk that nobody sets."""
     taken_at: Mapped[datetime | None]
-    """When it was taken, reckoned from both; None where the attempt came as it was made."""
+    """When it was taken, reckoned from both or as paper says; None where the attempt came as it was made."""
     time_estimated: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether the kiosk's clock had to be believed, as after a reload."""
+    source: Mapped[str] = mapped_column(String(8), default="live", server_default="live")
+    """`live`; or `paper`, typed in afterwards from a room sheet with the paper's time in `taken_at`."""
     provisional: Mapped[bool | None]
     """Whether the kiosk let the person in before anything was compared; None where it had the network."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -207,6 +209,10 @@ class MovementRow(Base):
     operator: Mapped[str | None] = mapped_column(String(255))
     kiosk: Mapped[str | None] = mapped_column(String(64))
     client_time: Mapped[datetime | None]
+    source: Mapped[str] = mapped_column(String(8), default="live", server_default="live")
+    """`live`; or `paper`, typed in afterwards."""
+    taken_at: Mapped[datetime | None]
+    """When it happened, as paper says; None where it was recorded as it happened."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     request_id: Mapped[str | None] = mapped_column(String(128))
 

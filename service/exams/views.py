@@ -168,6 +168,7 @@ PLAIN = (
     "since_contact_ms",
     "taken_at",
     "time_estimated",
+    "source",
     "provisional",
     "created_at",
     "request_id",
@@ -243,7 +244,9 @@ def movement_document(row: MovementRow, entry: RosterEntryRow, *, undone: bool) 
         external_id=entry.external_id,
         display_name=entry.display_name,
         seat=entry.seat,
-        at=row.created_at,
+        at=row.taken_at or row.created_at,
+        source=row.source,  # type: ignore[arg-type]
+        recorded_at=row.created_at,
         checkin_id=row.checkin_id,
         undoes=row.undoes,
         undone=undone,

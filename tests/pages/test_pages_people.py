@@ -26,10 +26,10 @@ SECTIONS = {
     Role.ADMINISTRATOR: ["People", "Keys", "Webhooks", "Models", "Jobs", "Audit trail", "Installation"],
 }
 TABS = {
-    Role.INVIGILATOR: ["Board", "At the seat", "Roster", "Readiness", "Attempts"],
-    Role.EXAM_OFFICE: ["Board", "At the seat", "Roster", "Readiness", "Attempts", "Kiosk"],
+    Role.INVIGILATOR: ["Board", "At the seat", "Roster", "Readiness", "Attempts", "Room sheet"],
+    Role.EXAM_OFFICE: ["Board", "At the seat", "Roster", "Readiness", "Attempts", "Room sheet", "Kiosk"],
     Role.AUDITOR: ["Board", "Roster", "Readiness", "Attempts"],
-    Role.ADMINISTRATOR: ["Board", "At the seat", "Roster", "Readiness", "Attempts", "Kiosk"],
+    Role.ADMINISTRATOR: ["Board", "At the seat", "Roster", "Readiness", "Attempts", "Room sheet", "Kiosk"],
 }
 
 

@@ -751,7 +751,10 @@ class Movement(BaseModel):
     """
 
     actor: str
-    at: AwareDatetime
+    at: Annotated[
+        AwareDatetime,
+        Field(description="when it happened; of a room sheet, as it says"),
+    ]
     checkin_id: Annotated[UUID | None, Field(description="the check-in that a return rests on")]
     client_time: AwareDatetime | None
     display_name: str | None
@@ -761,8 +764,13 @@ class Movement(BaseModel):
     kiosk: str | None
     operator: str | None
     reason: str | None
+    recorded_at: AwareDatetime
     seat: str | None
     session_id: UUID
+    source: Annotated[
+        Literal["live", "paper"],
+        Field(description="`paper`: typed in afterwards from a room sheet"),
+    ]
     undoes: Annotated[UUID | None, Field(description="the movement that is taken back")]
     undone: Annotated[bool, Field(description="whether it was taken back")]
 
@@ -1840,6 +1848,10 @@ class Candidate(BaseModel):
         Field(description="whether that kiosk let the candidate in: held, and in the room"),
     ]
     seat: str | None
+    source: Annotated[
+        Literal["live", "paper"] | None,
+        Field(description="of what the status rests on: `paper` was typed in afterwards; null: nobody came"),
+    ]
     status: Literal["expected", "admitted", "referred", "refused", "identified_manually"]
     status_at: AwareDatetime | None
     subject_id: UUID | None
@@ -2564,6 +2576,23 @@ class Readiness(BaseModel):
     threshold: Thresholds | None = None
 
 
+class Recorded(BaseModel):
+    """
+    How a candidate is in already.
+    """
+
+    at: AwareDatetime
+    checkin_id: UUID
+    document_type: str | None
+    left_at: AwareDatetime | None
+    outcome: Annotated[
+        Literal["admitted", "referred", "refused", "identified_manually"],
+        Field(description="What became of an attempt."),
+    ]
+    seat: str | None
+    source: Literal["live", "paper"]
+
+
 class Room(BaseModel):
     """
     An open session and how it stands.
@@ -2749,6 +2778,10 @@ class Checkin(BaseModel):
     seat: str | None
     session_id: UUID
     since_contact_ms: Annotated[int | None, Field(description="and how long that was before, by the kiosk")]
+    source: Annotated[
+        Literal["live", "paper"],
+        Field(description="`paper`: typed in afterwards from a room sheet"),
+    ]
     subject_id: UUID | None = None
     superseded_by: Annotated[
         UUID | None,
@@ -2756,7 +2789,7 @@ class Checkin(BaseModel):
     ]
     taken_at: Annotated[
         AwareDatetime | None,
-        Field(description="when it was taken, reckoned from both; null: as it came"),
+        Field(description="when it was taken, reckoned from both, or as paper says; null: as it came"),
     ]
     template_id: UUID | None = None
     threshold: Thresholds | None = None
@@ -2898,6 +2931,27 @@ class Overridden(BaseModel):
     override: Override
 
 
+class PaperResult(BaseModel):
+    """
+    What became of one line.
+    """
+
+    candidate: str
+    checkin_id: UUID | None = None
+    code: str | None = None
+    detail: str | None = None
+    existing: Annotated[Recorded | None, Field(description="how the candidate is in, of a conflict")] = None
+    line: Annotated[int, Field(description="from 1, in the order they were sent")]
+    movement_id: UUID | None = None
+    person: Annotated[Person | None, Field(description="whom the number means on the roster")]
+    result: Annotated[
+        Literal["recorded", "unchanged", "conflict", "refused"],
+        Field(
+            description="`unchanged`: typed in before; `conflict`: recorded otherwise, a person has to look"
+        ),
+    ]
+
+
 class Rooms(BaseModel):
     """
     All open sessions, and all who need a person in them.
@@ -2918,3 +2972,16 @@ class CheckedIn(BaseModel):
     attempts: Attempts
     checkin: Checkin
     decision: Decision | None
+
+
+class PaperReport(BaseModel):
+    """
+    What became of a typed-in sheet.
+    """
+
+    conflict: int | None = 0
+    dry_run: bool
+    lines: list[PaperResult]
+    recorded: int | None = 0
+    refused: int | None = 0
+    unchanged: int | None = 0

@@ -1182,6 +1182,51 @@ class Operations(Transport):
         )
         return self._send_for(call, models.Movement)
 
+    def type_in_paper(
+        self,
+        session_id: UUID,
+        body: str | bytes | Mapping[str, Any],
+        *,
+        dry_run: bool | None = None,
+        zone: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.PaperReport:
+        """Record who came and left by a room sheet, with the paper's times and `source = paper`.
+
+                Each line by itself: what is wrong with one stops no other, and a line that was typed in before changes
+        nothing. Who is in already, otherwise than paper says, is a `conflict`, and nothing is merged."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/paper",
+            query={
+                "dry_run": dry_run,
+                "zone": zone,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body if isinstance(body, Mapping) else None,
+            csv=None if isinstance(body, Mapping) else body,
+        )
+        return self._send_for(call, models.PaperReport)
+
+    def download_paper(
+        self,
+        session_id: UUID,
+        *,
+        separator: Literal["comma", "semicolon", "tab"] | None = None,
+        zone: str | None = None,
+    ) -> str:
+        """The room as a table to type a room sheet into, and to send back filled in."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/paper.csv",
+            query={
+                "separator": separator,
+                "zone": zone,
+            },
+        )
+        return (self._send(call)).text
+
     def show_pilot(self, session_id: UUID) -> models.PilotReport:
         """What the machine would have done in a pilot, beside what people decided."""
         call = Call("GET", f"/v1/sessions/{segment(session_id)}/pilot")
@@ -2830,6 +2875,51 @@ class AsyncOperations(AsyncTransport):
             body=body,
         )
         return await self._send_for(call, models.Movement)
+
+    async def type_in_paper(
+        self,
+        session_id: UUID,
+        body: str | bytes | Mapping[str, Any],
+        *,
+        dry_run: bool | None = None,
+        zone: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.PaperReport:
+        """Record who came and left by a room sheet, with the paper's times and `source = paper`.
+
+                Each line by itself: what is wrong with one stops no other, and a line that was typed in before changes
+        nothing. Who is in already, otherwise than paper says, is a `conflict`, and nothing is merged."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/paper",
+            query={
+                "dry_run": dry_run,
+                "zone": zone,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body if isinstance(body, Mapping) else None,
+            csv=None if isinstance(body, Mapping) else body,
+        )
+        return await self._send_for(call, models.PaperReport)
+
+    async def download_paper(
+        self,
+        session_id: UUID,
+        *,
+        separator: Literal["comma", "semicolon", "tab"] | None = None,
+        zone: str | None = None,
+    ) -> str:
+        """The room as a table to type a room sheet into, and to send back filled in."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/paper.csv",
+            query={
+                "separator": separator,
+                "zone": zone,
+            },
+        )
+        return (await self._send(call)).text
 
     async def show_pilot(self, session_id: UUID) -> models.PilotReport:
         """What the machine would have done in a pilot, beside what people decided."""

@@ -37,7 +37,7 @@ from service.exams.movement.recording import count_movements, record_movement, r
 from service.exams.movement.rules import find_entry_end
 from service.exams.schemas import Verdict
 from service.exams.sessions import attempts_of, session_row
-from service.exams.states import ENTRY, LET_IN, RETURN, Move
+from service.exams.states import ENTRY, LET_IN, PAPER, RETURN, Move
 from service.exams.status import NEVER_CAME, read_statuses
 from service.exams.tables import AdmissionRow, CheckinRow, ExamRow, OverrideRow, RosterEntryRow, SessionRow
 
@@ -406,7 +406,8 @@ def record(
             admit(db, row, row.outcome, row.seat, at=row.taken_at)
         forget_case(db, row.session_id, row.entry_id, row.id)
     db.add_all(others)
-    note_evidence(db, CHECKIN_RECORDED, origin, row, row, mode=row.mode, decision=row.decision)
+    typed = {"source": row.source} if row.source == PAPER else {}
+    note_evidence(db, CHECKIN_RECORDED, origin, row, row, mode=row.mode, decision=row.decision, **typed)
 
 
 def let_back_in(db: OrmSession, row: CheckinRow, origin: Origin, movement_id: UUID | None = None) -> None:

@@ -25,6 +25,7 @@ from service.exams.evidence.paper import MAX_PRINTED, Paper
 from service.exams.exams import exam_row
 from service.exams.schemas import Candidate
 from service.exams.sessions import session_row
+from service.exams.states import PAPER
 from service.exams.status import candidates_page
 from service.exams.tables import SessionRow
 from service.sheets.spreadsheet import BYTE_ORDER_MARK, SheetWriter
@@ -48,6 +49,7 @@ COLUMNS = (
     "left",
     "absences",
     "absent_minutes",
+    "source",
 )
 HEADINGS = ("Seat", "Number", "Name", "Present", "Time", "Signature")
 WIDTHS = (14, 26, 66, 30, 16, 38)
@@ -142,7 +144,7 @@ def attendance_csv(rooms: Sequence[Room], zone: ZoneInfo, delimiter: str) -> str
             present = "yes" if is_present(one) else "no"
             who = (one.seat, one.external_id, one.display_name)
             left = local_time(one.presence_at, zone) if one.presence == "left" else ""
-            out = (left, format_absences(one, zone), absent_minutes(one))
+            out = (left, format_absences(one, zone), absent_minutes(one), one.source)
             writer.write((room.exam, room.room, *who, one.status, present, time, *out))
     return target.getvalue()
 
@@ -215,9 +217,11 @@ class Page(Paper):
         """A candidate's line."""
         yield one.seat or ""
         yield one.external_id
-        yield one.display_name or ""
+        more = f"+{one.extra_minutes} min" if one.extra_minutes else ""
+        yield "\n".join(filter(None, (one.display_name, more)))
         away = format_absences(one, self.zone)
-        yield f"{WORDS[one.status]}\nout {away}" if away else WORDS[one.status]
+        how = f"{WORDS[one.status]}, on paper" if one.source == PAPER else WORDS[one.status]
+        yield f"{how}\nout {away}" if away else how
         yield local_time(one.status_at, self.zone, "%H:%M") if is_present(one) else ""
         yield ""
 

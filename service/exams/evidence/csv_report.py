@@ -12,7 +12,7 @@ from service.exams.context import Desk
 from service.exams.movement.reading import read_whereabouts
 from service.exams.schemas import Checkin, Override
 from service.exams.sessions import session_row
-from service.exams.states import ENTRY
+from service.exams.states import ENTRY, PAPER
 from service.exams.tables import CheckinRow, MovementRow
 from service.exams.views import checkin_documents, movement_documents
 from service.sheets.spreadsheet import BYTE_ORDER_MARK, SheetWriter
@@ -53,6 +53,7 @@ COLUMNS = (
     "let_in_provisionally",
     "delivered_at",
     "time_estimated",
+    "source",
     "absent_seconds",
 )
 
@@ -118,6 +119,8 @@ def movement_lines(db: OrmSession, session_id: UUID, zone: tzinfo) -> Iterator[d
             "display_name": one.display_name,
             "seat": one.seat,
             "note": one.reason,
+            "source": one.source,
+            "delivered_at": moment(one.recorded_at, zone) if one.source == PAPER else None,
             "operator": one.operator,
             "actor": one.actor,
             "kiosk": one.kiosk,
@@ -183,6 +186,8 @@ def queue_cells(checkin: Checkin, zone: tzinfo) -> dict[str, object]:
     """What is to be said of an attempt that was taken without network."""
     if checkin.taken_at is None:
         return {}
+    if checkin.source == PAPER:
+        return {"delivered_at": moment(checkin.created_at, zone)}
     return {
         "held": "yes" if checkin.held else "no",
         "let_in_provisionally": "yes" if checkin.provisional else "no",

@@ -34,7 +34,7 @@ def read_whereabouts(
 
 def moved(row: MovementRow) -> Moved:
     """A movement's row for the states."""
-    return Moved(row.id, Move(row.kind), row.created_at, row.undoes)
+    return Moved(row.id, Move(row.kind), row.taken_at or row.created_at, row.undoes)
 
 
 def whereabouts_of(db: OrmSession, session_id: UUID, entry_id: UUID) -> Whereabouts:

@@ -12,7 +12,7 @@ from index.tables import utc_now
 from service.exams.audit import MOVEMENT_RECORDED, evidence_digest, note
 from service.exams.errors import MovementImpossible, NotCheckedIn
 from service.exams.movement.reading import whereabouts_of
-from service.exams.states import AFTER, Move
+from service.exams.states import AFTER, LIVE, PAPER, Move
 from service.exams.tables import MovementRow, RosterEntryRow, SessionRow
 
 
@@ -30,8 +30,9 @@ def record_movement(
     operator: str | None = None,
     kiosk: str | None = None,
     client_time: datetime | None = None,
+    taken_at: datetime | None = None,
 ) -> MovementRow:
-    """Write one movement.
+    """Write one movement; `taken_at` is when it happened by a room sheet that is typed in.
 
     Raises:
         NotCheckedIn, MovementImpossible: If it does not lead from where the candidate is.
@@ -52,6 +53,8 @@ def record_movement(
         operator=origin.operator or operator,
         kiosk=kiosk,
         client_time=client_time,
+        source=LIVE if taken_at is None else PAPER,
+        taken_at=taken_at,
         created_at=utc_now(),
         request_id=origin.request_id,
     )

@@ -38,7 +38,7 @@ def first_leave(db: OrmSession, session: SessionRow) -> datetime | None:
     """When somebody first left for good."""
     mine = MovementRow.session_id == session.id
     undone = select(MovementRow.undoes).where(mine, MovementRow.undoes.is_not(None))
-    query = select(func.min(MovementRow.created_at))
+    query = select(func.min(func.coalesce(MovementRow.taken_at, MovementRow.created_at)))
     return db.scalar(query.where(mine, MovementRow.kind == str(Move.END), MovementRow.id.not_in(undone)))
 
 

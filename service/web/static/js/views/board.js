@@ -152,7 +152,7 @@ class Board extends Queue {
     let shown = 0;
     order.forEach((person, place) => {
       const isWaiting = waits.has(person.entry_id);
-      const drawn = JSON.stringify([person.seat, person.status, person.display_name, person.external_id, person.flags, person.presence, person.presence_at, isWaiting]);
+      const drawn = JSON.stringify([person.seat, person.status, person.display_name, person.external_id, person.flags, person.extra_minutes, person.source, person.presence, person.presence_at, isWaiting]);
       let tile = this.tiles.get(person.entry_id);
       if (tile?.drawn !== drawn) {
         const node = this.seat(person, isWaiting);
@@ -205,8 +205,8 @@ class Board extends Queue {
 }
 
 /** The flags of a candidate in a word each. */
-function marksOf({ flags }) {
-  return [flags.twin && t("flag.twin"), flags.manual_identification && t("flag.document"), flags.accommodation && t("flag.accommodation")].filter(Boolean).join(" · ");
+function marksOf({ flags, extra_minutes, source }) {
+  return [extra_minutes && t("flag.extra", { n: extra_minutes }), source === "paper" && t("paper.source"), flags.twin && t("flag.twin"), flags.manual_identification && t("flag.document"), flags.accommodation && t("flag.accommodation")].filter(Boolean).join(" · ");
 }
 
 /** For a screen in the hall: how many are in, and which seats are called; no name and no reason. */

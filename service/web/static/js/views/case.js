@@ -1,6 +1,6 @@
 // One attempt: the two faces, why it was referred, and what a person makes of it.
 
-import { call, clock, h, may, setTitle, t, textOf } from "../page.js";
+import { call, clock, date, h, may, setTitle, t, textOf } from "../page.js";
 import { again, announce, needText, notice, tag, toast } from "../ui.js";
 import { bandScale } from "../scale.js";
 import { decisionForm, documentForm } from "../decisions.js";
@@ -22,7 +22,8 @@ export async function checkinCase(view, one, id, ...above) {
     ...above,
     h("div.row.between", {},
       h("div", {}, h("h2", { id: "case-title" }, who),
-        h("div.muted", {}, `${attempt.external_id ?? "–"} · ${t("person.seat")} ${attempt.seat ?? "–"} · ${clock(attempt.created_at)} · ${t(`mode.${attempt.mode}`)}`),
+        h("div.muted", {}, `${attempt.external_id ?? "–"} · ${t("person.seat")} ${attempt.seat ?? "–"} · ${clock(attempt.taken_at ?? attempt.created_at)} · ${t(`mode.${attempt.mode}`)}`),
+        attempt.source === "paper" ? h("div.muted", {}, t("paper.taken", { time: date(attempt.created_at) })) : "",
         ...(need?.candidate ? flagTags(need.candidate) : [])),
       tag(attempt.effective_outcome)),
     faces(attempt, urls),

@@ -59,7 +59,7 @@ async function fill(body, session, person, needs, after, above) {
       h("div.muted", {}, `${person.external_id} · ${t("person.seat")} ${person.seat ?? "–"}`)),
       h("button.plain", { type: "button", onclick: after.close }, t("drawer.close"))),
     ...above,
-    h("div.row.tight", {}, tag(person.status), ["out", "left"].includes(person.presence) ? h("span.tag", {}, `${t(`presence.${person.presence}`)} ${clock(person.presence_at)}`) : "", person.status_at ? h("span.muted.small", {}, clock(person.status_at)) : ""),
+    h("div.row.tight", {}, tag(person.status), ["out", "left"].includes(person.presence) ? h("span.tag", {}, `${t(`presence.${person.presence}`)} ${clock(person.presence_at)}`) : "", person.status_at ? h("span.muted.small", {}, clock(person.status_at)) : "", person.source === "paper" ? h("span.tag", {}, t("paper.source")) : ""),
     needs.length ? notice("wait", h("ul.needs", {}, needs.map((code) => h("li", {}, needText(code))))) : null,
     absences(person),
     person.extra_minutes ? notice("", t("drawer.extra", { minutes: person.extra_minutes })) : null,
@@ -90,7 +90,7 @@ function attempts(session, tried) {
   const title = h("h3", {}, t("drawer.attempts", { n: tried.length }));
   if (!tried.length) return [title, h("p.muted", {}, t("attempts.none_of"))];
   return [title, h("ol.attempts", {}, tried.map((one) => h("li", {},
-    h("a", { href: `#/sessions/${session.id}/case/${one.id}` }, [clock(one.created_at), one.kind === "return" && t("attempts.return"), t(`mode.${one.mode}`)].filter(Boolean).join(" · ")), " ",
+    h("a", { href: `#/sessions/${session.id}/case/${one.id}` }, [clock(one.taken_at ?? one.created_at), one.source === "paper" && t("paper.source"), one.kind === "return" && t("attempts.return"), t(`mode.${one.mode}`)].filter(Boolean).join(" · ")), " ",
     one.superseded_by ? h("span.muted.small", {}, t("status.superseded")) : tag(one.effective_outcome))))];
 }
 
@@ -115,6 +115,7 @@ function actions(session, person, attempt, needs, after) {
         await change(session, person, { extra_attempts: person.attempts_allowed - session.attempts_allowed + 1, reason });
         after.done(t("drawer.allowed", { name: person.display_name ?? person.external_id }));
       })),
+    section("drawer-extra", t("extra.title"), false, h("p.muted.small", {}, t("extra.help")), extraForm(session, person, after.done)),
     section("drawer-twin", t("drawer.mark"), false, h("p.muted.small", {}, t("drawer.mark_help")),
       form([
         choice("twin", t("drawer.mark_as"), [["true", t("drawer.is_twin")], ["false", t("drawer.no_twin")]]),
@@ -124,6 +125,15 @@ function actions(session, person, attempt, needs, after) {
         after.done(t("drawer.marked", { name: person.display_name ?? person.external_id }));
       })),
   ].filter(Boolean);
+}
+
+/** The form that sets a candidate's extra time; `done` gets the sentence that says so. */
+export function extraForm(session, person, done) {
+  const minutes = field("extra_minutes", t("extra.minutes"), { type: "number", min: 0, max: 600, required: true, value: person.extra_minutes });
+  return form([minutes, field("reason", t("case.reason"), { required: true, minlength: 3, maxlength: 500 })], t("extra.set"), async (values) => {
+    const changed = await change(session, person, { extra_minutes: Number(values.extra_minutes), reason: values.reason });
+    done(t("extra.done", { name: person.display_name ?? person.external_id, n: changed.extra_minutes }));
+  });
 }
 
 const change = (session, person, json) =>

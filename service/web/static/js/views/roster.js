@@ -2,6 +2,7 @@
 
 import { all, call, h, may, Problem, t } from "../page.js";
 import { again, announce, field, form, notice, table, tag } from "../ui.js";
+import { extraForm } from "./drawer.js";
 import { explainColumns, keptLayouts } from "./layouts.js";
 
 const FINDINGS = ["emptied", "unknown", "ambiguous", "confusable", "mangled", "conflicting_rows", "duplicate_seats", "other_exam", "has_checkins", "in_other_sessions", "without_template"];
@@ -19,6 +20,7 @@ export async function roster(view, one) {
       [t("person.name"), (row) => row.display_name],
       [t("person.seat"), (row) => row.seat],
       [t("roster.marks"), (row) => marks(row.flags)],
+      [t("extra.title"), (row) => extra(one, row)],
       [t("attempts.outcome"), (row) => tag(row.status)],
     ], people) : h("p.muted", {}, t("roster.empty"))));
 }
@@ -26,6 +28,18 @@ export async function roster(view, one) {
 /** What the invigilator should know of a candidate. */
 const marks = ({ manual_identification, twin, accommodation }) =>
   [manual_identification && t("roster.by_document"), twin && t("roster.twin"), accommodation].filter(Boolean).join(" · ");
+
+/** A candidate's extra time; whoever plans exams or decides about people opens it to change it. */
+function extra(one, person) {
+  const said = person.extra_minutes ? t("flag.extra", { n: person.extra_minutes }) : "–";
+  if (!may("exams:write", "override")) return said;
+  const done = (text) => {
+    announce(text);
+    again();
+  };
+  const open = (event) => event.target.children.length === 1 && event.target.append(extraForm(one, person, done));
+  return h("details.extra", { "data-candidate": person.external_id, ontoggle: open }, h("summary", { "aria-label": `${t("extra.title")} · ${person.display_name ?? person.external_id}: ${said}` }, said));
+}
 
 /** What is about to be imported, and how: the last file is looked at again where that changes. */
 function importCard(one, people) {

@@ -4,6 +4,7 @@ import { all, call, clock, h, may, setTitle, t } from "../page.js";
 import { choice, needText, table, when } from "../ui.js";
 import { board, sessionWindow } from "./board.js";
 import { checkinCase } from "./case.js";
+import { paper } from "./paper.js";
 import { kiosks } from "./kiosks.js";
 import { downloads, sheets } from "./downloads.js";
 import { changeSession } from "./exams.js";
@@ -11,11 +12,11 @@ import { sessionReadiness } from "./readiness.js";
 import { roster } from "./roster.js";
 import { walk } from "./walk.js";
 
-const tabs = { board, walk, roster, readiness: sessionReadiness, attempts, kiosk: kiosks, case: checkinCase };
+const tabs = { board, walk, roster, readiness: sessionReadiness, attempts, paper, kiosk: kiosks, case: checkinCase };
 
 export async function session(view, id, tab = "board", detail = undefined) {
   const one = await call("GET", `/v1/sessions/${id}`);
-  const open = Object.keys(tabs).filter((name) => name !== "case" && (name !== "walk" || may("checkin", "override")) && (name !== "kiosk" || may("exams:write")));
+  const open = Object.keys(tabs).filter((name) => name !== "case" && (name !== "walk" || may("checkin", "override")) && (name !== "paper" || may("override")) && (name !== "kiosk" || may("exams:write")));
   const shown = open.includes(tab) || tab === "case" ? tab : "board";
   view.append(
     h("div", {},
@@ -50,7 +51,7 @@ async function attempts(view, one) {
   const draw = (outcome) => {
     const rows = tried.filter((row) => !outcome || (row.effective_outcome === outcome && !row.superseded_by));
     shown.replaceChildren(rows.length ? table(t("session.tab_attempts"), [
-      [t("attempts.when"), (row) => when(row.created_at, clock)],
+      [t("attempts.when"), (row) => h("span", {}, when(row.taken_at ?? row.created_at, clock), row.source === "paper" ? ` · ${t("paper.source")}` : "")],
       [t("attempts.outcome"), (row) => h("a", { href: `#/sessions/${one.id}/case/${row.id}` }, row.superseded_by ? t("status.superseded") : t(`status.${row.effective_outcome}`))],
       [t("person.name"), (row) => row.display_name ?? "–"],
       [t("person.number"), (row) => row.external_id ?? "–"],

@@ -1,0 +1,1 @@
+"""What was written on a room sheet, typed in afterwards."""
