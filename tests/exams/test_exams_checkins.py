@@ -16,7 +16,9 @@ from embedding.errors import FaceNotFound, QualityRefused
 from index import audit
 from index.database.database import Database
 from index.ids import uuid7
+from index.sealing.cipher import TemplateCipher
 from index.subjects.subjects import Subjects
+from index.tables import TemplateRow
 from index.twins import note_twins
 from service.errors import SessionNotFound
 from service.exams.checkin import comparison as comparing
@@ -201,6 +203,59 @@ def test_a_photograph_that_comes_after_the_door_has_closed_lets_nobody_in(hall: 
 
     with pytest.raises(SessionClosed):
         hall.arrive("c1", "1")
+
+
+def give_number_to(hall: ExamDay, external_id: str, other: str) -> None:
+    """The office puts two exchanged numbers right: the candidate of one is the person of the other."""
+    subjects = Subjects(hall.desk.database)
+    subjects.change(hall.subjects[external_id], external_id=f"{external_id}-former", actor="test")
+    subjects.change(hall.subjects[other], external_id=external_id, actor="test")
+    hall.roster(f"{external_id},Ann,A", mode="merge")
+
+
+def test_whoever_is_put_right_while_a_photograph_is_looked_at_is_compared_as_who_they_are_now(
+    hall: ExamDay,
+) -> None:
+    moves = iter([lambda: give_number_to(hall, "c1", "c3")])
+    hall.embedder.waits = lambda: next(moves, lambda: None)()
+
+    checkin = hall.arrive("c1", "1").checkin
+
+    assert (checkin.outcome, checkin.decision) == ("referred", "no_match")
+    assert hall.arrive("c1", "3").checkin.outcome == "admitted"
+
+
+class PatientCipher(TemplateCipher):
+    """Seals as ever; `waits` is called before."""
+
+    waits: Callable[[], object] = staticmethod(lambda: None)
+
+    def seal(self, binding: bytes, plain: bytes) -> tuple[bytes, str]:
+        self.waits()
+        return super().seal(binding, plain)
+
+
+@pytest.mark.parametrize("claim", ["c1", None])
+def test_a_template_that_is_removed_between_the_look_and_the_decision_lets_nobody_in(
+    database: Database, open_exam_day: Callable[..., ExamDay], astronaut_jpeg: bytes, claim: str | None
+) -> None:
+    cipher = PatientCipher(bytes(range(32)))
+    hall = open_exam_day(database, cipher=cipher, keep_probe_thumbnails=True)
+    hall.enrol("c1", "1")
+    hall.enrol("c2", "2")
+    hall.roster("c1,Ann,A", "c2,Ben,B")
+    with database.read() as db:
+        mine = TemplateRow.subject_id == hall.subjects["c1"]
+        (template_id,) = db.scalars(select(TemplateRow.id).where(mine))
+    removals = iter([lambda: hall.desk.gallery.remove(hall.subjects["c1"], template_id, actor="test")])
+    cipher.waits = lambda: next(removals, lambda: None)()
+
+    try:
+        outcome = hall.arrive(claim, "1", photograph=astronaut_jpeg).checkin.outcome
+    except NothingToCompare:
+        outcome = "no template"
+
+    assert outcome == ("referred" if claim is None else "no template")
 
 
 @pytest.mark.parametrize(

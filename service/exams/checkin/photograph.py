@@ -14,6 +14,7 @@ from embedding.errors import FaceError, ImageError, QualityRefused
 from embedding.quality import Purpose
 from index.audit import Origin
 from index.external_ids import build_external_key
+from index.tables import TemplateRow
 from service.decisions.decision import CalibrationFacts, Outcome, Quality, StageTimes
 from service.exams.checkin.claim import meant
 from service.exams.checkin.comparison import Comparison, compare, is_of_the_day, may_be_looked_for, model_for
@@ -39,7 +40,7 @@ from service.exams.checkin.verdict import (
     judge,
 )
 from service.exams.context import Desk
-from service.exams.errors import CheckinRefused, NotOnRoster, NumberInvalid
+from service.exams.errors import CheckinRefused, NothingToCompare, NotOnRoster, NumberInvalid
 from service.exams.exams import exam_row, is_pilot
 from service.exams.reasons import NO_CANDIDATE_FOUND, PILOT_ADMITS, PILOT_REFERS
 from service.exams.schemas import Checkin, Verdict
@@ -70,6 +71,13 @@ class Look:
 
 Unusable = ImageError | FaceError
 """Why no template could be made of a photograph."""
+
+MAX_COMPARISONS = 3
+"""How often an attempt is compared whose template is taken away or given to somebody else meanwhile."""
+
+
+class ComparedWithFormer(Exception):
+    """The template that was compared with is not the candidate's any more."""
 
 
 def check_in(desk: Desk, arrival: Arrival, picture: bytes, origin: Origin, checkin_id: UUID) -> Result:
@@ -125,7 +133,28 @@ def require_look(
 def attempt(
     desk: Desk, expected: Expected, arrival: Arrival, picture: bytes, origin: Origin, checkin_id: UUID
 ) -> Result:
-    """Compare outside the transaction, decide inside: it is short, and sees what every other door did."""
+    """Compare and decide; once more where the template was taken away between the two.
+
+    Raises:
+        NothingToCompare: If it was taken away each time.
+    """
+    for _ in range(MAX_COMPARISONS):
+        try:
+            return attempt_once(desk, expected, arrival, picture, origin, checkin_id)
+        except ComparedWithFormer:
+            with desk.database.read() as db:
+                expected = expect(db, arrival)
+    raise NothingToCompare("The candidate")
+
+
+def attempt_once(
+    desk: Desk, expected: Expected, arrival: Arrival, picture: bytes, origin: Origin, checkin_id: UUID
+) -> Result:
+    """Compare outside the transaction, decide inside: it is short, and sees what every other door did.
+
+    Raises:
+        ComparedWithFormer: If the decision would rest on a template that is not the candidate's now.
+    """
     try:
         probe = model_for(desk, expected.entry).embedder.embed(picture, Purpose.CHECKIN)
     except (ImageError, FaceError) as error:
@@ -142,6 +171,7 @@ def attempt(
         entry = still_expected(db, look.comparison.entry if isinstance(look, Look) else expected.entry)
         require_look(db, now, entry, arrival, origin)
         if isinstance(look, Look):
+            require_current(db, entry, look.comparison)
             row = decided(db, now, entry, look, origin, checkin_id)
         else:
             row = undecided(db, now, entry, arrival, look, origin, checkin_id)
@@ -161,6 +191,19 @@ def still_expected(db: OrmSession, entry: RosterEntryRow | None) -> RosterEntryR
     if now is None:
         raise NotOnRoster(entry.external_id)
     return now
+
+
+def require_current(db: OrmSession, entry: RosterEntryRow | None, comparison: Comparison) -> None:
+    """Refuse a comparison with a template that was removed, or with whom the entry does not name any more.
+
+    Raises:
+        ComparedWithFormer: If so.
+    """
+    if entry is None:
+        return
+    owner = select(TemplateRow.subject_id).where(TemplateRow.id == comparison.nearest.template_id)
+    if entry.subject_id is None or db.scalar(owner) != entry.subject_id:
+        raise ComparedWithFormer
 
 
 def decided(
