@@ -6,20 +6,26 @@ import resource
 import signal
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
 from made_templates import DIM, MODEL, add_subject, enrol, made_template, open_gallery
 
 from index.database.database import Database
-from index.errors import DatabaseFull, DuplicateIdentity
+from index.errors import DatabaseBusy, DatabaseFull, DuplicateIdentity
 from index.gallery.gallery import Gallery
 
 NEAR = 0.1
 PATIENCE_SECONDS = 120
+
+Result = TypeVar("Result")
 
 
 def fork_workers(url: str, subject_id: UUID, kills: int, answers: Path, pids: Connection) -> None:
@@ -121,6 +127,14 @@ def work_at_once(
     return wrong
 
 
+def repeat_while_busy(work: Callable[[], Result]) -> Result:
+    """Write as a client does that is told to come again: so many at once may keep each other waiting."""
+    for _ in range(50):
+        with suppress(DatabaseBusy):
+            return work()
+    return work()
+
+
 def enrol_search_and_remove(
     url: str, subject_id: UUID, people: range, peer: Connection, report: Connection
 ) -> None:
@@ -132,12 +146,12 @@ def enrol_search_and_remove(
     news = News(gallery, peer)
     wrong: list[str] = []
     for person in people:
-        template = enrol(gallery, subject_id, made_template(person))
+        template = repeat_while_busy(partial(enrol, gallery, subject_id, made_template(person)))
         peer.send(("enrolled", person))
         if not is_found(gallery, person):
             wrong.append(f"own {person} was not found")
         if person % 2:
-            gallery.remove(subject_id, template.id, actor="test")
+            repeat_while_busy(partial(gallery.remove, subject_id, template.id, actor="test"))
             peer.send(("removed", person))
             if is_found(gallery, person):
                 wrong.append(f"own {person} was found after its removal")
