@@ -36,6 +36,8 @@ PAGES: tuple[Page, ...] = get_args(Page)
 LIFETIME = timedelta(hours=12)
 IDLE: dict[Page, timedelta] = {"console": timedelta(minutes=30), "kiosk": LIFETIME}
 """A kiosk may wait for its exam; it ends with its key, when the session closes."""
+LONGEST_AS_KIOSK = LIFETIME + DELIVERY
+"""For so long a kiosk's cookie is of any use: to the end to deliver alone."""
 USE_INTERVAL = timedelta(minutes=1)
 """`last_used_at` is written at most this often; a write at each request would cost a disk flush."""
 NONCE_BYTES = 12
@@ -163,7 +165,7 @@ class PageSessions:
         now = utc_now()
         # A kiosk may still have to deliver what it took.
         is_console = (PageSessionRow.page != "kiosk") & (PageSessionRow.created_at < now - LIFETIME)
-        old = is_console | (PageSessionRow.created_at < now - LIFETIME - DELIVERY)
+        old = is_console | (PageSessionRow.created_at < now - LONGEST_AS_KIOSK)
         with self._database.write(ordered=False) as db:
             gone = db.scalars(delete(PageSessionRow).where(old).returning(PageSessionRow.id_digest)).all()
         for digest in gone:

@@ -9,7 +9,7 @@ from starlette.templating import Jinja2Templates
 
 from service.access.callers import Caller
 from service.access.keys import PREFIX
-from service.access.page_sessions import Page, PageSession, cookie_name, is_secure_address
+from service.access.page_sessions import LONGEST_AS_KIOSK, Page, PageSession, cookie_name, is_secure_address
 from service.access.passwords import LONGEST
 from service.api.inputs import PartsHere, signed_in
 from service.errors import InsecureAddress, InvalidRequest, Unauthenticated
@@ -18,6 +18,7 @@ from service.http.tracing import address_of as address_in
 from service.languages import choose_language, describe_language
 from service.logs import log
 from service.parts import Parts
+from service.web.installing import VERSION_HEADER, version
 from service.web.places import TEMPLATES
 
 # Styles may be set on elements; scripts come from this host only, and no other site may frame the pages.
@@ -156,8 +157,12 @@ def entered(request: Request, parts: Parts, session: PageSession, name: str) -> 
     if before := request.cookies.get(cookie):
         parts.page_sessions.end(before)
     answer = JSONResponse({"name": name}, headers={"Cache-Control": "no-store"})
-    # Without an end of its own: the browser forgets it when it is closed, and the server before that.
-    answer.set_cookie(cookie, session.token, httponly=True, samesite="strict", secure=is_secure)
+    # The console's has no end of its own: it goes when the browser is closed.
+    # A kiosk may have to deliver what it took after a power cut.
+    max_age = int(LONGEST_AS_KIOSK.total_seconds()) if session.page == "kiosk" else None
+    answer.set_cookie(
+        cookie, session.token, max_age=max_age, httponly=True, samesite="strict", secure=is_secure
+    )
     return answer
 
 
@@ -210,7 +215,8 @@ def page(request: Request, parts: Parts, name: Page) -> HTMLResponse:
     context["facts"] = facts(request, parts, name, is_secure=is_secure)
     # Set by `invigil demo` alone: a script that stands in for the camera.
     context["simulated_camera"] = getattr(request.app.state, "simulated_camera", None)
-    return templates.TemplateResponse(request, f"{name}.html", context, headers=HEADERS)
+    headers = {**HEADERS, VERSION_HEADER: version()} if name == "kiosk" else HEADERS
+    return templates.TemplateResponse(request, f"{name}.html", context, headers=headers)
 
 
 def facts(request: Request, parts: Parts, name: Page, *, is_secure: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from service.api.inputs import PartsHere
-from service.web import desk, issuer, pairing, self_enrolment, withdrawal
+from service.web import desk, installing, issuer, pairing, self_enrolment, withdrawal
 from service.web.places import STATIC, TEMPLATES
 
 SWAGGER = Path(str(resources.files("fastapi_swagger"))) / "resources"
@@ -68,6 +68,7 @@ def mount(app: FastAPI) -> None:
     app.include_router(desk.router)
     app.include_router(issuer.router)
     app.include_router(pairing.router)
+    app.include_router(installing.router)
     app.include_router(withdrawal.router)
     app.include_router(self_enrolment.router)
     app.mount("/enrol/static", StaticFiles(directory=STATIC), name="static-outside")

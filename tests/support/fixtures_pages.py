@@ -182,7 +182,9 @@ def browse(chromium: str, playwright: Playwright, tmp_path: Path) -> Iterator[Ca
                 flags.append(f"--use-file-for-fake-video-capture={film_of(film, tmp_path / 'camera.y4m')}")
             browser: Browser = playwright.chromium.launch(executable_path=chromium, args=flags)
             open_browsers.callback(browser.close)
-            page = browser.new_page(viewport={"width": width, "height": height}, **context)
+            # What passes through a worker, no test can hold up or send back.
+            workers = {"service_workers": "block"}
+            page = browser.new_page(viewport={"width": width, "height": height}, **workers | context)
             page.set_default_timeout(PATIENCE_MS)
             page.on("pageerror", lambda error: errors.append(str(error)))
             return page

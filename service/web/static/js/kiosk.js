@@ -1,7 +1,8 @@
 // The kiosk: number, "is this you?", look into the camera, answer, next. One person at a time and no mouse needed.
 //
 // An attempt is a picture with an idempotency key. It lives in memory until the server has answered it, so a
-// lost network delays it but never sends it twice; closing the page forgets it, since faces are not stored.
+// lost network delays it but never sends it twice. Where the network stays away, the attempt is sealed for the
+// server and queued (`kiosk/reserve.js`); nobody waits for that.
 
 import { clock, call, facts, newKey, Offline, Problem, signIn, t, textOf, wait } from "./page.js";
 import { Device, stayAwake } from "./kiosk/device.js";
@@ -10,6 +11,7 @@ import * as languages from "./kiosk/languages.js";
 import { look, UNUSED_MS } from "./kiosk/look.js";
 import * as moving from "./kiosk/moving.js";
 import { pair } from "./kiosk/pairing.js";
+import { install, reserve } from "./kiosk/reserve.js";
 import { scan } from "./kiosk/scanner.js";
 import { openSetup } from "./kiosk/selftest.js";
 
@@ -19,6 +21,8 @@ const REFRESH_MS = 15000;
 const LONGEST_WAIT_MS = 20000;
 const LONGEST_KEPT_MS = 600_000;
 const CLAIM_MS = 6000;
+/** For so long an answer is waited for where the attempt can be queued instead. */
+const QUEUED_AFTER_MS = 7000;
 /** A scanner that reads one card twice. */
 const TWICE_MS = 3000;
 const SHOWN_MS = { good: 3500, info: 6000, wait: 9000 };
@@ -58,10 +62,22 @@ function show(name) {
   clearTimeout(idle);
 }
 
+/** Whether the network is away. */
+let isAway = false;
+
 function offline(away) {
-  $("offline").hidden = !away;
+  isAway = away;
+  showNetwork();
   languages.allow(!away);
 }
+
+function showNetwork() {
+  $("offline").hidden = !isAway && !reserve.count;
+  $("offline").textContent = reserve.count ? t(isAway ? "kiosk.queued" : "kiosk.sending_queue", { count: reserve.count }) : t("kiosk.offline");
+}
+
+/** Whether whoever comes is looked after without the server. */
+const isAlone = () => isAway && reserve.isReady && looks && !moving.isAtExit();
 
 /** A number that nobody uses is dropped: the next person must not be compared with somebody else's. */
 function dropUnused() {
@@ -96,6 +112,7 @@ function signInStage() {
 /** The key has ended: with its session, or because somebody ended it. */
 async function ended() {
   attemptNumber += 1;
+  reserve.forget();
   let session = null;
   try {
     session = await call("GET", "/kiosk/session");
@@ -111,6 +128,7 @@ function closed(session) {
   $("closed-text").textContent = over ? t("kiosk.over_detail", { time: clock(session.closes_at) }) : t("kiosk.ended_detail");
   if (session) $("session").textContent = t("kiosk.session", { exam: session.exam_name, room: session.room });
   $("window").textContent = "";
+  reserve.forget();
   show("closed");
 }
 
@@ -163,6 +181,12 @@ async function scanCard() {
 /** Send the attempt until the server has answered it; the key makes sure that it counts once. */
 function send(candidate, { picture, final }) {
   const [key, taken] = [newKey(), new Date().toISOString()];
+  const queue = candidate ? () => keepAlone(candidate, picture, taken) : undefined;
+  if (queue && isAlone()) {
+    show("sending");
+    $("sending-text").textContent = "";
+    return queue();
+  }
   return deliver(async () => {
     const form = new FormData();
     form.append("image", picture, "probe.jpg");
@@ -171,25 +195,46 @@ function send(candidate, { picture, final }) {
     form.append("kind", moving.kind());
     if (final) form.append("final", "true");
     return outcomeOf(await call("POST", `/v1/sessions/${facts.session_id}/checkins`, { form, key }));
-  });
+  }, queue);
 }
 
-/** Whatever is on its way: nobody waits for the answer longer than a while, and what was kept goes on being sent. */
-async function deliver(attempt) {
+/** Queue an attempt, and let the candidate in or send them to a person as the exam's rule says. */
+async function keepAlone(candidate, picture, taken) {
+  const person = reserve.find(candidate);
+  if (!person) return noAnswer();
+  try {
+    const rule = await reserve.keep(person, picture, taken);
+    if (rule !== "provisional") return { tone: "wait", mark: "!", title: t("kiosk.referred"), detail: t("kiosk.held_detail") };
+  } catch {
+    // The tablet is full, or gave up its store.
+    return noAnswer();
+  }
+  const { display_name, external_id, seat } = person;
+  const detail = seat ? t("kiosk.provisional_seat", { seat }) : t("kiosk.provisional");
+  return { tone: "info", mark: "✓", title: t("kiosk.admitted", { name: display_name ?? external_id }), detail, seat };
+}
+
+/**
+ * Whatever is on its way: nobody waits for the answer longer than a while. What can be queued is, and what is only
+ * kept goes on being sent.
+ */
+async function deliver(attempt, queue = undefined) {
   show("sending");
   const say = (text) => {
     if (isWaiting) $("sending-text").textContent = text;
   };
   let isWaiting = true;
   say("");
-  const result = await Promise.race([keepSending(attempt, say), wait(LONGEST_WAIT_MS)]);
+  const canQueue = queue !== undefined && reserve.isReady;
+  const wanted = () => isWaiting || !canQueue;
+  const result = await Promise.race([keepSending(attempt, say, wanted), wait(canQueue ? QUEUED_AFTER_MS : LONGEST_WAIT_MS)]);
   isWaiting = false;
-  return result ?? noAnswer();
+  return result ?? (canQueue ? queue() : noAnswer());
 }
 
 /** Send until the server has answered, for as long as it can still be of use; undefined where it never did. */
-async function keepSending(attempt, say) {
-  for (const began = performance.now(); performance.now() - began < LONGEST_KEPT_MS; await wait(RETRY_MS)) {
+async function keepSending(attempt, say, wanted) {
+  for (const began = performance.now(); wanted() && performance.now() - began < LONGEST_KEPT_MS; await wait(RETRY_MS)) {
     try {
       const result = await attempt();
       offline(false);
@@ -242,6 +287,7 @@ function refusalOf(problem) {
 
 /** Who is claimed, before the camera looks at anybody; a result where no picture is to be taken. */
 async function claim(candidate) {
+  if (isAlone()) return claimAlone(candidate);
   try {
     const { external_id, display_name, seat, presence, stays_until } = await call("POST", `/v1/sessions/${facts.session_id}/claims`, { json: { candidate, kind: moving.kind() }, timeout: CLAIM_MS });
     offline(false);
@@ -251,9 +297,19 @@ async function claim(candidate) {
     // Without an answer the number is as good as before: the picture is kept until the network is back.
     offline(error instanceof Offline);
     // Whether somebody goes out or comes back, and who shows a document, the server alone knows.
-    if (moving.isAtExit() || !looks) return { refusal: noAnswer() };
-    return { candidate, name: candidate };
+    if (moving.isAtExit() || !looks || reserve.isClosed) return { refusal: noAnswer() };
+    return isAlone() ? claimAlone(candidate) : { candidate, name: candidate };
   }
+}
+
+/** The same without the server, by what the tablet knows; whoever cannot be looked at goes to a person. */
+function claimAlone(number) {
+  const { refused, person } = reserve.claim(number);
+  if (refused === "already_here") {
+    return { refusal: { tone: "info", mark: "✓", title: t("kiosk.already_here"), detail: t("kiosk.already_here_detail", { seat: person.seat ?? "–" }) } };
+  }
+  if (refused) return { refusal: refusalOf({ code: refused, body: {}, status: 409 }) };
+  return { candidate: person.external_id, name: [person.display_name ?? person.external_id, person.seat].filter(Boolean).join(" · ") };
 }
 
 /** `insist`: the server could not use the picture before; whatever the next one is like, it counts. */
@@ -287,7 +343,7 @@ async function checkIn(given, { insist = false, sure = false } = {}) {
     $("oval").classList.toggle("good", good);
   };
   say(t("guide.look"), false);
-  const found = await look(device, current, { say, offline, ended });
+  const found = await look(device, current, { say, offline, ended, alone: () => Boolean(candidate) && isAlone() });
   if (!current() || found === null) return;
   if (found === "nobody") {
     ready();
@@ -391,6 +447,7 @@ async function refreshSession() {
     const session = await call("GET", `/v1/sessions/${facts.session_id}`, { timeout: CLAIM_MS });
     offline(false);
     giveSign().catch(() => {});
+    reserve.heard(session.server_time).then(() => reserve.deliver());
     looks = session.faces !== "off";
     searches = session.identification && !moving.isAtExit();
     $("session").textContent = t("kiosk.session", { exam: session.exam_name, room: session.room });
@@ -401,8 +458,23 @@ async function refreshSession() {
   } catch (error) {
     if (error instanceof Problem && (error.status === 401 || error.status === 403)) {
       if (stage !== "sending" && stage !== "closed") ended();
-    } else offline(error instanceof Offline);
+      // What was taken before the end may still be delivered.
+      else reserve.deliver();
+    } else {
+      offline(error instanceof Offline);
+      if (isAway && reserve.pack) showAlone();
+    }
   }
+}
+
+/** The session as the tablet knows it. */
+function showAlone() {
+  const { exam_name: exam, room, opens_at, closes_at } = reserve.pack;
+  $("session").textContent = t("kiosk.session", { exam, room });
+  if (!reserve.contact) return;
+  const state = reserve.state;
+  $("window").textContent = t(`kiosk.state_${state}`, { opens: clock(opens_at), closes: clock(closes_at) });
+  if (state === "closed" && !["sending", "result", "closed"].includes(stage)) closed({ ...reserve.pack, state });
 }
 
 function listen() {
@@ -433,6 +505,9 @@ async function start() {
     openWith($("key").value);
   });
   $("another").addEventListener("click", signInStage);
+  reserve.changed = showNetwork;
+  await reserve.open();
+  install();
   const fromLink = new URLSearchParams(location.hash.slice(1)).get("key");
   if (fromLink) {
     history.replaceState(null, "", location.pathname);
@@ -447,6 +522,9 @@ async function start() {
     const before = await call("GET", "/kiosk/session").catch(() => null);
     if (before?.state === "closed") closed(before);
     else signInStage();
+    // The kiosk has ended; what it took before may still be delivered.
+    reserve.deliver();
+    setInterval(() => reserve.deliver(), REFRESH_MS);
     return;
   }
   $("set-up").hidden = false;

@@ -19,18 +19,22 @@ const TOO_BRIGHT = 0.93;
 const MOVING = 0.35;
 /** More than an empty room ever moves. */
 const SOMEBODY_MOVES = 0.004;
+/** Without the server the sharpest of so many frames goes. */
+const FRAMES_ALONE = 3;
 
 /**
  * The picture to send, and whether it is the last one; null where the look was given up, "nobody" where nobody came.
  *
  * @param {import("./device.js").Device} device
  * @param {() => boolean} wanted Whether the look still goes on.
- * @param {{say: (text: string, good: boolean) => void, offline: (away: boolean) => void, ended: () => void, patient?: boolean}} screen `patient`: waits for somebody without an end.
+ * @param {{say: (text: string, good: boolean) => void, offline: (away: boolean) => void, ended: () => void, patient?: boolean, alone?: () => boolean}} screen `patient`: waits for somebody without an end; `alone`: whether
+ * there is no server to ask.
  * @returns {Promise<{picture: Blob, final: boolean} | "nobody" | null>}
  */
 export async function look(device, wanted, screen) {
   const began = performance.now();
   const found = new Found();
+  const alone = new Alone();
   let somebodyAt = Infinity;
   let asking = false;
   let askedAt = 0;
@@ -54,8 +58,13 @@ export async function look(device, wanted, screen) {
     best = Math.max(best * 0.99, seen?.sharpness ?? 0);
     // A tablet in somebody's hands always moves: there a face alone is somebody.
     if (somebodyAt === Infinity && (found.hasFace || (!screen.patient && (seen?.motion ?? 0) > SOMEBODY_MOVES))) somebodyAt = now;
+    if (screen.alone?.() && seen !== null && hint === null && somebodyAt < Infinity && now - askedAt >= ASK_MS) {
+      askedAt = now;
+      await alone.add(device, seen.sharpness);
+      if (alone.count >= FRAMES_ALONE && wanted()) return { picture: alone.picture, final: true };
+    }
     const calm = seen !== null && seen.motion < MOVING && seen.sharpness > best / 2;
-    if (!asking && seen !== null && now - askedAt >= ASK_MS && (calm || now - askedAt >= ASK_MS + GRACE_MS)) {
+    if (!asking && !screen.alone?.() && seen !== null && now - askedAt >= ASK_MS && (calm || now - askedAt >= ASK_MS + GRACE_MS)) {
       asking = true;
       askedAt = now;
       ask();
@@ -63,7 +72,7 @@ export async function look(device, wanted, screen) {
     screen.say(hint ?? found.word ?? t("guide.look"), found.good > 0);
     if (found.good >= GOOD_FRAMES || (found.good && now - found.goodAt >= GOOD_MS)) return { picture: found.best.picture, final: false };
     if (now - somebodyAt >= LONGEST_LOOK_MS && !asking) {
-      return { picture: found.best?.picture ?? (await frame(device.video)), final: true };
+      return { picture: found.best?.picture ?? alone.picture ?? (await frame(device.video)), final: true };
     }
     if (somebodyAt === Infinity && !screen.patient && now - began >= UNUSED_MS) return "nobody";
     await wait(LOOK_MS);
@@ -96,6 +105,23 @@ class Found {
     if (report.acceptable) this.good += 1;
     this.hasFace ||= report.face !== null;
     this.word = guidance(report);
+  }
+}
+
+/** Pictures that no server has judged: the sharpest one counts. */
+class Alone {
+  constructor() {
+    /** @type {any} */
+    this.picture = null;
+    this.sharpness = -1;
+    this.count = 0;
+  }
+
+  async add(device, sharpness) {
+    const picture = await frame(device.video).catch(() => null);
+    if (picture === null) return;
+    this.count += 1;
+    if (sharpness > this.sharpness) Object.assign(this, { picture, sharpness });
   }
 }
 

@@ -5,6 +5,7 @@ import { frame } from "../camera.js";
 import { cameras, mirror } from "./device.js";
 import * as languages from "./languages.js";
 import { assess } from "./look.js";
+import { installation } from "./reserve.js";
 import { keep, settings } from "./settings.js";
 import { showKeypad } from "./keypad.js";
 
@@ -52,10 +53,17 @@ async function checks(device, sessionId) {
     { name: "light", ok: seen !== null && seen.light > 0.2 && seen.light < 0.85, values: {} },
     await distance(device),
     { name: "network", ok: net.ms !== null && net.ms < SLOW_MS, values: { ms: net.ms ?? "–" } },
+    await withoutNetwork(),
     { name: "clock", ok: net.skew !== null && Math.abs(net.skew) < SKEW_S, values: { seconds: net.skew ?? "–" } },
     { name: "awake", ok: "wakeLock" in navigator, values: {} },
     ...(battery ? [{ name: "battery", ok: battery.charging || battery.level > 0.5, values: { percent: Math.round(100 * battery.level) } }] : []),
   ].filter(Boolean);
+}
+
+/** Whether the kiosk goes on without network. */
+async function withoutNetwork() {
+  const { people, problem } = await installation();
+  return { name: "installed", ok: people !== undefined, values: { people, problem: problem ? t(`installed.${problem}`) : "" } };
 }
 
 async function network(sessionId) {
