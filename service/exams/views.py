@@ -133,7 +133,7 @@ def checkin_document(
         probe_quality=Quality(**row.probe_quality) if row.probe_quality else None,
         calibration=CalibrationFacts(**row.calibration) if row.calibration else None,
         clock_skew_s=skew_of(row),
-        held=row.taken_at is not None and is_referred and superseded_by is None,
+        held=row.provisional is not None and is_referred and superseded_by is None,
         has_thumbnail=pictured,
         has_enrolment_picture=enrolled,
         overrides=[override_document(one) for one in overrides],
