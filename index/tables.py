@@ -183,6 +183,45 @@ class ProposalRow(Base):
     claimed_until: Mapped[datetime | None]
 
 
+class ShadowRow(Base):
+    """A candidate model that runs beside the active one for a while, and decides nothing."""
+
+    __tablename__ = "model_shadow"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"))
+    active_id: Mapped[str] = mapped_column(ForeignKey("model.id"))
+    started_at: Mapped[datetime] = mapped_column(default=utc_now)
+    ended_at: Mapped[datetime | None]
+
+
+class ShadowCountRow(Base):
+    """How often the active model said one thing and the candidate another."""
+
+    __tablename__ = "model_shadow_count"
+
+    shadow_id: Mapped[UUID] = mapped_column(ForeignKey("model_shadow.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    active: Mapped[str] = mapped_column(String(16), primary_key=True)
+    candidate: Mapped[str] = mapped_column(String(16), primary_key=True)
+    n: Mapped[int]
+
+
+class ShadowDisagreementRow(Base):
+    """A check-in on which the two disagreed; it goes with the subject, and with the check-in's evidence."""
+
+    __tablename__ = "model_shadow_disagreement"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    shadow_id: Mapped[UUID] = mapped_column(ForeignKey("model_shadow.id"), index=True)
+    checkin_id: Mapped[UUID] = mapped_column(index=True)
+    session_id: Mapped[UUID]
+    subject_id: Mapped[UUID] = mapped_column(ForeignKey("subject.id", ondelete="CASCADE"), index=True)
+    active: Mapped[str] = mapped_column(String(16))
+    candidate: Mapped[str] = mapped_column(String(16))
+    d: Mapped[float]
+
+
 class ModelRow(Base):
     """A model bundle that this installation knows, and whether it is the active one."""
 

@@ -43,6 +43,7 @@ from service.models.keeping import keep_or_warn, open_kept
 from service.models.loaded import LoadedModel, Serving, policy_of_settings
 from service.models.sync import Following
 from service.settings import Settings
+from service.shadowing import Shadowing
 from service.template_keys import TemplateKeys
 from service.trail.anchoring import Anchoring
 from service.use_watch import UseWatch
@@ -68,6 +69,7 @@ class Parts:
     anchoring: Anchoring | None
     following: Following
     use_watch: UseWatch
+    shadow: Shadowing
     pinned: Serving | None
     subjects: Subjects
     enrolment_links: EnrolmentLinks
@@ -138,6 +140,7 @@ class Parts:
             anchoring=anchoring,
             following=following,
             use_watch=UseWatch(database),
+            shadow=Shadowing(settings, database, cipher, lambda: following.serving.active.id),
             pinned=None,
             subjects=subjects,
             enrolment_links=EnrolmentLinks(database, cipher),
@@ -199,7 +202,14 @@ class Parts:
     def desk(self) -> Desk:
         """What the exam domain works with."""
         settings = self.settings
-        return Desk(self.database, self.serving, self.cipher, settings.basis_warning, settings.numbers)
+        return Desk(
+            self.database,
+            self.serving,
+            self.cipher,
+            settings.basis_warning,
+            settings.numbers,
+            self.shadow.offer,
+        )
 
     def watch(self) -> None:
         """Follow the active model, and let the metrics read the gauges of these parts."""
@@ -224,6 +234,7 @@ class Parts:
             "livemax",
         )
         self.following.start()
+        self.shadow.start(is_busy=lambda: self.pictures.waiting() > 0)
         if self.settings.webhook_targets:
             self.delivering.start()
 
@@ -250,6 +261,7 @@ class Parts:
     def close(self) -> None:
         """Finish what is running, then let go of everything."""
         self.delivering.close()
+        self.shadow.close()
         self.following.close()
         self.live.close()
         self.pictures.close()

@@ -16,6 +16,7 @@ from index.tables import (
     GalleryChangeRow,
     IdempotencyRecordRow,
     ProposalRow,
+    ShadowDisagreementRow,
     SubjectRow,
     TemplateRow,
 )
@@ -77,6 +78,7 @@ def remove_biometrics(db: Session, subject_id: UUID) -> tuple[list[UUID], int]:
     # What the person has sent by a link and waits, and the links: none may bring the face back.
     db.execute(delete(ProposalRow).where(ProposalRow.subject_id == subject_id))
     db.execute(delete(EnrolmentLinkRow).where(EnrolmentLinkRow.subject_id == subject_id))
+    db.execute(delete(ShadowDisagreementRow).where(ShadowDisagreementRow.subject_id == subject_id))
     template_ids = [row.id for row in removed]
     forget_twins(db, subject_id, template_ids)
     return template_ids, len(crops)

@@ -5,7 +5,9 @@
     ├── BundleChanged          bundle_changed        its files are not those that were registered
     ├── CalibrationUnfit       calibration_unfit     its calibration cannot serve the configured rates
     ├── CropsLeft              crops_left            too many templates are to be made first
-    └── ActiveModelChanged     active_model_changed  somebody else switched meanwhile
+    ├── ActiveModelChanged     active_model_changed  somebody else switched meanwhile
+    ├── ShadowRunning          shadow_running        another candidate is in the shadow
+    └── ShadowImpossible       shadow_impossible     it is the active model, or becomes it
 
 They change with the rules of promotion; the gallery's errors do not.
 """
@@ -66,3 +68,22 @@ class ActiveModelChanged(PromotionError):
 
     def __init__(self, expected: str | None, actual: str | None) -> None:
         super().__init__(f"The active model is {actual} now; the switch was decided when it was {expected}.")
+
+
+class ShadowRunning(PromotionError):
+    """Only one candidate at a time runs in the shadow of the active model."""
+
+    code = "shadow_running"
+
+    def __init__(self, model_id: str) -> None:
+        super().__init__(f"Model {model_id} is in the shadow now; end that first.")
+        self.model_id = model_id
+
+
+class ShadowImpossible(PromotionError):
+    """The active model has no shadow of itself."""
+
+    code = "shadow_impossible"
+
+    def __init__(self, model_id: str) -> None:
+        super().__init__(f"Model {model_id} is in use, or about to be: it cannot be its own candidate.")

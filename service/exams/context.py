@@ -1,5 +1,6 @@
 """What the exam domain works with, and in whose name."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ from index.database.database import Database
 from index.gallery.gallery import Gallery
 from index.sealing.cipher import TemplateCipher
 from service.cards.number_rule import ANY_NUMBER, NumberRule
+from service.decisions.compared import Compared, tell_nobody
 from service.decisions.decision import Policy
 from service.models.loaded import Serving
 
@@ -20,6 +22,7 @@ class Desk:
         serving: The models to decide with.
         cipher: Encrypts kept pictures; without it none is kept.
         warned_before: How long before its end a legal basis is shown as expiring.
+        compared: Told of each claim that was decided; it must not wait.
         numbers: How the site's cards spell candidate numbers.
     """
 
@@ -28,6 +31,7 @@ class Desk:
     cipher: TemplateCipher | None
     warned_before: timedelta = WARNED_BEFORE
     numbers: NumberRule = ANY_NUMBER
+    compared: Callable[[Compared], None] = tell_nobody
 
     @property
     def gallery(self) -> Gallery:

@@ -9,6 +9,7 @@ from pydantic import Field
 from embedding.embedder import Embedding
 from embedding.quality import Purpose
 from embedding.template import distance
+from service.decisions.compared import Compared
 from service.decisions.decision import (
     CalibrationFacts,
     ConfiguredRates,
@@ -85,6 +86,18 @@ def verify_probe(
     decision = decision_of(model.policy, nearest.d, probe, search_ms, request_id)
     decision.subject_id, decision.template_id = nearest.subject_id, nearest.template_id
     _count(parts, "verify", decision.decision, probe)
+    parts.shadow.offer(
+        Compared(
+            checkin_id=None,
+            session_id=None,
+            subject_id=nearest.subject_id,
+            crop=probe.crop,
+            model_id=model.id,
+            decision=str(decision.decision),
+            match_fmr=model.policy.match_fmr,
+            refer_fmr=model.policy.refer_fmr,
+        )
+    )
     return decision
 
 

@@ -1,10 +1,12 @@
-"""A model in use: the alarm on the first page leads to the counts by week and by kiosk."""
+"""A model in use and a candidate in its shadow, as an administrator sees them."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from fixtures_pages import Desk
 from playwright.sync_api import Page, expect
 
+from index.models.shadows import Said, add_said, start_shadow
 from service.exams.tables import ModelUseRow
 from service.exams.use.counting import UseCounts
 from service.exams.use.drift import monday_of
@@ -33,3 +35,22 @@ def test_an_administrator_sees_that_a_rate_has_risen_and_where(desk: Desk, conso
     expect(console.get_by_role("table", name="By week").locator("tbody tr")).to_have_count(3)
     console.get_by_role("link", name="About").click()
     expect(console.get_by_role("heading", name="Thresholds in use")).to_be_visible()
+
+
+def test_what_a_candidate_said_in_the_shadow_is_shown_before_it_is_promoted(
+    desk: Desk, console: Page
+) -> None:
+    desk.parts.models.register("sha256:candidate", name="autumn", dim=128, actor="test")
+    said: Counter[Said] = Counter({("verify", "match", "match"): 96, ("verify", "match", "refer"): 4})
+    with desk.parts.database.write() as db:
+        add_said(db, start_shadow(db, "sha256:candidate", actor="test").id, said)
+
+    console.goto(f"{desk.base}/console#/models/sha256:candidate")
+    console.get_by_role("link", name="Try it in the shadow first").click()
+    expect(console.get_by_role("table", name="Verifications").locator("tbody tr").first).to_contain_text("96")
+    expect(console.locator("dl.facts")).to_contain_text("96.00 % (90.2 … 98.4 %)")
+    console.get_by_role("button", name="Take out of the shadow").click()
+    console.get_by_role("button", name="Take out of the shadow").click()
+
+    expect(console.get_by_role("button", name="Put into the shadow")).to_be_visible()
+    expect(console.get_by_text("It was in the shadow from")).to_be_visible()

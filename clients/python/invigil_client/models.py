@@ -1364,6 +1364,17 @@ class RosterReport(BaseModel):
     without_template: Findings | None = None
 
 
+class SaidOften(BaseModel):
+    """
+    How often the active model said one thing and the candidate another.
+    """
+
+    active: Literal["match", "refer", "no_match"]
+    candidate: Literal["match", "refer", "no_match", "no_template", "failed", "dropped"]
+    kind: Literal["checkin", "verify"]
+    n: int
+
+
 class Scanned(BaseModel):
     """
     The codes that were read; none is an answer, too.
@@ -1502,6 +1513,55 @@ class Setting(BaseModel):
     ]
     name: Annotated[str, Field(description="of the environment variable")]
     value: Annotated[str | None, Field(description="null where nothing is set, and for every secret")]
+
+
+class ShadowDisagreement(BaseModel):
+    """
+    A check-in on which one of the two matched and the other did not.
+    """
+
+    active: Literal["match", "refer", "no_match"]
+    candidate: Literal["match", "refer", "no_match"]
+    checkin_id: UUID
+    d: Annotated[float | None, Field(description="under the candidate")] = None
+    session_id: UUID
+
+
+class ShadowDisagreements(BaseModel):
+    """
+    One page, the newest first.
+    """
+
+    items: list[ShadowDisagreement]
+    next_cursor: str | None
+
+
+class ShadowReport(BaseModel):
+    """
+    One time in the shadow.
+    """
+
+    active_id: str
+    active_missed: Annotated[Rate, Field(description="no match by the active model, of those compared")]
+    agreed: Annotated[Rate, Field(description="both match, or neither does")]
+    candidate_missed: Annotated[Rate, Field(description="no match by the candidate, of those compared")]
+    compared: Annotated[int, Field(description="faces on which both decided")]
+    disagreements_kept: int
+    dropped: Annotated[int, Field(description="not looked at, because there was too much else to do")]
+    ended_at: AwareDatetime | None
+    failed: Annotated[int, Field(description="the candidate's template does not open")]
+    no_template: int
+    said: list[SaidOften]
+    started_at: AwareDatetime
+    state: Literal["running", "ended"]
+    subjects: Annotated[
+        int,
+        Field(description="with a template of the candidate: only they are compared"),
+    ]
+    subjects_lacking: Annotated[
+        int,
+        Field(description="without one, for no crop of them is kept: see `lacking`"),
+    ]
 
 
 class StageTimes(BaseModel):
@@ -2378,6 +2438,15 @@ class Me(BaseModel):
             "admin",
         ]
     ]
+
+
+class ModelShadow(BaseModel):
+    """
+    A model's newest time in the shadow; null where it never was.
+    """
+
+    model_id: str
+    shadow: ShadowReport | None
 
 
 class MovementList(BaseModel):

@@ -640,6 +640,52 @@ class Operations(Transport):
         )
         return self._send_for(call, models.Switch)
 
+    def end_model_shadow(self, model_id: str) -> models.ModelShadow:
+        """Take a candidate out of the shadow; what was counted stays."""
+        call = Call("DELETE", f"/v1/models/{segment(model_id)}/shadow")
+        return self._send_for(call, models.ModelShadow)
+
+    def show_model_shadow(self, model_id: str) -> models.ModelShadow:
+        """What a candidate said in the shadow of the active model."""
+        call = Call("GET", f"/v1/models/{segment(model_id)}/shadow")
+        return self._send_for(call, models.ModelShadow)
+
+    def start_model_shadow(self, model_id: str, *, idempotency_key: str | None = None) -> models.ModelShadow:
+        """Let a candidate look at what is decided from now on; one at a time."""
+        call = Call(
+            "POST",
+            f"/v1/models/{segment(model_id)}/shadow",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.ModelShadow)
+
+    def list_shadow_disagreements(
+        self, model_id: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.ShadowDisagreements:
+        """The check-ins on which both disagreed, while their evidence is kept."""
+        call = Call(
+            "GET",
+            f"/v1/models/{segment(model_id)}/shadow/disagreements",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return self._send_for(call, models.ShadowDisagreements)
+
+    def iterate_shadow_disagreements(
+        self, model_id: str, *, limit: int | None = None
+    ) -> Iterator[models.ShadowDisagreement]:
+        """All of `list_shadow_disagreements`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_shadow_disagreements(
+                model_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
     def show_model_use(self, model_id: str, *, weeks: int | None = None) -> models.ModelUse:
         """Referrals, overrides and refusals by week and by kiosk, the rates they imply, and alarms."""
         call = Call(
@@ -2327,6 +2373,54 @@ class AsyncOperations(AsyncTransport):
             body=body,
         )
         return await self._send_for(call, models.Switch)
+
+    async def end_model_shadow(self, model_id: str) -> models.ModelShadow:
+        """Take a candidate out of the shadow; what was counted stays."""
+        call = Call("DELETE", f"/v1/models/{segment(model_id)}/shadow")
+        return await self._send_for(call, models.ModelShadow)
+
+    async def show_model_shadow(self, model_id: str) -> models.ModelShadow:
+        """What a candidate said in the shadow of the active model."""
+        call = Call("GET", f"/v1/models/{segment(model_id)}/shadow")
+        return await self._send_for(call, models.ModelShadow)
+
+    async def start_model_shadow(
+        self, model_id: str, *, idempotency_key: str | None = None
+    ) -> models.ModelShadow:
+        """Let a candidate look at what is decided from now on; one at a time."""
+        call = Call(
+            "POST",
+            f"/v1/models/{segment(model_id)}/shadow",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.ModelShadow)
+
+    async def list_shadow_disagreements(
+        self, model_id: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.ShadowDisagreements:
+        """The check-ins on which both disagreed, while their evidence is kept."""
+        call = Call(
+            "GET",
+            f"/v1/models/{segment(model_id)}/shadow/disagreements",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return await self._send_for(call, models.ShadowDisagreements)
+
+    def iterate_shadow_disagreements(
+        self, model_id: str, *, limit: int | None = None
+    ) -> AsyncIterator[models.ShadowDisagreement]:
+        """All of `list_shadow_disagreements`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_shadow_disagreements(
+                model_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
 
     async def show_model_use(self, model_id: str, *, weeks: int | None = None) -> models.ModelUse:
         """Referrals, overrides and refusals by week and by kiosk, the rates they imply, and alarms."""

@@ -15,6 +15,7 @@ from embedding.quality import Purpose
 from index.audit import Origin
 from index.external_ids import build_external_key
 from index.tables import TemplateRow
+from service.decisions.compared import Compared
 from service.decisions.decision import CalibrationFacts, Outcome, Quality, StageTimes
 from service.exams.checkin.claim import meant
 from service.exams.checkin.comparison import Comparison, compare, is_of_the_day, may_be_looked_for, model_for
@@ -176,7 +177,29 @@ def attempt_once(
         else:
             row = undecided(db, now, entry, arrival, look, origin, checkin_id)
         record(db, row, origin, kept.rows(now.session, row.outcome))
-        return result_of(db, checkin_id)
+        result = result_of(db, checkin_id)
+    if isinstance(look, Look):
+        tell_shadow(desk, look, result.checkin)
+    return result
+
+
+def tell_shadow(desk: Desk, look: Look, checkin: Checkin) -> None:
+    """Let a candidate in the shadow look at a claim that was decided."""
+    entry, policy = look.comparison.entry, look.comparison.policy
+    if look.arrival.external_id is None or entry is None or entry.subject_id is None:
+        return
+    desk.compared(
+        Compared(
+            checkin_id=checkin.id,
+            session_id=checkin.session_id,
+            subject_id=entry.subject_id,
+            crop=look.probe.crop,
+            model_id=look.comparison.model.id,
+            decision=str(look.comparison.decision),
+            match_fmr=policy.match_fmr,
+            refer_fmr=policy.refer_fmr,
+        )
+    )
 
 
 def still_expected(db: OrmSession, entry: RosterEntryRow | None) -> RosterEntryRow | None:

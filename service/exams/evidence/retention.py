@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session as OrmSession
 from index.audit import Origin
 from index.clock import require_steady
 from index.database.database import Database
-from index.tables import utc_now
+from index.tables import ShadowDisagreementRow, utc_now
 from index.trail.anchor_lines import EXAM_PURGED
 from service.exams.audit import note
 from service.exams.errors import RetentionRunning
@@ -129,6 +129,7 @@ def remove_rows(db: OrmSession, exam_id: UUID) -> None:
     for statement in (
         delete(DeliveryRow).where(DeliveryRow.session_id.in_(sessions)),
         delete(QueueKeyRow).where(QueueKeyRow.session_id.in_(sessions)),
+        delete(ShadowDisagreementRow).where(ShadowDisagreementRow.checkin_id.in_(checkins)),
         delete(ThumbnailRow).where(ThumbnailRow.checkin_id.in_(checkins)),
         delete(OverrideRow).where(OverrideRow.checkin_id.in_(checkins)),
         delete(MovementRow).where(MovementRow.exam_id == exam_id),

@@ -2,6 +2,7 @@
 
 import { call, h, may, newKey, setTitle, t } from "../page.js";
 import { again, field, form, notice, table, when } from "../ui.js";
+import { modelShadow } from "./shadow.js";
 import { modelUse } from "./use.js";
 
 const TONES = { active: "good", candidate: "wait", incoming: "wait" };
@@ -41,7 +42,7 @@ const forced = (reason) => (reason ? { force: true, reason } : {});
 
 const verdict = (gate) => h(`span.tag.${gate.verdict === "worse" ? "bad" : "good"}`, {}, t(`model.${gate.verdict}`));
 
-const tabs = { about, use: modelUse };
+const tabs = { about, use: modelUse, shadow: modelShadow };
 
 export async function model(view, id, tab = "about") {
   const one = await call("GET", `/v1/models/${id}`);
@@ -105,6 +106,7 @@ function promotion(one) {
     location.hash = "#/models";
   };
   return h("section.card.stack", {}, h("h2", {}, t("model.promote")), h("p.muted", {}, t("model.promote_help")),
+    h("p", {}, h("a", { href: `#/models/${one.id}/shadow` }, t("shadow.before"))),
     good ? null : notice("wait", t("model.override_help")),
     form([...(good ? [] : [field("override_reason", t("model.override_reason"), { required: true, maxlength: 500 })]), whyNow()],
       t("model.promote"), promote, good ? "primary" : "bad"));

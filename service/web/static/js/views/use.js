@@ -9,7 +9,7 @@ const range = ([low, high]) => `${(100 * low).toFixed(1)} … ${(100 * high).toF
 const day = (text) => new Date(`${text}T00:00:00Z`).toLocaleDateString(language, { timeZone: "UTC", dateStyle: "medium" });
 
 /** @param {any} one a rate with its interval */
-const rate = (one) => (one.share === null ? "–" : h("span", {}, `${percent(one.share)} `, h("span.muted.small.nobreak", {}, `(${range(one.interval)})`)));
+export const rate = (one) => (one.share === null ? "–" : h("span", {}, `${percent(one.share)} `, h("span.muted.small.nobreak", {}, `(${range(one.interval)})`)));
 
 const columns = () => [
   [t("use.attempts"), (row) => String(row.counts.attempts)],
