@@ -55,6 +55,7 @@ from service.api import (
     webhooks,
     withdrawals,
 )
+from service.exams.checkin.todays import next_closing, purge_todays
 from service.exams.evidence.sweeping import sweep
 from service.exams.holds import held_people
 from service.exams.kiosks import purge_codes
@@ -74,6 +75,8 @@ T = TypeVar("T")
 
 PURGE_SECONDS = 3600
 PURGE_RETRY_SECONDS = 60
+CLOSING_SECONDS = 30.0
+"""How soon after the end of a session is looked for what goes with it."""
 SAMPLE_SECONDS = 1.0
 
 RESOURCES = (
@@ -300,7 +303,27 @@ async def purge_forever(parts: Parts) -> None:
         is_done = [is_watched and await run_to_end(purge, name, parts) for name in PURGES]
         is_done.append(await run_to_end(watch_use, parts))
         is_done.append(await noted_head(parts))
-        await asyncio.sleep(PURGE_SECONDS if all(is_done) else PURGE_RETRY_SECONDS)
+        await rest(parts, PURGE_SECONDS if all(is_done) else PURGE_RETRY_SECONDS)
+
+
+async def rest(parts: Parts, seconds: float) -> None:
+    """Wait until the next round; what goes when a session closes does not wait for the hour."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while (left := until - loop.time()) > 0:
+        await asyncio.sleep(min(left, CLOSING_SECONDS))
+        if await run_to_end(is_over, parts):
+            await run_to_end(purge, "todays_templates", parts)
+
+
+def is_over(parts: Parts) -> bool:
+    """Whether a session has closed of which something is kept that goes then."""
+    try:
+        closes_at = next_closing(parts.database)
+    except DatabaseError as error:
+        log.warning("closing_not_watched", code=error.code)
+        return False
+    return closes_at is not None and closes_at <= utc_now()
 
 
 def watch_clock(watch: ClockWatch) -> bool:
@@ -367,6 +390,7 @@ PURGES: dict[str, Callable[[Parts], dict[str, int]]] = {
     "proposals": lambda parts: {"proposals": parts.proposals.purge(actor="retention")},
     "enrolment_links": lambda parts: {"enrolment_links": parts.enrolment_links.purge()},
     "page_sessions": lambda parts: {"page_sessions": parts.page_sessions.purge()},
+    "todays_templates": lambda parts: {"admission_templates": purge_todays(parts.database)},
     "queue_keys": lambda parts: {"queue_keys": purge_queue_keys(parts.database)},
     "kiosk_codes": lambda parts: {"kiosk_codes": purge_codes(parts.database)},
     "links": lambda parts: {"operator_links": parts.invitations.purge()},

@@ -22,6 +22,7 @@ from index.webhooks.webhooks import WEBHOOKS
 from service.access.second_factors import SECOND_FACTORS
 from service.errors import StartRefused
 from service.exams.checkin.thumbnails import THUMBNAILS
+from service.exams.checkin.todays import ADMISSION_TEMPLATES
 from service.exams.offline.sealing import QUEUE_KEYS
 from service.settings import Settings
 
@@ -33,6 +34,7 @@ SEALED_TABLES: tuple[SealedTable, ...] = (
     PROPOSALS,
     WEBHOOKS,
     QUEUE_KEYS,
+    ADMISSION_TEMPLATES,
 )
 """Every table with sealed rows."""
 
@@ -196,7 +198,8 @@ def find_unreadable(settings: Settings, database: Database) -> list[UnreadableRo
         DatabaseError: If the database cannot be reached.
     """
     cipher = TemplateKeys(settings).cipher()
-    with database.read() as db:
+    # On PostgreSQL rows are fetched block by block within a transaction alone.
+    with database.snapshot() as db:
         if cipher is None:
             if find_key_ids_in_use(db, SEALED_TABLES):
                 raise StartRefused("There are sealed rows and no template key: set INVIGIL_TEMPLATE_KEY.")

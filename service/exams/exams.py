@@ -165,12 +165,15 @@ def check_exam(desk: Desk, terms: ExamTerms) -> None:
     codes = [reason.code for reason in terms.reason_codes]
     if len(set(codes)) < len(codes):
         raise ExamInvalid("reason_codes", "a code is there twice")
-    asked = {"keep_probe_thumbnails": terms.keep_probe_thumbnails}
+    asked = {
+        "keep_probe_thumbnails": terms.keep_probe_thumbnails,
+        "keep_admission_template": terms.keep_admission_template,
+    }
     # The default asks for nothing: without a key no picture is kept, and cases are decided without.
     asked |= {"case_pictures": terms.case_pictures == "appeals"}
     for field, is_asked in asked.items():
         if is_asked and desk.cipher is None:
-            raise ExamInvalid(field, "no template key is set, so pictures could not be encrypted")
+            raise ExamInvalid(field, "no template key is set, so it could not be encrypted")
 
 
 def check_window(field: str, start: datetime, end: datetime) -> None:
@@ -199,6 +202,7 @@ def exam_document(desk: Desk, row: ExamRow) -> Exam:
         attempts_allowed=row.attempts_allowed,
         reason_codes=[ReasonCode(**one) for one in row.reason_codes],
         keep_probe_thumbnails=row.keep_probe_thumbnails,
+        keep_admission_template=row.keep_admission_template,
         thumbnail_retention_days=row.thumbnail_retention_days,
         case_pictures=row.case_pictures,  # type: ignore[arg-type]
         appeal_ends_at=row.appeal_ends_at or row.ends_at,

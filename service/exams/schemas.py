@@ -52,6 +52,7 @@ class Exam(BaseModel):
     attempts_allowed: int
     reason_codes: list[ReasonCode]
     keep_probe_thumbnails: bool
+    keep_admission_template: bool
     thumbnail_retention_days: int
     case_pictures: CasePictures
     appeal_ends_at: datetime

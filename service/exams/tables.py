@@ -45,6 +45,8 @@ class ExamRow(Base):
     """Whether photographs are compared: `on`; `pilot`, where they decide nothing; or `off`."""
     offline: Mapped[str] = mapped_column(String(12), default="provisional", server_default="provisional")
     """What a kiosk without network does with whoever comes: lets in (`provisional`), or sends to a person."""
+    keep_admission_template: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether the template of today's admission is kept until the session closes, for returns."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     purged_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
@@ -187,6 +189,25 @@ class AdmissionRow(Base):
     """How many movements were of an admission that was taken away before."""
 
     __table_args__ = (UniqueConstraint("session_id", "seat"),)
+
+
+class AdmissionTemplateRow(Base):
+    """The template of the photograph by which somebody was let in; gone when the session closes.
+
+    It goes with the admission, and with the template of the enrolment that it was compared with.
+    """
+
+    __tablename__ = "admission_template"
+
+    entry_id: Mapped[UUID] = mapped_column(
+        ForeignKey("admission.entry_id", ondelete="CASCADE"), primary_key=True
+    )
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("exam_session.id"), index=True)
+    template_id: Mapped[UUID] = mapped_column(ForeignKey("template.id", ondelete="CASCADE"), index=True)
+    model_id: Mapped[str] = mapped_column(String(100))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class MovementRow(Base):

@@ -52,6 +52,11 @@ class ExamTerms(Terms):
     reason_codes: list[ReasonCode] = Field(default=list(REASON_CODES), min_length=1, max_length=100)
     keep_probe_thumbnails: bool = False
     thumbnail_retention_days: Annotated[int, Field(ge=1, le=3_650)] = 30
+    keep_admission_template: bool = Field(
+        default=False,
+        description="keep the sealed template of today's admission until the session closes, and verify who"
+        " comes back against it as well",
+    )
     case_pictures: CasePictures = Field(
         default="until_settled",
         description="of referred attempts, for whoever decides: `never` kept; gone with the decision, at the"
@@ -91,6 +96,7 @@ class ExamChanges(Terms):
     attempts_allowed: Attempts | None = None
     reason_codes: list[ReasonCode] | None = Field(default=None, min_length=1, max_length=100)
     keep_probe_thumbnails: bool | None = None
+    keep_admission_template: bool | None = None
     thumbnail_retention_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
     case_pictures: CasePictures | None = None
     appeal_ends_at: Moment | None = None

@@ -198,6 +198,7 @@ def test_of_several_keys_the_first_seals_and_all_open(cli: CommandLine, photo: P
         "proposals": 0,
         "webhooks": 0,
         "queue_keys": 0,
+        "admission_templates": 0,
     }
     assert resealed.document["is_complete"] is True
     assert rows(cli)[0][1] == TemplateCipher.from_text(OTHER_KEY).key_id

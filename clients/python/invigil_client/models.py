@@ -2003,6 +2003,7 @@ class Exam(BaseModel):
     faces: Literal["on", "pilot", "off"]
     id: UUID
     identification: bool
+    keep_admission_template: bool
     keep_probe_thumbnails: bool
     match_fmr: float
     name: str
@@ -2042,6 +2043,7 @@ class ExamChanges(BaseModel):
     ends_at: AwareDatetime | None = None
     faces: Literal["on", "pilot", "off"] | None = None
     identification: bool | None = None
+    keep_admission_template: bool | None = None
     keep_probe_thumbnails: bool | None = None
     match_fmr: float | None = None
     name: str | None = None
@@ -2107,6 +2109,12 @@ class ExamTerms(BaseModel):
     identification: Annotated[
         bool | None,
         Field(description="look for a face among all candidates of a session where nobody is claimed (1:N)"),
+    ] = False
+    keep_admission_template: Annotated[
+        bool | None,
+        Field(
+            description="keep the sealed template of today's admission until the session closes, and verify who comes back against it as well"
+        ),
     ] = False
     keep_probe_thumbnails: bool | None = False
     match_fmr: float | None = None

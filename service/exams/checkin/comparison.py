@@ -72,6 +72,8 @@ class Comparison:
         rivals: Other people within the session's match threshold, nearest first; beside a large exam's,
             also people who are not of the exam.
         same_face: As `verdict.same_face_d`.
+        is_by_todays: Whether today's admission was nearer than any template of the enrolment.
+        differs_from_todays: Whether the enrolment matches, and today's admission does not.
     """
 
     model: LoadedModel
@@ -82,6 +84,8 @@ class Comparison:
     rivals: Sequence[Near]
     same_face: float
     search_ms: float
+    is_by_todays: bool = False
+    differs_from_todays: bool = False
 
 
 def model_for(desk: Desk, entry: RosterEntryRow | None) -> LoadedModel:

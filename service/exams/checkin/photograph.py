@@ -32,11 +32,14 @@ from service.exams.checkin.rules import (
     return_attempts,
 )
 from service.exams.checkin.thumbnails import Probe
+from service.exams.checkin.todays import keep_todays, with_todays
 from service.exams.checkin.verdict import (
     ADMITTED_ELSEWHERE,
     AMBIGUOUS_SEARCH,
+    NOT_AS_ADMITTED,
     SEAT_DIFFERS,
     SEAT_TAKEN,
+    TODAYS_ADMISSION,
     Rival,
     judge,
 )
@@ -163,7 +166,10 @@ def attempt_once(
             raise
         look: Look | Unusable = error
     else:
-        look = Look(arrival, probe, compare(desk, expected, probe))
+        comparison = compare(desk, expected, probe)
+        if arrival.kind == RETURN:
+            comparison = with_todays(desk, expected, comparison, probe)
+        look = Look(arrival, probe, comparison)
     # What could not be decoded cannot be kept either.
     kept = Probe(desk, expected.exam, checkin_id, None if isinstance(look, ImageError) else picture)
     kept.prepare(is_case=not isinstance(look, Look) or look.comparison.decision is not Outcome.MATCH)
@@ -177,6 +183,8 @@ def attempt_once(
         else:
             row = undecided(db, now, entry, arrival, look, origin, checkin_id)
         record(db, row, origin, kept.rows(now.session, row.outcome))
+        if isinstance(look, Look):
+            keep_todays(db, desk, now, row, look.comparison, look.probe)
         result = result_of(db, checkin_id)
     if isinstance(look, Look):
         tell_shadow(desk, look, result.checkin)
@@ -187,6 +195,9 @@ def tell_shadow(desk: Desk, look: Look, checkin: Checkin) -> None:
     """Let a candidate in the shadow look at a claim that was decided."""
     entry, policy = look.comparison.entry, look.comparison.policy
     if look.arrival.external_id is None or entry is None or entry.subject_id is None:
+        return
+    if look.comparison.is_by_todays:
+        # Another model has no template of today to compare with.
         return
     desk.compared(
         Compared(
@@ -245,6 +256,7 @@ def decided(
     verdict, reasons = judge(comparison.decision, d, rivals, same_face, is_twin=is_twin)
     if arrival.external_id is None:
         verdict, reasons = judge_search(comparison, rivals, verdict, reasons)
+    verdict, reasons = judge_todays(comparison, verdict, reasons)
     comes_in = entry if arrival.kind == ENTRY else None
     elsewhere = admitted_elsewhere(db, expected.session, expected.exam, comes_in) if comes_in else None
     if elsewhere is not None:
@@ -264,7 +276,7 @@ def decided(
         outcome=str(verdict),
         decision=str(comparison.decision),
         conflicts=conflicts,
-        template_id=comparison.nearest.template_id if entry else None,
+        template_id=comparison.nearest.template_id if entry and not comparison.is_by_todays else None,
         **measured(look),
     )
     row.reasons = reasons + seat_reasons(row.seat, arrival.seat or (entry.seat if entry else None))
@@ -348,6 +360,13 @@ def conflict(entry: RosterEntryRow, d: float, admitted_at: datetime | None) -> d
         "d": d,
         "checked_in_at": admitted_at.isoformat() if admitted_at else None,
     }
+
+
+def judge_todays(comparison: Comparison, verdict: Verdict, reasons: list[str]) -> tuple[Verdict, list[str]]:
+    """What today's admission says of a return beside the enrolment."""
+    if comparison.differs_from_todays:
+        return Verdict.REFERRED, [*reasons, NOT_AS_ADMITTED]
+    return verdict, [*reasons, TODAYS_ADMISSION] if comparison.is_by_todays else reasons
 
 
 def judge_search(

@@ -21,6 +21,7 @@ from service.exams.holds import refuse_held_exam
 from service.exams.status import counts_of
 from service.exams.tables import (
     AdmissionRow,
+    AdmissionTemplateRow,
     CheckinRow,
     DeliveryRow,
     ExamRow,
@@ -130,6 +131,7 @@ def remove_rows(db: OrmSession, exam_id: UUID) -> None:
         delete(DeliveryRow).where(DeliveryRow.session_id.in_(sessions)),
         delete(QueueKeyRow).where(QueueKeyRow.session_id.in_(sessions)),
         delete(ShadowDisagreementRow).where(ShadowDisagreementRow.checkin_id.in_(checkins)),
+        delete(AdmissionTemplateRow).where(AdmissionTemplateRow.session_id.in_(sessions)),
         delete(ThumbnailRow).where(ThumbnailRow.checkin_id.in_(checkins)),
         delete(OverrideRow).where(OverrideRow.checkin_id.in_(checkins)),
         delete(MovementRow).where(MovementRow.exam_id == exam_id),

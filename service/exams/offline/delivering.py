@@ -24,6 +24,7 @@ from service.exams.checkin.comparison import compare, model_for
 from service.exams.checkin.photograph import Look, decided, undecided, understood
 from service.exams.checkin.rules import Arrival, Expected, begun, find_entry, has_no_basis, record
 from service.exams.checkin.thumbnails import Probe
+from service.exams.checkin.todays import keep_todays
 from service.exams.context import Desk
 from service.exams.errors import (
     AttemptsExhausted,
@@ -253,6 +254,8 @@ def write(desk: Desk, taken: Taken, look: Look | ImageError | FaceError | str, o
             stamp(row, taken, case)
             kept = Probe(desk, case.expected.exam, checkin_id, picture_kept(case, look, taken))
             record(db, row, origin, kept.rows(case.expected.session, row.outcome))
+            if isinstance(look, Look):
+                keep_todays(db, desk, case.expected, row, look.comparison, look.probe)
         db.add(DeliveryRow(session_id=row.session_id, item=taken.item, checkin_id=row.id, at=utc_now()))
         return delivered(taken.item, row)
 

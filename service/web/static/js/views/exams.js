@@ -62,6 +62,7 @@ function examFields(one, defaults) {
       set(choice("identification", t("exam.identification"), [["", t("exam.claimed_only")], ["true", t("exam.searched")]]), one.identification ? "true" : ""),
       set(choice("case_pictures", t("exam.case_pictures"), PICTURES.filter((kind) => kind !== "appeals" || defaults.can_keep_pictures).map((kind) => [kind, t(`exam.pictures_${kind}`)])), one.case_pictures),
       set(choice("keep_probe_thumbnails", t("exam.thumbnails"), [["", t("exam.no")], ...(defaults.can_keep_pictures ? [["true", t("exam.yes")]] : [])]), one.keep_probe_thumbnails ? "true" : ""),
+      set(choice("keep_admission_template", t("exam.todays"), [["", t("exam.no")], ...(defaults.can_keep_pictures ? [["true", t("exam.yes")]] : [])]), one.keep_admission_template ? "true" : ""),
       set(field("thumbnail_retention_days", t("exam.thumbnail_days"), { ...days, min: 1, max: 3650, required: true }), one.thumbnail_retention_days),
       withHelp(set(field("appeal_ends_at", t("exam.appeals"), { type: "datetime-local" }), one.appeal_ends_at ? localTime(one.appeal_ends_at) : ""), t("exam.appeals_help")),
       withHelp(set(field("retention_days", t("exam.retention"), days), one.retention_days), t("exam.retention_help")),
@@ -76,7 +77,7 @@ function examTerms(values) {
     name: values.name, reference: values.reference || null, starts_at: moment(values.starts_at), ends_at: moment(values.ends_at),
     match_fmr: number("match_fmr"), refer_fmr: number("refer_fmr"), attempts_allowed: number("attempts_allowed"),
     faces: values.faces, offline: values.offline, identification: values.identification === "true", case_pictures: values.case_pictures,
-    keep_probe_thumbnails: values.keep_probe_thumbnails === "true", thumbnail_retention_days: number("thumbnail_retention_days"),
+    keep_admission_template: values.keep_admission_template === "true", keep_probe_thumbnails: values.keep_probe_thumbnails === "true", thumbnail_retention_days: number("thumbnail_retention_days"),
     appeal_ends_at: moment(values.appeal_ends_at), retention_days: number("retention_days"), reason_codes: reasonCodes(values.reason_codes),
   };
 }
