@@ -100,7 +100,7 @@ def _build_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | 
             return None
         transform = ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), space, "RGB")
         return None if space == "RGB" and _changes_nothing(transform) else transform
-    except (OSError, ImageCms.PyCMSError):
+    except (OSError, ValueError, ImageCms.PyCMSError):
         # A damaged profile is no reason to refuse a picture with good pixels.
         return None
 

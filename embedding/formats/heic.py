@@ -153,6 +153,6 @@ def _load(data: bytes) -> Raster:
     try:
         with translate_pillow_errors():
             return np.asarray(_BorrowedPixels(pi_heif.open_heif(data, convert_hdr_to_8bit=True)))
-    except RuntimeError as limit:
-        # What libheif refuses by its own limits, or cannot do.
-        raise DecodeFailed(str(limit)[:200]) from limit
+    except (RuntimeError, IndexError) as refusal:
+        # What libheif refuses by its own limits or cannot do, and a file whose main picture it does not list.
+        raise DecodeFailed(str(refusal)[:200]) from refusal

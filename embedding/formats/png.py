@@ -140,6 +140,8 @@ def read(data: bytes) -> Encoded:
     frame = chunks.frame
     if chunks.lacks_its_frame or (frame and not _lies_within(frame, width, height)):
         raise DecodeFailed("its animation is damaged")
+    if colour == PALETTE and b"PLTE" not in chunks.needed:
+        raise DecodeFailed("it has no palette")
     needed: list[bytes | memoryview] = [
         MAGIC,
         *(one for kind in ORDER for one in chunks.needed.get(kind, [])),

@@ -10,6 +10,8 @@ import pytest
 from fixtures_pictures import Picture, encoded, jpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_heic import made_heic, mirrored, turned
+from made_pictures import every_picture
 from PIL import Image
 
 from embedding.errors import DecodeFailed, EmbeddingError, ImageTooLarge, UnsupportedMedia
@@ -246,7 +248,12 @@ def test_random_bytes_only_ever_raise_our_own_errors(magic: bytes, noise: bytes)
 
 TURNED = Image.Exif()
 TURNED[EXIF_ORIENTATION] = 6
-SEEDS = [encoded(CORNERS, form) for form in ("JPEG", "PNG", "WEBP", "BMP")] + [jpeg(CORNERS, exif=TURNED)]
+SEEDS = [
+    *(encoded(CORNERS, form) for form in ("JPEG", "PNG", "WEBP", "BMP")),
+    jpeg(CORNERS, exif=TURNED),
+    *every_picture().values(),
+    *(made_heic((turned(90), mirrored(1)), grid) for grid in (None, (2, 1))),
+]
 
 
 @settings(max_examples=400, deadline=None)

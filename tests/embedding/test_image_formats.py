@@ -114,6 +114,32 @@ def test_an_animated_png_whose_frame_is_not_on_its_canvas_is_refused(
         decode(data[:at] + struct.pack(">4I", *place) + data[at + 16 :], LIMITS)
 
 
+def test_a_profile_of_colours_without_a_name_is_left_alone() -> None:
+    profile = bytearray(icc_profile())
+    profile[16:20] = b"R\xb6B "
+
+    shown = decode(saved(scene(), "PNG", icc_profile=bytes(profile)), LIMITS)
+
+    assert np.array_equal(shown, decode(saved(scene(), "PNG"), LIMITS))
+
+
+def test_a_png_without_its_palette_is_refused() -> None:
+    data = saved(scene().quantize(16), "PNG")
+    at = data.index(b"PLTE") - 4
+    length = int.from_bytes(data[at : at + 4])
+
+    with pytest.raises(DecodeFailed, match="no palette"):
+        decode(data[:at] + data[at + 12 + length :], LIMITS)
+
+
+def test_a_heic_whose_picture_is_hidden_is_refused() -> None:
+    data = made_heic()
+    at = data.index(b"infe") + 7
+
+    with pytest.raises(DecodeFailed):
+        decode(data[:at] + b"\1" + data[at + 1 :], LIMITS)
+
+
 def test_a_png_of_two_headers_is_refused_and_not_judged_by_the_first() -> None:
     data = saved(scene(), "PNG")
     header = chunk(b"IHDR", struct.pack(">2I5B", 5000, 5000, 8, 2, 0, 0, 0))
