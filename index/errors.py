@@ -16,6 +16,7 @@
     ├── LegalBasisExpired          legal_basis_expired   the basis has expired or was withdrawn
     ├── SubjectOnHold              on_hold               nothing of the subject goes before somebody lifts it
     ├── LinkInvalid                link_invalid          a link of a person that is used, over or unknown
+    ├── PortraitNotFound           portrait_not_found    the office keeps none of this subject
     ├── ProposalNotFound           proposal_not_found    decided, over or unknown
     ├── ProposalTaken              proposal_taken        somebody else decides it at this moment
     ├── KeyMissing                 template_key_missing  there is no key to seal a picture with
@@ -182,6 +183,15 @@ class LegalBasisExpired(GalleryError):
     def __init__(self, subject_id: UUID) -> None:
         super().__init__(f"The legal basis of subject {subject_id} has ended.")
         self.subject_id = subject_id
+
+
+class PortraitNotFound(GalleryError):
+    """The office keeps no portrait of this subject."""
+
+    code = "portrait_not_found"
+
+    def __init__(self, subject_id: UUID) -> None:
+        super().__init__(f"No portrait of subject {subject_id} is kept.")
 
 
 class ProposalNotFound(GalleryError):

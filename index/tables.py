@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
     text,
 )
 from sqlalchemy.engine.default import DefaultExecutionContext
@@ -158,6 +159,8 @@ class EnrolmentLinkRow(Base):
     token_digest: Mapped[str] = mapped_column(String(64), unique=True)
     subject_id: Mapped[UUID] = mapped_column(ForeignKey("subject.id", ondelete="CASCADE"), index=True)
     pictures: Mapped[int] = mapped_column(default=0)
+    # Whether a picture that matches the office's portrait is enrolled at once.
+    direct: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
@@ -220,6 +223,20 @@ class ShadowDisagreementRow(Base):
     active: Mapped[str] = mapped_column(String(16))
     candidate: Mapped[str] = mapped_column(String(16))
     d: Mapped[float]
+
+
+class PortraitRow(Base):
+    """A picture of a person that the office keeps, to look at beside another; nobody is compared with it,
+    except who sends a picture by a direct link. Another portrait has another `id`.
+    """
+
+    __tablename__ = "portrait"
+
+    subject_id: Mapped[UUID] = mapped_column(ForeignKey("subject.id", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(unique=True, default=uuid7)
+    picture: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class ModelRow(Base):

@@ -16,6 +16,7 @@ from index.models.errors import BundleChanged
 from index.models.models import Models
 from index.sealing.cipher import TemplateCipher
 from index.subjects.enrolment_links import EnrolmentLinks
+from index.subjects.portraits import Portraits
 from index.subjects.proposals import Proposals
 from index.subjects.subjects import Subjects
 from index.webhooks.outbox import Outbox
@@ -73,6 +74,7 @@ class Parts:
     pinned: Serving | None
     subjects: Subjects
     enrolment_links: EnrolmentLinks
+    portraits: Portraits
     proposals: Proposals
     models: Models
     keys: Keys
@@ -144,6 +146,7 @@ class Parts:
             pinned=None,
             subjects=subjects,
             enrolment_links=EnrolmentLinks(database, cipher),
+            portraits=Portraits(database, cipher),
             proposals=Proposals(database, cipher),
             models=models,
             keys=keys,

@@ -36,6 +36,7 @@ STATUSES: dict[type[Exception], int] = {
     index.LegalBasisExpired: 409,
     index.SubjectOnHold: 409,
     index.LinkInvalid: 410,
+    index.PortraitNotFound: 404,
     index.ProposalNotFound: 404,
     index.ProposalTaken: 409,
     index.KeyMissing: 409,

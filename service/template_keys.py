@@ -17,6 +17,7 @@ from index.resealing import (
 )
 from index.sealing.cipher import SealingKey, TemplateCipher, parse_key
 from index.sealing.key_file import KEY_FILE, KeyFile
+from index.subjects.portraits import PORTRAITS
 from index.subjects.proposals import PROPOSALS
 from index.webhooks.webhooks import WEBHOOKS
 from service.access.second_factors import SECOND_FACTORS
@@ -32,6 +33,7 @@ SEALED_TABLES: tuple[SealedTable, ...] = (
     THUMBNAILS,
     SECOND_FACTORS,
     PROPOSALS,
+    PORTRAITS,
     WEBHOOKS,
     QUEUE_KEYS,
     ADMISSION_TEMPLATES,

@@ -15,6 +15,7 @@ from index.tables import (
     EnrolmentLinkRow,
     GalleryChangeRow,
     IdempotencyRecordRow,
+    PortraitRow,
     ProposalRow,
     ShadowDisagreementRow,
     SubjectRow,
@@ -77,6 +78,7 @@ def remove_biometrics(db: Session, subject_id: UUID) -> tuple[list[UUID], int]:
     crops = db.scalars(delete(CropRow).where(CropRow.subject_id == subject_id).returning(CropRow.id)).all()
     # What the person has sent by a link and waits, and the links: none may bring the face back.
     db.execute(delete(ProposalRow).where(ProposalRow.subject_id == subject_id))
+    db.execute(delete(PortraitRow).where(PortraitRow.subject_id == subject_id))
     db.execute(delete(EnrolmentLinkRow).where(EnrolmentLinkRow.subject_id == subject_id))
     db.execute(delete(ShadowDisagreementRow).where(ShadowDisagreementRow.subject_id == subject_id))
     template_ids = [row.id for row in removed]

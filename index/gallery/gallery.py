@@ -161,6 +161,7 @@ class Gallery:
         own_threshold: float | None = None,
         former: Sequence[DuplicateProbe] = (),
         request_id: str | None = None,
+        require: Callable[[Session], None] = lambda db: None,
     ) -> EnrolledTemplate:
         """Add a template to a subject. Once this returns, every search in every process finds it.
 
@@ -179,6 +180,7 @@ class Gallery:
             own_threshold: As `EnrolmentLimits.own`.
             former: The same face under former models that still know people whom this one does not.
             request_id: Id of the request.
+            require: Raises, in the same transaction, where the enrolment rests on something that has changed.
 
         Raises:
             WrongModel: If the template is of another model.
@@ -195,6 +197,7 @@ class Gallery:
                 db, subject_id, self.model_id, source_digest
             )
             if enrolled is None:
+                require(db)
                 require_known(db, subject_id, self.model_id)
                 limits = EnrolmentLimits(duplicate_threshold, near_threshold, own_threshold)
                 probes = (DuplicateProbe(self, template, limits, newer=()), *former)

@@ -17,6 +17,7 @@ from index.database.database import Database
 from index.errors import KeyMissing, LegalBasisExpired, LinkInvalid, SubjectNotFound
 from index.ids import uuid7
 from index.sealing.cipher import TemplateCipher
+from index.subjects.portraits import with_portraits
 from index.tables import EnrolmentLinkRow, utc_now
 
 MOST_PICTURES = 10
@@ -32,6 +33,7 @@ class EnrolmentLink:
     subject_id: UUID
     token: str
     expires_at: datetime
+    direct: bool
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,23 @@ class EnrolmentLinks:
         self._cipher = cipher
 
     def issue(
-        self, subject_ids: Sequence[UUID], *, days: int, actor: str, request_id: str | None = None
+        self,
+        subject_ids: Sequence[UUID],
+        *,
+        days: int,
+        actor: str,
+        request_id: str | None = None,
+        direct: bool = False,
     ) -> list[EnrolmentLink]:
         """A link for each of these people, in place of their former ones.
+
+        Args:
+            subject_ids: Whom for.
+            days: How long the links work.
+            actor: Who issues them, for the audit chain.
+            request_id: Id of the request.
+            direct: Let the links of those whose portrait the office keeps be direct: a picture that matches
+                it is enrolled at once.
 
         Raises:
             KeyMissing: If there is no key to seal pictures with.
@@ -64,17 +80,28 @@ class EnrolmentLinks:
             raise KeyMissing
         expires_at = utc_now() + timedelta(days=days)
         with self._database.write() as db:
-            return [self._issue_one(db, one, expires_at, actor, request_id) for one in subject_ids]
+            shown = with_portraits(db, subject_ids) if direct else set()
+            return [
+                self._issue_one(db, one, expires_at, actor, request_id, direct=one in shown)
+                for one in subject_ids
+            ]
 
     def _issue_one(
-        self, db: Session, subject_id: UUID, expires_at: datetime, actor: str, request_id: str | None
+        self,
+        db: Session,
+        subject_id: UUID,
+        expires_at: datetime,
+        actor: str,
+        request_id: str | None,
+        *,
+        direct: bool,
     ) -> EnrolmentLink:
         require_basis(db, subject_id)
         mine = EnrolmentLinkRow.subject_id == subject_id
         db.execute(delete(EnrolmentLinkRow).where(mine))
         token, link_id = secrets.token_urlsafe(_TOKEN_BYTES), uuid7()
         row = {"token_digest": _digest(token), "subject_id": subject_id, "expires_at": expires_at}
-        db.add(EnrolmentLinkRow(id=link_id, **row))
+        db.add(EnrolmentLinkRow(id=link_id, direct=direct, **row))
         db.flush()
         audit.record(
             db,
@@ -82,9 +109,9 @@ class EnrolmentLinks:
             actor=actor,
             subject_id=subject_id,
             request_id=request_id,
-            details={"link_id": str(link_id), "expires_at": expires_at.isoformat()},
+            details={"link_id": str(link_id), "expires_at": expires_at.isoformat(), "direct": direct},
         )
-        return EnrolmentLink(link_id, subject_id, token, expires_at)
+        return EnrolmentLink(link_id, subject_id, token, expires_at, direct)
 
     def look(self, token: str) -> OpenLink:
         """A link that works; looking at it uses nothing up.

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from index.consent.legal_basis import BasisState, is_in_state
 from index.external_ids import build_external_key
 from index.gallery.poor import is_poor, poor_reasons
-from index.tables import SubjectRow, TemplateRow, TwinRow
+from index.tables import PortraitRow, SubjectRow, TemplateRow, TwinRow
 
 
 class Order(StrEnum):
@@ -64,6 +64,7 @@ class Facts:
     enrolled_at: datetime | None = None
     is_poor: bool = False
     twins: int = 0
+    portrait_at: datetime | None = None
 
 
 def mark_of(order: Order, subject_id: UUID, external_id: str | None, display_name: str | None) -> Mark:
@@ -114,7 +115,7 @@ def _conditions(wanted: Wanted, now: datetime, warned_before: timedelta) -> list
 
 
 def facts_of(db: Session, subject_ids: Sequence[UUID]) -> dict[UUID, Facts]:
-    """What is known about each of a page of subjects; three queries, however many they are."""
+    """What is known about each of a page of subjects; four queries, however many they are."""
     columns = (TemplateRow.subject_id, TemplateRow.created_at, TemplateRow.quality)
     templates: dict[UUID, list[tuple[datetime, bool]]] = {}
     for subject_id, created_at, quality in db.execute(
@@ -122,6 +123,8 @@ def facts_of(db: Session, subject_ids: Sequence[UUID]) -> dict[UUID, Facts]:
     ):
         templates.setdefault(subject_id, []).append((created_at, bool(poor_reasons(quality))))
     twins = _count_twins(db, subject_ids)
+    shown = select(PortraitRow.subject_id, PortraitRow.created_at)
+    portraits = dict(db.execute(shown.where(PortraitRow.subject_id.in_(subject_ids))).all())
     found = {}
     for one in subject_ids:
         own = templates.get(one, [])
@@ -130,6 +133,7 @@ def facts_of(db: Session, subject_ids: Sequence[UUID]) -> dict[UUID, Facts]:
             enrolled_at=max((created_at for created_at, _ in own), default=None),
             is_poor=bool(own) and all(poor for _, poor in own),
             twins=twins.get(one, 0),
+            portrait_at=portraits.get(one),
         )
     return found
 

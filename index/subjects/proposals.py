@@ -24,6 +24,7 @@ from index.ids import uuid7
 from index.resealing import SealedTable
 from index.sealing.cipher import TemplateCipher, build_binding
 from index.subjects.enrolment_links import MOST_PICTURES, open_link
+from index.subjects.portraits import open_portrait, portrait_row, with_portraits
 from index.tables import ProposalRow, SubjectRow, TemplateRow, utc_now
 
 BY_LINK = "the person's own link"
@@ -52,7 +53,7 @@ class Proposal:
 
     Attributes:
         templates: How many templates the person has already.
-        has_portrait: Whether a crop of an enrolment is kept, to look at beside it.
+        has_portrait: Whether a portrait, or a crop of an enrolment, is kept to look at beside it.
     """
 
     id: UUID
@@ -64,6 +65,15 @@ class Proposal:
     expires_at: datetime
     templates: int
     has_portrait: bool
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A picture that has just come; `direct` where the portrait may decide on it."""
+
+    id: UUID
+    subject_id: UUID
+    direct: bool
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ class Proposals:
 
     def propose(
         self, token: str, picture: bytes, consent: Mapping[str, Any], *, request_id: str | None = None
-    ) -> None:
+    ) -> Proposed:
         """Keep a picture for a person to decide; the link is used up. Raises as
         `EnrolmentLinks.look`.
 
@@ -120,6 +130,7 @@ class Proposals:
                 request_id=request_id,
                 details={"link_id": str(row.id), "proposal_id": str(proposal_id), "consent": dict(consent)},
             )
+            return Proposed(proposal_id, row.subject_id, row.direct)
 
     def page(self, *, limit: int = 50, after: UUID | None = None) -> list[Proposal]:
         """The proposals that wait, oldest first."""
@@ -132,7 +143,7 @@ class Proposals:
             people = [row.subject_id for row in rows]
             of_people = select(TemplateRow.subject_id).where(TemplateRow.subject_id.in_(people))
             enrolled = list(db.scalars(of_people))
-            kept = with_kept_crops(db, people)
+            kept = with_kept_crops(db, people) | with_portraits(db, people)
         return [
             Proposal(
                 **row._mapping,
@@ -156,10 +167,17 @@ class Proposals:
         return picture
 
     def open_portrait(self, proposal_id: UUID, *, actor: str, request_id: str | None = None) -> bytes:
-        """The kept crop of an earlier enrolment of the person, as PNG; raises as `open_picture`."""
+        """The office's portrait of the person, as JPEG, or else the kept crop of an enrolment, as PNG.
+
+        Raises as `open_picture`.
+        """
         cipher = self._require_cipher()
         with self._database.write() as db:
             row = _waiting(db, proposal_id)
+            if with_portraits(db, [row.subject_id]):
+                portrait = portrait_row(db, row.subject_id)
+                self._note(db, "portrait.viewed", row, actor, request_id, portrait_id=str(portrait.id))
+                return open_portrait(cipher, portrait)
             kept = crop_of(db, row.subject_id, None)
             if kept is None:
                 raise ProposalNotFound(proposal_id)

@@ -50,6 +50,7 @@ class Subject:
         enrolled_at: When the newest template was enrolled.
         is_poor: Whether there are templates, each from a picture that would not be enrolled today.
         twins: How many others are enrolled in spite of the same face.
+        portrait_at: When the portrait that the office keeps was put.
     """
 
     id: UUID
@@ -65,6 +66,7 @@ class Subject:
     enrolled_at: datetime | None = None
     is_poor: bool = False
     twins: int = 0
+    portrait_at: datetime | None = None
 
 
 class Subjects:
@@ -263,6 +265,7 @@ class Subjects:
             enrolled_at=facts.enrolled_at,
             is_poor=facts.is_poor,
             twins=facts.twins,
+            portrait_at=facts.portrait_at,
             created_at=row.created_at,
             changed_at=row.changed_at,
         )

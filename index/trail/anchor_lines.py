@@ -44,6 +44,7 @@ EXAM_ARCHIVED = "exam.archived"
 EXAM_DELETED = "exam.deleted"
 EXAM_PURGED = "exam.purged"
 PROPOSAL_REFUSED = "proposal.refused"
+PORTRAIT_REMOVED = "portrait.removed"
 NOTED: dict[str, Kind] = {
     ERASED: "erased",
     WITHDRAWN: "withdrawn",
@@ -57,6 +58,7 @@ NOTED: dict[str, Kind] = {
     EXAM_DELETED: "deleted",
     EXAM_PURGED: "purged",
     PROPOSAL_REFUSED: "refused",
+    PORTRAIT_REMOVED: "refused",
 }
 ONCE: tuple[Kind, ...] = (
     "erased",
@@ -82,6 +84,7 @@ _NAMED_BY = {
     EXAM_DELETED: "exam_id",
     EXAM_PURGED: "exam_id",
     PROPOSAL_REFUSED: "proposal_id",
+    PORTRAIT_REMOVED: "portrait_id",
 }
 
 
@@ -92,7 +95,8 @@ class AnchorLine:
     Attributes:
         kind: `head`: the newest event at that time. `erased`: an erasure. `withdrawn`: a withdrawal.
             `removed`: a removed template. `revoked`: a revoked key. `ended`: an operator who was ended.
-            `archived`, `deleted`, `purged`: an exam. `refused`: a picture that somebody had sent. `reset`: an
+            `archived`, `deleted`, `purged`: an exam. `refused`: a picture that somebody had sent,
+            or a portrait that was removed. `reset`: an
             operator who signs in by another password since, or has another role.
             `restored`: an older database was restored on purpose, and this is the newest recorded event that
             it has; later events on earlier lines no longer exist.

@@ -47,3 +47,8 @@ def respond(given: Answer) -> Response:
         headers["idempotency-replayed"] = "true"
     media_type = "application/json" if given.body else None
     return Response(given.body, given.status, headers, media_type)
+
+
+def media_type_of(picture: bytes) -> str:
+    """Of a picture that we have kept: crops are PNG, all others JPEG."""
+    return "image/png" if picture.startswith(b"\x89PNG") else "image/jpeg"

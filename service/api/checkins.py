@@ -13,7 +13,7 @@ from embedding.embedder import Timings
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
-from service.api.answers import answer, shown_to
+from service.api.answers import answer, media_type_of, shown_to
 from service.api.cursors import page_of, read_id
 from service.api.exams import Staff, origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, form_schema, needs, on_pictures
@@ -254,12 +254,17 @@ def show_thumbnail(request: Request, parts: PartsHere, caller: Viewer, checkin_i
 @router.get(
     "/checkins/{checkin_id}/enrolment",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}, "description": "The kept crop."}},
+    responses={
+        200: {
+            "content": {"image/png": {}, "image/jpeg": {}},
+            "description": "The kept crop, or the office's portrait.",
+        }
+    },
 )
 def show_enrolment(request: Request, parts: PartsHere, caller: Viewer, checkin_id: UUID) -> Response:
     """The enrolment that an attempt was compared with, where its crop is kept; the look is recorded."""
     picture = open_enrolment(parts.desk, checkin_id, origin_of(request, caller))
-    return Response(picture, headers={"cache-control": "no-store"}, media_type="image/png")
+    return Response(picture, headers={"cache-control": "no-store"}, media_type=media_type_of(picture))
 
 
 @router.post("/checkins/{checkin_id}/override", status_code=201, response_model=Overridden)

@@ -14,7 +14,7 @@ from index.subjects.enrolment_links import EnrolmentLink
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
-from service.api.answers import answer
+from service.api.answers import answer, media_type_of
 from service.api.cursors import page_of, read_id
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, SubjectHere, needs
 from service.api.templates import TemplateFacts
@@ -26,6 +26,10 @@ router = APIRouter(prefix="/v1", tags=["self-enrolment"])
 
 COLUMNS = ("external_id", "display_name", "url", "expires_at")
 Days = Annotated[int, Query(ge=1, le=60, description="how long the link works")]
+Direct = Annotated[
+    bool,
+    Query(description="enrol at once what matches the portrait that is kept; only of whom one is kept"),
+]
 Enroller = Annotated[Caller, needs(Scope.ENROL)]
 
 
@@ -37,6 +41,9 @@ class EnrolmentLinkDocument(BaseModel):
     display_name: str | None
     url: str
     expires_at: datetime
+    direct: bool = Field(
+        description="a picture that matches the kept portrait is enrolled at once; else it is a proposal"
+    )
 
 
 class EnrolmentLinkList(BaseModel):
@@ -67,7 +74,7 @@ class ProposalDocument(BaseModel):
     created_at: datetime
     expires_at: datetime
     templates: int = Field(description="how many templates the person has already")
-    has_portrait: bool = Field(description="whether a crop of an earlier enrolment is kept")
+    has_portrait: bool = Field(description="whether a portrait, or a crop of an earlier enrolment, is kept")
 
 
 class ProposalList(BaseModel):
@@ -104,12 +111,15 @@ def issue_enrolment_link(
     subject: SubjectHere,
     once: OnceHere,
     days: Days = 14,
+    direct: Direct = False,
 ) -> Response:
     """A link for the person alone, in place of a former one: one picture, ten attempts, and an end."""
 
     def work(_: UUID) -> Answer:
         found = parts.subjects.find(subject)
-        (document,) = issue(request, parts, caller, [found.id], days)
+        if direct:
+            parts.portraits.find(found.id)
+        (document,) = issue(request, parts, caller, [found.id], days, direct=direct)
         return answer(document, 201, subject_id=found.id)
 
     return once.run([], work)
@@ -128,13 +138,14 @@ def issue_enrolment_links(
     session_id: UUID,
     once: OnceHere,
     days: Days = 14,
+    direct: Direct = False,
     as_csv: Annotated[bool, Query(description="answer with a list for a mail merge")] = False,
 ) -> Response:
     """A link for everybody of the roster without a template who may be enrolled."""
 
     def work(_: UUID) -> Answer:
         people = subjects_without_template(parts.desk, session_id)
-        documents = issue(request, parts, caller, people, days)
+        documents = issue(request, parts, caller, people, days, direct=direct)
         if as_csv:
             headers = {
                 "content-type": "text/csv; charset=utf-8",
@@ -181,16 +192,16 @@ def show_proposal_picture(
 @router.get(
     "/proposals/{proposal_id}/portrait",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}}},
+    responses={200: {"content": {"image/jpeg": {}, "image/png": {}}}},
 )
 def show_proposal_portrait(
     request: Request, parts: PartsHere, caller: Enroller, proposal_id: UUID
 ) -> Response:
-    """The kept crop of an earlier enrolment of the person, to look at beside the picture."""
+    """The office's portrait of the person, or the kept crop of an enrolment, to look at beside it."""
     picture = parts.proposals.open_portrait(
         proposal_id, actor=caller.actor, request_id=request.state.request_id
     )
-    return Response(picture, media_type="image/png", headers={"cache-control": "no-store"})
+    return Response(picture, media_type=media_type_of(picture), headers={"cache-control": "no-store"})
 
 
 @router.post("/proposals/{proposal_id}/accept", status_code=201, response_model=TemplateFacts)
@@ -240,11 +251,11 @@ def refuse_sent_picture(
 
 
 def issue(
-    request: Request, parts: PartsHere, caller: Caller, people: list[UUID], days: int
+    request: Request, parts: PartsHere, caller: Caller, people: list[UUID], days: int, *, direct: bool
 ) -> list[EnrolmentLinkDocument]:
     """Links for these people, with number and name for the letter."""
     links = parts.enrolment_links.issue(
-        people, days=days, actor=caller.actor, request_id=request.state.request_id
+        people, days=days, actor=caller.actor, request_id=request.state.request_id, direct=direct
     )
     names = parts.subjects.names_of(people) if caller.may(Scope.SUBJECTS_READ) else {}
     base = (parts.settings.public_url or str(request.base_url)).rstrip("/")
@@ -261,6 +272,7 @@ def document_of(
         display_name=display_name,
         url=f"{base}/enrol/#{link.token}",
         expires_at=link.expires_at,
+        direct=link.direct,
     )
 
 

@@ -94,6 +94,7 @@ class SubjectDocument(BaseModel):
         description="there are templates, each from a picture that would not be enrolled today"
     )
     twins: int = Field(description="how many others are enrolled in spite of the same face")
+    portrait_at: datetime | None = Field(description="when the office has put a portrait; null: none is kept")
     created_at: datetime
     changed_at: datetime
 

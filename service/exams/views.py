@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.crops import with_kept_crops
+from index.subjects.portraits import with_portraits
 from index.tables import utc_now
 from service.decisions.decision import CalibrationFacts, FalseMatchRates, Quality, Thresholds
 from service.exams.errors import CheckinNotFound
@@ -57,7 +58,8 @@ def checkin_documents(db: OrmSession, rows: Sequence[CheckinRow]) -> list[Checki
     is_shown = (ThumbnailRow.expires_at > utc_now()) | ThumbnailRow.checkin_id.in_(held_checkins())
     kept = select(ThumbnailRow.checkin_id).where(ThumbnailRow.checkin_id.in_(ids), is_shown)
     pictured = set(db.scalars(kept))
-    enrolled = with_kept_crops(db, {row.subject_id for row in rows if row.subject_id})
+    people = {row.subject_id for row in rows if row.subject_id}
+    enrolled = with_kept_crops(db, people) | with_portraits(db, people)
     named = {UUID(one["entry_id"]) for row in rows for one in row.conflicts}
     named |= {row.entry_id for row in rows if row.entry_id}
     entries = entries_of(db, named)

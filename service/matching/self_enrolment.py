@@ -1,11 +1,20 @@
 """A picture that a person sends by a link, and what becomes of it when somebody decides."""
 
+from contextlib import suppress
+from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
+from embedding.errors import EmbeddingError
 from embedding.quality import Purpose
+from embedding.template import distance
+from index.errors import GalleryError, PortraitNotFound
 from index.gallery.enrolment import EnrolledTemplate
+from index.subjects.portraits import Portrait, has_portrait
+from index.subjects.proposals import BY_LINK, Proposed
 from index.tables import utc_now
+from service.decisions.decision import Outcome, decide
+from service.errors import RateLimited
 from service.exams.checkin.thumbnails import shrunk
 from service.matching.enrolling import count_refusal, enrol_embedding
 from service.parts import Parts
@@ -21,6 +30,9 @@ def receive_picture(
 ) -> None:
     """Keep a picture as a proposal if it is good enough; what was sent is counted whatever it is.
 
+    By a direct link a picture that matches the office's portrait is enrolled at once. Whatever stands against
+    that leaves it a proposal, and the sender is told the same.
+
     Raises:
         LinkInvalid: If the link does not work, or no longer when the picture has been looked at.
         EmbeddingError: If no template could be made of the picture.
@@ -30,7 +42,72 @@ def receive_picture(
     # As it will be enrolled, so that nobody accepts what cannot be. The template is forgotten at once: the
     # sender must not learn, from an answer or a refusal, whose face is enrolled.
     parts.embedder.embed(kept, Purpose.ENROL)
-    parts.proposals.propose(token, kept, consent | {"at": utc_now().isoformat()}, request_id=request_id)
+    given = consent | {"at": utc_now().isoformat()}
+    proposed = parts.proposals.propose(token, kept, given, request_id=request_id)
+    if proposed.direct:
+        with suppress(EmbeddingError, GalleryError, RateLimited):
+            enrol_directly(parts, proposed, request_id)
+
+
+def enrol_directly(parts: Parts, proposed: Proposed, request_id: str) -> None:
+    """Enrol a picture that matches the office's portrait; else it waits for a person.
+
+    Raises:
+        EmbeddingError: If the portrait cannot be compared under the model in use.
+        GalleryError: As `Gallery.enrol`: another subject has the face, or the own templates another one.
+    """
+    portrait = parts.portraits.read(proposed.subject_id)
+    if portrait is None:
+        return
+    portrait_id, picture = portrait
+    shown = parts.embedder.embed(picture, Purpose.VERIFY).template
+    claim = parts.proposals.claim(proposed.id)
+    try:
+        sent = parts.embedder.embed(claim.picture, Purpose.ENROL)
+        is_same = decide(distance(shown, sent.template), parts.policy) is Outcome.MATCH
+        if is_same:
+            details = {"template_id": claim.id, "request_id": request_id}
+            enrol_embedding(
+                parts,
+                claim.subject_id,
+                sent,
+                actor=BY_LINK,
+                require=partial(require_portrait, portrait_id, claim.subject_id),
+                **details,
+            )
+            record_basis(parts, claim.subject_id, claim.id, claim.consent, BY_LINK)
+    except Exception:
+        parts.proposals.release(claim.id)
+        raise
+    if not is_same:
+        parts.proposals.release(claim.id)
+        return
+    details = {"compared_with": "portrait", "direct": True, "portrait_id": str(portrait_id)}
+    parts.proposals.settle(claim, "accepted", actor=BY_LINK, request_id=request_id, **details)
+
+
+def require_portrait(portrait_id: UUID, subject_id: UUID, db: Any) -> None:
+    """Refuse, in the enrolment's own transaction, what was compared with a portrait that has gone since.
+
+    Raises:
+        PortraitNotFound: If somebody has replaced or removed it.
+    """
+    if not has_portrait(db, portrait_id):
+        raise PortraitNotFound(subject_id)
+
+
+def keep_portrait(
+    parts: Parts, subject_id: UUID, picture: bytes, *, actor: str, portrait_id: UUID, request_id: str
+) -> Portrait:
+    """Keep a portrait of a subject, without the data of the camera.
+
+    Raises:
+        EmbeddingError: If there is not exactly one face that could be compared.
+        GalleryError: As `Portraits.put`.
+    """
+    kept = shrunk(picture, SIDE, JPEG_QUALITY, parts.settings.image_limits)
+    parts.embedder.embed(kept, Purpose.VERIFY)
+    return parts.portraits.put(subject_id, kept, actor=actor, portrait_id=portrait_id, request_id=request_id)
 
 
 def accept_proposal(

@@ -13,6 +13,7 @@ from index.database.database import Database
 from index.errors import AnchorInvalid, GalleryError
 from index.sealing.cipher import TemplateCipher
 from index.subjects.enrolment_links import end_links
+from index.subjects.portraits import remove_returned_portraits
 from index.subjects.proposals import remove_refused
 from index.trail.anchor import Anchor
 from index.trail.anchor_lines import (
@@ -99,6 +100,9 @@ class Anchoring:
             "withdrawn_again": withdraw_returned(database, find_seen(lines, "withdrawn"), actor=RETURNED),
             "templates_removed_again": remove_returned(database, find_ids(lines, "removed"), actor=RETURNED),
             "pictures_refused_again": remove_refused(database, find_ids(lines, "refused"), actor=RETURNED),
+            "portraits_removed_again": remove_returned_portraits(
+                database, find_ids(lines, "refused"), actor=RETURNED
+            ),
             "keys_revoked_again": Keys(database).revoke_returned(find_ids(lines, "revoked"), actor=RETURNED),
             "operators_ended_again": operators.end_returned(find_ids(lines, "ended"), by),
             "passwords_reset_again": operators.reset_returned(find_seen(lines, "reset"), by),

@@ -196,6 +196,7 @@ def test_of_several_keys_the_first_seals_and_all_open(cli: CommandLine, photo: P
         "thumbnails": 0,
         "second_factors": 0,
         "proposals": 0,
+        "portraits": 0,
         "webhooks": 0,
         "queue_keys": 0,
         "admission_templates": 0,

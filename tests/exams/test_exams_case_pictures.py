@@ -6,12 +6,14 @@ from uuid import UUID
 import pytest
 from fixtures_exams import ORIGIN, ExamDay, hours_from_now
 
+from index import audit
 from index.database.database import Database
 from index.sealing.cipher import TemplateCipher
+from index.subjects.portraits import Portraits
 from service.exams.checkin.document import IdentificationTerms, identify
 from service.exams.checkin.overrides import OverrideTerms, override
 from service.exams.checkin.photograph import find_checkin
-from service.exams.checkin.thumbnails import open_thumbnail
+from service.exams.checkin.thumbnails import open_enrolment, open_thumbnail
 from service.exams.errors import AttemptsExhausted, ExamInvalid, ReasonRequired, ThumbnailNotFound
 from service.exams.evidence.sweeping import sweep
 from service.exams.roster.changing import CandidateChanges, change_candidate
@@ -171,3 +173,18 @@ def test_a_person_allows_another_attempt_with_a_reason(start: Open) -> None:
 
     assert (candidate.attempts, candidate.attempts_allowed) == (1, 2)
     assert hall.arrive("c1", "1").checkin.outcome == "admitted"
+
+
+def test_a_case_shows_the_portrait_of_the_office_where_no_crop_is_kept(
+    start: Open, astronaut_jpeg: bytes
+) -> None:
+    hall = start()
+    case = refer(hall, astronaut_jpeg)
+    before = find_checkin(hall.desk, case).has_enrolment_picture
+
+    Portraits(hall.desk.database, hall.desk.cipher).put(hall.subjects["c1"], astronaut_jpeg, actor="test")
+
+    assert (before, find_checkin(hall.desk, case).has_enrolment_picture) == (False, True)
+    assert open_enrolment(hall.desk, case, ORIGIN) == astronaut_jpeg
+    with hall.desk.database.read() as db:
+        assert len(audit.list_events(db, limit=5, action="portrait.viewed")) == 1

@@ -46,3 +46,39 @@ def test_a_picture_taken_on_a_phone_is_accepted_in_the_console(
     console.get_by_role("button", name="Compared with a document").click()
     expect(console.get_by_text("Accepted: s-1")).to_be_visible()
     assert desk.call("GET", "/v1/subjects/ext:s-1").json()["templates"] == 1
+
+
+def test_an_office_keeps_a_portrait_and_its_link_enrols_who_matches_it(
+    desk: Desk, console: Page, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    person = desk.parts.subjects.add(external_id="s-1", display_name="Eve", actor="test")
+    console.goto(f"{desk.base}/console#/subjects/{person.id}")
+    expect(console.get_by_text("Enrol at once what matches")).to_have_count(0)
+    console.set_input_files("#portrait input", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"no"})
+    console.get_by_role("button", name="Keep this portrait").click()
+    expect(console.locator("#portrait").get_by_role("alert")).to_be_visible()
+    console.set_input_files(
+        "#portrait input", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": astronaut_jpeg}
+    )
+    console.get_by_role("button", name="Keep this portrait").click()
+    console.get_by_role("button", name="Look at it").click()
+    expect(console.get_by_role("img", name="The office’s portrait")).to_be_visible()
+    console.get_by_label("Enrol at once what matches").check()
+    console.click("#enrolment-link")
+    link = console.locator("#enrolment-link-url").inner_text()
+
+    sent = desk.call(
+        "POST",
+        "/enrol/picture",
+        headers={"X-Enrolment-Token": link.partition("#")[2]},
+        files={"image": astronaut_jpeg},
+        data={"consent": "yes"},
+    )
+
+    assert sent.status_code == 202
+    console.reload()
+    expect(console.get_by_text("in use")).to_be_visible()
+    console.get_by_role("button", name="Remove the portrait").click()
+    console.get_by_role("button", name="Remove the portrait").click()
+    expect(console.get_by_role("button", name="Keep this portrait")).to_be_visible()
+    assert desk.call("GET", "/v1/subjects/ext:s-1").json()["portrait_at"] is None

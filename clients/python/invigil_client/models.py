@@ -357,6 +357,12 @@ class EnrolmentLinkDocument(BaseModel):
     A link by which a person sends one picture; it is shown once, and cannot be shown again.
     """
 
+    direct: Annotated[
+        bool,
+        Field(
+            description="a picture that matches the kept portrait is enrolled at once; else it is a proposal"
+        ),
+    ]
     display_name: str | None
     expires_at: AwareDatetime
     external_id: str | None
@@ -1098,6 +1104,16 @@ class PilotReport(BaseModel):
     unknown: Annotated[int, Field(description="attempts of nobody on the roster")]
 
 
+class PortraitDocument(BaseModel):
+    """
+    A portrait without its picture.
+    """
+
+    created_at: AwareDatetime
+    id: UUID
+    subject_id: UUID
+
+
 class Problem(BaseModel):
     """
     RFC 9457; an error adds members of its own.
@@ -1155,7 +1171,10 @@ class ProposalDocument(BaseModel):
     display_name: str | None
     expires_at: AwareDatetime
     external_id: str | None
-    has_portrait: Annotated[bool, Field(description="whether a crop of an earlier enrolment is kept")]
+    has_portrait: Annotated[
+        bool,
+        Field(description="whether a portrait, or a crop of an earlier enrolment, is kept"),
+    ]
     id: UUID
     subject_id: UUID
     templates: Annotated[int, Field(description="how many templates the person has already")]
@@ -1622,6 +1641,10 @@ class SubjectDocument(BaseModel):
         Field(description="after `expired` and `withdrawn` the person is left out of every comparison"),
     ]
     metadata: dict[str, Any] | None
+    portrait_at: Annotated[
+        AwareDatetime | None,
+        Field(description="when the office has put a portrait; null: none is kept"),
+    ]
     templates: int
     twins: Annotated[int, Field(description="how many others are enrolled in spite of the same face")]
     withdrawn_at: AwareDatetime | None

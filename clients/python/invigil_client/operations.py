@@ -811,7 +811,7 @@ class Operations(Transport):
         return (self._send(call)).content
 
     def show_proposal_portrait(self, proposal_id: UUID) -> bytes:
-        """The kept crop of an earlier enrolment of the person, to look at beside the picture."""
+        """The office's portrait of the person, or the kept crop of an enrolment, to look at beside it."""
         call = Call("GET", f"/v1/proposals/{segment(proposal_id)}/portrait")
         return (self._send(call)).content
 
@@ -1086,6 +1086,7 @@ class Operations(Transport):
         session_id: UUID,
         *,
         days: int | None = None,
+        direct: bool | None = None,
         as_csv: bool | None = None,
         idempotency_key: str | None = None,
     ) -> models.EnrolmentLinkList:
@@ -1095,6 +1096,7 @@ class Operations(Transport):
             f"/v1/sessions/{segment(session_id)}/enrolment-links",
             query={
                 "days": days,
+                "direct": direct,
                 "as_csv": as_csv,
             },
             headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
@@ -1536,7 +1538,12 @@ class Operations(Transport):
         return self._send_for(call, models.Cards)
 
     def issue_enrolment_link(
-        self, subject: UUID | str, *, days: int | None = None, idempotency_key: str | None = None
+        self,
+        subject: UUID | str,
+        *,
+        days: int | None = None,
+        direct: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> models.EnrolmentLinkDocument:
         """A link for the person alone, in place of a former one: one picture, ten attempts, and an end."""
         call = Call(
@@ -1544,11 +1551,40 @@ class Operations(Transport):
             f"/v1/subjects/{segment(subject)}/enrolment-link",
             query={
                 "days": days,
+                "direct": direct,
             },
             headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
             is_once=True,
         )
         return self._send_for(call, models.EnrolmentLinkDocument)
+
+    def remove_portrait(self, subject: UUID | str) -> None:
+        """Remove the portrait; direct links then bring proposals."""
+        call = Call("DELETE", f"/v1/subjects/{segment(subject)}/portrait")
+        self._send(call)
+
+    def show_portrait(self, subject: UUID | str) -> bytes:
+        """The portrait; that somebody has looked goes into the audit trail."""
+        call = Call("GET", f"/v1/subjects/{segment(subject)}/portrait")
+        return (self._send(call)).content
+
+    def put_portrait(
+        self, subject: UUID | str, image: Picture, *, idempotency_key: str | None = None
+    ) -> models.PortraitDocument:
+        """Keep a portrait, in place of a former one: one face. It is sealed, and is not a template.
+
+                It is shown beside a picture that the person sends, and in a case where no crop is kept. A direct link
+        enrols at once what matches it."""
+        call = Call(
+            "PUT",
+            f"/v1/subjects/{segment(subject)}/portrait",
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return self._send_for(call, models.PortraitDocument)
 
     def list_templates(self, subject: UUID | str) -> models.TemplateList:
         """The subject's templates, without their vectors."""
@@ -2553,7 +2589,7 @@ class AsyncOperations(AsyncTransport):
         return (await self._send(call)).content
 
     async def show_proposal_portrait(self, proposal_id: UUID) -> bytes:
-        """The kept crop of an earlier enrolment of the person, to look at beside the picture."""
+        """The office's portrait of the person, or the kept crop of an enrolment, to look at beside it."""
         call = Call("GET", f"/v1/proposals/{segment(proposal_id)}/portrait")
         return (await self._send(call)).content
 
@@ -2828,6 +2864,7 @@ class AsyncOperations(AsyncTransport):
         session_id: UUID,
         *,
         days: int | None = None,
+        direct: bool | None = None,
         as_csv: bool | None = None,
         idempotency_key: str | None = None,
     ) -> models.EnrolmentLinkList:
@@ -2837,6 +2874,7 @@ class AsyncOperations(AsyncTransport):
             f"/v1/sessions/{segment(session_id)}/enrolment-links",
             query={
                 "days": days,
+                "direct": direct,
                 "as_csv": as_csv,
             },
             headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
@@ -3280,7 +3318,12 @@ class AsyncOperations(AsyncTransport):
         return await self._send_for(call, models.Cards)
 
     async def issue_enrolment_link(
-        self, subject: UUID | str, *, days: int | None = None, idempotency_key: str | None = None
+        self,
+        subject: UUID | str,
+        *,
+        days: int | None = None,
+        direct: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> models.EnrolmentLinkDocument:
         """A link for the person alone, in place of a former one: one picture, ten attempts, and an end."""
         call = Call(
@@ -3288,11 +3331,40 @@ class AsyncOperations(AsyncTransport):
             f"/v1/subjects/{segment(subject)}/enrolment-link",
             query={
                 "days": days,
+                "direct": direct,
             },
             headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
             is_once=True,
         )
         return await self._send_for(call, models.EnrolmentLinkDocument)
+
+    async def remove_portrait(self, subject: UUID | str) -> None:
+        """Remove the portrait; direct links then bring proposals."""
+        call = Call("DELETE", f"/v1/subjects/{segment(subject)}/portrait")
+        await self._send(call)
+
+    async def show_portrait(self, subject: UUID | str) -> bytes:
+        """The portrait; that somebody has looked goes into the audit trail."""
+        call = Call("GET", f"/v1/subjects/{segment(subject)}/portrait")
+        return (await self._send(call)).content
+
+    async def put_portrait(
+        self, subject: UUID | str, image: Picture, *, idempotency_key: str | None = None
+    ) -> models.PortraitDocument:
+        """Keep a portrait, in place of a former one: one face. It is sealed, and is not a template.
+
+                It is shown beside a picture that the person sends, and in a case where no crop is kept. A direct link
+        enrols at once what matches it."""
+        call = Call(
+            "PUT",
+            f"/v1/subjects/{segment(subject)}/portrait",
+            pictures={
+                "image": image,
+            },
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+        )
+        return await self._send_for(call, models.PortraitDocument)
 
     async def list_templates(self, subject: UUID | str) -> models.TemplateList:
         """The subject's templates, without their vectors."""

@@ -17,7 +17,8 @@ from embedding.image import ImageLimits, decode
 from index.audit import Origin
 from index.crops import crop_of, open_crop
 from index.resealing import SealedTable
-from index.sealing.cipher import build_binding
+from index.sealing.cipher import TemplateCipher, build_binding
+from index.subjects.portraits import open_portrait, portrait_row, with_portraits
 from index.tables import utc_now
 from service.exams.audit import note
 from service.exams.case_pictures import longest_kept
@@ -139,7 +140,9 @@ def is_over(db: OrmSession, kept: ThumbnailRow) -> bool:
 
 
 def open_enrolment(desk: Desk, checkin_id: UUID, origin: Origin) -> bytes:
-    """The kept crop of the enrolment behind an attempt, as PNG. That it was looked at is recorded.
+    """The enrolment behind an attempt: the kept crop, as PNG, or else the office's portrait, as JPEG.
+
+    That it was looked at is recorded.
 
     Raises:
         CheckinNotFound: If there is no such attempt.
@@ -149,8 +152,19 @@ def open_enrolment(desk: Desk, checkin_id: UUID, origin: Origin) -> bytes:
     with desk.database.write() as db:
         row = checkin_row(db, checkin_id)
         kept = crop_of(db, row.subject_id, row.template_id) if row.subject_id else None
+        if kept is None and desk.cipher is not None and row.subject_id is not None:
+            return open_portrait_of(db, desk.cipher, row, origin)
         if kept is None or desk.cipher is None:
             raise EnrolmentPictureNotFound(checkin_id)
         picture = open_crop(desk.cipher, kept)
         note(db, "crop.viewed", origin, subject_id=row.subject_id, checkin_id=checkin_id, crop_id=kept.id)
     return picture
+
+
+def open_portrait_of(db: OrmSession, cipher: TemplateCipher, row: CheckinRow, origin: Origin) -> bytes:
+    """The office's portrait of whom an attempt claims; raises EnrolmentPictureNotFound if there is none."""
+    if row.subject_id is None or not with_portraits(db, [row.subject_id]):
+        raise EnrolmentPictureNotFound(row.id)
+    kept = portrait_row(db, row.subject_id)
+    note(db, "portrait.viewed", origin, subject_id=row.subject_id, checkin_id=row.id, portrait_id=kept.id)
+    return open_portrait(cipher, kept)

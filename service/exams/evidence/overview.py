@@ -27,6 +27,7 @@ from index.tables import (
     HoldRow,
     IdempotencyRecordRow,
     PageSessionRow,
+    PortraitRow,
     ProposalRow,
     SignInRow,
     SubjectRow,
@@ -142,6 +143,7 @@ def kinds_of(db: OrmSession, rules: Rules, now: datetime, notice: AuditEventRow 
     """The kinds, in the order in which they concern a person."""
     yield people(db, rules, now)
     yield simply(db, "templates", TemplateRow.id, held=TemplateRow.subject_id.in_(held_subjects()))
+    yield simply(db, "portraits", PortraitRow.id, held=PortraitRow.subject_id.in_(held_subjects()))
     free = CropRow.subject_id.not_in(held_subjects())
     yield with_notice(db, "crops", CropRow.id, CropRow.expires_at, free, now, notice, days=rules.crop_days)
     yield exams(db, now)

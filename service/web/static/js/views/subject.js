@@ -3,6 +3,7 @@
 import { call, date, day, h, may, newKey, since, t, textOf } from "../page.js";
 import { again, asking, field, form, notice, once, reasonText, table } from "../ui.js";
 import { cameraPanel, filePanel } from "./enrolling.js";
+import { portraitPanel } from "./portrait.js";
 import { holdsOf } from "./retention.js";
 import { basisText, templateTag } from "./subjects.js";
 
@@ -14,6 +15,7 @@ export async function subject(view, id) {
     call("GET", `/v1/subjects/${id}`), call("GET", `/v1/subjects/${id}/templates`), call("GET", `/v1/subjects/${id}/twins`), holdsOf(id),
   ]);
   const camera = cameraPanel(id);
+  const urls = [];
   view.append(...[
     h("div", {}, h("a.small", { href: "#/subjects" }, t("nav.subjects")),
       h("h1", {}, h("bdi", {}, one.display_name ?? one.external_id ?? t("subject.unnamed"))),
@@ -21,12 +23,16 @@ export async function subject(view, id) {
     templatesPanel(id, templates.items),
     twins.items.length > 0 && twinsPanel(twins.items),
     may("enrol") && h("section.card.stack", {}, h("h2", {}, t("subject.enrol")), filePanel(id), camera.node, linkPanel(one)),
+    may("enrol") && portraitPanel(one, urls),
     basisPanel(one),
     holds,
     may("enrol") && namePanel(one),
     may("enrol") && erasePanel(view, one, templates.items.length),
   ].filter(Boolean));
-  return camera.stop;
+  return () => {
+    camera.stop();
+    urls.forEach((url) => URL.revokeObjectURL(url));
+  };
 }
 
 /** @param {string} id @param {Template[]} templates */
@@ -79,15 +85,17 @@ function twinsPanel(twins) {
 /** A link by which the person sends a picture; it is shown once. @param {Subject} one */
 function linkPanel(one) {
   const shown = h("div");
+  const direct = h("input", { type: "checkbox", name: "direct" });
   const make = async () => {
     try {
-      const made = await call("POST", `/v1/subjects/${one.id}/enrolment-link`, { key: newKey() });
+      const made = await call("POST", `/v1/subjects/${one.id}/enrolment-link${direct.checked ? "?direct=true" : ""}`, { key: newKey() });
       shown.replaceChildren(once("enrolment-link-url", made.url, t("enrol_link.made", { date: date(made.expires_at) })));
     } catch (error) {
       shown.replaceChildren(notice("bad", error.message));
     }
   };
-  return h("div.stack", {}, h("p.muted", {}, t("enrol_link.help")), h("div", {}, h("button", { type: "button", id: "enrolment-link", onclick: make }, t("enrol_link.make"))), shown);
+  return h("div.stack", {}, h("p.muted", {}, t("enrol_link.help")),
+    one.portrait_at ? h("label.check", {}, direct, h("span", {}, t("enrol_link.direct"), h("span.muted.small.block", {}, t("enrol_link.direct_help")))) : null, h("div", {}, h("button", { type: "button", id: "enrolment-link", onclick: make }, t("enrol_link.make"))), shown);
 }
 
 /** @param {Subject} one */
