@@ -24,6 +24,8 @@ from service.exams.schemas import Checkin
 from service.exams.sessions import change_session
 from service.exams.tables import AdmissionTemplateRow
 from service.exams.terms import ExamChanges, SessionChanges
+from service.settings import Settings
+from service.template_keys import find_unreadable
 
 Open = Callable[..., ExamDay]
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
@@ -160,6 +162,14 @@ def test_a_new_key_seals_it_anew_and_a_damaged_one_is_named_and_not_used(
         assert find_unreadable_rows(db, TemplateCipher(OTHER_KEY), ADMISSION_TEMPLATES) == []
     # This desk has the former key alone: the enrolment decides by itself.
     assert come_back(hall, "1@85").outcome == "referred"
+
+
+def test_every_sealed_row_is_tried_on_each_kind_of_database(
+    database: Database, open_exam_day: Open, settings_for: Callable[..., Settings]
+) -> None:
+    start(database, open_exam_day)
+
+    assert find_unreadable(settings_for(template_key=KEY.hex()), database) == []
 
 
 def test_an_exam_keeps_none_without_a_key_to_seal_it(database: Database, open_exam_day: Open) -> None:
