@@ -61,6 +61,7 @@ def season(desk: Desk, astronaut_jpeg: bytes, stranger_jpeg: bytes) -> Desk:
         desk.call("POST", f"/v1/sessions/{desk.session_id}/identifications", json=identified)
     desk.call("PUT", "/v1/list-layouts/office", json={"columns": {"external_id": ["Nr"]}})
     desk.call("POST", "/v1/keys", json={"name": "Door script", "scopes": ["verify"]})
+    desk.kiosk_key()
     desk.parts.webhooks.add("https://hooks.example.org/x", EVENTS[:2], Origin("test"), uuid7())
     invite(desk.parts, "ada", Role.INVIGILATOR)
     jobs = Jobs(desk.parts.database)
@@ -209,6 +210,7 @@ def test_no_page_of_the_console_has_a_barrier(
         "/webhooks",
         "/installation",
         "/account",
+        "/retention",
     )
     for address in (*office, *of_exam, *of_session, *of_subjects, *of_models, *of_installation):
         walk.visit(address)

@@ -112,4 +112,6 @@ async function refused(error, says, buttons) {
   }
 }
 
+// Another link opened in the same tab differs behind the # alone.
+addEventListener("hashchange", () => location.reload());
 start();

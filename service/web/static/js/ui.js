@@ -66,7 +66,7 @@ export function table(caption, columns, rows) {
   return h("div.scroll.stacking", {},
     h("table", {},
       h("caption.sr-only", {}, caption),
-      h("thead", {}, h("tr", {}, columns.map(([heading]) => h("th", { scope: "col" }, heading)))),
+      h("thead", {}, h("tr", {}, columns.map(([heading]) => (heading ? h("th", { scope: "col" }, heading) : h("td"))))),
       h("tbody", {}, rows.map((row) => h("tr", {}, columns.map(([heading, cell]) => h("td", { "data-label": heading || null }, cell(row) ?? "")))))));
 }
 

@@ -46,7 +46,7 @@ const tableOf = (some, open) => table(t("nav.keys"), [
   [t("people.name"), (key) => h("div", {}, key.name, h("div.muted.small.mono", {}, key.prefix))],
   [t("keys.scopes"), (key) => (key.session_id ? h("span.tag", {}, t("keys.kiosk")) : key.scopes.join(" "))],
   [t("keys.last"), (key) => (key.last_used_at ? when(key.last_used_at) : t("keys.never"))],
-  [t("keys.ends"), (key) => (key.revoked_at ? t("keys.revoked", { date: date(key.revoked_at) }) : key.expires_at ? date(key.expires_at) : t("keys.no_end"))],
+  [t("keys.ends"), (key) => (key.revoked_at ? t("keys.revoked", { date: date(key.revoked_at) }) : key.expires_at ? when(key.expires_at) : t("keys.no_end"))],
   ...(open ? [[t("keys.revoke"), revoking]] : []),
 ], some);
 

@@ -24,7 +24,7 @@ export async function session(view, id, tab = "board", detail = undefined) {
       h("h1", {}, one.room),
       h("p.muted", { id: "session-window" }, sessionWindow(one))),
     h("nav.tabs", { "aria-label": t("session.tabs") }, open.map((name) =>
-      h("a", { href: `#/sessions/${id}/${name}`, "aria-current": name === shown && "page" }, t(`session.tab_${name}`)))),
+      h("a", { href: `#/sessions/${id}/${name}`, "aria-current": name === shown ? "page" : name === "board" && shown === "case" && "true" }, t(`session.tab_${name}`)))),
   );
   const body = h("div.stack");
   setTitle(t(shown === "case" ? "console.case" : `session.tab_${shown}`), one.room, one.exam_name);
@@ -52,8 +52,8 @@ async function attempts(view, one) {
     const rows = tried.filter((row) => !outcome || (row.effective_outcome === outcome && !row.superseded_by));
     shown.replaceChildren(rows.length ? table(t("session.tab_attempts"), [
       [t("attempts.when"), (row) => h("span", {}, when(row.taken_at ?? row.created_at, clock), row.source === "paper" ? ` · ${t("paper.source")}` : "")],
-      [t("attempts.outcome"), (row) => h("a", { href: `#/sessions/${one.id}/case/${row.id}` }, row.superseded_by ? t("status.superseded") : t(`status.${row.effective_outcome}`))],
-      [t("person.name"), (row) => row.display_name ?? "–"],
+      [t("attempts.outcome"), (row) => h("a.whole", { href: `#/sessions/${one.id}/case/${row.id}` }, row.superseded_by ? t("status.superseded") : t(`status.${row.effective_outcome}`))],
+      [t("person.name"), (row) => h("bdi.whole", {}, row.display_name ?? "–")],
       [t("person.number"), (row) => row.external_id ?? "–"],
       [t("person.seat"), (row) => row.seat],
       [t("ready.why"), (row) => row.why.map(needText).join("; ")],
