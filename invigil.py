@@ -60,6 +60,7 @@ app.command()(demo.demo)
 app.command()(enrolment.enrol)
 app.command()(people.verify)
 app.command()(people.compare)
+app.command()(people.explain)
 app.command()(people.search)
 for command in training.COMMANDS:
     app.command()(command)

@@ -11,6 +11,7 @@ import typer
 from training.cli import people
 from training.cli.attack import attack
 from training.cli.detector import detector_file, evaluate_detector
+from training.cli.explaining import evaluate_explanations
 from training.cli.measure import measure
 from training.cli.mining import mine, report
 from training.cli.options import (
@@ -303,6 +304,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     export,
     measure,
     attack,
+    evaluate_explanations,
     report,
     *people.COMMANDS,
 )
