@@ -4,7 +4,7 @@ They are always encrypted. A crop is removed with its subject, with a template m
 retention ends; only the last leaves the templates.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -122,10 +122,21 @@ def with_kept_crops(db: Session, subject_ids: Collection[UUID]) -> set[UUID]:
 
 def crop_of(db: Session, subject_id: UUID, template_id: UUID | None) -> CropRow | None:
     """The kept crop of a template of a subject's, or else the subject's newest; None where none is kept."""
-    mine = _select_kept().where(CropRow.subject_id == subject_id)
-    of_template = select(TemplateRow.crop_id).where(TemplateRow.id == template_id)
-    exact = db.scalar(mine.where(CropRow.id.in_(of_template))) if template_id else None
-    return exact or db.scalar(mine.order_by(None).order_by(CropRow.id.desc()).limit(1))
+    return next(iter(crops_of(db, subject_id, template_id, 1)), None)
+
+
+def crops_of(db: Session, subject_id: UUID, template_id: UUID | None, most: int) -> Sequence[CropRow]:
+    """Up to `most` kept crops of a subject: that of a template first, then the newest."""
+    # A template without a crop would give NULL, which PostgreSQL puts before everything.
+    has_crop = TemplateRow.crop_id.is_not(None)
+    of_template = select(TemplateRow.crop_id).where(TemplateRow.id == template_id, has_crop)
+    own = _select_kept().where(CropRow.subject_id == subject_id).order_by(None)
+    return db.scalars(own.order_by(CropRow.id.in_(of_template).desc(), CropRow.id.desc()).limit(most)).all()
+
+
+def is_any_kept(db: Session) -> bool:
+    """Whether a crop of anybody may be looked at."""
+    return db.scalar(_select_kept().order_by(None).limit(1).with_only_columns(CropRow.id)) is not None
 
 
 def keep_crop(db: Session, cipher: TemplateCipher, subject_id: UUID, new: NewCrop) -> UUID:

@@ -153,11 +153,16 @@ class DuplicateIdentity(GalleryError):
 
     code = "duplicate_identity"
 
-    def __init__(self, subject_id: UUID, external_id: str | None, d: float) -> None:
-        super().__init__(f"The face is already enrolled as subject {subject_id} (d = {d:.3f}).")
+    def __init__(
+        self, subject_id: UUID, external_id: str | None, d: float, *, is_same_photograph: bool = False
+    ) -> None:
+        where = f"as subject {subject_id}"
+        how = f"d = {d:.3f}, the same photograph" if is_same_photograph else f"d = {d:.3f}"
+        super().__init__(f"The face is already enrolled {where} ({how}).")
         self.subject_id = subject_id
         self.external_id = external_id
         self.d = d
+        self.is_same_photograph = is_same_photograph
 
 
 class NotTheSamePerson(GalleryError):

@@ -215,9 +215,9 @@ def detail_of(error: Exception, caller: Caller | None) -> str:
     """The error's sentence, without what this caller must not learn: other people, hosts and paths."""
     match error:
         case index.DuplicateIdentity() if not may_read_subjects(caller):
-            return "The face is already enrolled under another subject."
+            return f"The face is already enrolled under another subject{same_photograph(error)}."
         case index.DuplicateIdentity() if not may_read_scores(caller):
-            return f"The face is already enrolled as subject {error.subject_id}."
+            return f"The face is already enrolled as subject {error.subject_id}{same_photograph(error)}."
         case index.ExternalIdExists() if not may_read_subjects(caller):
             return "Another subject already has this external id, or one that looks the same."
         case promotion.BundleChanged():
@@ -230,16 +230,21 @@ def detail_of(error: Exception, caller: Caller | None) -> str:
             return str(error)
 
 
+def same_photograph(error: index.DuplicateIdentity) -> str:
+    """The end of the sentence about a face that is enrolled already."""
+    return ", by the same photograph" if error.is_same_photograph else ""
+
+
 def other_subject(
     error: index.DuplicateIdentity | index.ExternalIdExists, caller: Caller | None
 ) -> dict[str, Any]:
-    """The other subject, for callers who may read subjects."""
-    if not may_read_subjects(caller):
-        return {}
-    members: dict[str, Any] = {"subject_id": str(error.subject_id)}
-    members |= {"external_id": error.external_id}
+    """The other subject, for callers who may read subjects; for everybody, whether it is one photograph."""
+    members: dict[str, Any] = {}
     if isinstance(error, index.DuplicateIdentity):
-        members |= {"d": error.d} if may_read_scores(caller) else {}
+        members |= {"same_photograph": error.is_same_photograph}
+        members |= {"d": error.d} if may_read_scores(caller) and may_read_subjects(caller) else {}
+    if may_read_subjects(caller):
+        members |= {"subject_id": str(error.subject_id), "external_id": error.external_id}
     return members
 
 

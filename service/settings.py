@@ -58,7 +58,7 @@ class Settings(BaseSettings):
         anchor_file: Where the newest audit events and all erasures are written down outside the database;
             best on another disk. By default `audit.anchor` in `data_dir`.
         store_crops: Keep the aligned face of every enrolment, encrypted, so that a new model can make its
-            templates without the people.
+            templates without the people, and the enrolment photograph is noticed at the door.
         crop_retention_days: How long one is kept.
         card_prefix: In front of each candidate number on a card, and no part of it.
         card_length: Characters of the number behind the prefix.

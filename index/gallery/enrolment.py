@@ -59,7 +59,7 @@ class EnrolmentLimits:
 class EnrolmentWarning:
     """A warning about a template that was not refused, and the subject it concerns.
 
-    `code` is `duplicate_not_refused`, `disagreement_not_refused`, `near_other_subject` or
+    `code` is `duplicate_not_refused`, `disagreement_not_refused`, `near_other_subject`, `same_photograph` or
     `templates_not_searched`.
     """
 
@@ -77,12 +77,19 @@ class Findings:
         near: Other subjects who would match but are not duplicates, nearest first.
         disagreeing: The subject's own templates, if all of them are of another face.
         not_searched: How many templates of others do not open; one of them may be of this face.
+        same_photograph: Those of the others who are enrolled by the same photograph, as far as that is known.
     """
 
     duplicates: Sequence[Nearest]
     near: Sequence[Nearest]
     disagreeing: Sequence[UUID]
     not_searched: int = 0
+    same_photograph: Collection[UUID] = ()
+
+    @property
+    def others(self) -> list[Nearest]:
+        """Everybody else with this face or one like it."""
+        return [*self.duplicates, *self.near]
 
 
 @dataclass(frozen=True)
@@ -187,12 +194,14 @@ def refuse_conflict(db: Session, subject_id: UUID, found: Findings) -> None:
     """Refuse a face that belongs to another subject, or does not belong to this one.
 
     Raises:
-        DuplicateIdentity: Naming the nearest other subject.
+        DuplicateIdentity: Naming the other subject of the same photograph, or else the nearest.
         NotTheSamePerson: Naming the templates that disagree.
     """
     if found.duplicates:
-        nearest = found.duplicates[0]
-        raise DuplicateIdentity(nearest.subject_id, external_id_of(db, nearest.subject_id), nearest.d)
+        same = [one for one in found.duplicates if one.subject_id in found.same_photograph]
+        other = (same or found.duplicates)[0]
+        number = external_id_of(db, other.subject_id)
+        raise DuplicateIdentity(other.subject_id, number, other.d, is_same_photograph=bool(same))
     if found.disagreeing:
         raise NotTheSamePerson(subject_id, found.disagreeing)
 
@@ -203,8 +212,10 @@ def warnings_of(db: Session, found: Findings) -> tuple[EnrolmentWarning, ...]:
     general += [EnrolmentWarning("disagreement_not_refused")] if found.disagreeing else []
     general += [EnrolmentWarning("templates_not_searched")] if found.not_searched else []
     near = [
-        EnrolmentWarning("near_other_subject", one.subject_id, external_id_of(db, one.subject_id))
-        for one in found.near
+        EnrolmentWarning(code, one.subject_id, external_id_of(db, one.subject_id))
+        for code, people in (("near_other_subject", found.near), ("same_photograph", found.others))
+        for one in people
+        if code == "near_other_subject" or one.subject_id in found.same_photograph
     ]
     return (*general, *near)
 
@@ -225,6 +236,8 @@ def build_audit_details(template_id: UUID, found: Findings, force_reason: str | 
         details["disagrees_with"] = [str(one) for one in found.disagreeing]
     if found.near:
         details["near"] = [str(one.subject_id) for one in found.near]
+    if same := [str(one.subject_id) for one in found.others if one.subject_id in found.same_photograph]:
+        details["same_photograph"] = same
     if found.not_searched:
         details["not_searched"] = found.not_searched
     return details

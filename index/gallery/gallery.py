@@ -160,6 +160,7 @@ class Gallery:
         near_threshold: float | None = None,
         own_threshold: float | None = None,
         former: Sequence[DuplicateProbe] = (),
+        same_photograph: Collection[UUID] = (),
         request_id: str | None = None,
         require: Callable[[Session], None] = lambda db: None,
     ) -> EnrolledTemplate:
@@ -179,6 +180,7 @@ class Gallery:
             near_threshold: As `EnrolmentLimits.near`.
             own_threshold: As `EnrolmentLimits.own`.
             former: The same face under former models that still know people whom this one does not.
+            same_photograph: Others who are enrolled by the same photograph, as `find_same_photograph` knows.
             request_id: Id of the request.
             require: Raises, in the same transaction, where the enrolment rests on something that has changed.
 
@@ -201,7 +203,7 @@ class Gallery:
                 require_known(db, subject_id, self.model_id)
                 limits = EnrolmentLimits(duplicate_threshold, near_threshold, own_threshold)
                 probes = (DuplicateProbe(self, template, limits, newer=()), *former)
-                found = compare_with_enrolled(db, subject_id, probes)
+                found = compare_with_enrolled(db, subject_id, probes, same_photograph)
                 if force_reason is None:
                     refuse_conflict(db, subject_id, found)
                 row = self._row(subject_id, template, template_id or uuid7())
@@ -332,18 +334,29 @@ class Gallery:
         with self._database.read() as db:
             return find_by_source(db, subject_id, self.model_id, source_digest)
 
-    def rehearse(self, subject_id: UUID, probes: Sequence[DuplicateProbe]) -> tuple[EnrolmentWarning, ...]:
+    def find_others(self, subject_id: UUID, probes: Sequence[DuplicateProbe]) -> list[Nearest]:
+        """Everybody else with this face or one like it, as an enrolment would find them now."""
+        with self._database.read() as db:
+            return compare_with_enrolled(db, subject_id, probes).others
+
+    def rehearse(
+        self,
+        subject_id: UUID,
+        probes: Sequence[DuplicateProbe],
+        same_photograph: Collection[UUID] = (),
+    ) -> tuple[EnrolmentWarning, ...]:
         """What an enrolment would warn of; nothing is written.
 
         Args:
             subject_id: The subject; one that does not exist has no templates that could disagree.
             probes: The face under this model, then under former ones.
+            same_photograph: As `enrol`.
 
         Raises:
             DuplicateIdentity, NotTheSamePerson: As `enrol`.
         """
         with self._database.read() as db:
-            found = compare_with_enrolled(db, subject_id, probes)
+            found = compare_with_enrolled(db, subject_id, probes, same_photograph)
             refuse_conflict(db, subject_id, found)
             return warnings_of(db, found)
 
@@ -502,7 +515,12 @@ class Gallery:
             self.catch_up()
 
 
-def compare_with_enrolled(db: Session, subject_id: UUID, probes: Sequence[DuplicateProbe]) -> Findings:
+def compare_with_enrolled(
+    db: Session,
+    subject_id: UUID,
+    probes: Sequence[DuplicateProbe],
+    same_photograph: Collection[UUID] = (),
+) -> Findings:
     """Find other subjects with this or a similar face, and own templates that disagree with it."""
     duplicates: list[Nearest] = []
     near: list[Nearest] = []
@@ -510,7 +528,8 @@ def compare_with_enrolled(db: Session, subject_id: UUID, probes: Sequence[Duplic
         for one in probe.gallery.find_others_near(db, subject_id, probe):
             (duplicates if one.d <= probe.limits.duplicate else near).append(one)
     not_searched = sum(probe.gallery.not_searched() for probe in probes)
-    return Findings(duplicates, near, find_disagreeing(db, subject_id, probes), not_searched)
+    disagreeing = find_disagreeing(db, subject_id, probes)
+    return Findings(duplicates, near, disagreeing, not_searched, same_photograph)
 
 
 def find_disagreeing(db: Session, subject_id: UUID, probes: Sequence[DuplicateProbe]) -> list[UUID]:

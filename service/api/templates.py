@@ -50,9 +50,9 @@ class StoredTemplate(TemplateFacts):
 
 
 class NearSubject(BaseModel):
-    """Another subject who would match the new template."""
+    """Another subject who would match the new template, or who is enrolled by the same photograph."""
 
-    code: Literal["near_other_subject"]
+    code: Literal["near_other_subject", "same_photograph"]
     subject_id: UUID
     external_id: str | None
 
@@ -61,7 +61,8 @@ class Enrolment(BaseModel):
     """A new template, the quality of its picture, and what the operator should know.
 
     `duplicate_not_refused` and `disagreement_not_refused` were forced; `near_other_subject` is not so near as
-    a duplicate, but a photograph of one may match the other.
+    a duplicate, but a photograph of one may match the other. `same_photograph` names whoever is enrolled by
+    this very photograph, as far as crops are kept.
     """
 
     template: TemplateFacts
@@ -191,9 +192,7 @@ def warning_of(warning: EnrolmentWarning, caller: Caller) -> str | NearSubject:
     """A warning as it is answered; it names somebody else to those who may read subjects."""
     if warning.subject_id is None or not caller.may(Scope.SUBJECTS_READ):
         return warning.code
-    return NearSubject(
-        code="near_other_subject", subject_id=warning.subject_id, external_id=warning.external_id
-    )
+    return NearSubject.model_validate(warning, from_attributes=True)
 
 
 def stored(template: EnrolledTemplate, model_id: str, uses: Uses) -> StoredTemplate:

@@ -135,6 +135,8 @@ def warning_line(photo: "Photo", warning: "EnrolmentWarning") -> tuple[object, .
     """What to know of a photo that was enrolled, as a line of the report."""
     other = warning.external_id or warning.subject_id
     detail = f"Enrolled; a photograph of {other} may match it." if other else "Enrolled with a reason."
+    if warning.code == "same_photograph":
+        detail = f"Enrolled; {other} is enrolled by the same photograph."
     return photo.external_id, photo.path, warning.code, "", detail
 
 

@@ -1,6 +1,6 @@
 """From a photograph's embedding to an enrolled template; the same over HTTP and for many photos at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,8 @@ from embedding.image import encode_png
 from index.crops import NewCrop
 from index.errors import NotTheSamePerson
 from index.gallery.enrolment import EnrolledTemplate
+from index.gallery.gallery import DuplicateProbe
+from index.same_photograph import find_same_photograph
 from service.parts import Parts
 from service.settings import Settings
 
@@ -30,6 +32,7 @@ def enrol_embedding(
         GalleryError: As `Gallery.enrol`.
     """
     limits = parts.model.enrolment_limits
+    probes = probes_of(parts, embedding)
     return parts.gallery.enrol(
         subject_id,
         embedding.template,
@@ -37,10 +40,26 @@ def enrol_embedding(
         duplicate_threshold=limits.duplicate,
         near_threshold=limits.near,
         own_threshold=limits.own,
-        former=parts.serving.former_probes(embedding),
+        former=probes[1:],
+        same_photograph=same_photograph(parts, subject_id, embedding, probes),
         crop=crop_to_keep(parts.settings, embedding),
         actor=actor,
         **details,
+    )
+
+
+def probes_of(parts: Parts, embedding: Embedding) -> tuple[DuplicateProbe, ...]:
+    """The face to look for among everybody enrolled: under the model in use, then under former ones."""
+    own = DuplicateProbe(parts.gallery, embedding.template, parts.model.enrolment_limits, newer=())
+    return (own, *parts.serving.former_probes(embedding))
+
+
+def same_photograph(
+    parts: Parts, subject_id: UUID, embedding: Embedding, probes: Sequence[DuplicateProbe]
+) -> set[UUID]:
+    """Who else is enrolled by this photograph, as far as crops are kept; before any transaction."""
+    return find_same_photograph(
+        parts.gallery, parts.database, parts.cipher, embedding.crop, subject_id, probes
     )
 
 

@@ -11,11 +11,10 @@ from uuid import UUID
 from embedding.quality import Purpose
 from index.errors import SubjectNotFound
 from index.gallery.enrolment import EnrolmentWarning
-from index.gallery.gallery import DuplicateProbe
 from index.ids import uuid7
 from index.subjects.subjects import ExternalId
 from service.matching.bulk_enrolment import Fate, find_or_add
-from service.matching.enrolling import count_refusal, enrol_embedding
+from service.matching.enrolling import count_refusal, enrol_embedding, probes_of, same_photograph
 from service.parts import Parts
 
 
@@ -75,10 +74,11 @@ def rehearse_photo(parts: Parts, external_id: str, picture: bytes) -> PhotoFate:
             return PhotoFate(Fate.KNOWN, subject_id, known.id)
         parts.gallery.require_basis(subject_id)
     embedding = parts.embedder.embed(picture, Purpose.ENROL)
-    own = DuplicateProbe(parts.gallery, embedding.template, parts.model.enrolment_limits, newer=())
-    probes = (own, *parts.serving.former_probes(embedding))
+    probes = probes_of(parts, embedding)
+    whose = subject_id or uuid7()
+    same = same_photograph(parts, whose, embedding, probes)
     if subject_id is None:
-        return PhotoFate(Fate.ENROLLED, None, None, parts.gallery.rehearse(uuid7(), probes))
+        return PhotoFate(Fate.ENROLLED, None, None, parts.gallery.rehearse(whose, probes, same))
     with count_refusal(parts, subject_id):
-        warnings = parts.gallery.rehearse(subject_id, probes)
+        warnings = parts.gallery.rehearse(subject_id, probes, same)
     return PhotoFate(Fate.ENROLLED, subject_id, None, warnings)

@@ -821,10 +821,10 @@ class MovementTerms(BaseModel):
 
 class NearSubject(BaseModel):
     """
-    Another subject who would match the new template.
+    Another subject who would match the new template, or who is enrolled by the same photograph.
     """
 
-    code: Literal["near_other_subject"]
+    code: Literal["near_other_subject", "same_photograph"]
     external_id: str | None
     subject_id: UUID
 
@@ -1999,7 +1999,8 @@ class Enrolment(BaseModel):
     A new template, the quality of its picture, and what the operator should know.
 
     `duplicate_not_refused` and `disagreement_not_refused` were forced; `near_other_subject` is not so near as
-    a duplicate, but a photograph of one may match the other.
+    a duplicate, but a photograph of one may match the other. `same_photograph` names whoever is enrolled by
+    this very photograph, as far as crops are kept.
     """
 
     quality: Quality

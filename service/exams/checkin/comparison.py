@@ -14,6 +14,7 @@ from index.consent.legal_basis import has_ended
 from index.database.database import Database
 from index.errors import LegalBasisExpired, NoTemplate, SubjectNotFound, TemplateUnreadable, WrongModel
 from index.gallery.neighbours import Nearest
+from index.same_photograph import is_of_subject
 from index.tables import SubjectRow, utc_now
 from service.decisions.decision import Outcome, Policy, decide
 from service.exams.checkin.rules import Expected
@@ -74,6 +75,7 @@ class Comparison:
         same_face: As `verdict.same_face_d`.
         is_by_todays: Whether today's admission was nearer than any template of the enrolment.
         differs_from_todays: Whether the enrolment matches, and today's admission does not.
+        is_same_photograph: Whether the camera saw the very photograph that the candidate is enrolled by.
     """
 
     model: LoadedModel
@@ -83,6 +85,7 @@ class Comparison:
     decision: Outcome
     rivals: Sequence[Near]
     same_face: float
+    is_same_photograph: bool
     search_ms: float
     is_by_todays: bool = False
     differs_from_todays: bool = False
@@ -119,16 +122,26 @@ def compare(desk: Desk, expected: Expected, probe: Embedding) -> Comparison:
         policy = policy_in_force(desk, expected.session, expected.exam, model)
         used = policy_among(policy, people)
     rivals, everybody = rivals_of(desk, expected, probe, model, entry)
+    decision = decide(nearest.d, used)
     return Comparison(
         model=model,
         entry=entry,
         nearest=nearest,
         policy=used,
-        decision=decide(nearest.d, used),
+        decision=decision,
         rivals=rivals,
         same_face=same_face_d(model.calibration, policy.match_fmr, everybody),
+        is_same_photograph=decision is not Outcome.NO_MATCH and is_enrolment(desk, entry, nearest, probe),
         search_ms=(time.perf_counter() - started) * 1000,
     )
+
+
+def is_enrolment(desk: Desk, entry: RosterEntryRow | None, nearest: Nearest, probe: Embedding) -> bool:
+    """Whether the camera saw the candidate's enrolment photograph; known only where its crop is kept."""
+    subject_id = entry.subject_id if entry else None
+    if subject_id is None:
+        return False
+    return is_of_subject(desk.database, desk.cipher, probe.crop, subject_id, nearest.template_id)
 
 
 def claimed(model: LoadedModel, entry: RosterEntryRow, probe: Embedding) -> Nearest:

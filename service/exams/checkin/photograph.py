@@ -253,7 +253,14 @@ def decided(
     conflicts, rivals = conflicts_of(db, expected, comparison)
     is_twin = entry is not None and entry.id in twin_entries(db, [entry])
     d, same_face = comparison.nearest.d, comparison.same_face
-    verdict, reasons = judge(comparison.decision, d, rivals, same_face, is_twin=is_twin)
+    verdict, reasons = judge(
+        comparison.decision,
+        d,
+        rivals,
+        same_face,
+        is_twin=is_twin,
+        is_same_photograph=comparison.is_same_photograph,
+    )
     if arrival.external_id is None:
         verdict, reasons = judge_search(comparison, rivals, verdict, reasons)
     verdict, reasons = judge_todays(comparison, verdict, reasons)

@@ -14,6 +14,7 @@ AMBIGUOUS_SEARCH = "ambiguous_search"
 TWIN = "twin"
 TODAYS_ADMISSION = "todays_admission"
 NOT_AS_ADMITTED = "not_as_admitted"
+SAME_PHOTOGRAPH = "same_photograph"
 ADMITTED_ELSEWHERE = "admitted_elsewhere"
 SEAT_DIFFERS = "seat_differs"
 SEAT_TAKEN = "seat_taken"
@@ -45,7 +46,13 @@ def same_face_d(calibration: Calibration, match_fmr: float, people: int) -> floa
 
 
 def judge(
-    decision: Outcome, d: float, rivals: Sequence[Rival], same_face: float, *, is_twin: bool = False
+    decision: Outcome,
+    d: float,
+    rivals: Sequence[Rival],
+    same_face: float,
+    *,
+    is_twin: bool = False,
+    is_same_photograph: bool = False,
 ) -> tuple[Verdict, list[str]]:
     """A match admits, unless the face belongs to somebody else as well.
 
@@ -58,6 +65,8 @@ def judge(
         same_face: As `same_face_d` gives it.
         is_twin: Whether the claimed candidate is known to look like somebody else. A machine cannot tell them
             apart, wherever the other one is.
+        is_same_photograph: Whether the camera saw the photograph of the enrolment: a print or a screen, and
+            not a person.
 
     Returns:
         Admitted or referred, and what speaks against the claim beside its distance.
@@ -69,5 +78,7 @@ def judge(
         reasons.append(NEARER_TO_OTHER_CANDIDATE)
     if is_twin:
         reasons.append(TWIN)
+    if is_same_photograph:
+        reasons.append(SAME_PHOTOGRAPH)
     is_admitted = decision is Outcome.MATCH and not reasons
     return (Verdict.ADMITTED if is_admitted else Verdict.REFERRED), reasons

@@ -15,8 +15,11 @@ async function enrol(id, picture, place, reason = "") {
   const force = reason ? `?${new URLSearchParams({ force: "true", reason })}` : "";
   try {
     const made = await call("POST", `/v1/subjects/${id}/templates${force}`, { form: body, key: newKey() });
-    const near = made.warnings.filter((one) => one.subject_id).map((one) => one.external_id ?? one.subject_id);
-    if (near.length) place.replaceChildren(notice("wait", t("subject.near", { who: near.join(", ") })));
+    const named = (code) => made.warnings.filter((one) => one.code === code).map((one) => one.external_id ?? one.subject_id);
+    const same = named("same_photograph");
+    const near = named("near_other_subject").filter((who) => !same.includes(who));
+    const texts = [["subject.same_as", same], ["subject.near", near]].filter(([, who]) => who.length);
+    if (texts.length) place.replaceChildren(...texts.map(([text, who]) => notice("wait", t(text, { who: who.join(", ") }))));
     else again();
   } catch (error) {
     const again = (values) => enrol(id, picture, place, values.reason);
@@ -33,7 +36,8 @@ export function whyRefused(error) {
   const reasons = error.body?.reasons ?? [];
   if (reasons.length) return [h("p", {}, t("subject.not_good")), h("ul", {}, reasons.map((code) => h("li", {}, reasonText(code))))];
   const { subject_id: other, external_id: number } = error.body ?? {};
-  return [h("p", {}, error.message), other ? h("p", {}, h("a", { href: `#/subjects/${other}` }, t("subject.other", { who: number ?? t("subject.unnamed") }))) : null];
+  const same = error.body?.same_photograph ? h("p", {}, t("subject.same_photograph")) : null;
+  return [h("p", {}, error.message), same, other ? h("p", {}, h("a", { href: `#/subjects/${other}` }, t("subject.other", { who: number ?? t("subject.unnamed") }))) : null];
 }
 
 export function filePanel(id) {
