@@ -91,7 +91,8 @@ def test_twenty_minutes_without_network_lose_nobody_and_count_nobody_twice(
     wire.cut()
     claim(page, "1001")
     expect(page.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
-    expect(page.locator("#result-detail")).to_contain_text("Your seat: A1. Your picture is compared")
+    expect(page.locator("#result-detail")).to_have_text("Your seat: A1")
+    expect(page.locator("#result-note")).to_contain_text("Your picture is compared as soon as")
     ready(page)
     expect(page.locator("#offline")).to_have_text("No network · to be sent: 1")
     # A card that is read twice within three seconds is read once.
@@ -130,6 +131,69 @@ def test_twenty_minutes_without_network_lose_nobody_and_count_nobody_twice(
     # Nothing that was there is asked for again, and who is in is in.
     give(page, "1001")
     expect(page.locator("#result-title")).to_have_text("You are checked in already")
+
+
+@pytest.mark.slow("waits before the camera of a kiosk without network")
+def test_a_kiosk_that_holds_sends_to_a_person_and_a_reload_in_between_loses_nothing(
+    hall: Desk, wire: Wire, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    exam_id = hall.call("GET", f"/v1/sessions/{hall.session_id}").json()["exam_id"]
+    hall.call("PATCH", f"/v1/exams/{exam_id}", json={"offline": "hold"})
+    page = browse(film=astronaut_jpeg, service_workers="allow")
+    open_kiosk(page, hall, wire)
+
+    wire.cut()
+    claim(page, "1001")
+    expect(page.locator("#result-title")).to_have_text("Please see the invigilator")
+    expect(page.locator("#result-detail")).to_contain_text("Your picture is compared as soon as there is")
+    page.reload()
+    expect(page.locator("#offline")).to_have_text("No network · to be sent: 1")
+    wire.mend()
+
+    expect(page.locator("#offline")).to_be_hidden()
+    found = checkins(hall)["1001"]
+    assert (found["outcome"], found["provisional"], found["time_estimated"]) == ("admitted", False, False)
+    # Once the session is over the tablet holds no name any more.
+    hall.reopen(timedelta(minutes=-90), timedelta(seconds=-1))
+    expect(page.locator("#closed-title")).to_have_text("Check-in has ended")
+    stored = """() => new Promise((resolve) => {
+        const opening = indexedDB.open("invigil-kiosk", 1);
+        opening.onsuccess = () => {
+            const asked = opening.result.transaction("facts").objectStore("facts").getAllKeys();
+            asked.onsuccess = () => resolve(asked.result);
+        };
+    })"""
+    assert "pack" not in page.evaluate(stored)
+
+
+@pytest.mark.slow("opens a kiosk twice")
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (
+            "Object.defineProperty(window, 'indexedDB', {get() { throw new DOMException('no'); }})",
+            "this browser stores nothing here",
+        ),
+        (
+            "navigator.serviceWorker.register = () => Promise.reject(new DOMException('SSL'))",
+            "does not trust the server’s certificate",
+        ),
+    ],
+)
+def test_the_self_test_says_why_a_kiosk_needs_the_network_and_it_works_with_it(
+    hall: Desk, wire: Wire, browse: Callable[..., Page], astronaut_jpeg: bytes, fault: str, said: str
+) -> None:
+    page = browse(film=astronaut_jpeg, service_workers="allow")
+    page.add_init_script(fault)
+    page.goto(f"{wire.address}/kiosk#key={hall.kiosk_key()}")
+    expect(page.locator("#candidate")).to_be_focused()
+
+    page.click("#set-up")
+
+    expect(page.locator("#check-installed")).to_contain_text(said)
+    page.get_by_role("button", name="Done").click()
+    claim(page, "1001")
+    expect(page.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
 
 
 def test_the_worker_keeps_everything_that_the_page_is_made_of() -> None:

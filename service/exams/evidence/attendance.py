@@ -50,6 +50,7 @@ COLUMNS = (
     "absences",
     "absent_minutes",
     "source",
+    "held",
 )
 HEADINGS = ("Seat", "Number", "Name", "Present", "Time", "Signature")
 WIDTHS = (14, 26, 66, 30, 16, 38)
@@ -133,6 +134,13 @@ def absent_minutes(one: Candidate) -> int | str:
     return ceil(seconds / 60) or ""
 
 
+def held_word(one: Candidate) -> str:
+    """What a kiosk without network did with somebody who is not confirmed; empty of everybody else."""
+    if not one.held:
+        return ""
+    return "let in" if one.provisional else "not let in"
+
+
 def attendance_csv(rooms: Sequence[Room], zone: ZoneInfo, delimiter: str) -> str:
     """The plain list."""
     target = io.StringIO()
@@ -144,7 +152,7 @@ def attendance_csv(rooms: Sequence[Room], zone: ZoneInfo, delimiter: str) -> str
             present = "yes" if is_present(one) else "no"
             who = (one.seat, one.external_id, one.display_name)
             left = local_time(one.presence_at, zone) if one.presence == "left" else ""
-            out = (left, format_absences(one, zone), absent_minutes(one), one.source)
+            out = (left, format_absences(one, zone), absent_minutes(one), one.source, held_word(one))
             writer.write((room.exam, room.room, *who, one.status, present, time, *out))
     return target.getvalue()
 
@@ -220,7 +228,8 @@ class Page(Paper):
         more = f"+{one.extra_minutes} min" if one.extra_minutes else ""
         yield "\n".join(filter(None, (one.display_name, more)))
         away = format_absences(one, self.zone)
-        how = f"{WORDS[one.status]}, on paper" if one.source == PAPER else WORDS[one.status]
+        word = "let in, not confirmed" if one.provisional else WORDS[one.status]
+        how = f"{word}, on paper" if one.source == PAPER else word
         yield f"{how}\nout {away}" if away else how
         yield local_time(one.status_at, self.zone, "%H:%M") if is_present(one) else ""
         yield ""

@@ -98,5 +98,5 @@ def read_rooms(desk: Desk, db: OrmSession, session_ids: Collection[UUID]) -> Roo
     waiting = [one for row in rows for one in waiting_of(db, row)]
     return Rooms(
         rooms=sorted(rooms, key=lambda one: (one.session.exam_name, one.session.room, one.session.id)),
-        waiting=sorted(waiting, key=lambda one: (one.since, one.id)),
+        waiting=sorted(waiting, key=lambda one: (not one.held, one.since, one.id)),
     )

@@ -210,8 +210,9 @@ async function keepAlone(candidate, picture, taken) {
     return noAnswer();
   }
   const { display_name, external_id, seat } = person;
-  const detail = seat ? t("kiosk.provisional_seat", { seat }) : t("kiosk.provisional");
-  return { tone: "info", mark: "✓", title: t("kiosk.admitted", { name: display_name ?? external_id }), detail, seat };
+  const detail = seat ? t("kiosk.seat", { seat }) : "";
+  const title = t("kiosk.admitted", { name: display_name ?? external_id });
+  return { tone: "info", mark: "✓", title, detail, seat, note: t("kiosk.provisional") };
 }
 
 /**
@@ -405,6 +406,7 @@ async function present(result, candidate, attempt) {
   $("result-mark").textContent = result.mark;
   $("result-title").textContent = result.title;
   $("result-detail").textContent = result.detail;
+  $("result-note").textContent = result.note ?? "";
   $("again").hidden = !result.again;
   $("again").onclick = () => checkIn(candidate, { insist: result.insist, sure: true });
   show("result");

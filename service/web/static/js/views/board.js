@@ -4,6 +4,7 @@ import { clock, date, h, may, setTitle, t, zone } from "../page.js";
 import { TONES, announce, notice, toast } from "../ui.js";
 import { follow, ofSession } from "../live.js";
 import { identify, usualField } from "../usual.js";
+import { heldText } from "./held.js";
 import { nameOf, Queue } from "./queue.js";
 
 /** @typedef {import("api").components["schemas"]["Candidate"]} Candidate */
@@ -152,7 +153,7 @@ class Board extends Queue {
     let shown = 0;
     order.forEach((person, place) => {
       const isWaiting = waits.has(person.entry_id);
-      const drawn = JSON.stringify([person.seat, person.status, person.display_name, person.external_id, person.flags, person.extra_minutes, person.source, person.presence, person.presence_at, isWaiting]);
+      const drawn = JSON.stringify([person.seat, person.status, person.display_name, person.external_id, person.flags, person.extra_minutes, person.source, person.presence, person.presence_at, person.held, person.provisional, isWaiting]);
       let tile = this.tiles.get(person.entry_id);
       if (tile?.drawn !== drawn) {
         const node = this.seat(person, isWaiting);
@@ -173,7 +174,7 @@ class Board extends Queue {
     const away = AWAY.includes(person.presence);
     const tone = isWaiting ? "wait" : away ? person.presence : TONES[person.status] ?? "";
     const out = { "data-out": person.presence_at };
-    const status = isWaiting ? t("board.needs_person") : person.presence === "out" ? h("span", out, this.outSince(person.presence_at)) : t(away ? "presence.left" : `status.${person.status}`);
+    const status = isWaiting ? (person.held ? heldText(person) : t("board.needs_person")) : person.presence === "out" ? h("span", out, this.outSince(person.presence_at)) : t(away ? "presence.left" : `status.${person.status}`);
     return h("li.tapped", {}, h(`button.seat.${tone}`, { type: "button", "data-candidate": person.external_id, onclick: () => this.open(person.entry_id) },
       h("span.row.between", {}, h("strong", {}, person.seat ?? "–"), h("span.small", {}, status)),
       h("span.name", {}, nameOf(person)),

@@ -5,6 +5,7 @@ import { again, announce, needText, notice, tag, toast } from "../ui.js";
 import { bandScale } from "../scale.js";
 import { decisionForm, documentForm } from "../decisions.js";
 import { faces } from "../faces.js";
+import { heldText } from "./held.js";
 import { flagTags, nameOf } from "./queue.js";
 
 const LET_IN = ["admitted", "identified_manually"];
@@ -23,6 +24,7 @@ export async function checkinCase(view, one, id, ...above) {
     h("div.row.between", {},
       h("div", {}, h("h2", { id: "case-title" }, who),
         h("div.muted", {}, `${attempt.external_id ?? "–"} · ${t("person.seat")} ${attempt.seat ?? "–"} · ${clock(attempt.taken_at ?? attempt.created_at)} · ${t(`mode.${attempt.mode}`)}`),
+        ...withoutNetwork(attempt),
         attempt.source === "paper" ? h("div.muted", {}, t("paper.taken", { time: date(attempt.created_at) })) : "",
         ...(need?.candidate ? flagTags(need.candidate) : [])),
       tag(attempt.effective_outcome)),
@@ -33,6 +35,16 @@ export async function checkinCase(view, one, id, ...above) {
     ...decide(view, one, attempt, queue, who),
   );
   return () => urls.forEach((url) => URL.revokeObjectURL(url));
+}
+
+/** Of an attempt that was taken without network: when it was, and what the kiosk did. */
+function withoutNetwork(attempt) {
+  if (attempt.provisional === null) return [];
+  return [
+    h("div.muted", { id: "without-network" }, t("held.taken", { taken: clock(attempt.taken_at), delivered: clock(attempt.created_at) })),
+    attempt.time_estimated ? h("div.muted.small", {}, t("held.estimated")) : "",
+    attempt.held ? h("div.row.tight", {}, h("span.tag", {}, heldText(attempt))) : "",
+  ];
 }
 
 function steps(one, id, queue) {

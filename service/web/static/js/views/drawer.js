@@ -4,6 +4,7 @@ import { all, call, clock, h, may, t } from "../page.js";
 import { choice, field, form, needText, notice, tag, toast } from "../ui.js";
 import { faces } from "../faces.js";
 import { decisionForm, documentForm } from "../decisions.js";
+import { heldText } from "./held.js";
 import { absences, movement } from "./movement.js";
 
 const LET_IN = ["admitted", "identified_manually"];
@@ -59,7 +60,7 @@ async function fill(body, session, person, needs, after, above) {
       h("div.muted", {}, `${person.external_id} · ${t("person.seat")} ${person.seat ?? "–"}`)),
       h("button.plain", { type: "button", onclick: after.close }, t("drawer.close"))),
     ...above,
-    h("div.row.tight", {}, tag(person.status), ["out", "left"].includes(person.presence) ? h("span.tag", {}, `${t(`presence.${person.presence}`)} ${clock(person.presence_at)}`) : "", person.status_at ? h("span.muted.small", {}, clock(person.status_at)) : "", person.source === "paper" ? h("span.tag", {}, t("paper.source")) : ""),
+    h("div.row.tight", {}, tag(person.status), ["out", "left"].includes(person.presence) ? h("span.tag", {}, `${t(`presence.${person.presence}`)} ${clock(person.presence_at)}`) : "", person.status_at ? h("span.muted.small", {}, clock(person.status_at)) : "", person.held ? h("span.tag", {}, heldText(person)) : "", person.source === "paper" ? h("span.tag", {}, t("paper.source")) : ""),
     needs.length ? notice("wait", h("ul.needs", {}, needs.map((code) => h("li", {}, needText(code))))) : null,
     absences(person),
     person.extra_minutes ? notice("", t("drawer.extra", { minutes: person.extra_minutes })) : null,
@@ -90,7 +91,7 @@ function attempts(session, tried) {
   const title = h("h3", {}, t("drawer.attempts", { n: tried.length }));
   if (!tried.length) return [title, h("p.muted", {}, t("attempts.none_of"))];
   return [title, h("ol.attempts", {}, tried.map((one) => h("li", {},
-    h("a", { href: `#/sessions/${session.id}/case/${one.id}` }, [clock(one.taken_at ?? one.created_at), one.source === "paper" && t("paper.source"), one.kind === "return" && t("attempts.return"), t(`mode.${one.mode}`)].filter(Boolean).join(" · ")), " ",
+    h("a", { href: `#/sessions/${session.id}/case/${one.id}` }, [clock(one.taken_at ?? one.created_at), one.source === "paper" && t("paper.source"), one.kind !== "entry" && t(`attempts.${one.kind}`), t(`mode.${one.mode}`)].filter(Boolean).join(" · ")), " ",
     one.superseded_by ? h("span.muted.small", {}, t("status.superseded")) : tag(one.effective_outcome))))];
 }
 

@@ -5,6 +5,7 @@ import { again, announce, needText, notice, toast } from "../ui.js";
 import { isOn, ring, turn } from "../alerts.js";
 import { follow } from "../live.js";
 import { openDrawer } from "./drawer.js";
+import { heldText } from "./held.js";
 
 /** @typedef {import("api").components["schemas"]["Candidate"]} Candidate */
 /** @typedef {import("api").components["schemas"]["Session"]} Session */
@@ -189,6 +190,7 @@ export class Queue {
         h("span.since", { "data-since": need.since }, this.since(need.since))),
       ...(room ? [room] : []),
       h("div.muted.small", {}, [candidate && candidate.display_name ? candidate.external_id : null, candidate?.seat && t("board.seat", { seat: candidate.seat }), need.kiosk].filter(Boolean).join(" · ")),
+      ...(need.held ? [h("div.row.tight", {}, h("span.tag", {}, heldText(need)))] : []),
       h("ul.needs", {}, need.reasons.map((code) => h("li", {}, needText(code)))),
       ...(candidate ? flagTags(candidate) : []),
     ];
@@ -214,7 +216,7 @@ export class Queue {
    * @param {string} sessionId @param {Waiting[]} items */
   waitIn(sessionId, items) {
     const others = this.waiting.filter((need) => need.session_id !== sessionId);
-    this.waiting = [...others, ...items].sort((a, b) => Date.parse(a.since) - Date.parse(b.since));
+    this.waiting = [...others, ...items].sort((a, b) => Number(b.held) - Number(a.held) || Date.parse(a.since) - Date.parse(b.since));
   }
 
   since(moment) {
