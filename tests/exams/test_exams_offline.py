@@ -14,6 +14,7 @@ from sqlalchemy import select
 from index.audit import Origin
 from index.database.database import Database
 from index.sealing.cipher import TemplateCipher
+from index.subjects.subjects import Subjects
 from service.access.callers import Caller
 from service.access.keys import Deliverer
 from service.access.scopes import Scope
@@ -170,6 +171,24 @@ def test_who_does_not_match_is_held_and_first_on_the_board(hall: ExamDay, tablet
     with hall.desk.database.read() as db:
         counts = counts_of(db, db.get_one(SessionRow, hall.session.id))
     assert (counts.referred, counts.held, counts.admitted) == (2, 1, 0)
+
+
+def test_whoever_is_put_right_while_a_queue_is_compared_is_compared_as_who_they_are_now(
+    hall: ExamDay, tablet: Tablet
+) -> None:
+    def put_right() -> None:
+        subjects = Subjects(hall.desk.database)
+        subjects.change(hall.subjects["c1"], external_id="c1-former", actor="test")
+        subjects.change(hall.subjects["c2"], external_id="c1", actor="test")
+        hall.roster("c1,Ana,A1", mode="merge")
+
+    moves = iter([put_right])
+    hall.embedder.waits = lambda: next(moves, lambda: None)()
+
+    tablet.deliver(tablet.take("c1", "1"))
+
+    (row,) = checkins(hall)
+    assert (row.outcome, row.decision) == ("referred", "no_match")
 
 
 def test_a_decision_ends_what_is_held(hall: ExamDay, tablet: Tablet) -> None:

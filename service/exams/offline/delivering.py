@@ -21,7 +21,15 @@ from index.tables import utc_now
 from service.access.keys import Deliverer
 from service.exams.audit import CHECKIN_DECLINED, note
 from service.exams.checkin.comparison import compare, model_for
-from service.exams.checkin.photograph import Look, decided, undecided, understood
+from service.exams.checkin.photograph import (
+    MAX_COMPARISONS,
+    ComparedWithFormer,
+    Look,
+    decided,
+    require_current,
+    undecided,
+    understood,
+)
 from service.exams.checkin.rules import Arrival, Expected, begun, find_entry, has_no_basis, record
 from service.exams.checkin.thumbnails import Probe
 from service.exams.checkin.todays import keep_todays
@@ -33,6 +41,7 @@ from service.exams.errors import (
     ExamPurged,
     FacesOff,
     ManualIdentificationAgreed,
+    NothingToCompare,
     NotOnRoster,
     QueueError,
     QueueUnreadable,
@@ -125,8 +134,22 @@ def deliver(
     except (QueueUnreadable, TakenAfterEnd) as error:
         note_refused(desk, session_id, item, error, origin)
         raise
-    look = case.obstacle or look_at(desk, case, taken.picture)
-    return write(desk, taken, look, origin)
+    return compare_and_write(desk, taken, case, origin)
+
+
+def compare_and_write(desk: Desk, taken: Taken, case: Case, origin: Origin) -> Delivered:
+    """Compare and record; once more where the template was taken away between the two.
+
+    Raises:
+        DatabaseError: If it could not be written; then nothing was.
+    """
+    for _ in range(MAX_COMPARISONS):
+        try:
+            return write(desk, taken, case.obstacle or look_at(desk, case, taken.picture), origin)
+        except ComparedWithFormer:
+            with desk.database.read() as db:
+                case = read_case(db, taken, origin)
+    return write(desk, taken, NothingToCompare.code, origin)
 
 
 def require_records(db: OrmSession, session_id: UUID) -> None:
@@ -241,7 +264,11 @@ def look_at(desk: Desk, case: Case, picture: bytes) -> Look | ImageError | FaceE
 
 
 def write(desk: Desk, taken: Taken, look: Look | ImageError | FaceError | str, origin: Origin) -> Delivered:
-    """Record the attempt: under the conditions of this moment, and once."""
+    """Record the attempt: under the conditions of this moment, and once.
+
+    Raises:
+        ComparedWithFormer: If the decision would rest on a template that is not the candidate's now.
+    """
     checkin_id = uuid7()
     with desk.database.write() as db:
         if (done := find_delivered(db, taken.arrival.session_id, taken.item, taken.by)) is not None:
@@ -272,9 +299,10 @@ def row_of(
     origin: Origin,
     checkin_id: UUID,
 ) -> CheckinRow:
-    """The row of evidence, of a comparison or of why there was none."""
+    """The row of evidence, of a comparison or of why there was none; raises as `write`."""
     entry = case.expected.entry
     if case.obstacle is None and isinstance(look, Look) and is_of(look, entry):
+        require_current(db, entry, look.comparison)
         # Whoever was let in meanwhile is compared all the same; the row says that it is a repeat.
         return decided(db, case.expected, entry, replace(look, arrival=case.arrival), origin, checkin_id)
     if case.obstacle is None and isinstance(look, ImageError | FaceError):
