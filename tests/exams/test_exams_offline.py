@@ -482,6 +482,17 @@ def test_an_exam_without_faces_gives_no_names_away(
     assert (pack.people, pack.public_key) == ([], None)
 
 
+def test_a_pilot_lets_nobody_in_without_network(
+    sqlite_exam_day: ExamDay, open_exam_day: Callable[..., ExamDay]
+) -> None:
+    day = filled(open_exam_day(sqlite_exam_day.desk.database, cipher=TemplateCipher(KEY), faces="pilot"))
+
+    assert build_pack(day.desk, day.session.id).rule == "hold"
+    tablet = Tablet(day)
+    tablet.deliver(tablet.take("c1", "1", provisional=False))
+    assert [(one.outcome, one.held) for one in checkins(day)] == [("referred", True)]
+
+
 def test_the_private_key_is_sealed_at_rest_and_gone_a_day_after_the_end(
     hall: ExamDay, tablet: Tablet
 ) -> None:

@@ -14,7 +14,7 @@ from index.external_ids import build_external_key
 from index.gallery.coverage import models_of
 from index.tables import utc_now
 from service.exams.context import Desk
-from service.exams.exams import exam_row, has_faces_on
+from service.exams.exams import exam_row, has_faces_on, is_pilot
 from service.exams.movement.rules import find_entry_end
 from service.exams.offline.sealing import public_key_of
 from service.exams.schemas import Candidate, Offline
@@ -72,12 +72,17 @@ def build_pack(desk: Desk, session_id: UUID) -> Pack:
             opens_at=session.opens_at,
             closes_at=session.closes_at,
             entry_ends_at=entry_end_of(db, session, exam),
-            rule=exam.offline,  # type: ignore[arg-type]
+            rule=rule_of(exam),
             public_key=encoded(public_key_of(db, desk, session_id)) if is_of_use else None,
             card_prefix=desk.numbers.prefix,
             people=people_of(db, desk, candidates_page(db, session_id)) if is_of_use else [],
             server_time=now,
         )
+
+
+def rule_of(exam: ExamRow) -> Offline:
+    """What a kiosk does with whom it cannot compare; a pilot lets nobody in, so neither does its kiosk."""
+    return "hold" if is_pilot(exam) else exam.offline  # type: ignore[return-value]
 
 
 def entry_end_of(db: OrmSession, session: SessionRow, exam: ExamRow) -> datetime | None:

@@ -55,7 +55,7 @@ const spoken = (text, detail) => (language === "en" ? detail ?? text : text ?? d
 export class Problem extends Error {
   constructor(status, body) {
     const found = (body.errors ?? []).map((one) => spoken(textOf(`wrong.code.${one.code}`), one.detail)).join(" ");
-    super(found || (textOf(`problem.${body.code}`) ?? spoken(textOf(`code.${body.code}`), body.detail) ?? body.title ?? `HTTP ${status}`));
+    super(found || (textOf(`problem.${body.code}`) ?? spoken(textOf(`code.${body.code}`), body.detail) ?? (body.title || `HTTP ${status}`)));
     this.status = status;
     this.code = body.code ?? "internal";
     this.body = body;
