@@ -317,7 +317,7 @@ def test_another_persons_photo_is_enrolled_for_a_reason_alone(
     expect(console.get_by_role("button", name="Remove")).to_have_count(1)
 
     console.set_input_files("#photo", photo)
-    console.fill("input[name=reason]", "The older picture is of somebody else")
+    console.fill("input[name=reason]:visible", "The older picture is of somebody else")
     console.get_by_role("button", name="Enrol anyway").click()
 
     expect(console.get_by_role("button", name="Remove")).to_have_count(2)
