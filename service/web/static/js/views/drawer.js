@@ -40,7 +40,7 @@ export function openDrawer(session, person, board) {
     changed: (other) => {
       if (other.entry_id !== person.entry_id) return;
       person = other;
-      const typed = [...dialog.querySelectorAll("input, select[name=reason_code]")].some((one) => /** @type {any} */ (one).value);
+      const typed = [.../** @type {NodeListOf<any>} */ (dialog.querySelectorAll("input, select[name=reason_code]"))].some((one) => one.value !== (one.defaultValue ?? ""));
       if (!typed) {
         draw();
         dialog.querySelector("button").focus();
