@@ -50,7 +50,7 @@ def hall(exam_service: ExamService) -> ExamService:
 def test_who_came_and_left_by_the_sheet_is_in_every_list_with_the_papers_times(hall: ExamService) -> None:
     came, left = at(-40), at(-5)
 
-    report = type_in(hall, arrival("A1", -40, left_at=left, note="pen in the left hand"))
+    report = type_in(hall, arrival("A1", arrived_at=came, left_at=left, note="pen in the left hand"))
 
     assert (report["recorded"], report["lines"][0]["person"]["seat"]) == (1, "1")
     ann = people(hall)["A1"]
@@ -88,9 +88,10 @@ def test_a_sheet_that_is_typed_in_again_changes_nothing(hall: ExamService) -> No
 def test_the_leaving_is_added_to_an_arrival_that_was_typed_in_or_recorded_live(hall: ExamService) -> None:
     body = {"candidate": "B1", "document_type": "passport"}
     assert hall.call("POST", "sessions/{session}/identifications", json=body).status_code == 201
-    type_in(hall, arrival("A1", -40))
+    ann = arrival("A1", -40)
+    type_in(hall, ann)
 
-    report = type_in(hall, arrival("A1", -40, left_at=at(0)), {"candidate": "B1", "left_at": at(0)})
+    report = type_in(hall, {**ann, "left_at": at(0)}, {"candidate": "B1", "left_at": at(0)})
 
     assert [one["result"] for one in report["lines"]] == ["recorded", "recorded"]
     found = people(hall)
