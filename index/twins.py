@@ -8,10 +8,8 @@ from uuid import UUID
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
+from index.database.batches import batches
 from index.tables import SubjectRow, TemplateRow, TwinRow
-
-# Both databases accept far more parameters per statement (SQLite 32,766).
-_IDS_IN_ONE_QUERY = 5000
 
 
 @dataclass(frozen=True)
@@ -40,8 +38,7 @@ def note_twins(
 def twins_of(db: Session, subject_ids: Sequence[UUID]) -> dict[UUID, list[Twin]]:
     """The known twins of each subject, whether given here or not; subjects without any are left out."""
     found: dict[UUID, list[Twin]] = {}
-    for start in range(0, len(subject_ids), _IDS_IN_ONE_QUERY):
-        some = subject_ids[start : start + _IDS_IN_ONE_QUERY]
+    for some in batches(subject_ids):
         for own, other in ((TwinRow.subject_id, TwinRow.other_id), (TwinRow.other_id, TwinRow.subject_id)):
             named = (SubjectRow.external_id, TwinRow.reason, SubjectRow.display_name, TwinRow.created_at)
             query = select(own, other, *named)

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from index import audit
+from index.database.batches import batches
 from index.database.database import Database
 from index.tables import (
     CropRow,
@@ -22,9 +23,6 @@ from index.tables import (
     TemplateRow,
 )
 from index.twins import forget_twins
-
-# Both databases take far more parameters in one statement (SQLite 32,766).
-_IDS_IN_ONE_QUERY = 5000
 
 
 @dataclass(frozen=True)
@@ -141,9 +139,8 @@ def remove_returned(database: Database, template_ids: Collection[UUID], *, actor
 
     A template removed with another one, of the same picture, counts with it.
     """
-    wanted, removed = sorted(template_ids), 0
-    for start in range(0, len(wanted), _IDS_IN_ONE_QUERY):
-        block = wanted[start : start + _IDS_IN_ONE_QUERY]
+    removed = 0
+    for block in batches(sorted(template_ids)):
         query = select(TemplateRow).where(TemplateRow.id.in_(block)).limit(1)
         with database.read() as db:
             if db.scalars(query).first() is None:
@@ -159,9 +156,8 @@ def remove_returned(database: Database, template_ids: Collection[UUID], *, actor
 
 def erase_returned(database: Database, subject_ids: Collection[UUID], *, actor: str) -> int:
     """Erase those of the subjects that exist; returns how many."""
-    wanted, erased = sorted(subject_ids), 0
-    for start in range(0, len(wanted), _IDS_IN_ONE_QUERY):
-        block = wanted[start : start + _IDS_IN_ONE_QUERY]
+    erased = 0
+    for block in batches(sorted(subject_ids)):
         query = select(SubjectRow.id).where(SubjectRow.id.in_(block))
         with database.read() as db:
             if not db.scalars(query.limit(1)).first():

@@ -13,11 +13,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, bindparam, or_, select
 from sqlalchemy.orm import Session
 
+from index.database.batches import batches
 from index.errors import LegalBasisExpired, SubjectInvalid, SubjectNotFound
 from index.tables import SubjectRow, utc_now
-
-# Both databases take far more parameters in one statement (SQLite 32,766).
-_IDS_IN_ONE_QUERY = 5000
 
 # Built once, because every verification runs it.
 _BASIS = select(SubjectRow.basis_expires_at, SubjectRow.withdrawn_at).where(SubjectRow.id == bindparam("key"))
@@ -72,16 +70,11 @@ def has_ended(now: datetime | None = None) -> ColumnElement[bool]:
 
 def find_ended(db: Session, subject_ids: Collection[UUID], now: datetime | None = None) -> set[UUID]:
     """Those of the subjects whose basis has ended."""
-    wanted = list(subject_ids)
     condition = has_ended(now)
     return {
         subject_id
-        for start in range(0, len(wanted), _IDS_IN_ONE_QUERY)
-        for subject_id in db.scalars(
-            select(SubjectRow.id).where(
-                SubjectRow.id.in_(wanted[start : start + _IDS_IN_ONE_QUERY]), condition
-            )
-        )
+        for batch in batches(subject_ids)
+        for subject_id in db.scalars(select(SubjectRow.id).where(SubjectRow.id.in_(batch), condition))
     }
 
 

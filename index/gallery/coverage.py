@@ -7,10 +7,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, distinct, func, select
 from sqlalchemy.orm import Session, aliased
 
+from index.database.batches import batches
 from index.tables import GalleryChangeRow, TemplateRow
-
-# Both databases accept far more parameters per statement (SQLite 32,766).
-_IDS_IN_ONE_QUERY = 5000
 
 
 @dataclass(frozen=True)
@@ -28,10 +26,9 @@ class Coverage:
 
 def models_of(db: Session, subject_ids: Collection[UUID]) -> dict[UUID, set[str]]:
     """The models of each subject's templates; subjects without any are left out."""
-    wanted = list(subject_ids)
     found: dict[UUID, set[str]] = {}
-    for start in range(0, len(wanted), _IDS_IN_ONE_QUERY):
-        some = TemplateRow.subject_id.in_(wanted[start : start + _IDS_IN_ONE_QUERY])
+    for batch in batches(subject_ids):
+        some = TemplateRow.subject_id.in_(batch)
         query = select(TemplateRow.subject_id, TemplateRow.model_id).where(some).distinct()
         for subject_id, model_id in db.execute(query):
             found.setdefault(subject_id, set()).add(model_id)

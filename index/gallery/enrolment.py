@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from index.consent.legal_basis import require_basis
+from index.database.batches import batches
 from index.errors import (
     DuplicateIdentity,
     ModelNotFound,
@@ -30,9 +31,6 @@ _STORED = select(
     TemplateRow.key_id,
 )
 _TEMPLATES_OF = _STORED.where(TemplateRow.subject_id == bindparam("subject_id"))
-
-# Both databases accept far more parameters per statement (SQLite 32,766).
-_IDS_IN_ONE_QUERY = 5000
 
 
 @dataclass(frozen=True)
@@ -184,9 +182,8 @@ def read_own_templates(db: Session, subject_id: UUID, model_id: str) -> Sequence
 
 def read_rows_of(db: Session, subject_ids: Collection[UUID], model_id: str) -> Iterator[Any]:
     """The stored vectors of several subjects' templates of one model."""
-    wanted = list(subject_ids)
-    for start in range(0, len(wanted), _IDS_IN_ONE_QUERY):
-        some = TemplateRow.subject_id.in_(wanted[start : start + _IDS_IN_ONE_QUERY])
+    for batch in batches(subject_ids):
+        some = TemplateRow.subject_id.in_(batch)
         yield from db.execute(_STORED.where(some, TemplateRow.model_id == model_id))
 
 

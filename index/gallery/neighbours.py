@@ -15,6 +15,7 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from index.consent.legal_basis import find_ended
+from index.database.batches import batches
 from index.gallery.coverage import models_of
 from index.tables import TemplateRow
 from index.vectors import Ids, Numbers, VectorIndex, Vectors, compute_distances, find_pairs_within
@@ -27,9 +28,6 @@ _ROUNDING = 1e-4
 
 # Most callers want only the nearest person; a large roster is not fetched as a whole.
 _PEOPLE_IN_ONE_LOOK = 64
-
-# Both databases accept far more parameters per statement (SQLite 32,766).
-_IDS_IN_ONE_QUERY = 5000
 
 
 @dataclass(frozen=True)
@@ -158,14 +156,11 @@ def vectors_of(vectors: VectorIndex, owners: Owners) -> tuple[list[Owner], Vecto
 
 def read_owners(db: Session, column: InstrumentedAttribute[Any], values: Collection[Any]) -> Owners:
     """The owners of existing templates whose column has one of these values."""
-    wanted = list(values)
     query = _select_owners(column)
     return Owners.of(
         (number, template_id, subject_id)
-        for start in range(0, len(wanted), _IDS_IN_ONE_QUERY)
-        for number, template_id, subject_id in db.execute(
-            query, {"wanted": wanted[start : start + _IDS_IN_ONE_QUERY]}
-        )
+        for batch in batches(values)
+        for number, template_id, subject_id in db.execute(query, {"wanted": batch})
     )
 
 

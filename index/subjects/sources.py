@@ -1,16 +1,13 @@
 """Find pictures that are already enrolled, so that a bulk enrolment can be repeated."""
 
 from collections.abc import Collection
-from itertools import islice
 
 from sqlalchemy import select
 
+from index.database.batches import batches
 from index.database.database import Database
 from index.external_ids import build_external_key
 from index.tables import SubjectRow, TemplateRow
-
-# Both databases accept far more parameters per statement (SQLite 32,766).
-_IDS_IN_ONE_QUERY = 5000
 
 
 def find_enrolled_sources(database: Database, model_id: str) -> set[tuple[str, str]]:
@@ -27,10 +24,10 @@ def find_enrolled_sources(database: Database, model_id: str) -> set[tuple[str, s
 def find_people_with_template(database: Database, external_ids: Collection[str]) -> set[str]:
     """Those external ids whose subject has a template of any model."""
     keys = {one: build_external_key(one) for one in external_ids}
-    wanted, found = iter(set(keys.values())), set[str]()
+    found = set[str]()
     with database.read() as db:
-        while block := list(islice(wanted, _IDS_IN_ONE_QUERY)):
-            mine = SubjectRow.external_key.in_(block)
+        for batch in batches(set(keys.values())):
+            mine = SubjectRow.external_key.in_(batch)
             query = select(SubjectRow.external_key).join(TemplateRow).where(mine).distinct()
             found.update(one for one in db.scalars(query) if one)
     return {one for one, key in keys.items() if key in found}

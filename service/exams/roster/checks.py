@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.consent.legal_basis import find_ended
+from index.database.batches import batches
 from index.errors import ExternalIdAmbiguous
 from index.external_ids import SKELETONS, forms_of
 from index.subjects.subjects import choose_meant
@@ -18,8 +19,6 @@ from service.exams.roster.report import Findings, RosterReport
 from service.exams.tables import CheckinRow, ExamRow, OverrideRow, RosterEntryRow, SessionRow
 from service.sheets.spreadsheet import is_mangled
 
-# Both databases take far more parameters in one statement (SQLite 32,766).
-IDS_IN_ONE_QUERY = 5_000
 MOST_ZEROS = 8
 """As many leading zeros a number is looked for with; a spreadsheet takes all of them away."""
 
@@ -59,12 +58,6 @@ class Known:
     at_the_door: frozenset[UUID]
 
 
-def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The items in portions that fit into one statement."""
-    for start in range(0, len(items), IDS_IN_ONE_QUERY):
-        yield items[start : start + IDS_IN_ONE_QUERY]
-
-
 def known_to(db: OrmSession, session_id: UUID, rows: Sequence[Row], *, merge: bool) -> Known:
     """What the database knows about the session's roster and about these candidates."""
     spellings = {row.key: row.external_id for row in rows}
@@ -93,7 +86,7 @@ def subjects_by_key(
 ) -> tuple[dict[str, UUID], dict[str, list[str]]]:
     """The subjects of these candidates, and of which candidates several subjects may be meant."""
     found: dict[str, list[tuple[UUID, str | None]]] = {}
-    for batch in batches(list(spellings)):
+    for batch in batches(spellings):
         query = select(SubjectRow.external_key, SubjectRow.id, SubjectRow.external_id)
         for key, subject_id, external_id in db.execute(query.where(SubjectRow.external_key.in_(batch))):
             found.setdefault(key or "", []).append((subject_id, external_id))
@@ -128,7 +121,7 @@ def mangled_ids(db: OrmSession, wanted: dict[str, Row], new: Sequence[Row]) -> F
         bare = key.lstrip("0")
         for length in range(len(bare), len(bare) + MOST_ZEROS + 1):
             of_zeros.setdefault(bare.zfill(length), []).append(row)
-    for batch in batches(list(of_zeros)):
+    for batch in batches(of_zeros):
         query = select(SubjectRow.external_key, SubjectRow.external_id)
         for other_key, external_id in db.execute(query.where(SubjectRow.external_key.in_(batch))):
             found += [

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from index.audit import Origin
 from index.canonical import digest_json
+from index.database.batches import batches
 from index.external_ids import forms_of
 from index.ids import uuid7
 from index.tables import SubjectRow, utc_now
@@ -21,7 +22,6 @@ from service.exams.roster.checks import (
     Entry,
     Known,
     ambiguous_ids,
-    batches,
     check_rows,
     confusable_ids,
     known_to,

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.consent.legal_basis import BasisState, has_ended, is_in_state
+from index.database.batches import batches
 from index.gallery.poor import poor_reasons
 from index.tables import SubjectRow, TemplateRow, utc_now
 from index.twins import Twin, twins_of
@@ -19,7 +20,6 @@ from service.decisions.scores import SCORE, Scored
 from service.exams.context import Desk
 from service.exams.exams import exam_row, has_faces_on
 from service.exams.policies import exam_rates, policy_in_force
-from service.exams.roster.checks import batches
 from service.exams.roster.report import LISTED
 from service.exams.schemas import Person
 from service.exams.sessions import session_row
