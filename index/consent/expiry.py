@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from index import audit
 from index.clock import CONFIRMED, find_latest_notice, require_steady
 from index.consent.erasure import erase_subject
+from index.database.batches import batches
 from index.database.database import Database
 from index.holds import held_subjects
 from index.tables import AuditEventRow, SubjectRow, utc_now
@@ -117,6 +118,6 @@ def find_waiting(db: Session, until: datetime, spared: Select[UUID]) -> list[dat
     query = select(SubjectRow.id, _ENDED_AT).where(is_due(until), SubjectRow.id.not_in(spared))
     due = [(subject_id, ended_at) for subject_id, ended_at in db.execute(query)]
     told: dict[tuple[UUID, str], datetime] = {}
-    for start in range(0, len(due), _PEOPLE_IN_ONE_TURN):
-        told |= find_announcements(db, due[start : start + _PEOPLE_IN_ONE_TURN])
+    for batch in batches(due):
+        told |= find_announcements(db, batch)
     return [told.get((subject_id, ended_at.isoformat())) for subject_id, ended_at in due]

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from index import audit
 from index.consent.legal_basis import has_ended, require_basis
+from index.database.batches import batches
 from index.database.database import Database
 from index.errors import KeyMissing, PortraitNotFound
 from index.ids import uuid7
@@ -199,14 +200,17 @@ def has_portrait(db: Session, portrait_id: UUID) -> bool:
 
 def remove_returned_portraits(database: Database, portrait_ids: Collection[UUID], *, actor: str) -> int:
     """Remove again the portraits that came back with an older database; returns how many."""
-    back = select(PortraitRow).where(PortraitRow.id.in_(list(portrait_ids)))
-    with database.read() as db:
-        if db.scalars(back.limit(1)).first() is None:
-            return 0
-    with database.write() as db:
-        rows = db.scalars(back).all()
-        for row in rows:
-            note(db, PORTRAIT_REMOVED, row, actor, None)
-            db.delete(row)
-    database.settle()
-    return len(rows)
+    removed = 0
+    for batch in batches(portrait_ids):
+        back = select(PortraitRow).where(PortraitRow.id.in_(batch))
+        with database.read() as db:
+            if db.scalars(back.limit(1)).first() is None:
+                continue
+        with database.write() as db:
+            for row in db.scalars(back).all():
+                note(db, PORTRAIT_REMOVED, row, actor, None)
+                db.delete(row)
+                removed += 1
+    if removed:
+        database.settle()
+    return removed

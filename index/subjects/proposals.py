@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from index import audit
 from index.clock import find_latest_notice, require_steady
 from index.crops import crop_of, open_crop, with_kept_crops
+from index.database.batches import batches
 from index.database.database import Database
 from index.errors import KeyMissing, ProposalNotFound, ProposalTaken
 from index.holds import held_subjects
@@ -265,15 +266,19 @@ class Proposals:
 
 def remove_refused(database: Database, proposal_ids: Collection[UUID], *, actor: str) -> int:
     """Remove again the refused pictures that came back with an older database; returns how many."""
-    back = ProposalRow.id.in_(list(proposal_ids))
-    with database.read() as db:
-        if not db.scalars(select(ProposalRow.id).where(back)).all():
-            return 0
-    with database.write() as db:
-        gone = db.scalars(delete(ProposalRow).where(back).returning(ProposalRow.id)).all()
-        audit.record(db, action="proposals.purged", actor=actor, details={"proposals": len(gone)})
-    database.settle()
-    return len(gone)
+    removed = 0
+    for batch in batches(proposal_ids):
+        back = ProposalRow.id.in_(batch)
+        with database.read() as db:
+            if db.scalars(select(ProposalRow.id).where(back).limit(1)).first() is None:
+                continue
+        with database.write() as db:
+            gone = db.scalars(delete(ProposalRow).where(back).returning(ProposalRow.id)).all()
+            audit.record(db, action="proposals.purged", actor=actor, details={"proposals": len(gone)})
+        removed += len(gone)
+    if removed:
+        database.settle()
+    return removed
 
 
 def _waiting(db: Session, proposal_id: UUID) -> ProposalRow:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
+from index.database.batches import batches
 from index.external_ids import build_external_key
 from index.gallery.coverage import models_of
 from index.tables import utc_now
@@ -116,8 +117,9 @@ def people_of(db: OrmSession, desk: Desk, candidates: Sequence[Candidate]) -> li
 def cards_of(db: OrmSession, subjects: Collection[UUID]) -> dict[UUID | None, list[str]]:
     """The further numbers of subjects, as they are compared."""
     found: dict[UUID | None, list[str]] = defaultdict(list)
-    for card in db.scalars(select(CardRow).where(CardRow.subject_id.in_(subjects))):
-        found[card.subject_id].append(card.number_key)
+    for batch in batches(subjects):
+        for card in db.scalars(select(CardRow).where(CardRow.subject_id.in_(batch))):
+            found[card.subject_id].append(card.number_key)
     return found
 
 
