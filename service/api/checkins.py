@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
@@ -16,7 +15,16 @@ from service.access.scopes import Scope
 from service.api.answers import answer, media_type_of, shown_to
 from service.api.cursors import page_of, read_id
 from service.api.exams import Staff, origin_of
-from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, form_schema, needs, on_pictures
+from service.api.inputs import (
+    Cursor,
+    Limit,
+    OnceHere,
+    PartsHere,
+    form_schema,
+    invalid_body,
+    needs,
+    on_pictures,
+)
 from service.decisions.decision import Decision, StageTimes
 from service.exams.checkin.claim import ask_for_document, check_claim
 from service.exams.checkin.document import IdentificationTerms, identify
@@ -297,8 +305,7 @@ def arrival_of(session_id: UUID, form: Form) -> Arrival:
     try:
         fields = ArrivalFields.model_validate(given)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from error
+        raise invalid_body(error) from error
     client_time = fields.client_time.astimezone(UTC) if fields.client_time else None
     return Arrival(
         session_id, fields.candidate, fields.seat, fields.kiosk, client_time, fields.final, fields.kind

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -14,7 +13,7 @@ from service.access.idempotency import Answer
 from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.exams import DryRun, Staff, origin_of
-from service.api.inputs import OnceHere, PartsHere, needs
+from service.api.inputs import OnceHere, PartsHere, invalid_body, needs
 from service.api.reports import CSV_ANSWER, DELIMITERS, Separated, Separator, Zone, csv_file, file_name
 from service.api.roster import MAX_ROSTER_BYTES, WORKBOOK_TYPE, inline_schema, media_type_of
 from service.errors import BodyTooLarge
@@ -101,5 +100,4 @@ def lines_of(data: bytes) -> list[PaperLine]:
     try:
         return PaperTerms.model_validate_json(data).lines
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from error
+        raise invalid_body(error) from error

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 from starlette.responses import Response
 
@@ -16,7 +15,7 @@ from service.access.keys import Deliverer
 from service.access.scopes import Scope
 from service.api.answers import answer
 from service.api.exams import origin_of
-from service.api.inputs import OnceHere, PartsHere, delivers, form_schema, needs, on_pictures
+from service.api.inputs import OnceHere, PartsHere, delivers, form_schema, invalid_body, needs, on_pictures
 from service.errors import Forbidden, InvalidRequest
 from service.exams.offline.delivering import deliver
 from service.exams.offline.pack import Pack, build_pack
@@ -98,5 +97,4 @@ def item_of(form: Form) -> str:
     try:
         return ITEM.validate_python(form.fields["item"])
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        raise RequestValidationError([{**one, "loc": ("body", "item")} for one in found]) from error
+        raise invalid_body(error, "item") from error

@@ -4,14 +4,13 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from service.access.scopes import Scope
 from service.api.cursors import page_of, read_cursor
 from service.api.exams import DryRun, Staff, Writer, origin_of
-from service.api.inputs import Cursor, Limit, PartsHere
+from service.api.inputs import Cursor, Limit, PartsHere, invalid_body
 from service.errors import BodyTooLarge, WrongMediaType
 from service.exams.roster.file import Reading, RosterDocument, read_document, read_list
 from service.exams.roster.importing import Mode, import_roster
@@ -183,5 +182,4 @@ def read_document_of(data: bytes) -> Reading:
     try:
         return read_document(RosterDocument.model_validate_json(data))
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from error
+        raise invalid_body(error) from error

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
+from embedding.embedder import Embedding
 from embedding.errors import EmbeddingError
 from embedding.quality import Purpose
 from embedding.template import distance
@@ -39,17 +40,17 @@ def receive_picture(
     """
     parts.enrolment_links.count_picture(token)
     kept = shrunk(picture, SIDE, JPEG_QUALITY, parts.settings.image_limits)
-    # As it will be enrolled, so that nobody accepts what cannot be. The template is forgotten at once: the
-    # sender must not learn, from an answer or a refusal, whose face is enrolled.
-    parts.embedder.embed(kept, Purpose.ENROL)
+    # As it will be enrolled, so that nobody accepts what cannot be. Unless the link is direct, the template
+    # is forgotten at once: the sender must not learn, from an answer or a refusal, whose face is enrolled.
+    sent = parts.embedder.embed(kept, Purpose.ENROL)
     given = consent | {"at": utc_now().isoformat()}
     proposed = parts.proposals.propose(token, kept, given, request_id=request_id)
     if proposed.direct:
         with suppress(EmbeddingError, GalleryError, RateLimited):
-            enrol_directly(parts, proposed, request_id)
+            enrol_directly(parts, proposed, sent, request_id)
 
 
-def enrol_directly(parts: Parts, proposed: Proposed, request_id: str) -> None:
+def enrol_directly(parts: Parts, proposed: Proposed, sent: Embedding, request_id: str) -> None:
     """Enrol a picture that matches the office's portrait; else it waits for a person.
 
     Raises:
@@ -63,17 +64,16 @@ def enrol_directly(parts: Parts, proposed: Proposed, request_id: str) -> None:
     shown = parts.embedder.embed(picture, Purpose.VERIFY).template
     claim = parts.proposals.claim(proposed.id)
     try:
-        sent = parts.embedder.embed(claim.picture, Purpose.ENROL)
         is_same = decide(distance(shown, sent.template), parts.policy) is Outcome.MATCH
         if is_same:
-            details = {"template_id": claim.id, "request_id": request_id}
             enrol_embedding(
                 parts,
                 claim.subject_id,
                 sent,
                 actor=BY_LINK,
+                template_id=claim.id,
                 require=partial(require_portrait, portrait_id, claim.subject_id),
-                **details,
+                request_id=request_id,
             )
             record_basis(parts, claim.subject_id, claim.id, claim.consent, BY_LINK)
     except Exception:

@@ -35,6 +35,8 @@ from index.tables import (
     WebhookDeliveryRow,
     utc_now,
 )
+from index.webhooks.webhooks import KEPT as KEPT_MESSAGES
+from service.access.sign_ins import KNOWN_FOR
 from service.exams.case_pictures import KEPT_AFTER_CLOSING
 from service.exams.evidence.retention import sizes_of
 from service.exams.evidence.sweeping import announced_exams, due_exams, newest_notice, until_of
@@ -166,8 +168,8 @@ def kinds_of(db: OrmSession, rules: Rules, now: datetime, notice: AuditEventRow 
     yield at_once(db, "proposals", ProposalRow.id, ProposalRow.expires_at, is_free, now, days=PROPOSAL_DAYS)
     yield simply(db, "answers", IdempotencyRecordRow.key, days=ceil(rules.answer_hours / 24))
     yield simply(db, "page_sessions", PageSessionRow.id_digest)
-    yield simply(db, "sign_ins", SignInRow.id, days=30)
-    yield simply(db, "webhook_messages", WebhookDeliveryRow.id, days=30)
+    yield simply(db, "sign_ins", SignInRow.id, days=KNOWN_FOR.days)
+    yield simply(db, "webhook_messages", WebhookDeliveryRow.id, days=KEPT_MESSAGES.days)
     yield KeptKind(
         kind="job_reports", kept=rules.job_folders, days=None, next=0, announced=0, goes_at=None, held=0
     )

@@ -183,7 +183,7 @@ class Typing:
             raise PaperRepeated
         self._seen.add(entry.id)
         result.existing = recorded_of(db, entry)
-        due = check_line(db, entry, line)
+        due = check_line(db, entry, line, result.existing)
         result.existing = None
         result.result = "recorded" if due.arrives or due.leaves else "unchanged"
         if not self._dry_run:
@@ -218,8 +218,8 @@ def recorded_of(db: OrmSession, entry: RosterEntryRow) -> Recorded | None:
     )
 
 
-def check_line(db: OrmSession, entry: RosterEntryRow, line: PaperLine) -> Due:
-    """What a line adds.
+def check_line(db: OrmSession, entry: RosterEntryRow, line: PaperLine, is_in: Recorded | None) -> Due:
+    """What a line adds to how the candidate is in.
 
     Raises:
         PaperError, CheckinRefused, ReasonRequired: If it cannot be, or something else is recorded.
@@ -228,13 +228,18 @@ def check_line(db: OrmSession, entry: RosterEntryRow, line: PaperLine) -> Due:
     expected = Expected(session, live_exam_row(db, session.exam_id), entry)
     if line.arrived_at is None and (line.left_at is None or line.document_type is not None):
         raise PaperIncomplete("the time of arrival")
-    arrives = line.arrived_at is not None and check_arrival(db, expected, entry, line, line.arrived_at)
+    arrives = line.arrived_at is not None and check_arrival(db, expected, entry, line, line.arrived_at, is_in)
     leaves = line.left_at is not None and check_leaving(db, expected, entry, line, line.left_at)
     return Due(expected, entry, arrives, leaves)
 
 
 def check_arrival(
-    db: OrmSession, expected: Expected, entry: RosterEntryRow, line: PaperLine, at: datetime
+    db: OrmSession,
+    expected: Expected,
+    entry: RosterEntryRow,
+    line: PaperLine,
+    at: datetime,
+    is_in: Recorded | None,
 ) -> bool:
     """Whether the arrival is to be recorded; False where it was typed in before."""
     session, exam = expected.session, expected.exam
@@ -242,7 +247,6 @@ def check_arrival(
         raise PaperIncomplete("the document")
     if line.document_type is DocumentType.OTHER and line.note is None:
         raise PaperIncomplete("the remark that says which other document it was")
-    is_in = recorded_of(db, entry)
     if is_in is not None:
         if (is_in.source, is_in.at, is_in.document_type) == (PAPER, at, str(line.document_type)):
             return False

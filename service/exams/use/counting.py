@@ -27,6 +27,11 @@ Cell = tuple[str, date, str]
 """Model, Monday of the week, kiosk."""
 
 
+def monday_of(day: date) -> date:
+    """The Monday of a day's week."""
+    return day - timedelta(days=day.weekday())
+
+
 class UseCounts(BaseModel):
     """Attempts that were compared with the claimed candidate's template, and what became of them."""
 
@@ -71,9 +76,8 @@ class Tried:
     @property
     def cell(self) -> Cell:
         """Where it is counted; attempts of a person who is signed in are at no kiosk."""
-        monday = self.at.date() - timedelta(days=self.at.weekday())
         place = self.kiosk or ("" if self.operator else name_in(self.actor))
-        return self.model_id or "", monday, place
+        return self.model_id or "", monday_of(self.at.date()), place
 
 
 def count_use(db: OrmSession, model_id: str, since: date) -> dict[Cell, UseCounts]:

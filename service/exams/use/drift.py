@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from embedding.calibration import Calibration
-from service.exams.use.counting import Cell, UseCounts
+from service.exams.use.counting import Cell, UseCounts, monday_of
 from service.exams.use.rates import Interval, Rate, wilson_interval
 
 RECENT_WEEKS = 4
@@ -76,11 +76,6 @@ def promise_of(calibration: Calibration, match_fmr: float) -> Promise | None:
         return None
     target = max(measured, key=lambda one: one.fmr)
     return Promise(fmr=match_fmr, false_non_match=target.fnmr, interval=target.fnmr_interval)
-
-
-def monday_of(day: date) -> date:
-    """The Monday of a day's week."""
-    return day - timedelta(days=day.weekday())
 
 
 def first_week(today: date, weeks: int) -> date:

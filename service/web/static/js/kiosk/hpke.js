@@ -1,7 +1,8 @@
 // Seals what only the server can open: HPKE (RFC 9180), base mode, DHKEM(P-256, HKDF-SHA256), HKDF-SHA256,
 // AES-256-GCM, with what every browser has. The other side is `service/exams/offline/sealing.py`.
 
-const bytes = (text) => new TextEncoder().encode(text);
+/** A text in UTF-8. */
+export const bytes = (text) => new TextEncoder().encode(text);
 const KEM = new Uint8Array([...bytes("KEM"), 0, 0x10]);
 const SUITE = new Uint8Array([...bytes("HPKE"), 0, 0x10, 0, 1, 0, 2]);
 const NOTHING = new Uint8Array();

@@ -2,7 +2,7 @@
 // that only the server can open. Where the browser stores nothing, the kiosk works with the network alone.
 
 import { call, facts, newKey, Offline, Problem } from "../page.js";
-import { joined, seal } from "./hpke.js";
+import { bytes, joined, seal } from "./hpke.js";
 import { openStore } from "./store.js";
 
 const REFRESH_MS = 60_000;
@@ -14,7 +14,6 @@ const VERSION = 1;
 /** Codes after which an item will never be taken; it goes, and the server has told the board. */
 const SETTLED = ["queue_unreadable", "queue_of_another_session", "taken_after_end", "exam_purged", "session_not_found", "validation_failed", "image_too_large"];
 
-const bytes = (text) => new TextEncoder().encode(text);
 /** How numbers are compared: near to what the server does, and the tablet's answer is never the last word. */
 const plain = (text) => text.normalize("NFKC").toLowerCase().trim();
 const decoded = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (one) => one.charCodeAt(0));
