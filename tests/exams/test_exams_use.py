@@ -18,8 +18,8 @@ from service.exams.evidence.retention import purge_exam
 from service.exams.sessions import change_session
 from service.exams.tables import CheckinRow
 from service.exams.terms import SessionChanges
-from service.exams.use.counting import Cell, UseCounts, count_use
-from service.exams.use.drift import find_alarms, monday_of, promise_of
+from service.exams.use.counting import Cell, UseCounts, count_use, monday_of
+from service.exams.use.drift import find_alarms, promise_of
 from service.exams.use.rates import wilson_interval
 
 OVER = {"starts_at": hours_from_now(-48), "ends_at": hours_from_now(-24), "retention_days": 0}

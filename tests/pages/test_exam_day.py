@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
-from fixtures_pages import Desk, open_session, sign_in_by_key
+from fixtures_pages import Desk, give_when_free, open_session, sign_in_by_key
 from fixtures_service import await_ready, prepare, serve
 from playwright.sync_api import Page, expect
 
@@ -135,14 +135,8 @@ def close(page: Page) -> None:
     browser.close()
 
 
-def give(page: Page, number: str) -> None:
-    expect(page.locator("#candidate")).to_be_focused()
-    page.keyboard.type(number)
-    page.keyboard.press("Enter")
-
-
 def claim(page: Page, number: str, answer: str) -> None:
-    give(page, number)
+    give_when_free(page, number)
     expect(page.locator("#yes")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#result-title")).to_have_text(answer)
@@ -202,7 +196,7 @@ def test_an_exam_day_with_all_that_goes_wrong_leaves_a_record_that_is_whole(
     # Grace herself; somebody without a template; somebody who prefers a document; then the camera breaks.
     kiosk = open_kiosk(browse, desk, stranger_jpeg)
     claim(kiosk, "1003", "Welcome, Grace Hopper")
-    give(kiosk, "1004")
+    give_when_free(kiosk, "1004")
     expect(kiosk.locator("#result-title")).to_have_text(SEE_INVIGILATOR)
     assert waiting(desk)["1004"]["reasons"] == ["no_template"]
     kiosk.locator("#next").click()
@@ -264,7 +258,7 @@ def test_an_exam_day_with_all_that_goes_wrong_leaves_a_record_that_is_whole(
     late = {"last_entry_minutes": 0, "reason": "the doors are closed"}
     desk.call("PATCH", path(desk), json=late)
     kiosk = open_kiosk(browse, desk, stranger_jpeg)
-    give(kiosk, "1006")
+    give_when_free(kiosk, "1006")
     expect(kiosk.locator("#result-title")).to_have_text(SEE_INVIGILATOR)
     assert waiting(desk)["1006"]["reasons"] == ["entry_over"]
     identify(desk, "1006", late_reason="the tram stood still")

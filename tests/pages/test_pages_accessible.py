@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import httpx2 as httpx
 import pytest
 from fixtures_axe import Axe, axe
 from fixtures_operators import invite
@@ -55,7 +54,7 @@ def season(desk: Desk, astronaut_jpeg: bytes, stranger_jpeg: bytes) -> Desk:
         desk.enrol(number, picture)
     keep_a_crop(desk, "1002")
     for number in ("1002", "1003", "1004"):
-        arrive(desk, number, astronaut_jpeg)
+        desk.arrive(number, astronaut_jpeg)
     for number in ("1005", "1006"):
         identified = {"candidate": number, "document_type": "passport", "note": "seen"}
         desk.call("POST", f"/v1/sessions/{desk.session_id}/identifications", json=identified)
@@ -80,12 +79,6 @@ def keep_a_crop(desk: Desk, number: str) -> None:
 
 def subject_id(desk: Desk, number: str) -> UUID:
     return UUID(desk.call("GET", f"/v1/subjects/ext:{number}").json()["id"])
-
-
-def arrive(desk: Desk, number: str, picture: bytes) -> httpx.Response:
-    path = f"{desk.base}/v1/sessions/{desk.session_id}/checkins"
-    headers = {"Authorization": f"Bearer {desk.admin}"}
-    return httpx.post(path, headers=headers, files={"image": picture}, data={"candidate": number}, timeout=60)
 
 
 class Walk:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 
-import httpx2 as httpx
 import pytest
 from fixtures_pages import Desk, sign_in_by_key
 from playwright.sync_api import Page, Route, expect
@@ -36,14 +35,6 @@ def visit(page: Page, desk: Desk, tab: str) -> None:
     page.goto(f"{desk.base}/console#/sessions/{desk.session_id}/{tab}")
 
 
-def arrive(desk: Desk, candidate: str | None, picture: bytes) -> httpx.Response:
-    """Somebody before a door's camera; whatever becomes of it."""
-    path = f"{desk.base}/v1/sessions/{desk.session_id}/checkins"
-    data = {} if candidate is None else {"candidate": candidate}
-    headers = {"Authorization": f"Bearer {desk.admin}"}
-    return httpx.post(path, headers=headers, files={"image": picture}, data=data, timeout=60)
-
-
 def standing(desk: Desk, number: str) -> tuple[str, str]:
     items = desk.call("GET", f"/v1/sessions/{desk.session_id}/roster").json()["items"]
     (one,) = (one for one in items if one["external_id"] == number)
@@ -61,11 +52,11 @@ def test_everybody_who_needs_a_person_is_on_the_board_oldest_first_with_the_reas
     exam = room.call("GET", f"/v1/sessions/{room.session_id}").json()["exam_id"]
     room.call("PATCH", f"/v1/exams/{exam}", json={"identification": True})
 
-    arrive(room, "1003", astronaut_jpeg)
-    arrive(room, "1001", astronaut_jpeg)
-    arrive(room, "1004", astronaut_jpeg)
-    arrive(room, "1002", black_jpeg)
-    arrive(room, "nobody", astronaut_jpeg)
+    room.arrive("1003", astronaut_jpeg)
+    room.arrive("1001", astronaut_jpeg)
+    room.arrive("1004", astronaut_jpeg)
+    room.arrive("1002", black_jpeg)
+    room.arrive("nobody", astronaut_jpeg)
 
     cards = board.locator("#waiting .card")
     expect(cards).to_have_count(5)
@@ -95,7 +86,7 @@ def test_whoever_has_no_attempt_is_identified_by_a_document_from_the_drawer(room
 def test_the_drawer_shows_the_flags_and_corrects_an_admission(
     room: Desk, board: Page, stranger_jpeg: bytes
 ) -> None:
-    assert arrive(room, "1002", stranger_jpeg).json()["checkin"]["outcome"] == "admitted"
+    assert room.arrive("1002", stranger_jpeg).json()["checkin"]["outcome"] == "admitted"
     open_drawer(board, "1004")
     expect(board.locator("dialog")).to_contain_text("Twin or look-alike")
     expect(board.locator("dialog")).to_contain_text("+30 min")
@@ -145,7 +136,7 @@ def test_a_seat_that_somebody_has_is_not_given_away(room: Desk, board: Page) -> 
 def test_somebody_who_is_on_no_list_leaves_the_board_once_seen_to(
     room: Desk, board: Page, astronaut_jpeg: bytes
 ) -> None:
-    arrive(room, "nobody", astronaut_jpeg)
+    room.arrive("nobody", astronaut_jpeg)
 
     board.get_by_role("button", name="I have seen to it").click()
 
@@ -161,7 +152,7 @@ def test_seats_are_found_by_name_number_and_seat_and_filtered_by_counts(
         expect(board.locator(".seat:visible")).to_have_count(1)
         expect(board.locator(f'.seat[data-candidate="{number}"]')).to_be_visible()
     board.fill("#board-search", "")
-    arrive(room, "1002", stranger_jpeg)
+    room.arrive("1002", stranger_jpeg)
 
     admitted = board.locator("[data-filter=admitted]")
     expect(admitted).to_have_text("1 admitted")
@@ -174,7 +165,7 @@ def test_seats_are_found_by_name_number_and_seat_and_filtered_by_counts(
 def test_the_number_in_the_title_can_be_switched_off_and_stays_so(
     room: Desk, board: Page, astronaut_jpeg: bytes
 ) -> None:
-    arrive(room, "1003", astronaut_jpeg)
+    room.arrive("1003", astronaut_jpeg)
     expect(board).to_have_title(re.compile("^1 waiting"))
 
     board.uncheck("#switch-badge")
@@ -203,7 +194,7 @@ def test_a_board_whose_stream_is_refused_says_so_and_comes_back_by_itself(
 
     expect(board.locator("#line")).to_have_text("Live")
     expect(board.locator(".seat")).to_have_count(4)
-    arrive(room, "1002", stranger_jpeg)
+    room.arrive("1002", stranger_jpeg)
     expect(board.locator('.seat.good[data-candidate="1002"]')).to_be_visible()
 
 
@@ -212,7 +203,7 @@ def test_a_board_that_lost_its_network_shows_afterwards_what_happened_meanwhile(
 ) -> None:
     board.context.set_offline(True)
     expect(board.locator("#line")).to_contain_text("may be old")
-    arrive(room, "1002", stranger_jpeg)
+    room.arrive("1002", stranger_jpeg)
 
     board.context.set_offline(False)
 
@@ -221,7 +212,7 @@ def test_a_board_that_lost_its_network_shows_afterwards_what_happened_meanwhile(
 
 
 def test_a_big_screen_shows_seats_and_no_name(room: Desk, board: Page, astronaut_jpeg: bytes) -> None:
-    arrive(room, "1003", astronaut_jpeg)
+    room.arrive("1003", astronaut_jpeg)
     board.get_by_role("link", name="Big screen").click()
 
     expect(board.locator(".big-figures")).to_contain_text("0 of 4 are in")

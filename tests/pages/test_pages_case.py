@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from uuid import UUID
 
-import httpx2 as httpx
 import pytest
 from fixtures_pages import Desk, sign_in_by_key
 from PIL import Image
@@ -21,8 +20,8 @@ def room(desk: Desk, stranger_jpeg: bytes, astronaut_jpeg: bytes) -> Desk:
     desk.seat(("1001", "Grace Hopper", "A1"), ("1002", "Joan Clarke", "A2"))
     desk.enrol("1001", stranger_jpeg)
     keep_a_crop(desk, "1001")
-    claim(desk, "1001", astronaut_jpeg)
-    claim(desk, "1002", stranger_jpeg)
+    desk.arrive("1001", astronaut_jpeg)
+    desk.arrive("1002", stranger_jpeg)
     return desk
 
 
@@ -34,12 +33,6 @@ def keep_a_crop(desk: Desk, number: str) -> None:
     assert cipher is not None
     with desk.parts.database.write() as db:
         keep_crop(db, cipher, subject, NewCrop(crop.getvalue(), 30))
-
-
-def claim(desk: Desk, number: str, picture: bytes) -> httpx.Response:
-    path = f"{desk.base}/v1/sessions/{desk.session_id}/checkins"
-    headers = {"Authorization": f"Bearer {desk.admin}"}
-    return httpx.post(path, headers=headers, files={"image": picture}, data={"candidate": number}, timeout=60)
 
 
 def sign_in(page: Page, desk: Desk, key: str) -> None:
@@ -106,7 +99,7 @@ def test_the_next_case_comes_by_itself_and_by_its_link(
 ) -> None:
     room.seat(("1001", "Grace Hopper", "A1"), ("1002", "Joan Clarke", "A2"), ("1003", "Mary Ward", "A3"))
     room.enrol("1003", astronaut_jpeg)
-    claim(room, "1003", stranger_jpeg)
+    room.arrive("1003", stranger_jpeg)
     newest, oldest = room.call("GET", f"/v1/sessions/{room.session_id}/checkins").json()["items"]
     console.goto(f"{room.base}/console#/sessions/{room.session_id}/case/{oldest['id']}")
     expect(console.get_by_text("Case 1 of 2")).to_be_visible()
@@ -125,7 +118,7 @@ def test_the_next_case_comes_by_itself_and_by_its_link(
 def test_another_attempt_is_allowed_from_the_drawer(room: Desk, console: Page, stranger_jpeg: bytes) -> None:
     exam = room.call("GET", f"/v1/sessions/{room.session_id}").json()["exam_id"]
     room.call("PATCH", f"/v1/exams/{exam}", json={"attempts_allowed": 1})
-    assert claim(room, "1001", stranger_jpeg).json()["code"] == "attempts_exhausted"
+    assert room.arrive("1001", stranger_jpeg).json()["code"] == "attempts_exhausted"
     console.goto(f"{room.base}/console#/sessions/{room.session_id}/board")
     console.locator('.seat[data-candidate="1001"]').click()
     expect(console.locator("dialog .face img")).to_have_count(2)
@@ -134,4 +127,4 @@ def test_another_attempt_is_allowed_from_the_drawer(room: Desk, console: Page, s
     console.get_by_role("button", name="Allow one more").click()
     expect(console.locator("dialog")).to_have_count(0)
 
-    assert claim(room, "1001", stranger_jpeg).json()["checkin"]["outcome"] == "admitted"
+    assert room.arrive("1001", stranger_jpeg).json()["checkin"]["outcome"] == "admitted"

@@ -5,23 +5,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-import httpx2 as httpx
 import pytest
 from fixtures_pages import Desk, enter_key
 from fixtures_pictures import Picture, jpeg, resized
 from playwright.sync_api import Page, Route, expect
 
 
-def claim(desk: Desk, probe: bytes) -> httpx.Response:
-    """Somebody claims to be 1002."""
-    path = f"{desk.base}/v1/sessions/{desk.session_id}/checkins"
-    headers = {"Authorization": f"Bearer {desk.admin}"}
-    return httpx.post(path, headers=headers, files={"image": probe}, data={"candidate": "1002"}, timeout=60)
-
-
 def refer(desk: Desk, probe: bytes) -> None:
     """Somebody claims 1002 with the face of somebody else."""
-    assert claim(desk, probe).json()["checkin"]["outcome"] == "referred"
+    assert desk.arrive("1002", probe).json()["checkin"]["outcome"] == "referred"
 
 
 def visit(page: Page, desk: Desk, tab: str) -> None:
@@ -145,9 +137,9 @@ def test_the_board_shows_who_is_turned_away_and_takes_up_a_changed_session(
     visit(console, desk, "board")
     expect(console.locator(".seat")).to_have_count(1)
 
-    assert claim(desk, black_jpeg).status_code == 422
+    assert desk.arrive("1002", black_jpeg).status_code == 422
     expect(console.locator("#waiting .queue")).to_contain_text("Grace Hopper")
-    assert claim(desk, stranger_jpeg).status_code == 201
+    assert desk.arrive("1002", stranger_jpeg).status_code == 201
     expect(console.locator('.seat.good[data-candidate="1002"]')).to_be_visible()
     expect(console.locator("#waiting .card")).to_have_count(0)
     before = console.locator("#session-window").inner_text()
@@ -164,7 +156,7 @@ def test_an_open_board_shows_at_once_who_has_withdrawn_and_that_the_exam_was_arc
     seat = console.locator('.seat[data-candidate="1002"]')
     expect(seat).to_be_visible()
 
-    assert claim(desk, stranger_jpeg).status_code == 201
+    assert desk.arrive("1002", stranger_jpeg).status_code == 201
     desk.call("POST", "/v1/subjects/ext:1002/withdrawal")
     expect(seat).to_contain_text("by document")
     exam_id = desk.call("GET", f"/v1/sessions/{desk.session_id}").json()["exam_id"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import httpx2 as httpx
 import pytest
 from fixtures_pages import Desk
 from playwright.sync_api import FilePayload, Locator, Page, expect
@@ -30,14 +29,8 @@ def room(desk: Desk, astronaut_jpeg: bytes, stranger_jpeg: bytes) -> Desk:
     desk.seat(("1001", "Grace Hopper", "A1"), ("1002", "José Nuñez", "A2"), ("1003", "Ida Rhodes", "A3"))
     desk.enrol("1001", stranger_jpeg)
     for number in ("1001", "1002"):
-        arrive(desk, number, astronaut_jpeg)
+        desk.arrive(number, astronaut_jpeg)
     return desk
-
-
-def arrive(desk: Desk, number: str, picture: bytes) -> None:
-    path = f"{desk.base}/v1/sessions/{desk.session_id}/checkins"
-    headers = {"Authorization": f"Bearer {desk.admin}"}
-    httpx.post(path, headers=headers, files={"image": picture}, data={"candidate": number}, timeout=60)
 
 
 def tab_to(page: Page, wanted: Locator, key: str = "Tab") -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 import zxingcpp
-from fixtures_pages import Desk
+from fixtures_pages import Desk, claim, give
 from PIL import Image
 from playwright.sync_api import Dialog, Page, Route, expect
 
@@ -63,19 +63,6 @@ def hall(desk: Desk, astronaut_jpeg: bytes, stranger_jpeg: bytes) -> Desk:
 def open_kiosk(page: Page, hall: Desk) -> None:
     page.goto(f"{hall.base}/kiosk#key={hall.kiosk_key()}")
     expect(page.locator("#candidate")).to_be_focused()
-
-
-def give(page: Page, number: str) -> None:
-    """Type a number, as a reader of cards does."""
-    page.keyboard.type(number)
-    page.keyboard.press("Enter")
-
-
-def claim(page: Page, number: str) -> None:
-    """Give a number, and say that the name is one's own."""
-    give(page, number)
-    expect(page.locator("#yes")).to_be_focused()
-    page.keyboard.press("Enter")
 
 
 def test_the_kiosk_admits_the_right_person(

@@ -8,8 +8,7 @@ from playwright.sync_api import Page, expect
 
 from index.models.shadows import Said, add_said, start_shadow
 from service.exams.tables import ModelUseRow
-from service.exams.use.counting import UseCounts
-from service.exams.use.drift import monday_of
+from service.exams.use.counting import UseCounts, monday_of
 
 
 def test_an_administrator_sees_that_a_rate_has_risen_and_where(desk: Desk, console: Page) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from fixtures_pages import Desk
+from fixtures_pages import Desk, give_when_free
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.slow("a real camera and several people one behind the other")
@@ -37,19 +37,13 @@ def open_exit(page: Page, hall: Desk) -> None:
     expect(page.locator("#ready-title")).to_have_text("Going out, or back again?")
 
 
-def give(page: Page, number: str) -> None:
-    expect(page.locator("#candidate")).to_be_focused()
-    page.keyboard.type(number)
-    page.keyboard.press("Enter")
-
-
 def test_people_go_out_and_come_back_at_the_kiosk_of_the_way_out(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:
     page = browse(film=astronaut_jpeg)
     open_exit(page, hall)
 
-    give(page, "1001")
+    give_when_free(page, "1001")
     expect(page.locator("#going-name")).to_have_text("Eileen Collins · A1")
     expect(page.locator("#exit")).to_be_focused()
     page.keyboard.press("Enter")
@@ -58,27 +52,27 @@ def test_people_go_out_and_come_back_at_the_kiosk_of_the_way_out(
 
     # A number that is read twice within three seconds counts once: somebody else comes between.
     page.locator("#next").click()
-    give(page, "1003")
+    give_when_free(page, "1003")
     expect(page.locator("#result-title")).to_have_text("You are not checked in yet")
     page.locator("#next").click()
-    give(page, "1001")
+    give_when_free(page, "1001")
     expect(page.locator("#yes")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#result-title")).to_have_text("Welcome back, Eileen Collins")
     assert presence(hall, "1001") == "present"
 
     page.locator("#next").click()
-    give(page, "1002")
+    give_when_free(page, "1002")
     page.locator("#exit").click()
     expect(page.locator("#result-title")).to_have_text("See you later, Grace Hopper")
     page.locator("#next").click()
-    give(page, "1001")
+    give_when_free(page, "1001")
     page.locator("#end").click()
     expect(page.locator("#result-title")).to_have_text("Goodbye, Eileen Collins")
     assert presence(hall, "1001") == "left"
 
     page.locator("#next").click()
-    give(page, "1002")
+    give_when_free(page, "1002")
     expect(page.locator("#result-title")).to_have_text("Please show your document to the invigilator")
 
 
@@ -117,7 +111,7 @@ def test_without_an_answer_somebody_at_the_kiosk_is_soon_told_what_to_do(
     page.route(re.compile("/(claims|checkins|queue/pack)$"), lambda route: route.abort())
     page.goto(f"{hall.base}/kiosk#key={hall.kiosk_key()}")
 
-    give(page, "1004")
+    give_when_free(page, "1004")
     expect(page.locator("#yes")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#sending-text")).to_contain_text("Your attempt is kept")
@@ -131,5 +125,5 @@ def test_without_an_answer_somebody_at_the_kiosk_is_soon_told_what_to_do(
     expect(page.locator("#offline")).to_be_hidden()
     open_exit(page, hall)
     page.route(re.compile("/claims$"), lambda route: route.abort())
-    give(page, "1002")
+    give_when_free(page, "1002")
     expect(page.locator("#result-detail")).to_contain_text("tell the invigilator")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures_pages import Desk
+from fixtures_pages import Desk, claim, give
 from fixtures_service import Service
 from playwright.sync_api import Page, expect
 from wire import Wire
@@ -47,17 +47,6 @@ def open_kiosk(page: Page, hall: Desk, wire: Wire) -> None:
     )
     page.get_by_role("button", name="Done").click()
     expect(page.locator("#candidate")).to_be_focused()
-
-
-def give(page: Page, number: str) -> None:
-    page.keyboard.type(number)
-    page.keyboard.press("Enter")
-
-
-def claim(page: Page, number: str) -> None:
-    give(page, number)
-    expect(page.locator("#yes")).to_be_focused()
-    page.keyboard.press("Enter")
 
 
 def ready(page: Page) -> None:

@@ -4,7 +4,6 @@ import re
 from datetime import timedelta
 from typing import Any
 
-import httpx2 as httpx
 import pytest
 from fixtures_pages import Desk, window
 from playwright.sync_api import Page, expect
@@ -39,29 +38,18 @@ def room(desk: Desk, exam: str, name: str) -> str:
     return str(desk.call("POST", f"/v1/exams/{exam}/sessions", json=terms).json()["id"])
 
 
-def arrive(desk: Desk, session_id: str, candidate: str, picture: bytes) -> None:
-    """Somebody before a door's camera; whatever becomes of it."""
-    httpx.post(
-        f"{desk.base}/v1/sessions/{session_id}/checkins",
-        headers={"Authorization": f"Bearer {desk.admin}"},
-        files={"image": picture},
-        data={"candidate": candidate},
-        timeout=60,
-    )
-
-
 def test_all_who_wait_in_any_room_are_on_one_board_that_follows_and_survives_a_lost_connection(
     desk: Desk, wing: dict[str, str], console: Page, astronaut_jpeg: bytes
 ) -> None:
-    arrive(desk, wing["Hall B"], "1002", astronaut_jpeg)
+    desk.arrive("1002", astronaut_jpeg, wing["Hall B"])
     console.get_by_role("link", name="All rooms", exact=True).click()
     cards: Any = console.locator("#waiting .card")
 
     expect(cards).to_have_count(1)
     expect(cards).to_contain_text([re.compile("Candidate 2.*Hall B.*Has no enrolment", re.DOTALL)])
     expect(console.locator("#rooms a")).to_have_count(3)
-    arrive(desk, wing["Annex"], "1003", astronaut_jpeg)
-    arrive(desk, wing["Hall A"], "1001", astronaut_jpeg)
+    desk.arrive("1003", astronaut_jpeg, wing["Annex"])
+    desk.arrive("1001", astronaut_jpeg, wing["Hall A"])
     expect(cards.locator(".room")).to_contain_text(["Hall B", "Annex · Latin", "Hall A"])
     expect(console).to_have_title(re.compile("^3 waiting – All rooms"))
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx2 as httpx
 import pytest
 from fixtures_operators import PASSWORD, join
 from fixtures_pages import Desk
@@ -199,17 +198,6 @@ def send_picture(phone: Page, link: str, pictures: Iterator[bytes]) -> None:
     raise AssertionError("no picture was good enough")
 
 
-def arrive(desk: Desk, session_id: str, number: str, picture: bytes) -> None:
-    """Before a door's camera; who has no template, or is not let in, waits for a person."""
-    httpx.post(
-        f"{desk.base}/v1/sessions/{session_id}/checkins",
-        headers={"Authorization": f"Bearer {desk.admin}"},
-        data={"candidate": number},
-        files={"image": picture},
-        timeout=60,
-    )
-
-
 def test_a_season_from_the_first_enrolment_to_the_last_appeal(
     new_desk: Desk, office: Office, students: Students, browse: Callable[..., Page], tmp_path: Path
 ) -> None:
@@ -270,7 +258,7 @@ def test_a_season_from_the_first_enrolment_to_the_last_appeal(
     # The day: most are let in, somebody else comes, one has no template, one prefers a document.
     arrivals = [(place, place) for place in range(1, 13)] + [(13, 40)]
     for place, who in arrivals:
-        arrive(desk, today, students.number(place), students.picture(who, DOOR_CAPTURE))
+        desk.arrive(students.number(place), students.picture(who, DOOR_CAPTURE), today)
     desk.call("POST", f"/v1/sessions/{today}/document-requests", json={"candidate": "S999"})
     waiting = len(desk.call("GET", f"/v1/sessions/{today}/waiting").json()["items"])
     assert waiting >= 2

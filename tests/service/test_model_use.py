@@ -8,8 +8,7 @@ from fixtures_service import Service
 from index import audit
 from service.access.scopes import Scope
 from service.exams.tables import ModelUseRow
-from service.exams.use.counting import UseCounts
-from service.exams.use.drift import monday_of
+from service.exams.use.counting import UseCounts, monday_of
 from service.use_watch import USE_ALARM
 
 BEFORE = UseCounts(attempts=2000, matches=1960, referred=40)

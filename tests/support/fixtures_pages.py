@@ -65,6 +65,16 @@ class Desk:
         """Enrol a photo of somebody on the roster."""
         self.call("POST", f"/v1/subjects/ext:{external_id}/templates", files={"image": picture})
 
+    def arrive(self, candidate: str | None, picture: bytes, session_id: str = "") -> httpx.Response:
+        """Somebody before a door's camera, of this session or another; whatever becomes of it."""
+        return httpx.post(
+            f"{self.base}/v1/sessions/{session_id or self.session_id}/checkins",
+            headers={"Authorization": f"Bearer {self.admin}"},
+            data={} if candidate is None else {"candidate": candidate},
+            files={"image": picture},
+            timeout=60,
+        )
+
     def kiosk_key(self) -> str:
         """A key that opens the kiosk of the session."""
         path = f"/v1/sessions/{self.session_id}/kiosk-keys"
@@ -191,6 +201,25 @@ def browse(chromium: str, playwright: Playwright, tmp_path: Path) -> Iterator[Ca
 
         yield open_page
     assert not errors, errors
+
+
+def give(page: Page, number: str) -> None:
+    """Type a number, as a reader of cards does."""
+    page.keyboard.type(number)
+    page.keyboard.press("Enter")
+
+
+def give_when_free(page: Page, number: str) -> None:
+    """Type a number as soon as the kiosk waits for one."""
+    expect(page.locator("#candidate")).to_be_focused()
+    give(page, number)
+
+
+def claim(page: Page, number: str) -> None:
+    """Give a number, and say that the name is one's own."""
+    give(page, number)
+    expect(page.locator("#yes")).to_be_focused()
+    page.keyboard.press("Enter")
 
 
 def enter_key(page: Page, key: str) -> None:
