@@ -16,6 +16,7 @@ from openvino import opset15 as operators
 from openvino.preprocess import PrePostProcessor
 
 from embedding.align import ALIGNED_SIZE
+from embedding.eight_bits import compute_in_floats, multiplies_bytes_exactly
 from embedding.manifest import EmbedderRecord, PixelInput
 
 Precision = Literal["bf16", "f32"]
@@ -25,12 +26,16 @@ Floats = NDArray[np.float32]
 Shape = tuple[int, ...]
 
 
+_compiling = threading.Lock()
+"""Held by the one thread of this process that compiles a network; they share prepared weights."""
+
+
 class NetworkRefused(ValueError):
     """The network does not match the manifest; the message names the difference."""
 
 
 class Network:
-    """A thread-safe network; as many calls run at once as it has streams.
+    """A thread-safe network; as many calls run at once as it has threads.
 
     It is compiled once for each input shape, when that shape is first seen: with dynamic shapes a call takes
     a sixth longer, and half as long again if two sizes alternate (measured). Callers should therefore use
@@ -39,7 +44,7 @@ class Network:
     Args:
         model: Takes uint8 RGB (n, H, W, 3); n, H and W may be dynamic.
         outputs: Names of the outputs to return, in this order.
-        threads: Number of streams.
+        threads: Calls that run at once, each on a core of its own.
         precision: Precision of the computation.
         first: A shape to compile at once, so that errors appear at start.
 
@@ -53,16 +58,15 @@ class Network:
         self._model = model
         self._outputs = tuple(outputs)
         self._threads = threads
-        # One thread per stream: with eight clients on two cores, throughput is best when each picture stays
-        # on its core. Pinning would take those cores from the rest of the process.
+        # One core for each picture: with eight clients on two cores, throughput is best so. Pinning would
+        # take those cores from the rest of the process.
         self._settings = {
-            "NUM_STREAMS": str(threads),
-            "INFERENCE_NUM_THREADS": str(threads),
+            "NUM_STREAMS": "1",
+            "INFERENCE_NUM_THREADS": "1",
             "INFERENCE_PRECISION_HINT": precision,
             "ENABLE_CPU_PINNING": "NO",
         }
         self._idle: dict[Shape, queue.SimpleQueue[_Request]] = {}
-        self._compiling = threading.Lock()
         self._prepare_shape(first)
 
     def __call__(self, pixels: NDArray[np.uint8] | Floats) -> list[Floats]:
@@ -75,13 +79,15 @@ class Network:
             idle.put(request)
 
     def _prepare_shape(self, shape: Shape) -> "queue.SimpleQueue[_Request]":
-        with self._compiling:
+        with _compiling:
             if shape not in self._idle:
                 model = self._model.clone()
                 model.reshape(list(shape))
-                compiled = _core().compile_model(model, "CPU", self._settings)
                 idle: queue.SimpleQueue[_Request] = queue.SimpleQueue()
+                # Compiled for each thread anew: where OpenVINO (2026.4, AVX2) prepares the weights of several
+                # streams at once, one network in ten computes nonsense from then on.
                 for _ in range(self._threads):
+                    compiled = _core().compile_model(model, "CPU", self._settings)
                     idle.put(_Request(compiled, self._outputs))
                 self._idle[shape] = idle
             return self._idle[shape]
@@ -121,6 +127,11 @@ def computes_in_bfloat16() -> bool:
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
+@cache
+def _bytes_are_exact() -> bool:
+    return multiplies_bytes_exactly(_core())
+
+
 def compile_embedder(onnx: bytes, record: EmbedderRecord, threads: int, precision: Precision) -> Network:
     """The embedder for batches of any size: (n, 112, 112, 3) uint8 RGB → (n, dim) float32 of unit length.
 
@@ -128,6 +139,8 @@ def compile_embedder(onnx: bytes, record: EmbedderRecord, threads: int, precisio
         NetworkRefused: If it is not an ONNX network with one picture in and `dim` numbers out.
     """
     model = read_network(onnx)
+    if not _bytes_are_exact():
+        model = compute_in_floats(model)
     size = [ALIGNED_SIZE, ALIGNED_SIZE]
     shape = [-1, 3, *size] if record.input.layout == "NCHW" else [-1, *size, 3]
     try:

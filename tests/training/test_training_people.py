@@ -118,7 +118,7 @@ def test_a_generator_is_trained_goes_on_is_exported_and_measured(cli: CommandLin
     data = write_faces(tmp_path / "faces", [row(number) for number in range(40)])
     (tmp_path / "tiny.toml").write_text(TINY)
     (tmp_path / "split.json").write_text('{"seed": 1, "calibrate": [], "test": []}')
-    (judge,) = CHECKPOINTS.glob("*-embedder.pt")
+    judge = CHECKPOINTS / f"{SHIPPED.name}-embedder.pt"
     call: list[str | Path] = [
         "train-people",
         "--data",
