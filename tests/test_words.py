@@ -69,6 +69,12 @@ def test_the_api_and_the_pages_have_no_forbidden_word(file: str) -> None:
     assert found_in(texts_of(json.loads((ROOT / file).read_text(encoding="utf-8")))) == []
 
 
+def test_the_papers_of_an_exam_have_no_forbidden_word() -> None:
+    papers = list((ROOT / "service" / "exams" / "paperwork" / "texts").glob("*.en.md"))
+    assert len(papers) > 4
+    assert found_in(paper.read_text(encoding="utf-8") for paper in papers) == []
+
+
 def test_the_help_of_the_command_line_has_no_forbidden_word() -> None:
     assert found_in(help_of(typer.main.get_command(app))) == []
 

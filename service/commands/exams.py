@@ -1,5 +1,6 @@
-"""exams purge."""
+"""exams purge, paperwork."""
 
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
@@ -64,3 +65,45 @@ def purge(
             f"{verb} of exam {one.exam_id}: {one.roster_entries} roster entries, {one.checkins} check-ins, "
             f"{one.overrides} overrides, {one.thumbnails} pictures"
         )
+
+
+@app.command()
+def paperwork(
+    exam_id: Annotated[UUID, typer.Argument(metavar="EXAM", help="The exam's id.")],
+    to: Annotated[Path, typer.Option(help="The folder to write to; what is there already is left alone.")],
+    language: Annotated[
+        str | None, typer.Option(help="Of the notice: en, de, fr, es, pl or ar; by default all of them.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write drafts from an exam's settings and the model's figures: impact assessment, notice, retention, …
+
+    What no setting says is a blank, **[fill in: …]**. It is Markdown and no legal advice.
+    """
+    from service.commands.parts import open_parts
+    from service.commands.showing import show_json
+    from service.exams.paperwork.documents import TRANSLATED, Paper, write_paper
+    from service.exams.paperwork.facts import collect_facts
+    from service.languages import ENGLISH, LANGUAGES
+    from service.paperwork import installed_of
+
+    if language is not None and language not in LANGUAGES:
+        raise typer.BadParameter(f"one of {', '.join(LANGUAGES)}", param_hint="--language")
+    with open_parts(reading=True) as parts:
+        installed = installed_of(parts.settings, has_key=parts.cipher is not None)
+        facts = collect_facts(parts.desk, exam_id, installed)
+    spoken = [language] if language else list(LANGUAGES)
+    texts = {
+        to / f"{paper}.{each}.md": write_paper(facts, paper, each)
+        for paper in Paper
+        for each in (spoken if paper in TRANSLATED else [ENGLISH])
+    }
+    if there := [path for path in texts if path.exists()]:
+        raise typer.BadParameter(f"{there[0]} is there already and may be filled in", param_hint="--to")
+    to.mkdir(parents=True, exist_ok=True)
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
+    if as_json:
+        show_json({"files": [str(path) for path in texts]})
+    else:
+        typer.echo(f"{len(texts)} drafts in {to}: fill in what is marked, and check every sentence.")

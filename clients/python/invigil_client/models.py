@@ -1010,6 +1010,13 @@ class PackPerson(BaseModel):
     seat: str | None
 
 
+class Paper(RootModel[Literal["impact-assessment", "notice", "retention", "instructions", "technical-file"]]):
+    root: Annotated[
+        Literal["impact-assessment", "notice", "retention", "instructions", "technical-file"],
+        Field(description="What can be written; the notice in every language, the others in English."),
+    ]
+
+
 class PasswordChange(BaseModel):
     """
     The password of now, and the new one.

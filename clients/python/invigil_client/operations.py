@@ -274,6 +274,25 @@ class Operations(Transport):
         )
         return (self._send(call)).content
 
+    def write_exam_paper(
+        self,
+        exam_id: UUID,
+        paper: Literal["impact-assessment", "notice", "retention", "instructions", "technical-file"],
+        *,
+        language: str | None = None,
+    ) -> str:
+        """A draft from the exam's settings and the model's figures; what they do not say is a blank to fill in.
+
+        The notice is written in the language that is asked for, the others in English."""
+        call = Call(
+            "GET",
+            f"/v1/exams/{segment(exam_id)}/paperwork/{segment(paper)}",
+            query={
+                "language": language,
+            },
+        )
+        return (self._send(call)).text
+
     def purge(
         self, exam_id: UUID, *, dry_run: bool | None = None, idempotency_key: str | None = None
     ) -> models.Purge:
@@ -2039,6 +2058,25 @@ class AsyncOperations(AsyncTransport):
             },
         )
         return (await self._send(call)).content
+
+    async def write_exam_paper(
+        self,
+        exam_id: UUID,
+        paper: Literal["impact-assessment", "notice", "retention", "instructions", "technical-file"],
+        *,
+        language: str | None = None,
+    ) -> str:
+        """A draft from the exam's settings and the model's figures; what they do not say is a blank to fill in.
+
+        The notice is written in the language that is asked for, the others in English."""
+        call = Call(
+            "GET",
+            f"/v1/exams/{segment(exam_id)}/paperwork/{segment(paper)}",
+            query={
+                "language": language,
+            },
+        )
+        return (await self._send(call)).text
 
     async def purge(
         self, exam_id: UUID, *, dry_run: bool | None = None, idempotency_key: str | None = None

@@ -9,6 +9,7 @@ import { RULES, rulesForm } from "./rules.js";
 const MATCH_RATES = [0.00001, 0.0001, 0.0003, 0.001, 0.003, 0.01];
 const REFER_RATES = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1];
 const PICTURES = ["until_settled", "never", "appeals"];
+const PAPERS = ["impact-assessment", "notice", "retention", "instructions", "technical-file"];
 const MINUTE_MS = 60000;
 
 const moment = (text) => (text ? new Date(text).toISOString() : null);
@@ -144,6 +145,7 @@ export async function exam(view, id) {
       sessions.length ? h("div.grid", {}, sessions.map(sessionCard)) : h("p.muted", {}, t("exam.no_sessions"))),
     sessions.length > 0 && h("div.row", {}, h("a.button", { href: `#/board/${id}` }, t("rooms.link")), h("a.button", { href: `#/exams/${id}/readiness` }, t("ready.whole_exam"))),
     sessions.length > 0 && downloads([[`/v1/exams/${id}/attendance.pdf`, t("download.attendance_pdf")], [`/v1/exams/${id}/attendance.csv`, t("download.attendance_csv")]]),
+    papers(id),
     one.archived_at && h("p.muted", { id: "archived" }, t("exam.archived", { when: date(one.archived_at) })),
     defaults && !one.archived_at && addRooms(id, one, sessions),
     defaults && h("div.row", {}, h("a.button", { href: `#/exams/copy/${id}` }, t("exam.copy"))),
@@ -151,6 +153,10 @@ export async function exam(view, id) {
     defaults && !one.archived_at && takeAway(id),
   ].filter(Boolean));
 }
+
+/** Drafts of what an exam with cameras has to have on paper. */
+const papers = (id) => h("details", { id: "papers" }, h("summary", {}, t("exam.papers")), h("div.stack", {}, h("p.muted.small", {}, t("exam.papers_help")),
+  h("div.row", { style: "flex-wrap: wrap" }, PAPERS.map((paper) => h("a.button", { download: "", href: `/v1/exams/${id}/paperwork/${paper}` }, t(`paper.${paper}`))))));
 
 /** Several rooms at once, one a line; the window is the exam's with the minutes before it that doors open. */
 function addRooms(id, one, sessions) {

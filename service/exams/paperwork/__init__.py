@@ -1,0 +1,1 @@
+"""The papers that go with an exam: impact assessment, notice, retention, instructions, technical file."""
