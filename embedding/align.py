@@ -27,6 +27,19 @@ def align(image: Pixels, landmarks: NDArray[np.float32]) -> Pixels:
     return warp(image, fit_similarity(landmarks, REFERENCE_LANDMARKS), ALIGNED_SIZE)
 
 
+def crop_corners(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Where the crop lies in its picture: (4, 2) in pixels, clockwise from the crop's top left.
+
+    Args:
+        landmarks: (5, 2) in pixels of the picture, as for `align`.
+    """
+    turn, shift = np.split(fit_similarity(landmarks, REFERENCE_LANDMARKS), [2], axis=1)
+    edge = ALIGNED_SIZE - 0.5
+    corners = np.array([[-0.5, -0.5], [edge, -0.5], [edge, edge], [-0.5, edge]])
+    # A pixel's centre is its coordinate; a picture's edge lies half a pixel before it.
+    return np.asarray(np.linalg.solve(turn, corners.T - shift).T + 0.5)
+
+
 def warp(image: Pixels, transform: NDArray[np.float64], side: int) -> Pixels:
     """The part of a picture that a transform maps onto a (side, side, 3) square; black beyond the edge.
 

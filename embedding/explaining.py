@@ -44,6 +44,29 @@ class Fidelity:
         return self.deletion - self.insertion
 
 
+@dataclass(frozen=True)
+class PairMaps:
+    """What two faces' maps say of their d.
+
+    Attributes:
+        d: Of the two faces as they are.
+        a: Of the first face.
+        b: Of the second.
+    """
+
+    d: float
+    a: Map
+    b: Map
+
+
+def explain_pair(embed: Embed, a: Pixels, b: Pixels) -> PairMaps:
+    """The occlusion maps of both faces, in one batch of 100 crops."""
+    vectors = embed(np.stack([a, *covered_once(a), b, *covered_once(b)]))
+    of_a, of_b = np.split(vectors, 2)
+    far_a, far_b = distances(of_a, of_b[0]), distances(of_b, of_a[0])
+    return PairMaps(float(far_a[0]), gains(far_a), gains(far_b))
+
+
 def explain_by_occlusion(embed: Embed, crop: Pixels, other: Vector) -> Map:
     """How much d grows when each cell is covered (Zeiler and Fergus, ECCV 2014): (7, 7), in one batch.
 
@@ -52,8 +75,16 @@ def explain_by_occlusion(embed: Embed, crop: Pixels, other: Vector) -> Map:
         crop: (112, 112, 3) uint8 RGB.
         other: (dim,) vector of the other face.
     """
-    hidden = np.eye(CELLS * CELLS, dtype=bool).reshape(-1, CELLS, CELLS)
-    d = distances(embed(np.stack([crop, *(cover(crop, one) for one in hidden)])), other)
+    return gains(distances(embed(np.stack([crop, *covered_once(crop)])), other))
+
+
+def covered_once(crop: Pixels) -> list[Pixels]:
+    """The crop 49 times, each time with another cell covered."""
+    return [cover(crop, one) for one in np.eye(CELLS * CELLS, dtype=bool).reshape(-1, CELLS, CELLS)]
+
+
+def gains(d: NDArray[np.float64]) -> Map:
+    """What d gains by each covered cell: (50,) of the whole crop and of the covered ones → (7, 7)."""
     return np.asarray((d[1:] - d[0]).reshape(CELLS, CELLS))
 
 

@@ -84,6 +84,7 @@ STATUSES: dict[type[Exception], int] = {
     exams.CheckinNotFound: 404,
     exams.ThumbnailNotFound: 404,
     exams.EnrolmentPictureNotFound: 404,
+    exams.ExplanationImpossible: 409,
     exams.ExamInvalid: 422,
     exams.RetentionRunning: 409,
     exams.ExamPurged: 409,

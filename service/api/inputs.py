@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -30,6 +30,8 @@ from service.http.parameters import refuse_unknown
 from service.http.uploads import Form, read_form, receive_parts
 from service.parts import Parts
 from service.settings import FORM_OVERHEAD_BYTES
+
+T = TypeVar("T")
 
 EXTERNAL_PREFIX = "ext:"
 
@@ -255,6 +257,17 @@ async def on_pictures(
         form = read_form(received, names, fields)
         received.clear()
         return await parts.pictures.run(once.run, form.contents(), lambda new_id: work(form, new_id))
+
+
+async def in_picture_pool(request: Request, parts: Parts, work: Callable[[], T]) -> T:
+    """Do work on pictures that are kept, with the same places and workers as on those that are sent.
+
+    Raises:
+        QueueFull: If there is no place for it.
+    """
+    async with parts.pictures.share_of(request.state.caller.id):
+        with parts.pictures.admit():
+            return await parts.pictures.run(work)
 
 
 def form_schema(

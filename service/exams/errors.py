@@ -5,6 +5,7 @@
     ├── CheckinNotFound                  checkin_not_found
     ├── ThumbnailNotFound                thumbnail_not_found
     ├── EnrolmentPictureNotFound         enrolment_picture_not_found
+    ├── ExplanationImpossible            explanation_impossible      its pictures cannot be compared again
     ├── ExamInvalid                      validation_failed           a field makes no sense
     ├── RetentionRunning                 retention_running           the exam's rows are still owed
     ├── ExamOnHold                       on_hold                     somebody may need it as evidence
@@ -122,6 +123,15 @@ class EnrolmentPictureNotFound(ExamError):
 
     def __init__(self, checkin_id: UUID) -> None:
         super().__init__(f"No picture is kept of the enrolment behind check-in {checkin_id}.")
+
+
+class ExplanationImpossible(ExamError):
+    """The pictures of a check-in are kept and cannot be compared again."""
+
+    code = "explanation_impossible"
+
+    def __init__(self, checkin_id: UUID, why: str, reasons: Sequence[str] = ()) -> None:
+        super().__init__(f"Check-in {checkin_id} cannot be explained: {why}.", reasons=list(reasons))
 
 
 class ExamInvalid(ExamError):

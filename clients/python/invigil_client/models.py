@@ -391,6 +391,23 @@ class ExpiringBasis(BaseModel):
     seat: str | None
 
 
+class ExplainedFace(BaseModel):
+    """
+    One face's map.
+    """
+
+    cells: Annotated[
+        list[list[float]],
+        Field(description="7 rows of 7 cells from the top left; above 0 what made the two near, below 0 far"),
+    ]
+    corners: Annotated[
+        list[list[Any]],
+        Field(
+            description="where the cells' top left, top right, bottom right and bottom left lie in the kept picture, as parts of its width and height; they may lie beyond its edge"
+        ),
+    ]
+
+
 class FaceFacts(BaseModel):
     """
     Where the face is, in pixels of the picture as it was sent (upright).
@@ -1954,6 +1971,32 @@ class CandidateList(BaseModel):
 
     items: list[Candidate]
     next_cursor: str | None
+
+
+class CaseExplanation(BaseModel):
+    """
+    The maps of both kept pictures of an attempt, by occlusion.
+    """
+
+    checkin_id: UUID
+    d: Annotated[
+        float | None,
+        Field(description="of the kept pictures; the decision saw a larger one"),
+    ] = None
+    enrolment: ExplainedFace
+    method: Literal["occlusion"] = "occlusion"
+    model_id: str
+    probe: ExplainedFace
+    template_id: Annotated[
+        UUID | None,
+        Field(description="of the enrolled crop: the compared one where its crop is kept, or another"),
+    ]
+    unit: Annotated[
+        Literal["d", "largest"],
+        Field(
+            description="`d`: cells are what d gains where they are covered; without `scores:read` `largest`: parts of the largest of both faces"
+        ),
+    ]
 
 
 class Decision(BaseModel):

@@ -86,6 +86,18 @@ class Operations(Transport):
         call = Call("GET", f"/v1/checkins/{segment(checkin_id)}/enrolment")
         return (self._send(call)).content
 
+    def explain_checkin_pictures(self, checkin_id: UUID) -> models.CaseExplanation:
+        """Which places of both faces made them near or far; that the pictures were looked at is recorded.
+
+        Each of 49 cells of each face is covered in turn, and compared. It takes a worker for pictures."""
+        call = Call("GET", f"/v1/checkins/{segment(checkin_id)}/explanation")
+        return self._send_for(call, models.CaseExplanation)
+
+    def draw_explanation(self, checkin_id: UUID) -> bytes:
+        """The same as a picture of both faces side by side: the one at the door, then the enrolled one."""
+        call = Call("GET", f"/v1/checkins/{segment(checkin_id)}/explanation.png")
+        return (self._send(call)).content
+
     def override_checkin(
         self, checkin_id: UUID, body: models.OverrideTerms, *, idempotency_key: str | None = None
     ) -> models.Overridden:
@@ -1869,6 +1881,18 @@ class AsyncOperations(AsyncTransport):
     async def show_enrolment(self, checkin_id: UUID) -> bytes:
         """The enrolment that an attempt was compared with, where its crop is kept; the look is recorded."""
         call = Call("GET", f"/v1/checkins/{segment(checkin_id)}/enrolment")
+        return (await self._send(call)).content
+
+    async def explain_checkin_pictures(self, checkin_id: UUID) -> models.CaseExplanation:
+        """Which places of both faces made them near or far; that the pictures were looked at is recorded.
+
+        Each of 49 cells of each face is covered in turn, and compared. It takes a worker for pictures."""
+        call = Call("GET", f"/v1/checkins/{segment(checkin_id)}/explanation")
+        return await self._send_for(call, models.CaseExplanation)
+
+    async def draw_explanation(self, checkin_id: UUID) -> bytes:
+        """The same as a picture of both faces side by side: the one at the door, then the enrolled one."""
+        call = Call("GET", f"/v1/checkins/{segment(checkin_id)}/explanation.png")
         return (await self._send(call)).content
 
     async def override_checkin(

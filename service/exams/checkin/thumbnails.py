@@ -123,13 +123,17 @@ def open_thumbnail(desk: Desk, checkin_id: UUID, origin: Origin) -> bytes:
     """
     with desk.database.write() as db:
         row = checkin_row(db, checkin_id)
-        kept = db.get(ThumbnailRow, checkin_id)
-        if kept is None or desk.cipher is None or is_over(db, kept):
-            raise ThumbnailNotFound(checkin_id)
-        binding = thumbnail_binding(checkin_id, row.exam_id)
-        picture = desk.cipher.open(checkin_id, binding, kept.sealed, kept.key_id)
+        picture = read_thumbnail(db, desk.cipher, row)
         note(db, "thumbnail.viewed", origin, subject_id=row.subject_id, checkin_id=checkin_id)
     return picture
+
+
+def read_thumbnail(db: OrmSession, cipher: TemplateCipher | None, row: CheckinRow) -> bytes:
+    """The kept picture of an attempt; raises as `open_thumbnail`. The caller records the look."""
+    kept = db.get(ThumbnailRow, row.id)
+    if kept is None or cipher is None or is_over(db, kept):
+        raise ThumbnailNotFound(row.id)
+    return cipher.open(row.id, thumbnail_binding(row.id, row.exam_id), kept.sealed, kept.key_id)
 
 
 def is_over(db: OrmSession, kept: ThumbnailRow) -> bool:
