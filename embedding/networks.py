@@ -5,7 +5,9 @@ Layout, channel order, normalisation and a missing unit norm are folded into the
 
 import queue
 import threading
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Literal
 
@@ -37,9 +39,9 @@ class NetworkRefused(ValueError):
 class Network:
     """A thread-safe network; as many calls run at once as it has threads.
 
-    It is compiled once for each input shape, when that shape is first seen: with dynamic shapes a call takes
-    a sixth longer, and half as long again if two sizes alternate (measured). Callers should therefore use
-    only a few shapes.
+    It is compiled for each input shape when that shape is first seen, and once more for each call at the same
+    time: with dynamic shapes a call takes a sixth longer, and half as long again if two sizes alternate
+    (measured). Callers should therefore use only a few shapes.
 
     Args:
         model: Takes uint8 RGB (n, H, W, 3); n, H and W may be dynamic.
@@ -67,30 +69,42 @@ class Network:
             "ENABLE_CPU_PINNING": "NO",
         }
         self._idle: dict[Shape, queue.SimpleQueue[_Request]] = {}
-        self._prepare_shape(first)
+        self._made: Counter[Shape] = Counter()
+        with _compiling:
+            self._idle_of(first).put(self._compile(first))
 
     def __call__(self, pixels: NDArray[np.uint8] | Floats) -> list[Floats]:
         """(n, H, W, 3) uint8 RGB, or codes → copies of the outputs."""
-        idle = self._idle.get(pixels.shape) or self._prepare_shape(pixels.shape)
-        request = idle.get()
+        idle = self._idle_of(pixels.shape)
+        request = self._take(idle, pixels.shape)
         try:
             return request(np.require(pixels, requirements=["C", "W"]))  # a tensor can share only such memory
         finally:
             idle.put(request)
 
-    def _prepare_shape(self, shape: Shape) -> "queue.SimpleQueue[_Request]":
-        with _compiling:
-            if shape not in self._idle:
-                model = self._model.clone()
-                model.reshape(list(shape))
-                idle: queue.SimpleQueue[_Request] = queue.SimpleQueue()
-                # Compiled for each thread anew: where OpenVINO (2026.4, AVX2) prepares the weights of several
-                # streams at once, one network in ten computes nonsense from then on.
-                for _ in range(self._threads):
-                    compiled = _core().compile_model(model, "CPU", self._settings)
-                    idle.put(_Request(compiled, self._outputs))
-                self._idle[shape] = idle
-            return self._idle[shape]
+    def _idle_of(self, shape: Shape) -> "queue.SimpleQueue[_Request]":
+        return self._idle.setdefault(shape, queue.SimpleQueue())
+
+    def _take(self, idle: "queue.SimpleQueue[_Request]", shape: Shape) -> "_Request":
+        """One that is idle, or one more while there are fewer than threads, or the next that becomes idle."""
+        with suppress(queue.Empty):
+            return idle.get_nowait()
+        if self._made[shape] < self._threads:
+            with _compiling:
+                with suppress(queue.Empty):
+                    return idle.get_nowait()
+                if self._made[shape] < self._threads:
+                    return self._compile(shape)
+        return idle.get()
+
+    def _compile(self, shape: Shape) -> "_Request":
+        model = self._model.clone()
+        model.reshape(list(shape))
+        # One stream each: where OpenVINO (2026.4, AVX2) prepares the weights of several streams at once, one
+        # network in ten computes nonsense from then on.
+        compiled = _core().compile_model(model, "CPU", self._settings)
+        self._made[shape] += 1
+        return _Request(compiled, self._outputs)
 
 
 class _Request:
