@@ -26,7 +26,9 @@ router = APIRouter(prefix="/v1/sessions/{session_id}/roster", tags=["sessions"])
 
 MAX_ROSTER_BYTES = 32 * 1024 * 1024
 WORKBOOK_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-COLUMNS = "external_id, display_name, seat, manual_identification, twin, accommodation, exam, room"
+COLUMNS = (
+    "external_id, display_name, seat, manual_identification, private_check, twin, accommodation, exam, room"
+)
 
 
 def inline_schema(model: type[BaseModel]) -> dict[str, Any]:

@@ -136,6 +136,9 @@ class Flags(BaseModel):
     """What the invigilator should know about a candidate."""
 
     manual_identification: bool = Field(description="identified by a document, no photograph is used")
+    private_check: bool = Field(
+        description="checked apart, by a person: no photograph is taken at a kiosk, and no reason is kept"
+    )
     twin: bool = Field(
         description="looks like somebody else, by the roster or by an enrolment; a machine alone never admits"
     )

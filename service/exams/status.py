@@ -223,6 +223,7 @@ def candidate_document(
         subject_id=entry.subject_id,
         flags=Flags(
             manual_identification=by_document,
+            private_check=entry.private_check,
             twin=is_twin,
             accommodation=entry.accommodation,
         ),

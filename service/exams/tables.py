@@ -95,6 +95,8 @@ class RosterEntryRow(Base):
     manual_identification: Mapped[bool]
     twin: Mapped[bool]
     accommodation: Mapped[str | None] = mapped_column(String(255))
+    private_check: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether the candidate is checked apart, by a person; why is nobody's business and kept nowhere."""
     extra_attempts: Mapped[int] = mapped_column(default=0)
     """Photographs that a person allowed beyond those of the session."""
     extra_minutes: Mapped[int] = mapped_column(default=0, server_default="0")

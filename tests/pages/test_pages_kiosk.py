@@ -118,7 +118,7 @@ def test_of_whom_no_photograph_is_used_none_is_taken(
 
     give(page, "1001")
 
-    expect(page.locator("#result-title")).to_have_text("Please show your document to the invigilator")
+    expect(page.locator("#result-title")).to_have_text("Please come to the desk")
     assert "claims" in sent
     assert {"quality", "checkins"}.isdisjoint(sent)
 

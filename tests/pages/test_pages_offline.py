@@ -90,7 +90,7 @@ def test_twenty_minutes_without_network_lose_nobody_and_count_nobody_twice(
     expect(page.locator("#result-title")).to_have_text("You were let in here already")
     ready(page)
     give(page, "1003")
-    expect(page.locator("#result-title")).to_have_text("Please show your document to the invigilator")
+    expect(page.locator("#result-title")).to_have_text("Please come to the desk")
     ready(page)
     give(page, "9999")
     expect(page.locator("#result-title")).to_have_text("This number is not on the list of this room")

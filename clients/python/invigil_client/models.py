@@ -128,6 +128,10 @@ class CandidateChanges(BaseModel):
         int | None,
         Field(description="how much longer than the others the candidate may write; with a reason"),
     ] = None
+    private_check: Annotated[
+        bool | None,
+        Field(description="checked apart, by a person; no reason is asked for"),
+    ] = None
     reason: Annotated[str | None, Field(description="why; goes into the audit trail")] = None
     seat: Annotated[str | None, Field(description="a free seat of the room")] = None
     twin: Annotated[
@@ -484,6 +488,12 @@ class Flags(BaseModel):
     manual_identification: Annotated[
         bool, Field(description="identified by a document, no photograph is used")
     ]
+    private_check: Annotated[
+        bool,
+        Field(
+            description="checked apart, by a person: no photograph is taken at a kiosk, and no reason is kept"
+        ),
+    ]
     twin: Annotated[
         bool,
         Field(
@@ -671,6 +681,7 @@ class LayoutTerms(BaseModel):
                 "display_name",
                 "seat",
                 "manual_identification",
+                "private_check",
                 "twin",
                 "accommodation",
                 "exam",
@@ -735,6 +746,7 @@ class ListLayout(BaseModel):
             "display_name",
             "seat",
             "manual_identification",
+            "private_check",
             "twin",
             "accommodation",
             "exam",

@@ -40,10 +40,11 @@ GALLERY_RIVALS = 64
 def may_be_looked_for() -> ColumnElement[bool]:
     """The condition for candidates who may be looked for by their face.
 
-    They are known, it was not agreed to identify them by a document, and their legal basis is in force.
+    They are known, a person does not identify them by agreement, and their legal basis is in force.
     """
     ended = select(SubjectRow.id).where(SubjectRow.id == RosterEntryRow.subject_id, has_ended())
-    known = RosterEntryRow.subject_id.is_not(None) & RosterEntryRow.manual_identification.is_(False)
+    by_person = RosterEntryRow.manual_identification | RosterEntryRow.private_check
+    known = RosterEntryRow.subject_id.is_not(None) & ~by_person
     return known & ~ended.correlate(RosterEntryRow).exists()
 
 

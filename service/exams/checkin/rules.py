@@ -237,14 +237,17 @@ def require_another_photograph(db: OrmSession, expected: Expected, entry: Roster
     """Refuse a photograph of a candidate whose case is settled, or of whom none is to be looked at.
 
     Raises:
-        ManualIdentificationAgreed: If it was agreed to go without, or there is no legal basis to look: at the
-            door nobody learns which.
+        ManualIdentificationAgreed: If it was agreed to go without, the candidate is checked apart, or there
+            is no legal basis to look: at the door nobody learns which.
         AlreadyCheckedIn: If the candidate is in.
         CandidateRefused: If an invigilator has refused the candidate.
         EntryOver: If nobody comes in any more.
         FacesOff: If no face is looked at in this exam.
         AttemptsExhausted: If as many were taken as are allowed.
     """
+    # Who is checked apart is told the same: neither a queue nor a log learns which of them it is.
+    if entry.private_check:
+        raise ManualIdentificationAgreed
     # Where no photograph is taken of anybody, none was agreed upon with this candidate either.
     if has_faces_on(expected.exam) and (entry.manual_identification or has_no_basis(db, entry)):
         raise ManualIdentificationAgreed
@@ -280,7 +283,8 @@ def require_return_photograph(db: OrmSession, expected: Expected, entry: RosterE
     require_move(db, expected.session, entry, Move.RETURN)
     admission = db.get_one(AdmissionRow, entry.id)
     is_known_by_face = admission.outcome == Verdict.ADMITTED and has_faces_on(expected.exam)
-    if not is_known_by_face or entry.manual_identification or has_no_basis(db, entry):
+    apart = entry.manual_identification or entry.private_check
+    if not is_known_by_face or apart or has_no_basis(db, entry):
         raise ReturnByDocument
     allowed = attempts_of(expected.session, expected.exam, entry)
     made = return_attempts(db, entry)

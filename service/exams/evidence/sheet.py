@@ -77,7 +77,7 @@ def pictures_of(desk: Desk, room: Room, origin: Origin) -> dict[UUID, bytes]:
         return found
     with desk.database.write() as db:
         for one in room.candidates:
-            if one.subject_id is None or one.flags.manual_identification:
+            if one.subject_id is None or one.flags.manual_identification or one.flags.private_check:
                 continue
             kept = crop_of(db, one.subject_id, None)
             if kept is None:
@@ -186,6 +186,7 @@ class Sheet(Paper):
         below = self.write_in(x, below, width, one.external_id, 7.5, most=1)
         known = [words["extra"].format(n=one.extra_minutes)] if one.extra_minutes else []
         known += [words["by_document"]] if one.flags.manual_identification else []
+        known += [words["apart"]] if one.flags.private_check else []
         self.write_in(x, below, width, " · ".join(known), 7, most=1)
 
     def print_code(self, text: str, x: float, y: float) -> None:

@@ -227,7 +227,7 @@ def read_case(db: OrmSession, taken: Taken, origin: Origin) -> Case:
     obstacle = None
     if not has_faces_on(exam):
         obstacle = FacesOff.code
-    elif entry.manual_identification or has_no_basis(db, entry):
+    elif entry.manual_identification or entry.private_check or has_no_basis(db, entry):
         obstacle = ManualIdentificationAgreed.code
     elif current.status == Verdict.REFUSED:
         obstacle = CandidateRefused.code

@@ -21,6 +21,9 @@ from service.exams.tables import AdmissionRow, RosterEntryRow
 from service.exams.terms import Reason, Terms
 from service.fields import ShortLabel
 
+WITHOUT_REASON = frozenset({"seat", "private_check"})
+"""Why somebody is checked apart may be a matter of health or belief: it is neither asked for nor kept."""
+
 
 class CandidateChanges(Terms):
     """What is to change about one candidate of a session."""
@@ -35,33 +38,36 @@ class CandidateChanges(Terms):
     extra_minutes: Annotated[int, Field(ge=0, le=600)] | None = Field(
         default=None, description="how much longer than the others the candidate may write; with a reason"
     )
+    private_check: bool | None = Field(
+        default=None, description="checked apart, by a person; no reason is asked for"
+    )
     reason: Reason = None
 
 
 def change_candidate(
     desk: Desk, session_id: UUID, external_id: str, changes: CandidateChanges, origin: Origin
 ) -> Candidate:
-    """Change a candidate's seat, mark, time or number of attempts; what was decided stays.
+    """Change a candidate's seat, marks, time or number of attempts; what was decided stays.
 
     Raises:
         SessionNotFound, NotOnRoster: If there is no such session or candidate.
         ExamArchived: If the exam takes no change.
         SeatTaken: If somebody else has the seat.
-        ReasonRequired: If more than the seat is to change without a reason.
+        ReasonRequired: If more than the seat and the check apart is to change without a reason.
     """
     with desk.database.write() as db:
         session = session_row(db, session_id)
         live_exam_row(db, session.exam_id)
         entry = entry_named(db, session_id, external_id)
         values = changes.model_dump(
-            include={"seat", "twin", "extra_attempts", "extra_minutes"}, exclude_none=True
+            include={"seat", "private_check", "twin", "extra_attempts", "extra_minutes"}, exclude_none=True
         )
         changed = changed_values({name: getattr(entry, name) for name in values}, values)
-        explained = sorted(changed.keys() - {"seat"})
+        explained = sorted(changed.keys() - WITHOUT_REASON)
         By(origin=origin, reason=changes.reason).require_reason(explained)
         if "seat" in changed:
             move(db, entry, values["seat"])
-        for name in explained:
+        for name in changed.keys() - {"seat"}:
             setattr(entry, name, values[name])
         if changed:
             db.flush()

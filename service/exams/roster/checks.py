@@ -35,6 +35,7 @@ class Entry(NamedTuple):
     display_name: str | None
     seat: str | None
     manual_identification: bool
+    private_check: bool
     twin: bool
     accommodation: str | None
 
@@ -221,7 +222,7 @@ def without_template(
     return Findings.of(
         {"row": row.row, "external_id": row.external_id, "display_name": row.display_name}
         for key, row in wanted.items()
-        if not row.manual_identification and known.subjects.get(key) not in enrolled
+        if not (row.manual_identification or row.private_check) and known.subjects.get(key) not in enrolled
     )
 
 

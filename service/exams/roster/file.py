@@ -24,7 +24,7 @@ from service.sheets.workbook import Spoilt
 MAX_ROWS = 100_000
 MAX_FIELD_CHARACTERS = 1_000
 LIMITS = {"external_id": 255, "display_name": 255, "seat": 64, "accommodation": 255}
-COLUMNS = frozenset({*LIMITS, "manual_identification", "twin", "exam", "room"})
+COLUMNS = frozenset({*LIMITS, "manual_identification", "private_check", "twin", "exam", "room"})
 LISTED = 200
 # In the languages of the pages, with the truth values that a spreadsheet exports there.
 YES = frozenset(
@@ -55,6 +55,7 @@ class Row:
 
     Attributes:
         row: Counts candidates from 1 below the header.
+        private_check: None where the file does not speak of it: it stays as it is.
         line: Where the file has it; blank lines, the header and `sep=` are counted. 0 in JSON.
     """
 
@@ -63,6 +64,7 @@ class Row:
     display_name: str | None = None
     seat: str | None = None
     manual_identification: bool = False
+    private_check: bool | None = None
     twin: bool = False
     accommodation: str | None = None
     exam: str | None = None
@@ -84,6 +86,9 @@ class RosterCandidate(BaseModel):
     display_name: str | None = Field(default=None, max_length=255)
     seat: str | None = Field(default=None, max_length=64)
     manual_identification: bool = False
+    private_check: bool | None = Field(
+        default=None, description="checked apart, by a person; null leaves it as it is"
+    )
     twin: bool = False
     accommodation: str | None = Field(default=None, max_length=255)
 
@@ -306,11 +311,17 @@ def flag_field(number: int, column: str, fields: Mapping[str, object]) -> bool:
     return text in YES
 
 
+def stated_flag_field(number: int, column: str, fields: Mapping[str, object]) -> bool | None:
+    """As `flag_field`; None where the list has no such column."""
+    return flag_field(number, column, fields) if fields.get(column) is not None else None
+
+
 READERS: Mapping[str, Callable[[int, str, Mapping[str, object]], object]] = {
     "external_id": id_field,
     "display_name": text_field,
     "seat": text_field,
     "manual_identification": flag_field,
+    "private_check": stated_flag_field,
     "twin": flag_field,
     "accommodation": text_field,
     "exam": text_field,

@@ -206,7 +206,8 @@ def compare(plan: Plan, wanted: dict[str, Row]) -> None:
 def differs(entry: Entry, row: Row, known: Known) -> bool:
     """Whether the row says something else than the entry, or the entry has lost its subject."""
     relinked = entry.subject_id != known.subjects.get(row.key)
-    return relinked or any(getattr(entry, name) != getattr(row, name) for name in KEPT)
+    apart = row.private_check not in (None, entry.private_check)
+    return relinked or apart or any(getattr(entry, name) != getattr(row, name) for name in KEPT)
 
 
 def leaving(plan: Plan, wanted: Collection[str]) -> None:
@@ -234,7 +235,7 @@ def apply(db: OrmSession, row: SessionRow, plan: Plan) -> None:
     for batch in batches([entry.id for entry, _ in plan.changed]):
         db.execute(update(ENTRIES).where(ENTRIES.c.id.in_(batch)).values(seat=None))
     if plan.changed:
-        values = [{"entry_id": entry.id, **entry_values(one, subjects)} for entry, one in plan.changed]
+        values = [{"entry_id": entry.id, **entry_values(one, subjects, entry)} for entry, one in plan.changed]
         db.execute(update(ENTRIES).where(ENTRIES.c.id == bindparam("entry_id")), values)
     if plan.added:
         new = {"session_id": row.id, "created_at": utc_now()}
@@ -242,10 +243,11 @@ def apply(db: OrmSession, row: SessionRow, plan: Plan) -> None:
         db.execute(insert(ENTRIES), values)
 
 
-def entry_values(row: Row, subjects: dict[str, UUID]) -> dict[str, Any]:
-    """A row as columns of a roster entry."""
+def entry_values(row: Row, subjects: dict[str, UUID], entry: Entry | None = None) -> dict[str, Any]:
+    """A row as columns of a roster entry; of one that is there already, `entry`."""
     values: dict[str, Any] = {name: getattr(row, name) for name in KEPT}
-    return values | {"external_key": row.key, "subject_id": subjects[row.key]}
+    apart = entry.private_check if entry and row.private_check is None else bool(row.private_check)
+    return values | {"private_check": apart, "external_key": row.key, "subject_id": subjects[row.key]}
 
 
 def insert_subjects(db: OrmSession, rows: Sequence[Row]) -> dict[str, UUID]:

@@ -20,7 +20,15 @@ from service.exams.terms import Terms
 MAX_LAYOUTS = 200
 
 Column = Literal[
-    "external_id", "display_name", "seat", "manual_identification", "twin", "accommodation", "exam", "room"
+    "external_id",
+    "display_name",
+    "seat",
+    "manual_identification",
+    "private_check",
+    "twin",
+    "accommodation",
+    "exam",
+    "room",
 ]
 HeadingText = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_HEADING_CHARACTERS)

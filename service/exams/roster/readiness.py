@@ -276,6 +276,8 @@ def obstacle(
     """Why this candidate cannot be verified, if so."""
     if entry.manual_identification:
         return "manual_identification", "agreed: identified by a document"
+    if entry.private_check:
+        return "manual_identification", "agreed: checked apart, by a document"
     if entry.subject_id is None:
         return "subject_erased", None
     if not templates:

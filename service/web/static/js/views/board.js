@@ -207,7 +207,7 @@ class Board extends Queue {
 
 /** The flags of a candidate in a word each. */
 function marksOf({ flags, extra_minutes, source }) {
-  return [extra_minutes && t("flag.extra", { n: extra_minutes }), source === "paper" && t("paper.source"), flags.twin && t("flag.twin"), flags.manual_identification && t("flag.document"), flags.accommodation && t("flag.accommodation")].filter(Boolean).join(" · ");
+  return [extra_minutes && t("flag.extra", { n: extra_minutes }), source === "paper" && t("paper.source"), flags.twin && t("flag.twin"), flags.manual_identification && t("flag.document"), flags.private_check && t("flag.apart"), flags.accommodation && t("flag.accommodation")].filter(Boolean).join(" · ");
 }
 
 /** For a screen in the hall: how many are in, and which seats are called; no name and no reason. */

@@ -79,8 +79,9 @@ async function fill(body, session, person, needs, after, above) {
   }
 }
 
-function flags({ twin, manual_identification, accommodation }) {
+function flags({ twin, manual_identification, private_check, accommodation }) {
   return [
+    private_check && notice("wait", t("drawer.apart")),
     twin && notice("wait", t("drawer.twin")),
     manual_identification && notice("", t("drawer.by_document")),
     accommodation && notice("", `${t("flag.accommodation")}: ${accommodation}`),
@@ -117,6 +118,11 @@ function actions(session, person, attempt, needs, after) {
         after.done(t("drawer.allowed", { name: person.display_name ?? person.external_id }));
       })),
     section("drawer-extra", t("extra.title"), false, h("p.muted.small", {}, t("extra.help")), extraForm(session, person, after.done)),
+    section("drawer-apart", t("apart.title"), false, h("p.muted.small", {}, t("apart.help")),
+      form([choice("private_check", t("apart.title"), [["true", t("apart.yes")], ["false", t("apart.no")]])], t("apart.set"), async ({ private_check }) => {
+        await change(session, person, { private_check: private_check === "true" });
+        after.done(t("apart.done", { name: person.display_name ?? person.external_id }));
+      })),
     section("drawer-twin", t("drawer.mark"), false, h("p.muted.small", {}, t("drawer.mark_help")),
       form([
         choice("twin", t("drawer.mark_as"), [["true", t("drawer.is_twin")], ["false", t("drawer.no_twin")]]),

@@ -4,7 +4,7 @@ import { all, call, h, t } from "../page.js";
 import { asking, choice, field, form, notice } from "../ui.js";
 
 /** Our columns, and how many headings may make one up. */
-const COLUMNS = [["external_id", 1], ["display_name", 2], ["seat", 1], ["manual_identification", 1], ["twin", 1], ["accommodation", 1]];
+const COLUMNS = [["external_id", 1], ["display_name", 2], ["seat", 1], ["manual_identification", 1], ["private_check", 1], ["twin", 1], ["accommodation", 1]];
 
 /**
  * A form that asks which heading is which column, keeps the answer, and goes on.

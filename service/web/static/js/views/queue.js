@@ -254,6 +254,6 @@ export class Queue {
 }
 
 export function flagTags({ flags }) {
-  const texts = [flags.twin && t("roster.twin"), flags.manual_identification && t("roster.by_document"), flags.accommodation].filter(Boolean);
+  const texts = [flags.twin && t("roster.twin"), flags.manual_identification && t("roster.by_document"), flags.private_check && t("flag.apart"), flags.accommodation].filter(Boolean);
   return texts.length ? [h("div.row.tight", {}, texts.map((text) => h("span.tag", {}, text)))] : [];
 }

@@ -26,8 +26,8 @@ export async function roster(view, one) {
 }
 
 /** What the invigilator should know of a candidate. */
-const marks = ({ manual_identification, twin, accommodation }) =>
-  [manual_identification && t("roster.by_document"), twin && t("roster.twin"), accommodation].filter(Boolean).join(" · ");
+const marks = ({ manual_identification, private_check, twin, accommodation }) =>
+  [manual_identification && t("roster.by_document"), private_check && t("flag.apart"), twin && t("roster.twin"), accommodation].filter(Boolean).join(" · ");
 
 /** A candidate's extra time; whoever plans exams or decides about people opens it to change it. */
 function extra(one, person) {

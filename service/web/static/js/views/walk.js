@@ -69,7 +69,7 @@ class Walk {
     this.result = "";
     this.draw();
     const person = this.people[at];
-    if (!person || this.isDone(person) || !this.looks || person.flags.manual_identification) return;
+    if (!person || this.isDone(person) || !this.looks || person.flags.manual_identification || person.flags.private_check) return;
     const current = () => turn === this.turn;
     const found = await look(this.device, current, { say: (text) => this.say(text), offline: () => {}, ended: () => location.reload(), patient: true });
     if (!current() || found === null || found === "nobody") return;
