@@ -17,7 +17,7 @@ from index import audit
 from index.consent.legal_basis import has_ended
 from index.database.database import Database
 from index.errors import TemplateUnreadable
-from index.holds import held_subjects
+from index.holds import select_held_subjects
 from index.ids import uuid7
 from index.sealing.cipher import TemplateCipher, build_binding
 from index.tables import CropRow, SubjectRow, TemplateRow, utc_now
@@ -101,7 +101,7 @@ def purge_crops(
 
     Those of subjects on hold stay, and of those whose hold was lifted after `held_since`.
     """
-    is_free = CropRow.subject_id.not_in(held_subjects(held_since))
+    is_free = CropRow.subject_id.not_in(select_held_subjects(held_since))
     with database.write() as db:
         over = delete(CropRow).where(CropRow.expires_at <= until, is_free).returning(CropRow.id)
         gone = len(db.scalars(over).all())
@@ -112,7 +112,7 @@ def purge_crops(
     return gone
 
 
-def with_kept_crops(db: Session, subject_ids: Collection[UUID]) -> set[UUID]:
+def find_with_crop(db: Session, subject_ids: Collection[UUID]) -> set[UUID]:
     """Those of the subjects of whom a crop may be looked at."""
     if not subject_ids:
         return set()

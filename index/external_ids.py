@@ -60,7 +60,7 @@ def normalise_external_id(text: str) -> str:
         raise ValueError(f"it must not hold {found}")
     if all(one in _INVISIBLE for one in plain):
         raise ValueError("it must hold something that can be seen")
-    if any(form and len(form.encode()) > MAX_KEY_BYTES for form in forms_of(plain).values()):
+    if any(form and len(form.encode()) > MAX_KEY_BYTES for form in build_forms(plain).values()):
         raise ValueError(f"it is longer than {MAX_KEY_BYTES} bytes where it is spelled out to be compared")
     return plain
 
@@ -88,7 +88,7 @@ def skeleton(text: str) -> str:
     return unicodedata.normalize("NFD", mapped)
 
 
-def forms_of(external_id: str | None) -> dict[str, str | None]:
+def build_forms(external_id: str | None) -> dict[str, str | None]:
     """The columns by which an external id is compared.
 
     There are skeletons of the id as written, in lower case and in upper case, since all of these are one id:

@@ -7,7 +7,7 @@ from typing import Any
 
 from index.consent.legal_basis import expiry_of
 from index.errors import SubjectInvalid
-from index.external_ids import fold_name, forms_of, normalise_external_id
+from index.external_ids import build_forms, fold_name, normalise_external_id
 
 MAX_TEXT_CHARACTERS = 255
 MAX_JSON_BYTES = 16_384
@@ -21,7 +21,7 @@ def columns_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     """
     columns = {_COLUMNS[name][0]: _COLUMNS[name][1](name, value) for name, value in fields.items()}
     if "external_id" in columns:
-        columns |= forms_of(columns["external_id"])
+        columns |= build_forms(columns["external_id"])
     if "display_name" in columns:
         columns["name_key"] = fold_name(columns["display_name"])
     if "legal_basis" in columns:

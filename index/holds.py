@@ -25,12 +25,12 @@ def is_in_force(since: datetime | None = None) -> ColumnElement[bool]:
     return or_(HoldRow.lifted_at.is_(None), HoldRow.lifted_at > since)
 
 
-def held_subjects(since: datetime | None = None) -> Select[UUID]:
+def select_held_subjects(since: datetime | None = None) -> Select[UUID]:
     """A query for the ids of subjects on hold; never with a null, so that `NOT IN` works."""
     return _ids(HoldRow.subject_id, since)
 
 
-def held_exams(since: datetime | None = None) -> Select[UUID]:
+def select_held_exams(since: datetime | None = None) -> Select[UUID]:
     """A query for the ids of exams that are on hold themselves; never with a null."""
     return _ids(HoldRow.exam_id, since)
 

@@ -44,7 +44,7 @@ def is_of_subject(
         return False
     with database.read() as db:
         rows = crops_of(db, subject_id, template_id, MOST_COMPARED)
-    return is_among(crop, _decoded([one.picture for one in open_readable(cipher, rows)]))
+    return is_among(crop, _decode_all([one.picture for one in open_readable(cipher, rows)]))
 
 
 def find_same_photograph(
@@ -70,7 +70,7 @@ def find_same_photograph(
     }
 
 
-def _decoded(pictures: Sequence[bytes]) -> Iterator[Pixels]:
+def _decode_all(pictures: Sequence[bytes]) -> Iterator[Pixels]:
     for picture in pictures:
         with suppress(ImageError):
             yield decode(picture, ImageLimits())

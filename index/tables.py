@@ -26,7 +26,7 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from index.external_ids import SKELETONS, fold_name, forms_of
+from index.external_ids import SKELETONS, build_forms, fold_name
 from index.ids import uuid7
 
 NAMING_CONVENTION = {
@@ -64,17 +64,17 @@ RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 Json = JSON(none_as_null=True)
 
 
-def external_form(name: str) -> Callable[[DefaultExecutionContext], str | None]:
-    """The default of a column with a form of the row's external id (`index.external_ids.forms_of`)."""
+def build_form_default(name: str) -> Callable[[DefaultExecutionContext], str | None]:
+    """The default of a column with a form of the row's external id (`index.external_ids.build_forms`)."""
 
     def form(context: DefaultExecutionContext) -> str | None:
         given: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]
-        return forms_of(given.get("external_id"))[name]
+        return build_forms(given.get("external_id"))[name]
 
     return form
 
 
-def folded_name(context: DefaultExecutionContext) -> str | None:
+def fold_row_name(context: DefaultExecutionContext) -> str | None:
     """The default of a column with the form of the row's name by which it is searched."""
     given: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]
     return fold_name(given.get("display_name"))
@@ -112,19 +112,21 @@ class SubjectRow(Base):
     external_id: Mapped[str | None] = mapped_column(String(255), unique=True)
     # The forms by which ids are compared. They are not unique: older rows may clash, and nothing is merged
     # automatically. Writers of ids are serialised and check for clashes first.
-    external_key: Mapped[str | None] = mapped_column(Text, index=True, default=external_form("external_key"))
+    external_key: Mapped[str | None] = mapped_column(
+        Text, index=True, default=build_form_default("external_key")
+    )
     external_skeleton: Mapped[str | None] = mapped_column(
-        Text, index=True, default=external_form(SKELETONS[0])
+        Text, index=True, default=build_form_default(SKELETONS[0])
     )
     external_skeleton_lower: Mapped[str | None] = mapped_column(
-        Text, index=True, default=external_form(SKELETONS[1])
+        Text, index=True, default=build_form_default(SKELETONS[1])
     )
     external_skeleton_upper: Mapped[str | None] = mapped_column(
-        Text, index=True, default=external_form(SKELETONS[2])
+        Text, index=True, default=build_form_default(SKELETONS[2])
     )
     display_name: Mapped[str | None] = mapped_column(String(255))
     # What names are searched and sorted by: no database folds the letters of every alphabet.
-    name_key: Mapped[str | None] = mapped_column(Text, default=folded_name)
+    name_key: Mapped[str | None] = mapped_column(Text, default=fold_row_name)
     details: Mapped[dict[str, Any] | None] = mapped_column("metadata")
     legal_basis: Mapped[dict[str, Any] | None]
     # A copy from `legal_basis`, so that queries can use it.

@@ -36,7 +36,7 @@ from index.models.shadows import (
     Kind,
     Said,
     Shadow,
-    add_said,
+    add_answers,
     end_shadow,
     find_running,
 )
@@ -199,7 +199,7 @@ class Shadowing:
         found = [disagreement_of(one, *answer) for one, answer in zip(batch, answers, strict=True)]
         try:
             with self._database.write() as db:
-                add_said(db, beside.shadow.id, said, [one for one in found if one is not None])
+                add_answers(db, beside.shadow.id, said, [one for one in found if one is not None])
         except DatabaseError:
             with self._counting:
                 for key, n in said.items():

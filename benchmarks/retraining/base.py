@@ -11,7 +11,7 @@ from index.jobs.folders import TARGETS
 from training.data.faces import SPLIT, FaceSet, Rows, Split, read_faces
 from training.data.pictures import DESCRIPTION
 from training.embedder.recipe import open_recipe
-from training.embedder.teacher import Teacher, cached_targets, targets_file
+from training.embedder.teacher import Teacher, compute_targets_once, find_targets_file
 from training.progress import progress_bar
 
 RECIPE = "retraining_base"
@@ -40,7 +40,7 @@ def write_base(data: Path, work: Path) -> str:
     people = choose_people(faces, split)
     teacher = Teacher(recipe.teacher, data, recipe.network.dim, recipe.machine.threads)
     with progress_bar("teacher", shown=True) as report:
-        vectors = cached_targets(teacher, faces, work / TARGETS, report)
+        vectors = compute_targets_once(teacher, faces, work / TARGETS, report)
     unseen = np.array([name in people.of_site | split.held_out for name in faces.identities])
     unlabelled = np.array([not name for name in faces.identities])
     near = np.zeros(len(faces), np.bool_)
@@ -48,7 +48,7 @@ def write_base(data: Path, work: Path) -> str:
     of_site = np.array([name in people.of_site for name in faces.identities])
     kept = np.flatnonzero(~(of_site | near))
     link_shards(data, work / "base", {faces.names[row] for row in kept})
-    np.save(targets_file(teacher, rows_of(faces, kept), work / TARGETS), vectors[kept])
+    np.save(find_targets_file(teacher, rows_of(faces, kept), work / TARGETS), vectors[kept])
     return (
         f"{len(kept):,} of {len(faces):,} faces; left out: {of_site.sum():,} of {len(people.of_site)} "
         f"people of the site, {near.sum():,} unlabelled ones near them or near somebody held out"

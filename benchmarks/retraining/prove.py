@@ -21,7 +21,7 @@ from training.data.pictures import open_pictures
 from training.data.seen import Seen
 from training.data.sources import as_pictures
 from training.embedder.export import export_bundle
-from training.embedder.quantise import shown_by
+from training.embedder.quantise import choose_crops
 from training.embedder.recipe import RECIPES
 from training.engine.run import RunFolder
 from training.evaluation.bootstrap import percentiles
@@ -76,7 +76,7 @@ def base_bundle(data: Path, work: Path) -> Path:
         return bundle
     faces, split = read_faces(work / "base" / "faces"), Split.read(run.path / SPLIT)
     detector = Bundle.load(SHIPPED).detector
-    export_bundle(run.chosen, detector, bundle, RECIPE, both_sides=True, ranges=shown_by(faces, split))
+    export_bundle(run.chosen, detector, bundle, RECIPE, both_sides=True, ranges=choose_crops(faces, split))
     pictures = as_pictures(faces, data)
     calibrate_bundle(
         bundle,

@@ -17,7 +17,7 @@ from index.clock import CONFIRMED, find_latest_notice, require_steady
 from index.consent.erasure import erase_subject
 from index.database.batches import batches
 from index.database.database import Database
-from index.holds import held_subjects
+from index.holds import select_held_subjects
 from index.tables import AuditEventRow, SubjectRow, utc_now
 
 ANNOUNCED = "subject.erasure_announced"
@@ -41,7 +41,7 @@ def sweep_expired(
     *,
     actor: str,
     now: datetime | None = None,
-    spared: Callable[[datetime | None], Select[UUID]] = held_subjects,
+    spared: Callable[[datetime | None], Select[UUID]] = select_held_subjects,
 ) -> ExpirySweep:
     """Erase the people announced at least a day ago by an earlier sweep; announce those who are due now.
 

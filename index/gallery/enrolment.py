@@ -102,7 +102,7 @@ class EnrolledTemplate:
     warnings: tuple[EnrolmentWarning, ...] = ()
 
 
-def enrolled_template(row: TemplateRow) -> EnrolledTemplate:
+def build_enrolled_template(row: TemplateRow) -> EnrolledTemplate:
     """The callers' view of a row, without its vector."""
     return EnrolledTemplate(row.id, row.subject_id, row.model_id, row.quality, row.created_at)
 
@@ -142,7 +142,7 @@ def insert_template(db: Session, row: TemplateRow) -> EnrolledTemplate:
     db.add(row)
     db.flush()
     db.add(GalleryChangeRow(kind="added", template_number=row.number, model_id=row.model_id))
-    return enrolled_template(row)
+    return build_enrolled_template(row)
 
 
 def find_by_id(db: Session, template_id: UUID | None, subject_id: UUID) -> EnrolledTemplate | None:
@@ -156,7 +156,7 @@ def find_by_id(db: Session, template_id: UUID | None, subject_id: UUID) -> Enrol
     row = db.scalars(select(TemplateRow).where(TemplateRow.id == template_id)).first()
     if row is not None and row.subject_id != subject_id:
         raise ValueError(f"Template {template_id} is enrolled for another subject.")
-    return enrolled_template(row) if row else None
+    return build_enrolled_template(row) if row else None
 
 
 def find_by_source(
@@ -171,7 +171,7 @@ def find_by_source(
         TemplateRow.source_digest == source_digest,
     )
     row = db.scalars(query).first()
-    return enrolled_template(row) if row else None
+    return build_enrolled_template(row) if row else None
 
 
 def read_own_templates(db: Session, subject_id: UUID, model_id: str) -> Sequence[Any]:

@@ -39,7 +39,7 @@ from index.gallery.enrolment import (
     EnrolmentWarning,
     Findings,
     build_audit_details,
-    enrolled_template,
+    build_enrolled_template,
     find_by_id,
     find_by_source,
     find_comparable,
@@ -364,7 +364,7 @@ class Gallery:
         """A subject's templates of every model, oldest first; also empty if there is no such subject."""
         query = select(TemplateRow).where(TemplateRow.subject_id == subject_id).order_by(TemplateRow.number)
         with self._database.read() as db:
-            return [enrolled_template(row) for row in db.scalars(query)]
+            return [build_enrolled_template(row) for row in db.scalars(query)]
 
     def models_of(self, subject_ids: Collection[UUID]) -> dict[UUID, set[str]]:
         """The models of each subject's templates; subjects without any are left out."""

@@ -18,7 +18,7 @@ _ALWAYS_MEASURED = {one.name for one in fields(Measures) if one.default is MISSI
 _LIMITS = LIMITS[Purpose.ENROL]
 
 
-def poor_reasons(quality: Mapping[str, Any]) -> tuple[str, ...]:
+def find_poor_reasons(quality: Mapping[str, Any]) -> tuple[str, ...]:
     """Why the picture of a template would not be enrolled today; empty where its measures are not known."""
     if not _ALWAYS_MEASURED <= set(quality) <= _MEASURES:
         return ()
@@ -26,7 +26,7 @@ def poor_reasons(quality: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def is_poor() -> ColumnElement[bool]:
-    """The condition for templates with `poor_reasons`; never null."""
+    """The condition for templates with `find_poor_reasons`; never null."""
 
     def measure(name: str) -> ColumnElement[float]:
         found: ColumnElement[float] = TemplateRow.quality[name].as_float()

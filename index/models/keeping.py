@@ -14,7 +14,7 @@ from embedding.errors import BundleError
 from embedding.installation import copy_bundle
 
 
-def copy_of(data_dir: Path, model_id: str, calibration_id: str | None) -> Path:
+def find_copy_path(data_dir: Path, model_id: str, calibration_id: str | None) -> Path:
     """The path of the copy of a model's bundle, whether it exists or not.
 
     The calibration is not part of a model's id, and an upgrade may bring a better one.
@@ -44,7 +44,7 @@ def keep_copy(bundle: Bundle, data_dir: Path) -> Path:
         BundleError: If the bundle has changed.
     """
     calibration = bundle.manifest.calibration
-    place = copy_of(data_dir, bundle.model_id, calibration.id if calibration else None)
+    place = find_copy_path(data_dir, bundle.model_id, calibration.id if calibration else None)
     if place == bundle.path or is_whole(place):
         return place
     # A retrained network is what it has learnt of people: nobody else looks into these folders.

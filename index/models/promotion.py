@@ -19,7 +19,7 @@ from index.database.database import Database
 from index.gallery.changes import find_newest_change
 from index.gallery.coverage import find_subjects_lacking, were_others_added_since
 from index.models.errors import ActiveModelChanged, BundleChanged, PromotionRefused
-from index.models.keeping import copy_of, is_whole
+from index.models.keeping import find_copy_path, is_whole
 from index.models.models import Model, find_active_id
 from index.models.reembedding import reembed
 from index.sealing.cipher import TemplateCipher
@@ -77,7 +77,7 @@ def open_registered(
     Raises:
         BundleChanged: If its files are missing, damaged or not those that were registered.
     """
-    copy = copy_of(data_dir, model.id, model.calibration_id)
+    copy = find_copy_path(data_dir, model.id, model.calibration_id)
     if is_whole(copy):
         return _open_at(copy, model, limits, threads)
     if model.location is None:

@@ -74,7 +74,7 @@ def start_shadow(db: Session, model_id: str, *, actor: str, request_id: str | No
         return running
     row = ShadowRow(id=uuid7(), model_id=model_id, active_id=active_id, started_at=utc_now())
     db.add(row)
-    note(db, "model.shadow_started", model_id, actor, request_id)
+    _record(db, "model.shadow_started", model_id, actor, request_id)
     return build_shadow(row)
 
 
@@ -83,10 +83,10 @@ def end_shadow(db: Session, model_id: str, *, actor: str, request_id: str | None
     running = find_running(db)
     if running is not None and running.model_id == model_id:
         db.get_one(ShadowRow, running.id).ended_at = utc_now()
-        note(db, "model.shadow_ended", model_id, actor, request_id)
+        _record(db, "model.shadow_ended", model_id, actor, request_id)
 
 
-def note(db: Session, action: str, model_id: str, actor: str, request_id: str | None) -> None:
+def _record(db: Session, action: str, model_id: str, actor: str, request_id: str | None) -> None:
     """Record a beginning or an end."""
     audit.record(db, action=action, actor=actor, request_id=request_id, details={"model_id": model_id})
 
@@ -104,7 +104,7 @@ def find_newest(db: Session, model_id: str) -> Shadow | None:
     return build_shadow(row) if row else None
 
 
-def add_said(
+def add_answers(
     db: Session, shadow_id: UUID, said: Counter[Said], disagreements: Iterable[Disagreement] = ()
 ) -> None:
     """Add what both said; nothing where the shadow has ended.
@@ -130,7 +130,7 @@ def add_said(
             db.add(ShadowDisagreementRow(id=uuid7(), shadow_id=shadow_id, **vars(one)))
 
 
-def read_said(db: Session, shadow_id: UUID) -> Counter[Said]:
+def read_answers(db: Session, shadow_id: UUID) -> Counter[Said]:
     """What both have said, and how often."""
     rows = db.scalars(select(ShadowCountRow).where(ShadowCountRow.shadow_id == shadow_id))
     return Counter({(row.kind, row.active, row.candidate): row.n for row in rows})  # type: ignore[misc]

@@ -17,7 +17,7 @@ from index.database.database import Database
 from index.errors import KeyMissing, LegalBasisExpired, LinkInvalid, SubjectNotFound
 from index.ids import uuid7
 from index.sealing.cipher import TemplateCipher
-from index.subjects.portraits import with_portraits
+from index.subjects.portraits import find_with_portrait
 from index.tables import EnrolmentLinkRow, utc_now
 
 MOST_PICTURES = 10
@@ -80,7 +80,7 @@ class EnrolmentLinks:
             raise KeyMissing
         expires_at = utc_now() + timedelta(days=days)
         with self._database.write() as db:
-            shown = with_portraits(db, subject_ids) if direct else set()
+            shown = find_with_portrait(db, subject_ids) if direct else set()
             return [
                 self._issue_one(db, one, expires_at, actor, request_id, direct=one in shown)
                 for one in subject_ids

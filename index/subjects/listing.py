@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from index.consent.legal_basis import BasisState, is_in_state
 from index.external_ids import build_external_key
-from index.gallery.poor import is_poor, poor_reasons
+from index.gallery.poor import find_poor_reasons, is_poor
 from index.tables import PortraitRow, SubjectRow, TemplateRow, TwinRow
 
 
@@ -67,7 +67,7 @@ class Facts:
     portrait_at: datetime | None = None
 
 
-def mark_of(order: Order, subject_id: UUID, external_id: str | None, display_name: str | None) -> Mark:
+def build_mark(order: Order, subject_id: UUID, external_id: str | None, display_name: str | None) -> Mark:
     """The place of a subject in a list of this order."""
     text = {Order.EXTERNAL_ID: external_id, Order.NAME: display_name}.get(order)
     return Mark(build_external_key(text) if text else "", subject_id)
@@ -121,7 +121,7 @@ def facts_of(db: Session, subject_ids: Sequence[UUID]) -> dict[UUID, Facts]:
     for subject_id, created_at, quality in db.execute(
         select(*columns).where(TemplateRow.subject_id.in_(subject_ids))
     ):
-        templates.setdefault(subject_id, []).append((created_at, bool(poor_reasons(quality))))
+        templates.setdefault(subject_id, []).append((created_at, bool(find_poor_reasons(quality))))
     twins = _count_twins(db, subject_ids)
     shown = select(PortraitRow.subject_id, PortraitRow.created_at)
     portraits = dict(db.execute(shown.where(PortraitRow.subject_id.in_(subject_ids))).all())

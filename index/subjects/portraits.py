@@ -179,12 +179,12 @@ def portrait_row(db: Session, subject_id: UUID) -> PortraitRow:
         PortraitNotFound: If there is none.
     """
     row = db.get(PortraitRow, subject_id)
-    if row is None or not with_portraits(db, [subject_id]):
+    if row is None or not find_with_portrait(db, [subject_id]):
         raise PortraitNotFound(subject_id)
     return row
 
 
-def with_portraits(db: Session, subject_ids: Collection[UUID]) -> set[UUID]:
+def find_with_portrait(db: Session, subject_ids: Collection[UUID]) -> set[UUID]:
     """Those of the subjects of whom a portrait may be looked at."""
     if not subject_ids:
         return set()

@@ -16,16 +16,16 @@ from sqlalchemy.orm import Session
 
 from index import audit
 from index.clock import find_latest_notice, require_steady
-from index.crops import crop_of, open_crop, with_kept_crops
+from index.crops import crop_of, find_with_crop, open_crop
 from index.database.batches import batches
 from index.database.database import Database
 from index.errors import KeyMissing, ProposalNotFound, ProposalTaken
-from index.holds import held_subjects
+from index.holds import select_held_subjects
 from index.ids import uuid7
 from index.resealing import SealedTable
 from index.sealing.cipher import TemplateCipher, build_binding
 from index.subjects.enrolment_links import MOST_PICTURES, open_link
-from index.subjects.portraits import open_portrait, portrait_row, with_portraits
+from index.subjects.portraits import find_with_portrait, open_portrait, portrait_row
 from index.tables import ProposalRow, SubjectRow, TemplateRow, utc_now
 
 BY_LINK = "the person's own link"
@@ -144,7 +144,7 @@ class Proposals:
             people = [row.subject_id for row in rows]
             of_people = select(TemplateRow.subject_id).where(TemplateRow.subject_id.in_(people))
             enrolled = list(db.scalars(of_people))
-            kept = with_kept_crops(db, people) | with_portraits(db, people)
+            kept = find_with_crop(db, people) | find_with_portrait(db, people)
         return [
             Proposal(
                 **row._mapping,
@@ -162,7 +162,7 @@ class Proposals:
             TemplateUnreadable: If it was sealed with another key.
         """
         with self._database.write() as db:
-            row = _waiting(db, proposal_id)
+            row = _require_waiting(db, proposal_id)
             picture = self._open(row)
             self._note(db, "proposal.viewed", row, actor, request_id)
         return picture
@@ -174,8 +174,8 @@ class Proposals:
         """
         cipher = self._require_cipher()
         with self._database.write() as db:
-            row = _waiting(db, proposal_id)
-            if with_portraits(db, [row.subject_id]):
+            row = _require_waiting(db, proposal_id)
+            if find_with_portrait(db, [row.subject_id]):
                 portrait = portrait_row(db, row.subject_id)
                 self._note(db, "portrait.viewed", row, actor, request_id, portrait_id=str(portrait.id))
                 return open_portrait(cipher, portrait)
@@ -196,7 +196,7 @@ class Proposals:
         """
         now = utc_now()
         with self._database.write() as db:
-            row = _waiting(db, proposal_id)
+            row = _require_waiting(db, proposal_id)
             if row.claimed_until is not None and row.claimed_until > now:
                 raise ProposalTaken(proposal_id)
             row.claimed_until = now + timedelta(seconds=CLAIM_SECONDS)
@@ -233,7 +233,7 @@ class Proposals:
         now = now or utc_now()
         with self._database.write() as db:
             require_steady(db, now)
-            is_free = ProposalRow.subject_id.not_in(held_subjects(find_latest_notice(db, now)))
+            is_free = ProposalRow.subject_id.not_in(select_held_subjects(find_latest_notice(db, now)))
             old = delete(ProposalRow).where(ProposalRow.expires_at <= now, is_free)
             gone = len(db.scalars(old.returning(ProposalRow.id)).all())
             if gone:
@@ -281,7 +281,7 @@ def remove_refused(database: Database, proposal_ids: Collection[UUID], *, actor:
     return removed
 
 
-def _waiting(db: Session, proposal_id: UUID) -> ProposalRow:
+def _require_waiting(db: Session, proposal_id: UUID) -> ProposalRow:
     row = db.get(ProposalRow, proposal_id)
     if row is None or row.expires_at <= utc_now():
         raise ProposalNotFound(proposal_id)

@@ -13,7 +13,7 @@ from index import audit
 from index.consent.legal_basis import WARNED_BEFORE, BasisState, is_new_basis, state_of
 from index.database.database import Database
 from index.errors import ExternalIdAmbiguous, ExternalIdExists, SubjectNotFound
-from index.external_ids import SKELETONS, build_external_key, forms_of
+from index.external_ids import SKELETONS, build_external_key, build_forms
 from index.fields import columns_of
 from index.ids import uuid7
 from index.subjects.listing import EVERYBODY, Facts, Mark, Order, Wanted, facts_of, select_page
@@ -185,7 +185,7 @@ class Subjects:
             wanted: Who is looked for.
             limit: At most this many.
             order: What comes first.
-            after: Only those behind this place, as `mark_of` names it.
+            after: Only those behind this place, as `build_mark` names it.
         """
         now = utc_now()
         with self._database.read() as db:
@@ -304,7 +304,7 @@ def _refuse_taken(db: Session, external_id: str | None, but_by: UUID | None = No
     if external_id is None:
         return
     columns = [getattr(SubjectRow, name) for name in ("external_key", *SKELETONS)]
-    forms = forms_of(external_id)
+    forms = build_forms(external_id)
     alike = or_(*(column == forms[column.key] for column in columns))
     query = select(SubjectRow.id, SubjectRow.external_id, columns[0]).where(alike, SubjectRow.id != but_by)
     # An equal id before a similar one, and the oldest of each.

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from index.external_ids import SKELETONS, forms_of
+from index.external_ids import SKELETONS, build_forms
 
 revision = "20261127_ids_compared"
 down_revision = "20261127_with_owners"
@@ -49,7 +49,7 @@ def fill(name: str, forms: tuple[str, ...]) -> None:
 
 def new_values(row_id: object, external_id: str, forms: tuple[str, ...]) -> dict[str, object]:
     """One row's parameters."""
-    found = forms_of(external_id)
+    found = build_forms(external_id)
     return {"row_id": row_id, **{f"new_{form}": found[form] for form in forms}}
 
 

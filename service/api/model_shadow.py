@@ -19,7 +19,7 @@ from index.models.shadows import (
     end_shadow,
     find_disagreements,
     find_newest,
-    read_said,
+    read_answers,
     start_shadow,
 )
 from service.access.callers import Caller
@@ -156,7 +156,7 @@ def shadow_of(parts: Parts, model_id: str) -> ModelShadow:
             return ModelShadow(model_id=model_id, shadow=None)
         said = [
             SaidOften(kind=kind, active=active, candidate=candidate, n=n)  # type: ignore[arg-type]
-            for (kind, active, candidate), n in sorted(read_said(db, shadow.id).items())
+            for (kind, active, candidate), n in sorted(read_answers(db, shadow.id).items())
         ]
         return ModelShadow(
             model_id=model_id,

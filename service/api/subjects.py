@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from index.consent.legal_basis import BasisState
-from index.subjects.listing import Mark, Order, Wanted, mark_of
+from index.subjects.listing import Mark, Order, Wanted, build_mark
 from index.subjects.subjects import Subject
 from index.tables import utc_now
 from service.access.callers import Caller
@@ -200,7 +200,7 @@ def list_subjects(
 
 def write_mark(order: Order, subject: Subject) -> str:
     """A subject's place in a list, as the text of a cursor."""
-    mark = mark_of(order, subject.id, subject.external_id, subject.display_name)
+    mark = build_mark(order, subject.id, subject.external_id, subject.display_name)
     return f"{mark.subject_id} {mark.key}"
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from embedding.quality import LIMITS, Purpose
 from index.gallery.enrolment import EnrolledTemplate, EnrolmentWarning
-from index.gallery.poor import poor_reasons
+from index.gallery.poor import find_poor_reasons
 from index.subjects.subjects import ExternalId
 from service.access.callers import Caller
 from service.access.idempotency import Answer
@@ -204,7 +204,7 @@ def stored(template: EnrolledTemplate, model_id: str, uses: Uses) -> StoredTempl
         created_at=template.created_at,
         measures=template.quality,
         limits=asdict(LIMITS[Purpose.ENROL]),
-        poor=list(poor_reasons(template.quality)),
+        poor=list(find_poor_reasons(template.quality)),
         is_current=template.model_id == model_id,
         checkins=uses.count,
         last_checkin_at=uses.last_at,

@@ -12,7 +12,7 @@ from embedding.installation import copy_bundle
 from index import audit
 from index.copying import copy_rows
 from index.database.database import Database
-from index.models.keeping import copy_of, find_bundle
+from index.models.keeping import find_bundle, find_copy_path
 from index.models.models import Model, Models
 from index.resealing import TEMPLATES, UnreadableRow, find_key_ids_in_use, find_unreadable_rows
 from index.sealing.cipher import TemplateCipher
@@ -120,7 +120,7 @@ def copy_model(model: Model, settings: Settings, draft: Path) -> BackupModel:
     Raises:
         BackupRefused: If it is nowhere: what is enrolled with it would be of no use.
     """
-    own = copy_of(settings.data_dir, model.id, model.calibration_id)
+    own = find_copy_path(settings.data_dir, model.id, model.calibration_id)
     places = [own, *([Path(model.location)] if model.location else []), settings.bundle]
     bundle = find_bundle(places, model.id, model.calibration_id)
     if bundle is None:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session as OrmSession
 from index.audit import Origin
 from index.database.database import Database
 from index.errors import SubjectNotFound
-from index.holds import find_holds_of, held_exams, held_subjects, is_in_force
+from index.holds import find_holds_of, is_in_force, select_held_exams, select_held_subjects
 from index.ids import uuid7
 from index.tables import HoldRow, SubjectRow, utc_now
 from service.exams.audit import note
@@ -148,14 +148,14 @@ def name_of(origin: Origin) -> str:
 
 def is_held(exam_id: InstrumentedAttribute[UUID], since: datetime | None = None) -> ColumnElement[bool]:
     """The condition for exams on hold: themselves, or for one of their candidates."""
-    return or_(exam_id.in_(held_exams(since)), has_held_candidate(exam_id, since))
+    return or_(exam_id.in_(select_held_exams(since)), has_held_candidate(exam_id, since))
 
 
 def has_held_candidate(
     exam_id: InstrumentedAttribute[UUID], since: datetime | None = None
 ) -> ColumnElement[bool]:
     """The condition for exams with a candidate on hold."""
-    people = held_subjects(since)
+    people = select_held_subjects(since)
     came = select(CheckinRow.exam_id).where(CheckinRow.subject_id.in_(people))
     expected = select(SessionRow.exam_id).join(RosterEntryRow, RosterEntryRow.session_id == SessionRow.id)
     expected = expected.where(RosterEntryRow.subject_id.in_(people))
@@ -164,19 +164,19 @@ def has_held_candidate(
 
 def held_checkins(since: datetime | None = None) -> Select[UUID]:
     """A query for the ids of the attempts whose pictures are kept: of an exam or a candidate on hold."""
-    of_exam = CheckinRow.exam_id.in_(held_exams(since))
-    return select(CheckinRow.id).where(of_exam | CheckinRow.subject_id.in_(held_subjects(since)))
+    of_exam = CheckinRow.exam_id.in_(select_held_exams(since))
+    return select(CheckinRow.id).where(of_exam | CheckinRow.subject_id.in_(select_held_subjects(since)))
 
 
 def held_people(since: datetime | None = None) -> Select[UUID]:
     """A query for the ids of the subjects who are on hold, or are candidates of an exam that is."""
-    exams = held_exams(since)
+    exams = select_held_exams(since)
     came = select(CheckinRow.subject_id).where(
         CheckinRow.exam_id.in_(exams), CheckinRow.subject_id.is_not(None)
     )
     expected = select(RosterEntryRow.subject_id).join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
     expected = expected.where(SessionRow.exam_id.in_(exams), RosterEntryRow.subject_id.is_not(None))
-    found = union(held_subjects(since), came, expected).subquery()
+    found = union(select_held_subjects(since), came, expected).subquery()
     return select(found.c[0])
 
 

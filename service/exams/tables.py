@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from index.ids import uuid7
-from index.tables import FOR_THE_MOMENT, Base, external_form, utc_now
+from index.tables import FOR_THE_MOMENT, Base, build_form_default, utc_now
 
 OUTCOME_LENGTH = 24
 
@@ -88,7 +88,9 @@ class RosterEntryRow(Base):
     session_id: Mapped[UUID] = mapped_column(ForeignKey("exam_session.id"))
     subject_id: Mapped[UUID | None] = mapped_column(ForeignKey("subject.id", ondelete="SET NULL"), index=True)
     external_id: Mapped[str] = mapped_column(String(255))
-    external_key: Mapped[str] = mapped_column(Text, default=external_form("external_key"), server_default="")
+    external_key: Mapped[str] = mapped_column(
+        Text, default=build_form_default("external_key"), server_default=""
+    )
     """What ids are compared by; rows of before ids were compared may clash."""
     display_name: Mapped[str | None] = mapped_column(String(255))
     seat: Mapped[str | None] = mapped_column(String(64))

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
-from index.crops import with_kept_crops
-from index.subjects.portraits import with_portraits
+from index.crops import find_with_crop
+from index.subjects.portraits import find_with_portrait
 from index.tables import utc_now
 from service.decisions.decision import CalibrationFacts, FalseMatchRates, Quality, Thresholds
 from service.exams.errors import CheckinNotFound
@@ -59,7 +59,7 @@ def checkin_documents(db: OrmSession, rows: Sequence[CheckinRow]) -> list[Checki
     kept = select(ThumbnailRow.checkin_id).where(ThumbnailRow.checkin_id.in_(ids), is_shown)
     pictured = set(db.scalars(kept))
     people = {row.subject_id for row in rows if row.subject_id}
-    enrolled = with_kept_crops(db, people) | with_portraits(db, people)
+    enrolled = find_with_crop(db, people) | find_with_portrait(db, people)
     named = {UUID(one["entry_id"]) for row in rows for one in row.conflicts}
     named |= {row.entry_id for row in rows if row.entry_id}
     entries = entries_of(db, named)

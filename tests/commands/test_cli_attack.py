@@ -12,7 +12,7 @@ from made_training import TINY_NETWORK
 
 from embedding.bundle import Bundle
 from training.data.faces import SPLIT, Split
-from training.embedder.export import views_of_portrait
+from training.embedder.export import make_portrait_views
 from training.embedder.tables import read_table
 from training.embedder.weights import describe_network
 from training.engine.run import FORMAT, save_checkpoint
@@ -36,7 +36,7 @@ def runs(cli: CommandLine) -> CommandLine:
     torch.manual_seed(0)
     config = read_table(TINY_NETWORK, NetworkConfig, "tiny")
     network = build_network(config)
-    network(torch.from_numpy(views_of_portrait()[:16]))
+    network(torch.from_numpy(make_portrait_views()[:16]))
     tiny = {"format": FORMAT, "network": describe_network(config), "ema": network.state_dict()}
     save_checkpoint(cli.folder / "run" / "last.pt", tiny)
     (checkpoint,) = (ROOT / "training" / "checkpoints").glob(f"{cli.bundle.name}-embedder.pt")

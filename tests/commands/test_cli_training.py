@@ -13,7 +13,7 @@ from made_training import people, write_folders
 from embedding.embedder import Embedder
 from embedding.image import encode_png
 from training.data.seen import Seen
-from training.embedder.export import views_of_portrait
+from training.embedder.export import make_portrait_views
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ def test_a_run_is_exported_in_eight_bits_and_two_of_them_side_by_side(cli: Comma
         assert trained.status == 0, trained.stderr
         assert trained.document == {"recipe": f"{run}.toml", "run": run}
         assert "images/s" not in trained.stderr
-    portraits = [encode_png(view) for view in views_of_portrait()[::2]]
+    portraits = [encode_png(view) for view in make_portrait_views()[::2]]
     shown = write_folders(cli.folder / "shown", {"collins": portraits})
 
     eight = cli.run("export", "one", "--to", "eight", "--both-sides", "--int8", shown, "--json")

@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 
 from index.database.database import Database
 from index.errors import ExternalIdAmbiguous, ExternalIdExists
-from index.external_ids import build_external_key, forms_of, look_alike, normalise_external_id, skeleton
+from index.external_ids import build_external_key, build_forms, look_alike, normalise_external_id, skeleton
 from index.ids import uuid7
 from index.subjects.id_clashes import find_subject_clashes
 from index.subjects.listing import Wanted
@@ -152,7 +152,7 @@ def test_a_stored_id_is_stored_again_as_it_is(text: str) -> None:
 
     assert normalise_external_id(plain) == plain
     assert build_external_key(plain) == build_external_key(text)
-    assert look_alike(forms_of(plain), forms_of(text))
+    assert look_alike(build_forms(plain), build_forms(text))
 
 
 @pytest.mark.parametrize(

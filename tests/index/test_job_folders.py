@@ -15,7 +15,7 @@ from index.database.database import Database
 from index.jobs.folders import fill_in, make_private, remove_former_pages, remove_targets, write_private
 from index.sealing.cipher import TemplateCipher
 from index.subjects.subjects import Subjects
-from training.data.enrolled import crop_of, name_of_crop
+from training.data.enrolled import build_crop_name, parse_crop_name
 from training.mining.review import write_review
 
 CIPHER = TemplateCipher(bytes(range(32)))
@@ -37,7 +37,7 @@ def kept(database: Database, shade: int) -> tuple[UUID, UUID]:
 
 def page_about(folder: Path, *people: tuple[UUID, UUID]) -> Path:
     """The review page of a mining among enrolments."""
-    names = [name_of_crop(*one) for one in people]
+    names = [build_crop_name(*one) for one in people]
     pair = {
         "a": names[0],
         "b": names[1],
@@ -101,7 +101,7 @@ def test_without_the_key_a_page_shows_no_face(database: Database, tmp_path: Path
     ],
 )
 def test_other_pictures_are_not_taken_for_enrolments(name: str) -> None:
-    assert crop_of(name) is None
+    assert parse_crop_name(name) is None
 
 
 def test_former_pages_with_faces_of_enrolments_are_removed_and_the_others_stay(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from embedding.bundle import Bundle
 from embedding.errors import BundleCorrupted
-from index.models.keeping import copy_of, is_whole, keep_copy
+from index.models.keeping import find_copy_path, is_whole, keep_copy
 
 pytestmark = [pytest.mark.usefixtures("nobody_else"), pytest.mark.not_quick("copies and opens bundles")]
 
@@ -21,7 +21,7 @@ OVERRIDE = {"override_reason": "a test has no comparison"}
 
 
 def place_of(bundle: Bundle, data_dir: Path) -> Path:
-    return copy_of(data_dir, bundle.model_id, bundle.calibration.id)
+    return find_copy_path(data_dir, bundle.model_id, bundle.calibration.id)
 
 
 def test_an_upgrade_that_brings_another_model_leaves_the_one_in_use_its_files(

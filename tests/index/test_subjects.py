@@ -12,9 +12,9 @@ from sqlalchemy import select
 from embedding.quality import Measures
 from index.database.database import Database
 from index.errors import ExternalIdExists, SubjectInvalid, SubjectNotFound
-from index.gallery.poor import poor_reasons
+from index.gallery.poor import find_poor_reasons
 from index.ids import uuid7
-from index.subjects.listing import Mark, Order, Wanted, mark_of
+from index.subjects.listing import Mark, Order, Wanted, build_mark
 from index.subjects.subjects import ExternalId, Subject, Subjects
 from index.tables import ApiKeyRow, IdempotencyRecordRow, TemplateRow
 
@@ -206,7 +206,7 @@ def test_every_order_shows_everybody_once_page_after_page(
 def mark_behind(order: Order, seen: list[Subject]) -> Mark | None:
     if not seen:
         return None
-    return mark_of(order, seen[-1].id, seen[-1].external_id, seen[-1].display_name)
+    return build_mark(order, seen[-1].id, seen[-1].external_id, seen[-1].display_name)
 
 
 def test_the_database_and_the_reasons_agree_on_which_templates_are_poor(
@@ -218,7 +218,7 @@ def test_the_database_and_the_reasons_agree_on_which_templates_are_poor(
     for n, quality in enumerate(qualities):
         subject = subjects.add(external_id=f"s-{n}", actor="test")
         enrol(gallery, subject.id, made_template(n), quality=quality)
-        if poor_reasons(quality):
+        if find_poor_reasons(quality):
             expected.add(subject.id)
 
     listed = {one.id for one in subjects.page(Wanted(is_poor=True), limit=500)}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from fixtures_pages import Desk
 from playwright.sync_api import Page, expect
 
-from index.models.shadows import Said, add_said, start_shadow
+from index.models.shadows import Said, add_answers, start_shadow
 from service.exams.tables import ModelUseRow
 from service.exams.use.counting import UseCounts, monday_of
 
@@ -42,7 +42,7 @@ def test_what_a_candidate_said_in_the_shadow_is_shown_before_it_is_promoted(
     desk.parts.models.register("sha256:candidate", name="autumn", dim=128, actor="test")
     said: Counter[Said] = Counter({("verify", "match", "match"): 96, ("verify", "match", "refer"): 4})
     with desk.parts.database.write() as db:
-        add_said(db, start_shadow(db, "sha256:candidate", actor="test").id, said)
+        add_answers(db, start_shadow(db, "sha256:candidate", actor="test").id, said)
 
     console.goto(f"{desk.base}/console#/models/sha256:candidate")
     console.get_by_role("link", name="Try it in the shadow first").click()

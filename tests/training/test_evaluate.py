@@ -22,7 +22,7 @@ from training.evaluation.acquire import acquire
 from training.evaluation.comparisons import compare_all
 from training.evaluation.error_rates import equal_error_rate, error_rates, operating_point
 from training.evaluation.evaluate import evaluate_all, evaluate_pairs
-from training.evaluation.retrieval import retrieval
+from training.evaluation.retrieval import measure_retrieval
 from training.reports.evaluation import write_report
 
 pytestmark = pytest.mark.not_quick("looks at hundreds of pictures")
@@ -374,7 +374,7 @@ def test_raw_pixels_of_the_orl_set_give_their_known_figures(shared_data: Path) -
     vectors = (centred / np.linalg.norm(centred, axis=1, keepdims=True)).astype(np.float32)
     identity = np.unique([pictures.identity[name] for name in names], return_inverse=True)[1]
 
-    found = retrieval(vectors, identity)
+    found = measure_retrieval(vectors, identity)
     curve = compare_all(vectors, identity).curve()
 
     assert (curve.mated, curve.non_mated) == (900, 19_000)

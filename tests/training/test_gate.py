@@ -12,14 +12,14 @@ from made_faces import CELLS, coarse_bundle, crop_of, made_faces, mosaic, pixels
 
 from embedding.embedder import Embedder
 from embedding.errors import FmrNotSupported
-from training.data.groups import groups_of
+from training.data.groups import find_groups
 from training.data.pictures import Pictures, open_pictures
 from training.errors import GroupsInvalid, NothingToCompare
 from training.evaluation.acquire import Acquired, Failure
 from training.evaluation.bootstrap import bootstrap
 from training.evaluation.comparisons import compare_all
 from training.evaluation.error_rates import error_rates
-from training.evaluation.gate import acquisition_of, compare
+from training.evaluation.gate import compare, compare_acquisition
 
 pytestmark = pytest.mark.not_quick("compares models on hundreds of faces")
 
@@ -230,7 +230,7 @@ def test_a_list_of_groups_that_cannot_be_used_is_refused(
     people = ["person 00", "person 01", "person 02"]
 
     with pytest.raises(GroupsInvalid, match=complaint) as refused:
-        groups_of(path, people, people)
+        find_groups(path, people, people)
 
     assert str(refused.value).startswith(f"{path}: ")
     assert "\n" not in str(refused.value)
@@ -240,7 +240,7 @@ def test_groups_are_read_as_spreadsheets_write_them(tmp_path: Path) -> None:
     path = tmp_path / "groups.csv"
     path.write_bytes(b'\xef\xbb\xbfgroup , identity\r\n"18, or 19", ann \r\n20,bob\r\n20,cy\r\n')
 
-    found = groups_of(path, ["ann", "bob", "cy", "dee"], ["ann", "bob", "dee"])
+    found = find_groups(path, ["ann", "bob", "cy", "dee"], ["ann", "bob", "dee"])
 
     assert found == {"ann": "18, or 19", "bob": "20"}
 
@@ -304,8 +304,8 @@ def test_a_candidate_that_acquires_fewer_pictures_is_worse() -> None:
         failures = [Failure(name, "face_not_found", "") for name in failed]
         return Acquired(taken, np.zeros((len(taken), 2), np.float32), failures, 0)
 
-    fewer = acquisition_of(names, identity, (acquired(1), acquired(4)))
-    more = acquisition_of(names, identity, (acquired(4), acquired(1)))
+    fewer = compare_acquisition(names, identity, (acquired(1), acquired(4)))
+    more = compare_acquisition(names, identity, (acquired(4), acquired(1)))
 
     assert (fewer["incumbent"], fewer["candidate"]) == (pytest.approx(0.1), pytest.approx(0.4))
     assert fewer["difference"] == pytest.approx(0.3)

@@ -24,7 +24,11 @@ from training.evaluation.error_rates import (
     fold_accuracy,
     operating_point,
 )
-from training.evaluation.retrieval import clustering_nmi, normalized_mutual_information, retrieval
+from training.evaluation.retrieval import (
+    measure_clustering_nmi,
+    measure_retrieval,
+    normalized_mutual_information,
+)
 
 DISTANCES = st.lists(st.integers(0, 40).map(lambda n: n / 10), min_size=1, max_size=30)
 
@@ -197,7 +201,7 @@ def test_retrieval_equals_the_reference_calculator() -> None:
     )
     reference = calculator.get_accuracy(torch.from_numpy(vectors), torch.from_numpy(label))
 
-    measured = retrieval(vectors, label)
+    measured = measure_retrieval(vectors, label)
 
     assert measured.precision_at_1 == pytest.approx(reference["precision_at_1"], abs=1e-9)
     assert measured.r_precision == pytest.approx(reference["r_precision"], abs=1e-9)
@@ -217,7 +221,7 @@ def test_retrieval_equals_brute_force() -> None:
             precision.append(sum(hits[:r]) / r)
             average.append(sum(sum(hits[: i + 1]) / (i + 1) for i in range(r) if hits[i]) / r)
 
-    measured = retrieval(vectors, label)
+    measured = measure_retrieval(vectors, label)
 
     assert measured.queries == len(recall)
     assert measured.recall[4] == pytest.approx(np.mean(recall), abs=1e-12)
@@ -231,23 +235,23 @@ def test_the_laws_of_retrieval_hold(identities: int, samples: int, spread: float
     vectors, label = points(identities, samples, spread=spread)
     turn, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(16, 16)))
 
-    measured = retrieval(vectors, label)
+    measured = measure_retrieval(vectors, label)
 
     assert measured.r_precision >= measured.map_at_r
     assert list(measured.recall.values()) == sorted(measured.recall.values())
     assert measured.recall[1] == measured.precision_at_1
-    turned = retrieval((vectors @ turn).astype(np.float32), label)
+    turned = measure_retrieval((vectors @ turn).astype(np.float32), label)
     assert turned.map_at_r == pytest.approx(measured.map_at_r, abs=1e-2)
 
 
 def test_retrieval_without_any_second_sample_is_undefined() -> None:
     with pytest.raises(ValueError, match="two samples"):
-        retrieval(np.eye(4, dtype=np.float32), [0, 1, 2, 3])
+        measure_retrieval(np.eye(4, dtype=np.float32), [0, 1, 2, 3])
 
 
 def test_retrieval_of_one_identity_is_undefined() -> None:
     with pytest.raises(ValueError, match="second identity"):
-        retrieval(np.eye(4, dtype=np.float32), [7, 7, 7, 7])
+        measure_retrieval(np.eye(4, dtype=np.float32), [7, 7, 7, 7])
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40))
@@ -260,7 +264,7 @@ def test_mutual_information_equals_scikit_learns(pairs: list[tuple[int, int]]) -
 def test_clusters_of_well_parted_identities_agree_with_them() -> None:
     vectors, label = points(identities=4, spread=0.05)
 
-    assert clustering_nmi(vectors, label) > 0.85
+    assert measure_clustering_nmi(vectors, label) > 0.85
     assert set(k_means(vectors, 4)) <= set(range(4))
 
 

@@ -25,7 +25,7 @@ from training.reality_check.check import (
     train_method,
     tune,
 )
-from training.reality_check.thumbnails import Thumbnails, raw_pixels, unit
+from training.reality_check.thumbnails import Thumbnails, embed_raw_pixels, normalise
 
 ORL = Path(__file__).parents[3] / "shared" / "data" / "eval" / "orl.tar"
 QUICK = Protocol(seeds=2, steps=6, identities=4, each=2, dim=8, renewals=3, grid=(1e-3,))
@@ -137,7 +137,7 @@ def test_every_method_of_the_table_trains(pictures: Pictures, method: Method, sh
 
 
 def test_joined_networks_have_the_mean_of_their_distances() -> None:
-    a, b = (unit(np.random.default_rng(seed).normal(size=(5, 8))) for seed in range(2))
+    a, b = (normalise(np.random.default_rng(seed).normal(size=(5, 8))) for seed in range(2))
     joined = embed_all([a, b])
 
     def d(x: np.ndarray) -> float:
@@ -151,7 +151,7 @@ def test_raw_pixels_reach_what_they_reached_elsewhere() -> None:
     """P@1 98.50, RP 70.94, MAP@R 68.30, EER 10.78 %, TAR 62.56 and 36.11 %, of thumbnails made elsewhere."""
     _, (_, unseen) = Thumbnails.of(open_pictures(ORL)).folds(2)
 
-    found = score(raw_pixels(unseen), unseen.labels)
+    found = score(embed_raw_pixels(unseen), unseen.labels)
 
     assert found.recall[0] == pytest.approx(98.5, abs=1e-6)
     assert found.r_precision == pytest.approx(70.94, abs=0.2)

@@ -14,7 +14,7 @@ from embedding.embedder import Embedder
 from training.data.faces import SPLIT, Split
 from training.data.pictures import Pictures, open_pictures
 from training.embedder.loop import train
-from training.embedder.report import toml_like, training_charts, write_run_report
+from training.embedder.report import draw_training_charts, format_recipe, write_run_report
 from training.engine.run import RunFolder
 from training.evaluation.gate import Comparison, compare
 
@@ -129,18 +129,18 @@ def test_of_a_step_that_was_done_twice_the_second_is_drawn() -> None:
     def line(step: int, loss: float) -> dict[str, object]:
         return {"step": step, "losses": {"a": loss}, "learning_rate": 0.1}
 
-    once = training_charts([line(1, 3.0), line(2, 2.0)])
-    twice = training_charts([line(1, 3.0), line(2, 9.0), line(2, 2.0)])
+    once = draw_training_charts([line(1, 3.0), line(2, 2.0)])
+    twice = draw_training_charts([line(1, 3.0), line(2, 9.0), line(2, 2.0)])
 
     assert [chart.title for chart in once] == ["Loss a", "Learning rate"]
     assert [chart.svg for chart in once] == [chart.svg for chart in twice]
-    assert training_charts([]) == []
+    assert draw_training_charts([]) == []
 
 
 def test_a_recipe_is_shown_as_it_is_written() -> None:
     recipe = {"seed": 1, "network": {"dim": 8}, "losses": [{"name": "a", "options": {"m": 1}}], "empty": {}}
 
-    told = toml_like(recipe)
+    told = format_recipe(recipe)
 
     assert told == (
         'seed = 1\nempty = {}\n\n[network]\ndim = 8\n\n[[losses]]\nname = "a"\noptions = {"m": 1}'

@@ -15,12 +15,12 @@ from made_training import people, tiny_recipe, write_folders
 from embedding.embedder import Embedder
 from index.jobs.folders import FOLDER
 from training.data.faces import read_faces, split_identities
-from training.embedder.export import computes
+from training.embedder.export import is_made_of
 from training.embedder.loop import train
 from training.embedder.recipe import Recipe, open_recipe
 from training.engine.run import load_checkpoint, save_checkpoint
 from training.errors import HeldOutTooFew, RecipeInvalid
-from training.evaluation.held_out import people_for, refuse_too_few_people
+from training.evaluation.held_out import count_people_needed, refuse_too_few_people
 from training.jobs.anchor import find_anchor
 from training.jobs.workshop import Workshop
 
@@ -109,8 +109,8 @@ def test_a_checkpoint_is_known_by_the_vectors_that_its_bundle_serves(
     )
     save_checkpoint(tmp_path / "moved.pt", own | {"ema": moved})
 
-    assert computes(SHIPPED_START, incumbent)
-    assert not computes(tmp_path / "moved.pt", incumbent)
+    assert is_made_of(SHIPPED_START, incumbent)
+    assert not is_made_of(tmp_path / "moved.pt", incumbent)
 
 
 def test_the_recipe_that_ships_starts_from_the_checkpoint_of_the_model_that_ships(shop: Workshop) -> None:
@@ -176,7 +176,7 @@ def test_people_enough_are_as_few_as_make_the_comparisons(fmr: float, pictures: 
     def comparisons(count: int) -> float:
         return sum(pictures**2 for a in range(count) for b in range(a))
 
-    count = people_for(fmr, pictures)
+    count = count_people_needed(fmr, pictures)
 
     assert comparisons(count) >= 3 / fmr > comparisons(count - 1)
 

@@ -9,7 +9,7 @@ from made_training import people, write_folders, write_shards
 
 from training.data.confusions import read_confusions
 from training.data.faces import Split, class_labels, read_faces, split_identities
-from training.data.groups import groups_of, read_groups
+from training.data.groups import find_groups, read_groups
 from training.data.pairs import read_pairs
 from training.data.pictures import open_pictures
 from training.embedder.augment import Augmentation, augment, mix
@@ -17,7 +17,7 @@ from training.embedder.batches import ByIdentity, EveryFace, Part, Views
 from training.embedder.recipe import Recipe, read_recipe
 from training.engine.run import load_checkpoint
 from training.errors import PicturesInvalid, SplitInvalid, TrainingError
-from training.jobs.workflow import failure
+from training.jobs.workflow import build_failure
 from training.mining.pool import read_triplets
 
 
@@ -213,7 +213,7 @@ UNREADABLE = {
 }
 READERS: dict[str, Callable[[Path], object]] = {
     "groups": read_groups,
-    "groups of people": lambda path: groups_of(path, ["a"], ["a"]),
+    "groups of people": lambda path: find_groups(path, ["a"], ["a"]),
     "confusions": read_confusions,
     "hard examples": lambda path: read_triplets(path, ["a"]),
     "pairs": read_pairs,
@@ -242,7 +242,7 @@ def told_of(read: Callable[[Path], object], path: Path) -> str:
     try:
         read(path)
     except TrainingError as error:
-        return f"{error} {failure('gather', error).detail}"
+        return f"{error} {build_failure('gather', error).detail}"
     except Exception as error:
-        return failure("gather", error).detail
+        return build_failure("gather", error).detail
     return ""

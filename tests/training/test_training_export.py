@@ -10,7 +10,7 @@ from made_training import people, tiny_recipe, write_folders
 
 from embedding.bundle import Bundle
 from embedding.embedder import Embedder
-from training.embedder.export import export_bundle, export_onnx, views_of_portrait
+from training.embedder.export import export_bundle, export_onnx, make_portrait_views
 from training.embedder.loop import train
 from training.embedder.weights import describe_network
 from training.engine.run import FORMAT, save_checkpoint
@@ -28,7 +28,7 @@ def checkpoint_of(config: NetworkConfig, path: Path) -> FaceEmbedder:
     torch.manual_seed(0)
     network = build_network(config)
     for _ in range(3):
-        network(torch.from_numpy(views_of_portrait()[:16]))
+        network(torch.from_numpy(make_portrait_views()[:16]))
     save_checkpoint(
         path, {"format": FORMAT, "network": describe_network(config), "ema": network.state_dict()}
     )
@@ -53,7 +53,7 @@ def test_the_file_equals_the_network_on_a_hundred_views(tmp_path: Path, config: 
 
 
 def test_the_views_of_the_portrait_are_a_hundred_different_ones() -> None:
-    views = views_of_portrait()
+    views = make_portrait_views()
 
     assert views.shape == (100, 112, 112, 3)
     assert len({view.tobytes() for view in views}) == 100
@@ -63,7 +63,7 @@ def test_the_views_of_the_portrait_are_a_hundred_different_ones() -> None:
 def test_a_file_of_both_sides_gives_a_face_and_its_mirror_image_one_vector(tmp_path: Path) -> None:
     checkpoint_of(TINY, tmp_path / "last.pt")
     export_onnx(tmp_path / "last.pt", tmp_path / "network.onnx", both_sides=True)
-    crops = views_of_portrait()[:5]
+    crops = make_portrait_views()[:5]
 
     session = onnxruntime.InferenceSession(tmp_path / "network.onnx")
     (vectors,) = session.run(None, {"faces": crops})
@@ -82,7 +82,7 @@ def test_a_file_in_eight_bits_is_smaller_and_stays_near_the_network(tmp_path: Pa
     whole = export_onnx(tmp_path / "last.pt", tmp_path / "whole.onnx", both_sides=True)
 
     eight = export_onnx(
-        tmp_path / "last.pt", tmp_path / "eight.onnx", both_sides=True, ranges=views_of_portrait()[::2]
+        tmp_path / "last.pt", tmp_path / "eight.onnx", both_sides=True, ranges=make_portrait_views()[::2]
     )
 
     assert whole.distance_int8 is None
@@ -108,7 +108,7 @@ def test_a_file_in_eight_bits_whose_ranges_are_of_something_else_is_refused(tmp_
 def test_a_file_of_several_networks_has_the_mean_of_their_distances(tmp_path: Path) -> None:
     other = NetworkConfig(widths=(8, 8, 16), depths=(1, 1, 1), dim=8, head_channels=4)
     networks = [checkpoint_of(TINY, tmp_path / "a.pt"), checkpoint_of(other, tmp_path / "b.pt")]
-    crops = views_of_portrait()[:2]
+    crops = make_portrait_views()[:2]
 
     export = export_onnx(tmp_path / "a.pt", tmp_path / "network.onnx", beside=[tmp_path / "b.pt"])
 

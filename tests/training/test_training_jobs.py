@@ -48,7 +48,7 @@ from training.errors import (
 )
 from training.jobs.remembered import MayPass
 from training.jobs.worker import Worker, is_dead
-from training.jobs.workflow import failure
+from training.jobs.workflow import build_failure
 from training.jobs.workshop import Workshop
 
 pytestmark = pytest.mark.not_quick("every job opens an engine and a worker")
@@ -559,7 +559,7 @@ def test_a_worker_of_this_machine_that_ended_is_known_to_be_dead() -> None:
     ],
 )
 def test_only_what_may_pass_is_tried_again(error: Exception, passes: bool) -> None:
-    assert isinstance(failure("train", error), MayPass) is passes
+    assert isinstance(build_failure("train", error), MayPass) is passes
 
 
 def test_people_too_few_to_calibrate_end_a_job_before_it_trains(

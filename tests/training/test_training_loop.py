@@ -25,7 +25,7 @@ from training.embedder.export import write_onnx
 from training.embedder.loop import train
 from training.embedder.material import gather
 from training.embedder.recipe import Recipe
-from training.embedder.start import starting_network
+from training.embedder.start import build_starting_network
 from training.embedder.teacher import Teacher
 from training.embedder.weights import load_network
 from training.engine.run import RunFolder, load_checkpoint, save_checkpoint
@@ -286,7 +286,7 @@ def test_a_wider_network_begins_as_what_the_narrow_one_was_and_learns_with_all_o
     network = TINY_NETWORK | {"widths": [12, 12, 12], "head_channels": 6}
     recipe = tiny_recipe(start_from=str(narrow.last), widen=True, network=network)
 
-    begun = starting_network(recipe).eval()
+    begun = build_starting_network(recipe).eval()
     run = train(recipe, faces, tmp_path / "wide")
 
     crops = torch.from_numpy(read_faces(faces).crops(range(6)))
@@ -306,7 +306,7 @@ def test_a_network_is_not_widened_to_a_narrower_one(faces: Path, tmp_path: Path)
     network = TINY_NETWORK | {"widths": [8, 8, 4]}
 
     with pytest.raises(CheckpointInvalid, match="it cannot be widened to this network"):
-        starting_network(tiny_recipe(start_from=str(wide.last), widen=True, network=network))
+        build_starting_network(tiny_recipe(start_from=str(wide.last), widen=True, network=network))
 
 
 def test_faces_without_a_label_are_not_seen_by_losses_on_labels(tmp_path: Path) -> None:

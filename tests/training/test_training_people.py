@@ -14,10 +14,10 @@ from PIL import Image
 
 from embedding.bundle import SHIPPED
 from training.data.faces import Split
-from training.embedder.export import views_of_portrait
+from training.embedder.export import make_portrait_views
 from training.people.linear import fit_codes
 from training.people.material import choose_faces
-from training.people.measure import measure_nearness, pair_distances
+from training.people.measure import compute_pair_distances, measure_nearness
 from training.people.recipe import Choice
 
 CHECKPOINTS = Path(__file__).parents[2] / "training" / "checkpoints"
@@ -41,7 +41,7 @@ def write_faces(folder: Path, rows: list[dict[str, str]]) -> Path:
     """A described set in which every line shows another view of the one portrait."""
     folder.mkdir()
     with tarfile.open(folder / "faces_00.tar", "w") as tar:
-        for row, view in zip(rows, views_of_portrait(), strict=False):
+        for row, view in zip(rows, make_portrait_views(), strict=False):
             stream = io.BytesIO()
             Image.fromarray(view).save(stream, "PNG")
             member = tarfile.TarInfo(row["file"])
@@ -103,7 +103,7 @@ def test_distances_of_pairs_are_those_of_a_plain_loop() -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     of = np.array([0, 0, 1, 1, 1, 2, 3])
 
-    mated, non_mated = pair_distances(vectors, of)
+    mated, non_mated = compute_pair_distances(vectors, of)
     near = measure_nearness("x", vectors[:2], vectors[2:])
 
     pairs = [(i, j) for i in range(7) for j in range(i + 1, 7)]

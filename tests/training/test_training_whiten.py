@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.data.faces import Split, read_faces
 from training.embedder.loop import train
-from training.embedder.start import starting_network
+from training.embedder.start import build_starting_network
 from training.embedder.validation import embed_faces
 from training.embedder.weights import load_network
 from training.embedder.whiten import choose_faces, whiten
@@ -101,7 +101,7 @@ def test_a_training_goes_on_from_a_whitened_network(run: RunFolder, data: Path, 
     made = whiten(run, tmp_path / "white", faces, ignore)
     rows, _ = choose_faces(faces, Split.read(run.path / "split.json"), 10)
 
-    trunk = starting_network(tiny_recipe(start_from=str(made.chosen))).eval().trunk
+    trunk = build_starting_network(tiny_recipe(start_from=str(made.chosen))).eval().trunk
 
     # Its last normalisation keeps the statistics of what it sees, so a batch of a training changes little.
     assert isinstance(trunk, DenseTrunk)

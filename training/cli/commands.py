@@ -10,7 +10,7 @@ import typer
 
 from training.cli import people
 from training.cli.attack import attack
-from training.cli.detector import detector_file, evaluate_detector
+from training.cli.detector import evaluate_detector, open_detector_file
 from training.cli.explaining import evaluate_explanations
 from training.cli.measure import measure
 from training.cli.mining import mine, report
@@ -20,7 +20,7 @@ from training.cli.options import (
     BundleFolder,
     HeldOut,
     Images,
-    names_of,
+    read_held_out_names,
     require_train_extra,
 )
 from training.cli.whiten import whiten
@@ -149,7 +149,7 @@ def evaluate(
     """Measure a bundle on a list of pairs, or on all pairs of a labelled set."""
     from embedding.bundle import SHIPPED
     from embedding.embedder import Embedder
-    from training.data.groups import groups_of
+    from training.data.groups import find_groups
     from training.data.pairs import read_pairs
     from training.data.pictures import open_pictures
     from training.evaluation.evaluate import evaluate_all, evaluate_pairs
@@ -161,14 +161,14 @@ def evaluate(
         raise typer.BadParameter("groups are of labelled people, not of listed pairs", param_hint="--groups")
     embedder = Embedder.open(bundle or SHIPPED)
     pictures = open_pictures(images)
-    names = None if held_out is None else names_of(pictures, held_out, "test")
+    names = None if held_out is None else read_held_out_names(pictures, held_out, "test")
     group_of = None
     if groups is not None:
         measured = pictures.labelled if names is None else names
         everybody, people = (
             {pictures.identity[name] for name in some} for some in (pictures.labelled, measured)
         )
-        group_of = groups_of(groups, everybody, people)
+        group_of = find_groups(groups, everybody, people)
     with progress_bar("evaluate", shown=not as_json, unit="pictures/s") as told:
         if pairs is not None:
             evaluation, evidence = evaluate_pairs(
@@ -217,7 +217,7 @@ def calibrate(
             pictures,
             Seen.joined(Seen.read(each) for each in run) if run else None,
             data=data,
-            names=names_of(pictures, run[0], "calibrate") if run and not everyone else None,
+            names=read_held_out_names(pictures, run[0], "calibrate") if run and not everyone else None,
             targets=tuple(fmr) if fmr else TARGETS,
             aligned=aligned,
             progress=told,
@@ -273,12 +273,12 @@ def export(
     with require_train_extra("export"):
         from training.data.faces import SPLIT, Split, read_faces
         from training.embedder.export import export_bundle
-        from training.embedder.quantise import shown_by
+        from training.embedder.quantise import choose_crops
         from training.engine.run import RunFolder
 
         checkpoint, *beside = [RunFolder(each).chosen for each in run]
-        shown = None if int8 is None else shown_by(read_faces(int8), Split.read(run[0] / SPLIT))
-        with detector_file(detector, score_threshold) as found:
+        shown = None if int8 is None else choose_crops(read_faces(int8), Split.read(run[0] / SPLIT))
+        with open_detector_file(detector, score_threshold) as found:
             bundle = export_bundle(
                 checkpoint,
                 found,

@@ -36,7 +36,7 @@ def evaluate_detector(
     from training.detection.evaluate import evaluate_detector as evaluate
     from training.detection.recipe import open_detector_recipe
 
-    with detector_file(detector, score_threshold) as used:
+    with open_detector_file(detector, score_threshold) as used:
         name, threshold = used.path.name, used.score_threshold
         finder = Detector(compile_detector(used.path.read_bytes(), used.input, threads=1), threshold)
     recipe = open_detector_recipe()
@@ -49,7 +49,7 @@ def evaluate_detector(
 
 
 @contextmanager
-def detector_file(source: Path | None, score_threshold: float | None) -> Iterator["DetectorFile"]:
+def open_detector_file(source: Path | None, score_threshold: float | None) -> Iterator["DetectorFile"]:
     """A detector: of the bundle that ships, a file in YuNet's layout, or made of a training run."""
     from embedding.bundle import SHIPPED, Bundle, DetectorFile
 

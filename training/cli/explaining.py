@@ -37,11 +37,13 @@ def evaluate_explanations(
         require_train_extra("evaluate-explanations"),
         progress_bar("explanations", shown=not as_json, unit="pairs/s") as told,
     ):
-        from training.evaluation.explanations import format_told, measure_explanations
+        from training.evaluation.explanations import format_explanations, measure_explanations
 
         opened = Embedder.open(SHIPPED if bundle is None else bundle)
         embedder = opened.with_face_policies({Purpose.VERIFY: FacePolicy.CENTRAL})
         found = measure_explanations(embedder, images, read_pairs(pairs), most, told)
-    typer.echo(json.dumps([asdict(one) for one in found], indent=1) if as_json else format_told(found))
+    typer.echo(
+        json.dumps([asdict(one) for one in found], indent=1) if as_json else format_explanations(found)
+    )
     if not all(one.beats_chance for one in found):
         raise typer.Exit(1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from training.cli.options import Aligned, AsJson, Images, names_of, require_train_extra
+from training.cli.options import Aligned, AsJson, Images, read_held_out_names, require_train_extra
 
 if TYPE_CHECKING:
     from training.data.confusions import Confusion
@@ -94,7 +94,7 @@ def report(
     """Compare a training's model with the one in use, and write a page to decide on."""
     from embedding.bundle import SHIPPED
     from embedding.embedder import Embedder
-    from training.data.groups import groups_of
+    from training.data.groups import find_groups
     from training.data.pictures import open_pictures
     from training.evaluation.gate import compare
     from training.progress import progress_bar
@@ -104,9 +104,9 @@ def report(
         from training.engine.run import RunFolder
 
     pictures = open_pictures(images)
-    names = pictures.labelled if everyone else names_of(pictures, run, "test")
+    names = pictures.labelled if everyone else read_held_out_names(pictures, run, "test")
     people, compared = ({pictures.identity[name] for name in some} for some in (pictures.labelled, names))
-    group_of = groups_of(groups, people, compared) if groups else None
+    group_of = find_groups(groups, people, compared) if groups else None
     with progress_bar("compare", shown=not as_json, unit="pictures/s") as told:
         comparison = compare(
             Embedder.open(incumbent or SHIPPED),

@@ -26,7 +26,7 @@ HeldOut = Annotated[
 Aligned = Annotated[bool, typer.Option("--aligned", help="The pictures are aligned 112×112 crops already.")]
 
 
-def names_of(pictures: "Pictures", run: Path, part: str) -> list[str]:
+def read_held_out_names(pictures: "Pictures", run: Path, part: str) -> list[str]:
     """The pictures of the people that a run held out to calibrate or to test."""
     from training.data.faces import SPLIT, Split
 

@@ -119,14 +119,14 @@ def measure_people(
     for path in judge or []:
         other = Embedder.open(path)
         judges[other.bundle.manifest.name] = (other, (1e-3,))
-    training = None if run is None else templates_of(run)
-    real = None if strangers is None or split is None else templates_of_strangers(embedder, strangers, split)
+    training = None if run is None else read_run_templates(run)
+    real = None if strangers is None or split is None else embed_test_people(embedder, strangers, split)
     numbers = generator.manifest.people if chosen else range(count)
     report = measure(generator, embedder, judges, numbers[:count], captures, training, real)
-    typer.echo(json.dumps(asdict(report), indent=2) if as_json else table_of(report))
+    typer.echo(json.dumps(asdict(report), indent=2) if as_json else format_report(report))
 
 
-def templates_of(run: Path) -> "Vectors":
+def read_run_templates(run: Path) -> "Vectors":
     """Of the faces that a run has learned from."""
     import numpy as np
 
@@ -134,7 +134,7 @@ def templates_of(run: Path) -> "Vectors":
     return templates
 
 
-def templates_of_strangers(embedder: "Embedder", faces: Path, split: Path) -> "Vectors":
+def embed_test_people(embedder: "Embedder", faces: Path, split: Path) -> "Vectors":
     """Of the people whom a split holds out for tests, at most five pictures of each."""
     import numpy as np
 
@@ -147,7 +147,7 @@ def templates_of_strangers(embedder: "Embedder", faces: Path, split: Path) -> "V
     return embedder.embed_crops(np.stack([crop for crop in crops if crop is not None]))
 
 
-def table_of(report: "PeopleReport") -> str:
+def format_report(report: "PeopleReport") -> str:
     """The report as the card holds it."""
     lines = [
         f"{report.people} people, {report.pictures} pictures: found upright {report.found_upright:.1%}, "

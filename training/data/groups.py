@@ -14,7 +14,7 @@ from training.errors import GroupsInvalid
 COLUMNS = ["identity", "group"]
 
 
-def groups_of(path: Path, everybody: Collection[str], compared: Collection[str]) -> dict[str, str]:
+def find_groups(path: Path, everybody: Collection[str], compared: Collection[str]) -> dict[str, str]:
     """The groups of the people whom two models are compared on: identity → group.
 
     Args:

@@ -69,12 +69,12 @@ class Pictures:
     def _by_ending(self) -> dict[str, list[str]]:
         endings: dict[str, list[str]] = {}
         for name in self.readers:
-            for ending in _endings(PurePosixPath(name)):
+            for ending in _list_endings(PurePosixPath(name)):
                 endings.setdefault(ending, []).append(name)
         return endings
 
 
-def _endings(path: PurePosixPath) -> Iterable[str]:
+def _list_endings(path: PurePosixPath) -> Iterable[str]:
     """`a/b/c.jpg` → a/b/c.jpg, a/b/c, b/c.jpg, b/c, c.jpg, c."""
     for start in range(len(path.parts)):
         ending = PurePosixPath(*path.parts[start:])

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from index.crops import Crops
-from training.data.enrolled import ENROLLED, name_of_crop
+from training.data.enrolled import ENROLLED, build_crop_name
 from training.data.faces import FaceSet, Split, read_faces, split_identities
 from training.data.pictures import Pictures
 from training.data.seen import Seen
@@ -95,11 +95,14 @@ def as_pictures(faces: FaceSet, path: Path) -> Pictures:
     return Pictures(
         path,
         dict(zip(faces.names, faces.identities, strict=True)),
-        {name: partial(_itself, content) for name, content in zip(faces.names, faces.encoded, strict=True)},
+        {
+            name: partial(_keep_bytes, content)
+            for name, content in zip(faces.names, faces.encoded, strict=True)
+        },
     )
 
 
-def _itself(content: bytes) -> bytes:
+def _keep_bytes(content: bytes) -> bytes:
     return content
 
 
@@ -167,7 +170,7 @@ def _read_place(place: Path, number: int, of: int) -> FaceSet:
 def _read_enrolled(crops: Crops | None, only: frozenset[str] | None) -> FaceSet:
     assert crops is not None
     found = [
-        (name_of_crop(subject_id, crop_id), str(subject_id), picture)
+        (build_crop_name(subject_id, crop_id), str(subject_id), picture)
         for subject_id, crop_id, picture in crops.open_trainable()
         if only is None or str(crop_id) in only
     ]

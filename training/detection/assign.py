@@ -38,16 +38,16 @@ def assign(points: Floats, faces: Floats, ignored: Floats) -> Owners:
     """
     owners = np.full(len(points), NEGATIVE, np.int16)
     for box in ignored:
-        owners[_inside(points, box)] = IGNORED
+        owners[_are_inside(points, box)] = IGNORED
     # Small faces last: if two faces claim a cell, the smaller one has fewer others.
     for index in np.argsort(-faces[:, 2] * faces[:, 3], kind="stable"):
-        near, core = _claims(points, faces[index])
+        near, core = _find_claims(points, faces[index])
         owners[near & (owners == NEGATIVE)] = IGNORED
         owners[core] = index
     return owners
 
 
-def _claims(points: Floats, face: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _find_claims(points: Floats, face: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Cells that may answer for a face, and those that must."""
     x, y, w, h = face[:4]
     size = float(np.sqrt(w * h))
@@ -66,7 +66,7 @@ def _claims(points: Floats, face: Floats) -> tuple[NDArray[np.bool_], NDArray[np
     return (away < reach * 1.6) & nearly, (away < reach) & suits
 
 
-def _inside(points: Floats, box: Floats) -> NDArray[np.bool_]:
+def _are_inside(points: Floats, box: Floats) -> NDArray[np.bool_]:
     x, y, w, h = box[:4]
     # A cell's own patch counts: half a stride around its point.
     half = points[:, 2] / 2

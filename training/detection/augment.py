@@ -18,7 +18,7 @@ from training.detection.geometry import (
     warp_faces,
 )
 from training.detection.recipe import Ranges
-from training.detection.sampling import nearest_level, pyramid_of, random_cut, soft_ellipse
+from training.detection.sampling import build_pyramid, cut_square, draw_ellipse, nearest_level
 
 Random = np.random.Generator
 Region = tuple[int, int, int, int]  # x0, y0, x1, y1
@@ -61,7 +61,7 @@ class Composer:
     def __init__(self, photos: Sequence[Photo], bank: Bank | None, ranges: Ranges, random: Random) -> None:
         self._photos = [photo for photo in photos if len(photo.faces)]
         self._faceless = [photo for photo in photos if not len(photo.faces)]
-        self._pyramids = {photo.name: pyramid_of(photo.pixels) for photo in photos}
+        self._pyramids = {photo.name: build_pyramid(photo.pixels) for photo in photos}
         self._bank = bank
         self._ranges = ranges
         self._random = random
@@ -140,7 +140,7 @@ class Composer:
 
     def _lay(self, view: View, photo: Photo, matrix: Floats, scale: float, region: Region) -> None:
         x0, y0, x1, y1 = region
-        source, nearest = nearest_level(self._pyramids[photo.name], _seen_from(matrix, x0, y0), scale)
+        source, nearest = nearest_level(self._pyramids[photo.name], _shift_origin(matrix, x0, y0), scale)
         window = np.ascontiguousarray(view.pixels[y0:y1, x0:x1])
         cv2.warpAffine(source, nearest, (x1 - x0, y1 - y0), window, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
         view.pixels[y0:y1, x0:x1] = window
@@ -171,7 +171,7 @@ class Composer:
         crop, face = bank.pixels[index], bank.faces[index]
         decoy = bool(self._faceless) and random.random() < self._ranges.decoy
         if decoy:
-            crop = random_cut(self._faceless[random.integers(len(self._faceless))], len(crop), random)
+            crop = cut_square(self._faceless[random.integers(len(self._faceless))], len(crop), random)
         target = _log_uniform(random, self._ranges.chosen_from, min(300.0, 0.9 * view.size))
         scale = target / math.sqrt(face[2] * face[3])
         end = random.uniform(0.3 * target, view.size - 0.3 * target, 2)
@@ -181,7 +181,7 @@ class Composer:
         landed = warp_faces(face[None], matrix)
         if _covers(landed[0], view):
             return
-        _blend(view, np.dstack([crop, soft_ellipse(face, len(crop), random)]), matrix, scale)
+        _blend(view, np.dstack([crop, draw_ellipse(face, len(crop), random)]), matrix, scale)
         if not decoy:
             self._label(view, landed, np.array([0, 0, view.size, view.size], np.float32))
 
@@ -194,7 +194,7 @@ def _blend(view: View, layer: Pixels, matrix: Floats, scale: float) -> None:
     x1, y1 = np.ceil(corners.max(axis=0) + 1).clip(0, view.size).astype(int)
     if x1 <= x0 or y1 <= y0:
         return
-    source, nearest = nearest_level(pyramid_of(layer), _seen_from(matrix, x0, y0), scale)
+    source, nearest = nearest_level(build_pyramid(layer), _shift_origin(matrix, x0, y0), scale)
     landed = cv2.warpAffine(source, nearest, (int(x1 - x0), int(y1 - y0)), flags=cv2.INTER_LINEAR)
     window = view.pixels[y0:y1, x0:x1]
     opacity = landed[..., 3:].astype(np.float32) / 255
@@ -208,7 +208,7 @@ def _covers(face: Floats, view: View) -> bool:
     return bool((visible_shares(np.concatenate([faces[:, :4], ignored]), bounds) > 0.02).any())
 
 
-def _seen_from(matrix: Floats, x: int, y: int) -> Floats:
+def _shift_origin(matrix: Floats, x: int, y: int) -> Floats:
     """The same map with (x, y) as the origin of where it leads."""
     moved = matrix.copy()
     moved[:, 2] -= (x, y)

@@ -10,7 +10,7 @@ from training.detection.data import Floats, Photo, Pixels
 Random = np.random.Generator
 
 
-def pyramid_of(pixels: Pixels) -> list[Pixels]:
+def build_pyramid(pixels: Pixels) -> list[Pixels]:
     """The picture and its halves, down to 16 pixels."""
     levels = [pixels]
     while min(levels[-1].shape[:2]) >= 32:
@@ -31,7 +31,7 @@ def nearest_level(pyramid: list[Pixels], matrix: Floats, scale: float) -> tuple[
     return pyramid[depth], adjusted
 
 
-def random_cut(photo: Photo, side: int, random: Random) -> Pixels:
+def cut_square(photo: Photo, side: int, random: Random) -> Pixels:
     """A square of the photo, scaled to (side, side, 3)."""
     height, width = photo.pixels.shape[:2]
     span = max(1, int(random.uniform(0.25, 0.9) * min(height, width)))
@@ -39,7 +39,7 @@ def random_cut(photo: Photo, side: int, random: Random) -> Pixels:
     return _resize(photo.pixels[y : y + span, x : x + span], side, side)
 
 
-def soft_ellipse(face: Floats, side: int, random: Random) -> Pixels:
+def draw_ellipse(face: Floats, side: int, random: Random) -> Pixels:
     """(side, side) opacity: the face's ellipse, or the whole crop, with an edge that fades."""
     mask = np.full((side, side), 255, np.uint8)
     if random.random() >= 0.25:

@@ -6,7 +6,7 @@ from typing import Any
 from training.embedder.distributed import Process
 from training.embedder.material import Material
 from training.embedder.state import Training
-from training.embedder.validation import headline_fnmr, held_out_fnmr
+from training.embedder.validation import choose_headline_fnmr, measure_fnmr
 from training.engine.keeper import Keeper, Pace
 from training.engine.run import RunFolder, save_checkpoint
 from training.networks.backbones import build_network
@@ -24,15 +24,15 @@ class EmbedderKeeper(Keeper):
         self.material = material
         self.process = process
         self.judged_network = build_network(training.recipe.network).to(process.device)
-        self.best = _best_so_far(run)
+        self.best = _read_best(run)
 
     def judge(self, checkpoint: dict[str, Any]) -> None:
         """Keep the checkpoint as the best if none before was as good, or if nobody is held out."""
         fnmr = self.measure_held_out()
         if fnmr:
             self.run.log(step=self.training.step, samples=self.training.samples, held_out_fnmr=fnmr)
-        if not fnmr or headline_fnmr(fnmr) < self.best:
-            self.best = headline_fnmr(fnmr) if fnmr else self.best
+        if not fnmr or choose_headline_fnmr(fnmr) < self.best:
+            self.best = choose_headline_fnmr(fnmr) if fnmr else self.best
             save_checkpoint(self.run.best, checkpoint)
 
     def averaged_network(self) -> FaceEmbedder:
@@ -45,14 +45,15 @@ class EmbedderKeeper(Keeper):
         identities = self.material.split.calibrate
         if not identities:
             return {}
-        return held_out_fnmr(self.averaged_network(), self.material.faces, identities, self.process.device)
+        return measure_fnmr(self.averaged_network(), self.material.faces, identities, self.process.device)
 
 
-def _best_so_far(run: RunFolder) -> float:
+def _read_best(run: RunFolder) -> float:
     """What the best checkpoint of an interrupted training reached; infinity where there is none."""
     if not run.best.is_file():
         return math.inf
     found = [line["held_out_fnmr"] for line in run.metrics() if "held_out_fnmr" in line]
     return min(
-        (headline_fnmr({float(fmr): rate for fmr, rate in fnmr.items()}) for fnmr in found), default=math.inf
+        (choose_headline_fnmr({float(fmr): rate for fmr, rate in fnmr.items()}) for fnmr in found),
+        default=math.inf,
     )

@@ -83,7 +83,7 @@ class ClassTree:
         spread = np.full(len(sizes), own.mean())
         spread[several] = own
         borders = np.arange(levels + 1) * (LARGEST - own.mean()) / levels + own.mean()
-        return cls(distance, spread, borders, _levels(distance, borders))
+        return cls(distance, spread, borders, _merge_levels(distance, borders))
 
     def rise(self) -> Matrix:
         """(c, c) what the margin of anchor and negative has above β: d_H(a, n) - s_a (eq. 5)."""
@@ -150,7 +150,7 @@ def use_tree(tree: ClassTree, order: Order, losses: Iterable[nn.Module]) -> None
             loss.take(torch.from_numpy(tree.rise()))
 
 
-def _levels(distance: Matrix, borders: Matrix) -> Rows:
+def _merge_levels(distance: Matrix, borders: Matrix) -> Rows:
     """(c, c): nodes merge by the mean distance of their identities, as long as it is below the border."""
     apart = distance.copy()
     np.fill_diagonal(apart, 0)

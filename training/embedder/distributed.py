@@ -17,14 +17,14 @@ from torch.nn.parallel import DistributedDataParallel
 from training.embedder.batches import Part
 
 
-def processes() -> int:
+def count_processes() -> int:
     """How many train together."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
 def join_batch(x: Tensor) -> Tensor:
     """(b, …) of each of k processes → (k b, …) in the order of one process: part r is every k-th row."""
-    if processes() == 1:
+    if count_processes() == 1:
         return x
     join_processes: Tensor = _Joined.apply(x)  # type: ignore[no-untyped-call]
     return join_processes
@@ -33,14 +33,14 @@ def join_batch(x: Tensor) -> Tensor:
 class _Joined(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        parts = [torch.empty_like(x) for _ in range(processes())]
+        parts = [torch.empty_like(x) for _ in range(count_processes())]
         distributed.all_gather(parts, x.contiguous())
         return torch.stack(parts, dim=1).flatten(0, 1)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         # Every process has the gradient of the whole already; the factor undoes the mean over processes.
-        return gradient[distributed.get_rank() :: processes()] * processes()
+        return gradient[distributed.get_rank() :: count_processes()] * count_processes()
 
 
 class _Sum(torch.autograd.Function):
@@ -67,12 +67,12 @@ class JointBatchNorm(nn.modules.batchnorm._BatchNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels, …) to the same."""
-        if not self.training or processes() == 1:
+        if not self.training or count_processes() == 1:
             return super().forward(x)
         precise = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
         places = [0, *range(2, x.ndim)]
         shape = (1, -1) + (1,) * (x.ndim - 2)
-        count = processes() * x.numel() // x.shape[1]
+        count = count_processes() * x.numel() // x.shape[1]
         mean: Tensor = _Sum.apply(precise.sum(places)) / count  # type: ignore[no-untyped-call]
         centred = precise - mean.view(shape)
         variance: Tensor = _Sum.apply(centred.square().sum(places)) / count  # type: ignore[no-untyped-call]

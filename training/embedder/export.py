@@ -82,7 +82,7 @@ def export_onnx(
     """
     checkpoints = [checkpoint, *beside]
     network = _join_splits([load_network(each) for each in checkpoints], both_sides)
-    crops = views_of_portrait()
+    crops = make_portrait_views()
     with torch.inference_mode():
         wanted = network(torch.from_numpy(crops)).numpy()
     dim = wanted.shape[1]
@@ -91,7 +91,7 @@ def export_onnx(
         export = replace(_compare(draft, dim, crops, wanted), path=path)
         if ranges is not None:
             quantise(draft, draft, ranges)
-            int8 = _vectors(draft, dim, "f32", crops)
+            int8 = _run_onnx(draft, dim, "f32", crops)
             export = replace(export, distance_int8=_distance(int8, wanted, LARGEST_DISTANCE_INT8))
     return export
 
@@ -170,14 +170,14 @@ def write_onnx(network: nn.Module, path: Path, example: torch.Tensor | None = No
         )
 
 
-def views_of_portrait() -> Crops:
+def make_portrait_views() -> Crops:
     """100 different views of the one portrait with a free licence, (100, 112, 112, 3) uint8 RGB."""
     portrait = decode(SELF_TEST_CROP.read_bytes(), ImageLimits())
     random = np.random.default_rng(0)
     return np.stack([augment(portrait, Augmentation(), random) for _ in range(VIEWS)])
 
 
-def served_network(checkpoint: Path, embedder: Embedder) -> nn.Module | None:
+def build_served_network(checkpoint: Path, embedder: Embedder) -> nn.Module | None:
     """The network of a checkpoint as a bundle serves it, with the mirror image or without.
 
     None if the bundle was not made of the checkpoint: on average its vectors lie farther away than those of
@@ -186,7 +186,7 @@ def served_network(checkpoint: Path, embedder: Embedder) -> nn.Module | None:
     Raises:
         CheckpointInvalid: If it is no checkpoint.
     """
-    network, crops = load_network(checkpoint), views_of_portrait()
+    network, crops = load_network(checkpoint), make_portrait_views()
     served = embedder.embed_crops(crops)
     ways: dict[float, nn.Module] = {}
     for each in (network, BothSides(network)):
@@ -199,22 +199,22 @@ def served_network(checkpoint: Path, embedder: Embedder) -> nn.Module | None:
     return ways[min(ways)].eval().requires_grad_(False)
 
 
-def computes(checkpoint: Path, embedder: Embedder) -> bool:
+def is_made_of(checkpoint: Path, embedder: Embedder) -> bool:
     """Whether a bundle was made of a checkpoint.
 
     Raises:
         CheckpointInvalid: If it is no checkpoint.
     """
-    return served_network(checkpoint, embedder) is not None
+    return build_served_network(checkpoint, embedder) is not None
 
 
 def _compare(onnx: Path, dim: int, crops: Crops, wanted: Vectors) -> Export:
-    difference = float(np.abs(_vectors(onnx, dim, "f32", crops) - wanted).max())
+    difference = float(np.abs(_run_onnx(onnx, dim, "f32", crops) - wanted).max())
     if not difference <= LARGEST_DIFFERENCE:
         raise ExportDiffers(difference, LARGEST_DIFFERENCE)
     if not computes_in_bfloat16():
         return Export(onnx, dim, difference, None)
-    bf16 = _vectors(onnx, dim, "bf16", crops)
+    bf16 = _run_onnx(onnx, dim, "bf16", crops)
     return Export(onnx, dim, difference, _distance(bf16, wanted, LARGEST_DISTANCE_BF16))
 
 
@@ -230,7 +230,7 @@ def _distance(vectors: Vectors, wanted: Vectors, largest: float) -> float:
     return distance
 
 
-def _vectors(onnx: Path, dim: int, precision: Precision, crops: Crops) -> Vectors:
+def _run_onnx(onnx: Path, dim: int, precision: Precision, crops: Crops) -> Vectors:
     content = onnx.read_bytes()
     record = EmbedderRecord(file="embedder.onnx", sha256="0" * 64, bytes=len(content), dim=dim)
     return compile_embedder(content, record, 1, precision)(crops)[0]

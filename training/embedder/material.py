@@ -21,7 +21,7 @@ from training.embedder.divide import Divided
 from training.embedder.hard_order import LookAlikes
 from training.embedder.objective import refuse_unusable_losses
 from training.embedder.recipe import Recipe, Sampling, TeacherMode
-from training.embedder.teacher import Incumbent, Teacher, cached_targets
+from training.embedder.teacher import Incumbent, Teacher, compute_targets_once
 from training.embedder.weights import describe_network
 from training.engine.run import RunFolder
 from training.errors import RecipeInvalid
@@ -101,7 +101,7 @@ def gather(
     """
     if faces is None:
         faces = read_faces(data / "faces" if (data / "faces").is_dir() else data)
-    split = _split(recipe, faces, run)
+    split = _choose_split(recipe, faces, run)
     rows = split.training_rows(faces)
     labels = class_labels(faces, rows)
     classes = int(labels.max()) + 1
@@ -114,18 +114,18 @@ def gather(
     views = Views(
         faces,
         labels,
-        _order(recipe, rows, labels, run, data, faces),
+        _build_order(recipe, rows, labels, run, data, faces),
         recipe.augmentation,
         seed=recipe.seed,
         mixed=recipe.teacher.mix,
         part=process.part,
     )
-    teacher, cached = _teacher(recipe, data, faces, run, process, incumbent)
+    teacher, cached = _open_teacher(recipe, data, faces, run, process, incumbent)
     confusions = read_confusions(data / recipe.mining.confusions) if recipe.mining.confusions else []
     return Material(faces, split, views, classes, teacher, cached, confusions)
 
 
-def _split(recipe: Recipe, faces: FaceSet, run: RunFolder) -> Split:
+def _choose_split(recipe: Recipe, faces: FaceSet, run: RunFolder) -> Split:
     """That of the run, or of the run this one starts from: what was held out once stays held out."""
     if recipe.data.split_of:
         return Split.read(Path(recipe.data.split_of) / SPLIT)
@@ -136,7 +136,9 @@ def _split(recipe: Recipe, faces: FaceSet, run: RunFolder) -> Split:
     return split_identities(faces, recipe.data.held_out, recipe.seed)
 
 
-def _order(recipe: Recipe, rows: Rows, labels: Rows, run: RunFolder, data: Path, faces: FaceSet) -> Order:
+def _build_order(
+    recipe: Recipe, rows: Rows, labels: Rows, run: RunFolder, data: Path, faces: FaceSet
+) -> Order:
     sampling, batch, seed = recipe.data.sampling, recipe.optimiser.batch, recipe.seed
     if sampling is Sampling.EVERY_FACE:
         return EveryFace(rows, batch, seed)
@@ -155,7 +157,7 @@ def _order(recipe: Recipe, rows: Rows, labels: Rows, run: RunFolder, data: Path,
     return order
 
 
-def _teacher(
+def _open_teacher(
     recipe: Recipe, data: Path, faces: FaceSet, run: RunFolder, process: Process, incumbent: Path
 ) -> tuple[Teacher | None, Tensor | None]:
     dim, threads = recipe.network.dim, recipe.machine.threads
@@ -171,9 +173,9 @@ def _teacher(
     folder = run.path.parent / TARGETS
     with progress_bar("teacher", shown=process.writes) as report:
         if process.writes:
-            cached_targets(teacher, faces, folder, report)
+            compute_targets_once(teacher, faces, folder, report)
         process.wait()
-        return teacher, torch.from_numpy(cached_targets(teacher, faces, folder, report))
+        return teacher, torch.from_numpy(compute_targets_once(teacher, faces, folder, report))
 
 
 def _record(run: RunFolder, recipe: Recipe, faces: FaceSet, split: Split, rows: Rows) -> None:

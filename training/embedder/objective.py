@@ -32,7 +32,7 @@ class Objective(nn.Module):
         super().__init__()
         self.network = network
         self.parts = tuple(parts)
-        self.losses = nn.ModuleList(loss_of_part(part, classes, dim, learners) for part in parts)
+        self.losses = nn.ModuleList(build_part_loss(part, classes, dim, learners) for part in parts)
 
     def forward(self, faces: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
         """Each term, unweighted; of the joined batch of all processes, each of which gives its part.
@@ -64,20 +64,20 @@ class Objective(nn.Module):
         return any(True for _ in self.losses.parameters())
 
 
-def loss_of_part(part: LossPart, classes: int, dim: int, learners: int = 1) -> nn.Module:
+def build_part_loss(part: LossPart, classes: int, dim: int, learners: int = 1) -> nn.Module:
     """The loss of a recipe's part, with its miner and its memory; divided among learners where it can be.
 
     Raises:
         TrainingError: If there is none of its name, or it has no such option.
     """
-    whole = _undivided(part, classes, dim)
+    whole = _build_undivided(part, classes, dim)
     if learners == 1 or loss_kind(part.name).against is Against.TEACHER:
         return whole
-    slices = [_undivided(part, classes, dim // learners) for _ in range(learners)]
+    slices = [_build_undivided(part, classes, dim // learners) for _ in range(learners)]
     return DividedLoss(whole, slices, classes)
 
 
-def _undivided(part: LossPart, classes: int, dim: int) -> nn.Module:
+def _build_undivided(part: LossPart, classes: int, dim: int) -> nn.Module:
     sizes = loss_kind(part.name).sizes(classes, dim)
     if not part.miner and not part.memory:
         return build_loss(part.name, **sizes, **part.options)

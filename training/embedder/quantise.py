@@ -29,7 +29,7 @@ class _Crops(CalibrationDataReader):  # type: ignore[misc]  # the library has no
         return None if batch is None else {"faces": batch}
 
 
-def shown_by(faces: FaceSet, split: Split) -> NDArray[np.uint8]:
+def choose_crops(faces: FaceSet, split: Split) -> NDArray[np.uint8]:
     """(k, 112, 112, 3) crops from all over a set to measure ranges on, of nobody who is held out."""
     rows = split.training_rows(faces)
     return faces.crops(rows[np.unique(np.linspace(0, len(rows) - 1, CROPS, dtype=np.int64))])

@@ -217,11 +217,11 @@ def refuse_contradictions(recipe: Recipe, path: Path) -> None:
     Raises:
         RecipeInvalid: Naming the first key that is wrong.
     """
-    for key, reason in (*_contradictions(recipe), *_wrong_renewals(recipe)):
+    for key, reason in (*_find_contradictions(recipe), *_find_wrong_renewals(recipe)):
         raise RecipeInvalid(path, reason, key)
 
 
-def _contradictions(recipe: Recipe) -> Iterator[tuple[str, str]]:
+def _find_contradictions(recipe: Recipe) -> Iterator[tuple[str, str]]:
     batch, each = recipe.optimiser.batch, recipe.data.faces_per_identity
     if recipe.teacher.mix and recipe.teacher.mode is TeacherMode.NONE:
         yield "teacher.mix", "only a teacher can label a mix of two faces"
@@ -239,7 +239,7 @@ def _contradictions(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "optimiser.batch", f"{batch} is no multiple of {each} faces per identity"
 
 
-def _wrong_renewals(recipe: Recipe) -> Iterator[tuple[str, str]]:
+def _find_wrong_renewals(recipe: Recipe) -> Iterator[tuple[str, str]]:
     sampling, tree, divide = recipe.data.sampling, recipe.tree, recipe.divide
     renewed = [name for name in ("mining", "tree", "divide") if getattr(recipe, name).every_epochs > 0]
     needed = {Sampling.ANCHOR_NEIGHBOURS: "tree", Sampling.DIVIDED: "divide"}.get(sampling, "")

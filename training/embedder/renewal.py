@@ -23,7 +23,7 @@ from training.embedder.hard_order import LookAlikes
 from training.embedder.validation import Labelled, embed_faces
 from training.errors import RecipeInvalid
 from training.evaluation.acquire import Progress
-from training.mining.mined_set import MinedSet, mine_named
+from training.mining.mined_set import MinedSet, mine_by_name
 from training.mining.pool import read_triplets
 from training.mining.review import POOL, write_mined
 from training.mining.triplets import Mining
@@ -64,7 +64,7 @@ class Rounds:
 
     def __init__(self, keeper: EmbedderKeeper) -> None:
         self.keeper = keeper
-        self.renewal = renewal_of(keeper)
+        self.renewal = build_renewal(keeper)
 
     def batches(self, steps: range) -> Iterator[Batch]:
         """The batch of each step. Who takes the next one has finished the step before."""
@@ -72,7 +72,7 @@ class Rounds:
         if self.renewal is None:
             yield from material.batches(steps, loaders)
             return
-        for begun, part in _rounds(steps, self.renewal.every):
+        for begun, part in _split_rounds(steps, self.renewal.every):
             self._begin(self.renewal, begun)
             # Loaders work ahead with what they were started with, so each round starts its own.
             yield from material.batches(part, loaders)
@@ -105,7 +105,7 @@ class Rounds:
         self.keeper.run.log(step=begun, **made)
 
 
-def renewal_of(keeper: EmbedderKeeper) -> Renewal | None:
+def build_renewal(keeper: EmbedderKeeper) -> Renewal | None:
     """What the recipe wants renewed; None where that is nothing.
 
     Raises:
@@ -134,7 +134,7 @@ def renewal_of(keeper: EmbedderKeeper) -> Renewal | None:
     return None
 
 
-def _rounds(steps: range, every: int) -> Iterator[tuple[int, range]]:
+def _split_rounds(steps: range, every: int) -> Iterator[tuple[int, range]]:
     """Steps in rounds that begin at multiples of `every`: where a round began, and what is left of it."""
     start = steps.start
     while start < steps.stop:
@@ -204,5 +204,5 @@ def mine_faces(
     """
     vectors = embed_faces(network, faces, rows, device)
     names, identities = [faces.names[row] for row in rows], [faces.identities[row] for row in rows]
-    mined, unused = mine_named(vectors, identities, mining, confusions, progress)
+    mined, unused = mine_by_name(vectors, identities, mining, confusions, progress)
     return MinedSet(mined, names, identities, [], unused)

@@ -52,34 +52,34 @@ def write_run_report(
         "run.html",
         g=comparison.record,
         run=record,
-        recipe=toml_like(record["recipe"]),
-        split=_split(run.path / "split.json"),
+        recipe=format_recipe(record["recipe"]),
+        split=_read_split(run.path / "split.json"),
         command=command or record.get("command", "not recorded"),
         anchor=anchor,
         calibrations=[
             {"name": name, "record": side.embedder.bundle.manifest.calibration}
-            for name, side in _named(comparison)
+            for name, side in _name_sides(comparison)
         ],
-        curves=training_charts(run.metrics()),
-        charts=_charts(comparison),
+        curves=draw_training_charts(run.metrics()),
+        charts=_draw_charts(comparison),
         hardest=find_hardest(comparison.candidate.evidence, pictures),
-        mined=[shown for folder in lists for shown in _mined(folder, pictures, before=folder == mined)],
+        mined=[shown for folder in lists for shown in _show_mining(folder, pictures, before=folder == mined)],
     )
 
 
-def _named(comparison: Comparison) -> list[tuple[str, Side]]:
+def _name_sides(comparison: Comparison) -> list[tuple[str, Side]]:
     return [("model in use", comparison.incumbent), ("candidate", comparison.candidate)]
 
 
-def _charts(comparison: Comparison) -> list[Chart]:
-    curves = {name: side.evidence.curve for name, side in _named(comparison)}
+def _draw_charts(comparison: Comparison) -> list[Chart]:
+    curves = {name: side.evidence.curve for name, side in _name_sides(comparison)}
     return [
         draw_det(curves),
         *(draw_distributions(curve, f"Distances of the {name}") for name, curve in curves.items()),
     ]
 
 
-def training_charts(metrics: Iterable[dict[str, Any]]) -> list[Chart]:
+def draw_training_charts(metrics: Iterable[dict[str, Any]]) -> list[Chart]:
     """Each loss, misses on the people held out, and the learning rate, over the steps.
 
     Args:
@@ -92,9 +92,11 @@ def training_charts(metrics: Iterable[dict[str, Any]]) -> list[Chart]:
     if not last:
         return []
     steps = Axis("step", 0, last)
-    charts = [_loss(name, logged, steps) for name in next(iter(logged.values()), {"losses": {}})["losses"]]
+    charts = [
+        _draw_loss(name, logged, steps) for name in next(iter(logged.values()), {"losses": {}})["losses"]
+    ]
     if judged:
-        charts.append(_misses(judged, steps))
+        charts.append(_draw_misses(judged, steps))
     if logged:
         rates = [line["learning_rate"] for line in logged.values()]
         y = Axis("", 0, max(rates) or 1)
@@ -104,14 +106,14 @@ def training_charts(metrics: Iterable[dict[str, Any]]) -> list[Chart]:
     return charts
 
 
-def _loss(name: str, logged: dict[int, dict[str, Any]], steps: Axis) -> Chart:
+def _draw_loss(name: str, logged: dict[int, dict[str, Any]], steps: Axis) -> Chart:
     values = np.array([line["losses"][name] for line in logged.values()])
     low, high = float(values.min()), float(values.max())
     y = Axis("", low, high if high > low else low + 1)
     return Chart(f"Loss {name}", line_chart(f"Loss {name}", steps, y, [Line("", list(logged), values)]))
 
 
-def _misses(judged: dict[int, dict[str, float]], steps: Axis) -> Chart:
+def _draw_misses(judged: dict[int, dict[str, float]], steps: Axis) -> Chart:
     """FNMR at each false match rate of the people held out to calibrate."""
     title = "Misses on people held out, while training"
     lowest = min(rate for rates in judged.values() for rate in rates.values())
@@ -127,7 +129,7 @@ def _misses(judged: dict[int, dict[str, float]], steps: Axis) -> Chart:
     return Chart(title, line_chart(title, steps, Axis("FNMR", min(floor, 0.1), 1, logarithmic=True), lines))
 
 
-def _mined(folder: Path, pictures: Pictures, *, before: bool) -> list[Shown]:
+def _show_mining(folder: Path, pictures: Pictures, *, before: bool) -> list[Shown]:
     """Hardest negatives and probable label noise of one mining."""
     when = "before the training" if before else "last, while training"
     pools = sorted(folder.glob(f"*{POOL}"))
@@ -135,16 +137,16 @@ def _mined(folder: Path, pictures: Pictures, *, before: bool) -> list[Shown]:
     suspects = json.loads((folder / REVIEW).read_text(encoding="utf-8"))["suspects"]
     total = f"{len(triplets):,} triplets; the nearest of each pair of people, those nearest first."
     return [
-        Shown(f"Hard negatives mined {when}", _hard(triplets, pictures), total),
+        Shown(f"Hard negatives mined {when}", _show_hardest(triplets, pictures), total),
         Shown(
             f"Suspected label errors, mined {when}",
-            _suspected(suspects, pictures),
+            _show_suspects(suspects, pictures),
             f"{len(suspects):,} pairs of people were held back; review.html beside the list has them.",
         ),
     ]
 
 
-def _hard(triplets: Triplets, pictures: Pictures) -> list[ShownPair]:
+def _show_hardest(triplets: Triplets, pictures: Pictures) -> list[ShownPair]:
     names = list(pictures.identity)
     shown: dict[tuple[str, ...], ShownPair] = {}
     for place in range(len(triplets)):
@@ -156,17 +158,17 @@ def _hard(triplets: Triplets, pictures: Pictures) -> list[ShownPair]:
     return list(shown.values())
 
 
-def _suspected(suspects: Sequence[dict[str, Any]], pictures: Pictures) -> list[ShownPair]:
+def _show_suspects(suspects: Sequence[dict[str, Any]], pictures: Pictures) -> list[ShownPair]:
     here = [each for each in suspects if each["a"] in pictures.identity and each["b"] in pictures.identity]
     return [build_pair(pictures.read, (each["a"], each["b"]), each["d"]) for each in here[:SHOWN]]
 
 
-def _split(path: Path) -> dict[str, int]:
+def _read_split(path: Path) -> dict[str, int]:
     content = json.loads(path.read_text(encoding="utf-8"))
     return {part: len(content[part]) for part in ("calibrate", "test")}
 
 
-def toml_like(recipe: dict[str, Any], place: str = "") -> str:
+def format_recipe(recipe: dict[str, Any], place: str = "") -> str:
     """A recipe as one reads it in its file: tables under their names, values as JSON."""
     plain = {key: value for key, value in recipe.items() if not _is_table(value)}
     lines = [f"[{place}]"] if place and plain else []
@@ -174,9 +176,9 @@ def toml_like(recipe: dict[str, Any], place: str = "") -> str:
     for key, value in recipe.items():
         name = f"{place}.{key}" if place else key
         if isinstance(value, dict) and value:
-            lines += ["", toml_like(value, name)]
+            lines += ["", format_recipe(value, name)]
         elif _is_table(value):
-            lines += [part for each in value for part in ("", f"[[{name}]]", *_pairs(each))]
+            lines += [part for each in value for part in ("", f"[[{name}]]", *_format_pairs(each))]
     return "\n".join(lines).strip()
 
 
@@ -186,5 +188,5 @@ def _is_table(value: Any) -> bool:
     )
 
 
-def _pairs(table: dict[str, Any]) -> list[str]:
+def _format_pairs(table: dict[str, Any]) -> list[str]:
     return [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]

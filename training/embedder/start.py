@@ -13,7 +13,7 @@ from training.networks.backbones import build_network
 from training.networks.embedder import FaceEmbedder
 
 
-def starting_network(recipe: Recipe) -> FaceEmbedder:
+def build_starting_network(recipe: Recipe) -> FaceEmbedder:
     """What the recipe starts from, in a network of the recipe's shape.
 
     Raises:

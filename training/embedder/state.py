@@ -17,7 +17,7 @@ from training.embedder.distributed import Process, freeze_norms
 from training.embedder.material import Material
 from training.embedder.objective import Objective
 from training.embedder.recipe import OptimiserPart, Recipe
-from training.embedder.start import starting_network
+from training.embedder.start import build_starting_network
 from training.embedder.weights import describe_network
 from training.engine.optimise import Average, adamw
 from training.engine.run import FORMAT, load_weights
@@ -54,10 +54,10 @@ class Training:
     @classmethod
     def begin(cls, recipe: Recipe, material: Material, process: Process) -> Self:
         """A fresh network, or the one the recipe starts from."""
-        network = starting_network(recipe)
+        network = build_starting_network(recipe)
         objective = Objective(network, recipe.losses, material.classes, recipe.network.dim, recipe.learners)
         objective = objective.to(process.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if recipe.machine.compile and compiler_found():
+        if recipe.machine.compile and has_compiler():
             network.compile()
         weights = torch.tensor([part.weight for part in recipe.losses], device=process.device)
         part = recipe.optimiser
@@ -110,7 +110,7 @@ class Training:
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "samples": self.samples,
-            "recipe": _plain(asdict(self.recipe)),
+            "recipe": _strip_classes(asdict(self.recipe)),
             "data_digest": self.data_digest,
             "rng": torch.get_rng_state(),
         }
@@ -131,19 +131,19 @@ class Training:
         torch.set_rng_state(checkpoint["rng"])
 
 
-def _plain(value: Any) -> Any:
+def _strip_classes(value: Any) -> Any:
     """Without the classes of this project, so that a checkpoint can be read without running code."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _strip_classes(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_strip_classes(item) for item in value]
     return str(value) if isinstance(value, str) else value
 
 
 log = logging.getLogger("invigil.training")
 
 
-def compiler_found() -> bool:
+def has_compiler() -> bool:
     """Whether there are a C++ compiler and Python's headers; says so where there are not."""
     command = os.environ.get("CXX", "g++").split()
     compiler = bool(command) and shutil.which(command[0]) is not None

@@ -99,7 +99,7 @@ def refuse_other_length(incumbent: Embedder, dim: int) -> None:
         raise RecipeInvalid("the recipe", reason, "network.dim")
 
 
-def cached_targets(teacher: Teacher, faces: FaceSet, folder: Path, progress: Progress) -> Vectors:
+def compute_targets_once(teacher: Teacher, faces: FaceSet, folder: Path, progress: Progress) -> Vectors:
     """(n, dim) what the teacher makes of every face, computed once for these faces and this teacher.
 
     Args:
@@ -108,7 +108,7 @@ def cached_targets(teacher: Teacher, faces: FaceSet, folder: Path, progress: Pro
         folder: Where results are stored, under the digests of both.
         progress: Told how far it is.
     """
-    stored = targets_file(teacher, faces, folder)
+    stored = find_targets_file(teacher, faces, folder)
     if not stored.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         targets = []
@@ -121,6 +121,6 @@ def cached_targets(teacher: Teacher, faces: FaceSet, folder: Path, progress: Pro
     return np.asarray(np.load(stored))
 
 
-def targets_file(teacher: Teacher, faces: FaceSet, folder: Path) -> Path:
-    """Where `cached_targets` stores what this teacher makes of these faces."""
+def find_targets_file(teacher: Teacher, faces: FaceSet, folder: Path) -> Path:
+    """Where `compute_targets_once` stores what this teacher makes of these faces."""
     return folder / f"targets-{faces.digest[:16]}-{teacher.digest[:16]}.npy"

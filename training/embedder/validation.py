@@ -27,7 +27,7 @@ def embed_faces(network: nn.Module, faces: FaceSet, rows: Rows, device: torch.de
     return np.concatenate(parts)
 
 
-def held_out_fnmr(
+def measure_fnmr(
     network: nn.Module, faces: FaceSet, identities: tuple[str, ...], device: torch.device
 ) -> dict[float, float]:
     """FNMR over all comparisons of some identities, at each target FMR that their number supports."""
@@ -40,7 +40,7 @@ def held_out_fnmr(
     return {fmr: operating_point(curve, fmr).fnmr for fmr in supported}
 
 
-def headline_fnmr(fnmr: dict[float, float]) -> float:
+def choose_headline_fnmr(fnmr: dict[float, float]) -> float:
     """The one number that says which of two networks is better: FNMR at FMR 1e-3, or near it."""
     return fnmr[min(fmr for fmr in fnmr if fmr >= JUDGED_AT)]
 

@@ -102,7 +102,7 @@ def whiten_checkpoint(
     if not isinstance(network.trunk, DenseTrunk):
         raise CheckpointInvalid(checkpoint, "only the last layer of a `dense` network can be whitened")
     rows, labels = choose_faces(faces, split, pictures)
-    outputs = raw_outputs(network, faces, rows, progress)
+    outputs = compute_raw_outputs(network, faces, rows, progress)
     fold(network.trunk, fit(outputs, labels, smoothing))
     former = load_checkpoint(checkpoint)
     kept = {name: former[name] for name in ("format", "network")}
@@ -133,7 +133,7 @@ def choose_faces(faces: FaceSet, split: Split, pictures: int) -> tuple[Rows, Row
 
 
 @torch.inference_mode()
-def raw_outputs(network: FaceEmbedder, faces: FaceSet, rows: Rows, progress: Progress) -> Matrix:
+def compute_raw_outputs(network: FaceEmbedder, faces: FaceSet, rows: Rows, progress: Progress) -> Matrix:
     """(k, dim) what the trunk makes of some faces, before it gets unit length."""
     parts = []
     for start in range(0, len(rows), BATCH):

@@ -48,7 +48,7 @@ Views = Callable[[Tensor], Sequence[Tensor]]
 """(n, 112, 112, 3) → several views of the same faces, as many; their vectors are averaged."""
 
 
-def as_it_is(faces: Tensor) -> Sequence[Tensor]:
+def view_unchanged(faces: Tensor) -> Sequence[Tensor]:
     """One view: the face itself."""
     return [faces]
 
@@ -106,7 +106,7 @@ class Model:
 
     network: nn.Module
     embed: Embed
-    views: Views = as_it_is
+    views: Views = view_unchanged
 
     def vectors(self, crops: Crops) -> Vectors:
         """(n, dim) as served."""
@@ -186,13 +186,13 @@ def add_noise(crops: Crops, epsilon: int, seed: int = 0) -> Crops:
     return np.asarray(np.clip(crops + epsilon * signs, 0, 255), np.uint8)
 
 
-def as_made(crops: Crops) -> Crops:
+def leave_unchanged(crops: Crops) -> Crops:
     """No way at all: the picture arrives as it was made."""
     return crops
 
 
 AFTERWARDS: Mapping[str, Callable[[Crops], Crops]] = {
-    PGD_ALONE: as_made,
+    PGD_ALONE: leave_unchanged,
     f"PGD, then JPEG of quality {QUALITY}": lambda crops: np.stack(
         [compress_jpeg(crop, QUALITY) for crop in crops]
     ),
@@ -238,7 +238,7 @@ class Attack:
         self._pairs = pairs
         self._served = model.vectors(pairs.templates)
         with torch.inference_mode():
-            known = torch.cat([model.forward(part) for part in _parts(pairs.templates)]).numpy()
+            known = torch.cat([model.forward(part) for part in _split_crops(pairs.templates)]).numpy()
         self._known: Vectors = np.ascontiguousarray(known)
 
     def change(self, altered: Callable[[Crops], Crops]) -> Attempts:
@@ -254,7 +254,9 @@ class Attack:
             perturb(forward, tries, self._known, epsilon, away=True, steps=steps),
         )
 
-    def judge(self, made: tuple[Crops, Crops], afterwards: Callable[[Crops], Crops] = as_made) -> Attempts:
+    def judge(
+        self, made: tuple[Crops, Crops], afterwards: Callable[[Crops], Crops] = leave_unchanged
+    ) -> Attempts:
         """What serves, about pictures that were changed and then went some way."""
         impersonating, dodging = made
         return self._compare(afterwards(impersonating), afterwards(dodging))
@@ -262,8 +264,8 @@ class Attack:
     def _compare(self, impersonating: Crops, dodging: Crops) -> Attempts:
         others = np.roll(self._served, -1, axis=0)
         return Attempts(
-            _distances(self._model.vectors(impersonating), others),
-            _distances(self._model.vectors(dodging), self._served),
+            _compute_distances(self._model.vectors(impersonating), others),
+            _compute_distances(self._model.vectors(dodging), self._served),
         )
 
 
@@ -278,7 +280,7 @@ def attack_model(
 ) -> list[Change]:
     """Everything that is measured of a model: pictures as they are, noise, PGD, and PGD after a way."""
     attack = Attack(model, pairs)
-    changes = [Change(NOTHING, 0, attack.change(as_made).outcomes(thresholds))]
+    changes = [Change(NOTHING, 0, attack.change(leave_unchanged).outcomes(thresholds))]
     for epsilon in epsilons:
         noisy = attack.change(lambda crops, size=epsilon: add_noise(crops, size))  # type: ignore[misc]
         changes.append(Change(NOISE, epsilon, noisy.outcomes(thresholds)))
@@ -291,9 +293,9 @@ def attack_model(
     return changes
 
 
-def _distances(vectors: Vectors, others: Vectors) -> Vectors:
+def _compute_distances(vectors: Vectors, others: Vectors) -> Vectors:
     return np.asarray(np.square(vectors - others).sum(axis=1), np.float32)
 
 
-def _parts(crops: Crops) -> list[Tensor]:
+def _split_crops(crops: Crops) -> list[Tensor]:
     return list(torch.split(torch.from_numpy(crops).float(), BATCH))

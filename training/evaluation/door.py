@@ -20,7 +20,13 @@ from training.data.altered import ALTERATIONS, Alteration, alter
 from training.data.pictures import Pictures
 from training.errors import NothingToCompare
 from training.evaluation.acquire import BATCH, Progress
-from training.evaluation.transactions import TEMPLATES, Gallery, Probes, TransactionRates, transactions
+from training.evaluation.transactions import (
+    TEMPLATES,
+    Gallery,
+    Probes,
+    TransactionRates,
+    measure_transactions,
+)
 
 AS_IT_IS, WEBCAM = "as they are", "webcam"
 
@@ -112,7 +118,7 @@ def measure_door(
     conditions = []
     for name, alteration in {AS_IT_IS: None, **ALTERATIONS}.items():
         probes, checked = _try(door, left, alteration)
-        rates = transactions(gallery, probes, len(people), thresholds)
+        rates = measure_transactions(gallery, probes, len(people), thresholds)
         conditions.append(Condition(name, checked, rates))
     enrolled = len(np.unique(gallery.owner))
     return DoorFigures(collection, len(people), enrolled, len(gallery.owner), gate, conditions)

@@ -33,14 +33,14 @@ from training.evaluation.error_rates import (
     smallest_supported_fmr,
 )
 from training.evaluation.evaluation import SUSPECT_D, AtFmr, Evaluation, Evidence, Rate
-from training.evaluation.groups import GroupedSamples, group_figures
-from training.evaluation.retrieval import clustering_nmi, retrieval
+from training.evaluation.groups import GroupedSamples, measure_groups
+from training.evaluation.retrieval import measure_clustering_nmi, measure_retrieval
 from training.evaluation.transactions import (
     Gallery,
     Probes,
     TransactionRates,
+    measure_transactions,
     split_in_order,
-    transactions,
 )
 
 TARGETS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
@@ -133,7 +133,7 @@ def evaluate_all(
         acquired.vectors,
         [pictures.identity[name] for name in acquired.names],
     )
-    groups, left_out = group_figures(samples, comparisons, group_of, thresholds)
+    groups, left_out = measure_groups(samples, comparisons, group_of, thresholds)
     return replace(evaluation, groups=groups, groups_left_out=left_out), evidence
 
 
@@ -153,7 +153,7 @@ def _measure_transactions(
     acquired: Acquired, identity: Indices, thresholds: Sequence[tuple[float, float]]
 ) -> list[TransactionRates]:
     enrolled, tried = split_in_order(identity)
-    return transactions(
+    return measure_transactions(
         Gallery(acquired.vectors[enrolled], identity[enrolled]),
         Probes(acquired.vectors[tried], identity[tried]),
         int(identity.max()) + 1,
@@ -216,16 +216,16 @@ def _build_evaluation(
         accuracy=accuracy,
         eer=Rate(equal_error_rate(curve.fmr, curve.fnmr), replicates.eer()),
         auc=area_under_roc(curve),
-        at_fmr=[_rate_at(curve, replicates, target) for target in TARGETS],
+        at_fmr=[_measure_rate(curve, replicates, target) for target in TARGETS],
         smallest_fmr=smallest_supported_fmr(curve.non_mated),
-        retrieval=retrieval(vectors, identity) if labelled else None,
-        nmi=clustering_nmi(vectors, identity) if labelled else None,
+        retrieval=measure_retrieval(vectors, identity) if labelled else None,
+        nmi=measure_clustering_nmi(vectors, identity) if labelled else None,
         suspects=int((comparisons.close.d < SUSPECT_D).sum()),
     )
     return evaluation, Evidence(acquired.names, vectors, identity, comparisons, curve)
 
 
-def _rate_at(curve: RateCurve, replicates: Replicates, target: float) -> AtFmr:
+def _measure_rate(curve: RateCurve, replicates: Replicates, target: float) -> AtFmr:
     if target < smallest_supported_fmr(curve.non_mated):
         return AtFmr(target, None, None)
     point = operating_point(curve, target)

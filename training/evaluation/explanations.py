@@ -66,16 +66,16 @@ def measure_explanations(
         for pair in drawn:
             done += 1
             progress(done, 2 * most)
-            faces = look(embedder, images / pair.a), look(embedder, images / pair.b)
+            faces = embed_picture(embedder, images / pair.a), embed_picture(embedder, images / pair.b)
             if faces[0] is not None and faces[1] is not None:
-                gaps.append(gaps_of(embedder, faces[0], faces[1], chance))
+                gaps.append(measure_gaps(embedder, faces[0], faces[1], chance))
         if not gaps:
             raise PairsInvalid(images, f"no {kind} pair can be compared")
         told.append(summarise(kind, np.array(gaps), chance))
     return told
 
 
-def look(embedder: Embedder, path: Path) -> Embedding | None:
+def embed_picture(embedder: Embedder, path: Path) -> Embedding | None:
     """The face of a picture; None where there is none to compare."""
     try:
         return embedder.embed(path.read_bytes(), Purpose.VERIFY)
@@ -83,7 +83,7 @@ def look(embedder: Embedder, path: Path) -> Embedding | None:
         return None
 
 
-def gaps_of(
+def measure_gaps(
     embedder: Embedder, a: Embedding, b: Embedding, chance: np.random.Generator
 ) -> tuple[float, float]:
     """The gap of the first face's map, and of a random map."""
@@ -104,7 +104,7 @@ def summarise(kind: str, gaps: NDArray[np.float64], chance: np.random.Generator)
     )
 
 
-def format_told(told: Sequence[Told]) -> str:
+def format_explanations(told: Sequence[Told]) -> str:
     """The table, as Markdown."""
     rows = [
         f"| occlusion, 7×7 | {one.kind} | {one.pairs} | {one.gap:.3f} | {one.chance:.3f} | "

@@ -46,8 +46,8 @@ from training.evaluation.bootstrap import Interval, Replicates, bootstrap, perce
 from training.evaluation.comparisons import CLOSE_LIMIT, Comparisons, Indices, compare_all
 from training.evaluation.error_rates import operating_point, smallest_supported_fmr
 from training.evaluation.evaluation import SUSPECT_D, Evidence
-from training.evaluation.gate_cost import size_of, speed_of
-from training.evaluation.gate_groups import group_records
+from training.evaluation.gate_cost import compare_size, compare_speed
+from training.evaluation.gate_groups import compare_groups
 
 FMRS = (1e-2, 1e-3, 1e-4, 1e-5)
 """False match rates at which misses are compared, if the comparisons support them."""
@@ -119,9 +119,9 @@ def compare(
         FmrNotSupported: If the comparisons support none of `FMRS`.
     """
     chosen = limit_per_person(pictures.labelled if names is None else names, pictures.identity, PER_PERSON)
-    acquired = _acquired(incumbent, candidate, pictures, chosen, aligned, progress)
-    sides = _sides((incumbent, candidate), acquired, pictures)
-    rates = [_rate(sides, fmr) for fmr in FMRS if fmr >= _smallest(sides[0])]
+    acquired = _acquire_both(incumbent, candidate, pictures, chosen, aligned, progress)
+    sides = _build_sides((incumbent, candidate), acquired, pictures)
+    rates = [_compare_rates(sides, fmr) for fmr in FMRS if fmr >= _find_smallest_fmr(sides[0])]
     old, new = sides
     comparisons = old.evidence.comparisons
     people = sorted({pictures.identity[name] for name in old.evidence.names})
@@ -134,28 +134,28 @@ def compare(
         "non_mated": comparisons.non_mated,
         "left_out_identity_pairs": len(comparisons.left_out),
         "rates": rates,
-        "not_supported": [fmr for fmr in FMRS if fmr < _smallest(old)],
-        "groups": group_records(
+        "not_supported": [fmr for fmr in FMRS if fmr < _find_smallest_fmr(old)],
+        "groups": compare_groups(
             (old.evidence.comparisons, new.evidence.comparisons),
             (old.replicates, new.replicates),
             [(groups or {}).get(person, "") for person in people],
             {rate["fmr"]: (rate["incumbent"]["threshold"], rate["candidate"]["threshold"]) for rate in rates},
         ),
-        "acquisition": acquisition_of(chosen, pictures.identity, acquired),
-        "speed": speed_of(incumbent, candidate),
-        "size": size_of(incumbent, candidate),
-        "attack": _attacked(attack, rates),
+        "acquisition": compare_acquisition(chosen, pictures.identity, acquired),
+        "speed": compare_speed(incumbent, candidate),
+        "size": compare_size(incumbent, candidate),
+        "attack": _record_attack(attack, rates),
     }
-    worse_in = _worse_in(record)
+    worse_in = _list_worse(record)
     record |= {
         "verdict": "worse" if worse_in else "not_worse",
         "worse_in": worse_in,
-        "gained_in": _gained_in(record),
+        "gained_in": _list_gains(record),
     }
     return Comparison(old, new, record)
 
 
-def _attacked(attack: Attack | None, rates: Sequence[Record]) -> Record:
+def _record_attack(attack: Attack | None, rates: Sequence[Record]) -> Record:
     """The attack at the rate at which a person is asked, or at the next larger one that is supported."""
     if attack is None:
         return NOT_ATTACKED
@@ -163,7 +163,7 @@ def _attacked(attack: Attack | None, rates: Sequence[Record]) -> Record:
     return attack(at["fmr"], (at["incumbent"]["threshold"], at["candidate"]["threshold"]))
 
 
-def _acquired(
+def _acquire_both(
     incumbent: Embedder,
     candidate: Embedder,
     pictures: Pictures,
@@ -190,7 +190,7 @@ def _acquired(
     )
 
 
-def _sides(
+def _build_sides(
     embedders: tuple[Embedder, Embedder], acquired: tuple[Acquired, Acquired], pictures: Pictures
 ) -> tuple[Side, Side]:
     """The comparisons of the pictures that both models accepted."""
@@ -198,17 +198,17 @@ def _sides(
     names = [name for name in acquired[0].names if name in both]
     identity = np.unique([pictures.identity[name] for name in names], return_inverse=True)[1].astype(np.int64)
     vectors = [each.vectors[[name in both for name in each.names]] for each in acquired]
-    left_out = _left_out(vectors[0], identity)
+    left_out = _find_left_out(vectors[0], identity)
     sides = []
     for embedder, templates in zip(embedders, vectors, strict=True):
-        comparisons = compare_all(templates, identity, left_out, _close_limit(identity))
+        comparisons = compare_all(templates, identity, left_out, _choose_limit(identity))
         _refuse_too_few(comparisons, acquired)
         evidence = Evidence(names, templates, identity, comparisons, comparisons.curve())
         sides.append(Side(embedder, evidence, bootstrap(comparisons, REPLICATES)))
     return sides[0], sides[1]
 
 
-def _left_out(vectors: Vector, identity: Indices) -> Indices:
+def _find_left_out(vectors: Vector, identity: Indices) -> Indices:
     """Pairs of identities that share a photograph, (l, 2), as the incumbent sees it.
 
     Only the incumbent decides: otherwise a candidate to which all faces look the same would hide its errors.
@@ -218,7 +218,7 @@ def _left_out(vectors: Vector, identity: Indices) -> Indices:
     return np.unique(np.sort(np.stack([identity[near.a], identity[near.b]], axis=1), axis=1), axis=0)
 
 
-def _close_limit(identity: Indices) -> int:
+def _choose_limit(identity: Indices) -> int:
     """How many comparisons to keep one by one, so that every replicate reaches the largest rate."""
     sizes = np.bincount(identity)
     non_mated = int(sizes.sum() ** 2 - np.square(sizes).sum()) // 2
@@ -237,40 +237,40 @@ def _refuse_too_few(comparisons: Comparisons, acquired: tuple[Acquired, Acquired
         raise FmrNotSupported(max(FMRS), smallest, 1.0)
 
 
-def _smallest(side: Side) -> float:
+def _find_smallest_fmr(side: Side) -> float:
     return smallest_supported_fmr(side.evidence.comparisons.non_mated)
 
 
-def _rate(sides: tuple[Side, Side], fmr: float) -> Record:
+def _compare_rates(sides: tuple[Side, Side], fmr: float) -> Record:
     """FNMR of both at one false match rate, and the difference: candidate less incumbent."""
-    old, new = (_side_at(side, fmr) for side in sides)
+    old, new = (_record_side(side, fmr) for side in sides)
     values = [side.replicates.fnmr_values(fmr) for side in sides]
     interval = None if values[0] is None or values[1] is None else percentiles(values[1] - values[0])
     return {
         "fmr": fmr,
         "incumbent": old,
         "candidate": new,
-        "difference": {"fnmr": new["fnmr"] - old["fnmr"], "interval": listed(interval)},
+        "difference": {"fnmr": new["fnmr"] - old["fnmr"], "interval": list_interval(interval)},
         "worse": interval is not None and interval[0] > 0,
     }
 
 
-def _side_at(side: Side, fmr: float) -> Record:
+def _record_side(side: Side, fmr: float) -> Record:
     point = operating_point(side.evidence.curve, fmr)
     return {
         "fnmr": point.fnmr,
-        "interval": listed(side.replicates.fnmr_at(fmr)),
+        "interval": list_interval(side.replicates.fnmr_at(fmr)),
         "threshold": point.threshold,
-        "threshold_interval": listed(side.replicates.threshold_at(fmr)),
+        "threshold_interval": list_interval(side.replicates.threshold_at(fmr)),
     }
 
 
-def listed(interval: Interval | None) -> list[float] | None:
+def list_interval(interval: Interval | None) -> list[float] | None:
     """An interval as JSON has it."""
     return None if interval is None else list(interval)
 
 
-def acquisition_of(
+def compare_acquisition(
     chosen: Sequence[str], identity_of: Mapping[str, str], acquired: tuple[Acquired, Acquired]
 ) -> Record:
     """Failure-to-acquire rates of both, with people drawn as for the other rates.
@@ -293,19 +293,19 @@ def acquisition_of(
         "incumbent": old,
         "candidate": new,
         "difference": new - old,
-        "interval": listed(interval),
+        "interval": list_interval(interval),
         "worse": interval[0] > 0,
     }
 
 
-def _gained_in(record: Record) -> list[str]:
+def _list_gains(record: Record) -> list[str]:
     """What the candidate is better in; slightly faster or smaller is no reason to change the model."""
     differences = {f"FNMR at FMR {rate['fmr']:g}": rate["difference"]["interval"] for rate in record["rates"]}
     differences["failure to acquire"] = record["acquisition"]["interval"]
     return [what for what, interval in differences.items() if interval is not None and interval[1] < 0]
 
 
-def _worse_in(record: Record) -> list[str]:
+def _list_worse(record: Record) -> list[str]:
     """What the candidate is worse in, in words."""
     found = [f"FNMR at FMR {rate['fmr']:g}" for rate in record["rates"] if rate["worse"]]
     for group in record["groups"]:

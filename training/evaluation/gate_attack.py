@@ -28,7 +28,7 @@ def attack_both(
         fmr: The thresholds promise this.
         thresholds: In d, of each model.
     """
-    succeeded = [_succeeded(model, pairs, at) for model, at in zip(models, thresholds, strict=True)]
+    succeeded = [_attack_people(model, pairs, at) for model, at in zip(models, thresholds, strict=True)]
     old, new = ({kind: float(found[kind].mean()) for kind in KINDS} for found in succeeded)
     random = np.random.default_rng(0)
     drawn = random.integers(len(pairs), size=(REPLICATES, len(pairs)))
@@ -49,7 +49,7 @@ def attack_both(
     }
 
 
-def _succeeded(model: Model, pairs: Pairs, threshold: float) -> dict[str, np.ndarray[Any, Any]]:
+def _attack_people(model: Model, pairs: Pairs, threshold: float) -> dict[str, np.ndarray[Any, Any]]:
     """Kind → (n,) 1.0 for each person whose attack succeeded."""
     attack = Attack(model, pairs)
     attempts = attack.judge(attack.pgd(EPSILON, STEPS))

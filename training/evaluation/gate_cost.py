@@ -19,15 +19,15 @@ SIZE_SLACK = 0.01
 """Two exports of one network differ by some bytes, in names and in the manifest."""
 
 
-def speed_of(incumbent: Embedder, candidate: Embedder) -> dict[str, Any]:
+def compare_speed(incumbent: Embedder, candidate: Embedder) -> dict[str, Any]:
     """Crops per second of both, measured in turns, so that other load slows both equally.
 
     Worse: the whole interval of the ratio over rounds lies below 1 − `SPEED_SLACK`.
     """
     crops = np.repeat(decode(SELF_TEST_CROP.read_bytes(), ImageLimits())[None], CROPS, axis=0)
     for embedder in (incumbent, candidate):
-        _seconds(embedder, crops)  # the first call makes room
-    taken = np.array([[_seconds(each, crops) for each in (incumbent, candidate)] for _ in range(ROUNDS)])
+        _time_crops(embedder, crops)  # the first call makes room
+    taken = np.array([[_time_crops(each, crops) for each in (incumbent, candidate)] for _ in range(ROUNDS)])
     ratio = percentiles(taken[:, 0] / taken[:, 1])
     old, new = (CROPS / float(np.median(column)) for column in taken.T)
     return {
@@ -39,13 +39,13 @@ def speed_of(incumbent: Embedder, candidate: Embedder) -> dict[str, Any]:
     }
 
 
-def _seconds(embedder: Embedder, crops: Pixels) -> float:
+def _time_crops(embedder: Embedder, crops: Pixels) -> float:
     started = time.perf_counter()
     embedder.embed_crops(crops)
     return time.perf_counter() - started
 
 
-def size_of(incumbent: Embedder, candidate: Embedder) -> dict[str, Any]:
+def compare_size(incumbent: Embedder, candidate: Embedder) -> dict[str, Any]:
     """Bytes of both bundles' networks; worse: more than `SIZE_SLACK` larger."""
     old, new = (sum(record.bytes for record in each.bundle.manifest.files) for each in (incumbent, candidate))
     return {

@@ -16,7 +16,7 @@ Both = tuple[Comparisons, Comparisons]
 KINDS = ("fnmr", "fmr")
 
 
-def group_records(
+def compare_groups(
     comparisons: Both,
     replicates: tuple[Replicates, Replicates],
     group_of: Sequence[str],
@@ -46,7 +46,7 @@ def group_records(
                 "mated": len(inside[0].mated),
                 "non_mated": inside[0].non_mated,
                 "rates": [
-                    _rate(fmr, at, inside, counted, [r.places(fmr) for r in replicates])
+                    _compare_rate(fmr, at, inside, counted, [r.places(fmr) for r in replicates])
                     for fmr, at in thresholds.items()
                 ],
             }
@@ -88,7 +88,7 @@ class _Inside:
         }
 
 
-def _rate(
+def _compare_rate(
     fmr: float,
     thresholds: tuple[float, float],
     inside: Sequence[_Inside],
@@ -102,14 +102,14 @@ def _rate(
     worse = []
     for kind in KINDS:
         values = [
-            None if at is None or point[kind] is None else _values(getattr(each, kind), at)
+            None if at is None or point[kind] is None else _read_values(getattr(each, kind), at)
             for each, at, point in zip(counted, places, points, strict=True)
         ]
         for side, point, drawn in zip(sides, points, values, strict=True):
-            side |= {kind: point[kind], f"{kind}_interval": _interval(drawn)}
+            side |= {kind: point[kind], f"{kind}_interval": _build_interval(drawn)}
         old, new = (point[kind] for point in points)
         both = None if values[0] is None or values[1] is None else values[1] - values[0]
-        interval = _interval(both)
+        interval = _build_interval(both)
         change = None if old is None or new is None else new - old
         difference |= {kind: change, f"{kind}_interval": interval}
         worse += [kind.upper()] if interval is not None and interval[0] > 0 else []
@@ -122,11 +122,11 @@ def _rate(
     }
 
 
-def _values(rates: NDArray[np.float64], at: NDArray[np.int64]) -> Vector | None:
+def _read_values(rates: NDArray[np.float64], at: NDArray[np.int64]) -> Vector | None:
     """(replicates,) rates at each one's threshold; None if some draw has nobody of the group."""
     values: Vector = rates[np.arange(len(at)), at]
     return None if np.isnan(values).any() else values
 
 
-def _interval(values: Vector | None) -> list[float] | None:
+def _build_interval(values: Vector | None) -> list[float] | None:
     return None if values is None else list(percentiles(values))

@@ -37,7 +37,7 @@ class GroupedSamples:
     people: Sequence[str]
 
 
-def group_figures(
+def measure_groups(
     samples: GroupedSamples,
     everybody: Comparisons,
     group_of: Mapping[str, str],
@@ -54,7 +54,7 @@ def group_figures(
     of_sample = np.array([group_of.get(person, "") for person in samples.people], dtype=str)
     mated, non_mated = median_mated(everybody), median_non_mated(everybody)
     figures, left_out = [], []
-    for name, people in _members(group_of, samples.asked):
+    for name, people in _list_members(group_of, samples.asked):
         if len(people) < SMALLEST_GROUP:
             left_out.append(len(people))
             continue
@@ -65,12 +65,12 @@ def group_figures(
             GroupFigures(
                 group=name,
                 identities=len(people),
-                fta=_failures(people, samples),
+                fta=_measure_failures(people, samples),
                 mated=len(compared.mated),
                 non_mated=compared.non_mated,
-                mated_shift=_difference(median_mated(compared), mated),
-                non_mated_shift=_difference(median_non_mated(compared), non_mated),
-                rates=_rates(compared, thresholds),
+                mated_shift=_subtract(median_mated(compared), mated),
+                non_mated_shift=_subtract(median_non_mated(compared), non_mated),
+                rates=_measure_rates(compared, thresholds),
             )
         )
     return figures, GroupsLeftOut(len(left_out), sum(left_out))
@@ -88,7 +88,7 @@ def median_non_mated(compared: Comparisons) -> float | None:
     return float((np.searchsorted(np.cumsum(compared.counts), compared.non_mated / 2) + 1) * BIN_WIDTH)
 
 
-def _members(group_of: Mapping[str, str], asked: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+def _list_members(group_of: Mapping[str, str], asked: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     present = frozenset(asked)
     for name in sorted(set(group_of.values())):
         yield (
@@ -97,25 +97,25 @@ def _members(group_of: Mapping[str, str], asked: Sequence[str]) -> Iterator[tupl
         )
 
 
-def _failures(people: Sequence[str], samples: GroupedSamples) -> Rate:
+def _measure_failures(people: Sequence[str], samples: GroupedSamples) -> Rate:
     """FTA, with its interval over people."""
-    asked, failed = (_counted(people, names) for names in (samples.asked, samples.failed))
+    asked, failed = (_count_samples(people, names) for names in (samples.asked, samples.failed))
     random = np.random.default_rng(0)
     drawn = random.integers(len(people), size=(REPLICATES, len(people)))
     shares = failed[drawn].sum(axis=1) / asked[drawn].sum(axis=1)
     return Rate(float(failed.sum() / asked.sum()), percentiles(shares))
 
 
-def _counted(people: Sequence[str], names: Sequence[str]) -> Indices:
+def _count_samples(people: Sequence[str], names: Sequence[str]) -> Indices:
     place = {person: index for index, person in enumerate(people)}
     return np.bincount([place[name] for name in names if name in place], minlength=len(people))
 
 
-def _difference(own: float | None, of_all: float | None) -> float | None:
+def _subtract(own: float | None, of_all: float | None) -> float | None:
     return None if own is None or of_all is None else own - of_all
 
 
-def _rates(compared: Comparisons, thresholds: Sequence[tuple[float, float]]) -> list[GroupRate]:
+def _measure_rates(compared: Comparisons, thresholds: Sequence[tuple[float, float]]) -> list[GroupRate]:
     if not len(compared.mated) or not compared.non_mated:
         return [GroupRate(fmr, threshold, None, None) for fmr, threshold in thresholds]
     replicates = bootstrap(compared)

@@ -17,7 +17,7 @@ MARGIN = 1.1
 """Comparisons left out as suspects must not make a recorded target unsupported."""
 
 
-def non_mated_of(faces: FaceSet, people: Sequence[str]) -> int:
+def count_non_mated(faces: FaceSet, people: Sequence[str]) -> int:
     """Comparisons between two of these people that a calibration makes."""
     wanted = frozenset(people)
     counts = Counter(identity for identity in faces.identities if identity in wanted)
@@ -25,7 +25,7 @@ def non_mated_of(faces: FaceSet, people: Sequence[str]) -> int:
     return (sum(sizes) ** 2 - sum(size**2 for size in sizes)) // 2
 
 
-def people_for(fmr: float, pictures: float) -> int:
+def count_people_needed(fmr: float, pictures: float) -> int:
     """How many people, with this many pictures each, have enough non-mated comparisons for an FMR."""
     wanted = RULE_OF_THREE / fmr / pictures**2  # of n (n - 1) / 2 pairs of people
     return math.ceil(0.5 + math.sqrt(0.25 + 2 * wanted))
@@ -50,14 +50,14 @@ def refuse_too_few_people(faces: FaceSet, split: Split, fmrs: Sequence[float], s
         ("calibrate", split.calibrate, min(fmrs)),
         ("test", split.test, max(GATE_FMRS)),
     ):
-        non_mated = non_mated_of(faces, people)
+        non_mated = count_non_mated(faces, people)
         smallest = smallest_supported_fmr(non_mated) if non_mated else 1.0
         if wanted < smallest:
-            enough = math.ceil(2 * people_for(wanted, pictures) / share) if share else None
+            enough = math.ceil(2 * count_people_needed(wanted, pictures) / share) if share else None
             raise HeldOutTooFew(purpose, len(people), wanted, smallest, enough)
 
 
-def targets_of(faces: FaceSet, split: Split, fmrs: Sequence[float]) -> tuple[float, ...]:
+def choose_targets(faces: FaceSet, split: Split, fmrs: Sequence[float]) -> tuple[float, ...]:
     """False match rates to record: those in use, and the usual ones that the people held out support."""
-    smallest = MARGIN * smallest_supported_fmr(non_mated_of(faces, split.calibrate))
+    smallest = MARGIN * smallest_supported_fmr(count_non_mated(faces, split.calibrate))
     return tuple(sorted({*fmrs, *(fmr for fmr in TARGETS if fmr >= smallest)}, reverse=True))

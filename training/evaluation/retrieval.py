@@ -35,7 +35,9 @@ class Retrieval:
     map_at_r: float
 
 
-def retrieval(vectors: NDArray[np.float32], labels: ArrayLike, ks: Sequence[int] = (1, 2, 4, 8)) -> Retrieval:
+def measure_retrieval(
+    vectors: NDArray[np.float32], labels: ArrayLike, ks: Sequence[int] = (1, 2, 4, 8)
+) -> Retrieval:
     """Measure (n, dim) vectors with (n,) identities.
 
     Raises:
@@ -48,7 +50,7 @@ def retrieval(vectors: NDArray[np.float32], labels: ArrayLike, ks: Sequence[int]
     ks = [k for k in ks if k < len(label)]
     depth = max(int(wanted.max()), *ks, 1)
     at_r = np.arange(1, depth + 1) <= wanted[:, None]  # (n, depth): the first R ranks of each query
-    hits = np.concatenate(list(_hits(vectors, label, depth)))  # (n, depth)
+    hits = np.concatenate(list(_find_hits(vectors, label, depth)))  # (n, depth)
     precision = np.cumsum(hits, axis=1) / np.arange(1, depth + 1)
     query = wanted > 0
     r = wanted[query]
@@ -61,7 +63,9 @@ def retrieval(vectors: NDArray[np.float32], labels: ArrayLike, ks: Sequence[int]
     )
 
 
-def _hits(vectors: NDArray[np.float32], label: NDArray[np.int64], depth: int) -> Iterator[NDArray[np.bool_]]:
+def _find_hits(
+    vectors: NDArray[np.float32], label: NDArray[np.int64], depth: int
+) -> Iterator[NDArray[np.bool_]]:
     """Blocks of (block, depth): is the neighbour at this rank of the query's identity."""
     length = np.square(vectors).sum(axis=1)
     for start in range(0, len(label), BLOCK):
@@ -93,7 +97,7 @@ def normalized_mutual_information(a: ArrayLike, b: ArrayLike) -> float:
     return information / entropy if entropy > 0 else 1.0
 
 
-def clustering_nmi(vectors: NDArray[np.float32], labels: ArrayLike, seed: int = 0) -> float:
+def measure_clustering_nmi(vectors: NDArray[np.float32], labels: ArrayLike, seed: int = 0) -> float:
     """NMI between identities and a k-means clustering into as many clusters; moves a little with `seed`."""
     label = np.asarray(labels)
     return normalized_mutual_information(label, k_means(vectors, len(np.unique(label)), seed=seed))

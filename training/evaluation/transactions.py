@@ -89,7 +89,7 @@ def split_in_order(identity: Indices) -> tuple[Indices, Indices]:
     return order[place < templates], order[place >= templates]
 
 
-def transactions(
+def measure_transactions(
     gallery: Gallery, probes: Probes, people: int, thresholds: Sequence[tuple[float, float]]
 ) -> list[TransactionRates]:
     """Rates of transactions at thresholds, for one try and for up to three.
@@ -101,7 +101,7 @@ def transactions(
         thresholds: Pairs of FMR and d.
     """
     return [
-        _rates(_count(gallery, probes, people, threshold, tries), fmr, threshold, tries)
+        _compute_rates(_count(gallery, probes, people, threshold, tries), fmr, threshold, tries)
         for fmr, threshold in thresholds
         for tries in TRIES
     ]
@@ -131,7 +131,7 @@ class _Counts:
 def _count(gallery: Gallery, probes: Probes, people: int, threshold: float, tries: int) -> _Counts:
     owners, starts = np.unique(gallery.owner, return_index=True)
     enrolled = np.isin(np.arange(people), owners)
-    visit, visitor = _visits(probes.owner, tries)
+    visit, visitor = _number_visits(probes.owner, tries)
     found = [np.empty((0, 2), np.int64)]
     if len(owners):
         for start in range(0, len(probes.vectors), BLOCK):
@@ -153,7 +153,7 @@ def _count(gallery: Gallery, probes: Probes, people: int, threshold: float, trie
     )
 
 
-def _visits(owner: Indices, tries: int) -> tuple[Indices, Indices]:
+def _number_visits(owner: Indices, tries: int) -> tuple[Indices, Indices]:
     """(p,) the transaction of each try, and (v,) who makes each transaction."""
     if not len(owner):
         return owner, owner
@@ -163,43 +163,51 @@ def _visits(owner: Indices, tries: int) -> tuple[Indices, Indices]:
     return np.cumsum(new) - 1, owner[new]
 
 
-def _rates(counts: _Counts, fmr: float, threshold: float, tries: int) -> TransactionRates:
+def _compute_rates(counts: _Counts, fmr: float, threshold: float, tries: int) -> TransactionRates:
     people = len(counts.made)
     everybody = np.ones(people, np.int64)
-    mated, non_mated = _trials(counts, everybody)
+    mated, non_mated = _count_trials(counts, everybody)
     random = np.random.default_rng(0)
     drawn = [np.bincount(random.integers(people, size=people), minlength=people) for _ in range(REPLICATES)]
     return TransactionRates(
         fmr,
         threshold,
         tries,
-        Share(_rejected(counts, everybody), _interval([_rejected(counts, each) for each in drawn]), mated),
         Share(
-            _accepted(counts, everybody) if non_mated and fmr >= smallest_supported_fmr(non_mated) else None,
-            _interval([_accepted(counts, each) for each in drawn]) if len(counts.wrong) else None,
+            _rejection_rate(counts, everybody),
+            _build_interval([_rejection_rate(counts, each) for each in drawn]),
+            mated,
+        ),
+        Share(
+            _acceptance_rate(counts, everybody)
+            if non_mated and fmr >= smallest_supported_fmr(non_mated)
+            else None,
+            _build_interval([_acceptance_rate(counts, each) for each in drawn])
+            if len(counts.wrong)
+            else None,
             non_mated,
         ),
     )
 
 
-def _trials(counts: _Counts, drawn: Indices) -> tuple[int, int]:
+def _count_trials(counts: _Counts, drawn: Indices) -> tuple[int, int]:
     """Mated transactions, and pairs of one and another person, with each person as often as drawn."""
     made, enrolled = drawn * counts.made, drawn * counts.enrolled
     mated = int((made * counts.enrolled).sum())
     return mated, int(made.sum() * enrolled.sum() - (made * enrolled).sum())
 
 
-def _rejected(counts: _Counts, drawn: Indices) -> float | None:
-    mated, _ = _trials(counts, drawn)
+def _rejection_rate(counts: _Counts, drawn: Indices) -> float | None:
+    mated, _ = _count_trials(counts, drawn)
     return 1 - float((drawn * counts.right).sum()) / mated if mated else None
 
 
-def _accepted(counts: _Counts, drawn: Indices) -> float | None:
-    _, non_mated = _trials(counts, drawn)
+def _acceptance_rate(counts: _Counts, drawn: Indices) -> float | None:
+    _, non_mated = _count_trials(counts, drawn)
     wrong = (drawn[counts.first] * drawn[counts.second] * counts.wrong).sum()
     return float(wrong) / non_mated if non_mated else None
 
 
-def _interval(values: Sequence[float | None]) -> Interval | None:
+def _build_interval(values: Sequence[float | None]) -> Interval | None:
     told = [value for value in values if value is not None]
     return percentiles(told) if len(told) == len(values) else None

@@ -12,7 +12,7 @@ from embedding.files import write_file
 from index.jobs.folders import FOLDER
 from index.jobs.jobs import Job
 from index.jobs.places import SHIPPED as SHIPPED_CHECKPOINTS
-from training.embedder.export import computes, served_network
+from training.embedder.export import build_served_network, is_made_of
 from training.embedder.recipe import Recipe, TeacherMode
 from training.embedder.weights import network_config
 from training.engine.run import RunFolder, load_checkpoint
@@ -81,9 +81,9 @@ def find_anchor(shop: Workshop, recipe: Recipe, named: str) -> Anchor:
     incumbent = shop.embedder()
     start = named
     if not named:
-        own = (path for path in checkpoints_of(shop, incumbent.model_id) if is_of_network(path, recipe))
+        own = (path for path in find_checkpoints(shop, incumbent.model_id) if is_of_network(path, recipe))
         start = str(next(own, recipe.start_from))
-    return Anchor(incumbent.model_id, start, bool(start) and computes(Path(start), incumbent))
+    return Anchor(incumbent.model_id, start, bool(start) and is_made_of(Path(start), incumbent))
 
 
 def find_network(shop: Workshop, embedder: Embedder, start: Path | None) -> nn.Module | None:
@@ -95,9 +95,9 @@ def find_network(shop: Workshop, embedder: Embedder, start: Path | None) -> nn.M
         start: A checkpoint that may be the model's.
     """
     known = sorted(SHIPPED_CHECKPOINTS.glob("*-embedder.pt"))
-    for path in [*checkpoints_of(shop, embedder.model_id), *([start] if start else []), *known]:
+    for path in [*find_checkpoints(shop, embedder.model_id), *([start] if start else []), *known]:
         try:
-            network = served_network(path, embedder)
+            network = build_served_network(path, embedder)
         except CheckpointInvalid:
             continue
         if network is not None:
@@ -105,16 +105,16 @@ def find_network(shop: Workshop, embedder: Embedder, start: Path | None) -> nn.M
     return None
 
 
-def checkpoints_of(shop: Workshop, model_id: str) -> Iterator[Path]:
+def find_checkpoints(shop: Workshop, model_id: str) -> Iterator[Path]:
     """Checkpoints of the jobs that made a model, where they are still on this machine."""
-    for job in jobs_of(shop):
+    for job in list_jobs(shop):
         if job.kind == "retrain" and (job.result or {}).get("model_id") == model_id:
             chosen = RunFolder(shop.data_dir / FOLDER / str(job.id) / "run").chosen
             if chosen.is_file():
                 yield chosen
 
 
-def jobs_of(shop: Workshop) -> Iterator[Job]:
+def list_jobs(shop: Workshop) -> Iterator[Job]:
     """All jobs of the installation, the latest first."""
     page = shop.jobs.page(PAGE)
     while page:

@@ -60,7 +60,7 @@ class AsJson(Serializer):
             TypeError: If JSON has no form for it.
         """
         if isinstance(data, BaseException):
-            return json.dumps({"error": error_document(data)})
+            return json.dumps({"error": encode_error(data)})
         return json.dumps({"value": data})
 
     def deserialize(cls, serialized_data: str) -> Any:  # noqa: N805  # as the library names it
@@ -70,23 +70,23 @@ class AsJson(Serializer):
             ValueError, KeyError: If it is not what `serialize` makes.
         """
         document = json.loads(serialized_data)
-        return error_of(document["error"]) if "error" in document else document["value"]
+        return decode_error(document["error"]) if "error" in document else document["value"]
 
 
-def error_document(error: BaseException) -> Remembered:
+def encode_error(error: BaseException) -> Remembered:
     """An error as JSON."""
     kind = type(error).__name__
     match error:
         case StepFailed():
             return {"kind": kind, "texts": [error.step, error.code, error.detail]}
         case engine.DBOSMaxStepRetriesExceeded():
-            tried = [error_document(one) for one in error.errors]
+            tried = [encode_error(one) for one in error.errors]
             return {"kind": kind, "step": error.step_name, "retries": error.max_retries, "errors": tried}
         case _:
             return {"kind": kind}
 
 
-def error_of(document: Remembered) -> Exception:
+def decode_error(document: Remembered) -> Exception:
     """The error that was remembered; one of another kind is a failure whose log says more."""
     kind = str(document["kind"])
     if kind in FAILURES:
@@ -94,7 +94,7 @@ def error_of(document: Remembered) -> Exception:
     if kind == JobCancelled.__name__:
         return JobCancelled()
     if kind == engine.DBOSMaxStepRetriesExceeded.__name__:
-        tried = [error_of(one) for one in document["errors"]]
+        tried = [decode_error(one) for one in document["errors"]]
         return engine.DBOSMaxStepRetriesExceeded(str(document["step"]), int(document["retries"]), tried)
     return StepFailed("", kind, "the worker failed; its log says how")
 

@@ -23,17 +23,17 @@ from index.jobs.params import RetrainParams
 from index.jobs.places import find_places, find_recipe_places, is_shipped, resolve_checkpoint
 from training.data.confusions import Confusion, write_confusions
 from training.data.faces import SPLIT, FaceSet, Split, class_labels
-from training.data.groups import format_groups, groups_of, read_groups, write_groups
+from training.data.groups import find_groups, format_groups, read_groups, write_groups
 from training.data.pictures import Pictures
 from training.data.seen import Seen
 from training.data.sources import Gathered, as_pictures, gather_again, gather_faces, hold_out, read_seen
-from training.embedder.export import Crops, export_bundle, served_network
+from training.embedder.export import Crops, build_served_network, export_bundle
 from training.embedder.loop import train
 from training.embedder.objective import refuse_unusable_losses
-from training.embedder.quantise import shown_by
+from training.embedder.quantise import choose_crops
 from training.embedder.recipe import Recipe, open_recipe
 from training.embedder.report import write_run_report
-from training.embedder.start import starting_network
+from training.embedder.start import build_starting_network
 from training.embedder.tables import read_table
 from training.embedder.teacher import refuse_other_length
 from training.engine.run import RunFolder, load_checkpoint
@@ -42,7 +42,7 @@ from training.evaluation.attack import Model, Pairs
 from training.evaluation.calibrate import calibrate_bundle
 from training.evaluation.gate import Attack, Comparison, compare
 from training.evaluation.gate_attack import PEOPLE, attack_both
-from training.evaluation.held_out import refuse_too_few_people, targets_of
+from training.evaluation.held_out import choose_targets, refuse_too_few_people
 from training.jobs.anchor import Anchor, find_anchor, find_network
 from training.jobs.figures import Told
 from training.jobs.lease import Lease
@@ -164,7 +164,7 @@ class Retraining:
     def gather(self, lease: Lease) -> Facts:
         """Read everything, hold people out, and refuse now what would fail hours later."""
         recipe, params = self.recipe, self.params
-        starting_network(recipe)  # refuses a checkpoint of another network
+        build_starting_network(recipe)  # refuses a checkpoint of another network
         self._refuse_other_length()
         faces, record = gather_faces(params.data, self.shop.crops() if params.enrolled else None)
         lease.check()
@@ -173,7 +173,7 @@ class Retraining:
         refuse_unusable_losses(recipe, int(labels.max()) + 1, self.folder)
         refuse_too_few_people(faces, split, self.shop.fmrs, recipe.data.held_out)
         if params.groups is not None:
-            groups = groups_of(Path(params.groups), faces.identities, split.test)
+            groups = find_groups(Path(params.groups), faces.identities, split.test)
             write_groups(self.folder / "groups.csv", groups)
             lease.say(f"of the people held out to test, {format_groups(groups)}")
         self.run.path.mkdir(exist_ok=True)
@@ -288,7 +288,7 @@ class Retraining:
         incumbent = self.shop.embedder()
         lease.say("exporting the network")
         try:
-            self.export(incumbent.bundle, shown_by(self.faces, self.split))
+            self.export(incumbent.bundle, choose_crops(self.faces, self.split))
         except ExportDiffers as error:
             lease.say(f"not in eight bits: {error}")
             self.export(incumbent.bundle)
@@ -329,7 +329,7 @@ class Retraining:
             seen,
             data=f"{len(people)} people held out by job {self.job.id}.",
             names=pictures.of_people(frozenset(people)),
-            targets=targets_of(self.faces, self.split, self.shop.fmrs),
+            targets=choose_targets(self.faces, self.split, self.shop.fmrs),
             aligned=True,
             progress=lease.checked,
         )
@@ -395,7 +395,7 @@ class Retraining:
 
     def _attack(self, incumbent: Embedder, candidate: Embedder, lease: Lease) -> Attack | None:
         """Attacks both models alike, where the networks of both are at hand."""
-        own = served_network(self.run.chosen, candidate)
+        own = build_served_network(self.run.chosen, candidate)
         former = find_network(self.shop, incumbent, self.start)
         if own is None or former is None:
             return None

@@ -59,14 +59,14 @@ class Step:
     until: float
 
 
-def steps_of(shop: Workshop, job: Job) -> list[Step]:
+def build_steps(shop: Workshop, job: Job) -> list[Step]:
     """What a job consists of."""
-    return {"retrain": retrain_steps, "reembed": reembed_steps, "evaluate": evaluate_steps}[job.kind](
-        shop, job
-    )
+    return {"retrain": build_retrain_steps, "reembed": build_reembed_steps, "evaluate": build_evaluate_steps}[
+        job.kind
+    ](shop, job)
 
 
-def retrain_steps(shop: Workshop, job: Job) -> list[Step]:
+def build_retrain_steps(shop: Workshop, job: Job) -> list[Step]:
     """A new candidate model."""
     from training.jobs.retraining import Retraining  # torch, which no other job needs
 
@@ -81,7 +81,7 @@ def retrain_steps(shop: Workshop, job: Job) -> list[Step]:
     ]
 
 
-def reembed_steps(shop: Workshop, job: Job) -> list[Step]:
+def build_reembed_steps(shop: Workshop, job: Job) -> list[Step]:
     """Templates of one model for every crop that is kept."""
 
     def work(lease: Lease, _: Facts) -> Facts:
@@ -101,7 +101,7 @@ def reembed_steps(shop: Workshop, job: Job) -> list[Step]:
     return [Step("reembed", work, 1.0)]
 
 
-def evaluate_steps(shop: Workshop, job: Job) -> list[Step]:
+def build_evaluate_steps(shop: Workshop, job: Job) -> list[Step]:
     """The figures of a model on labelled pictures, and their page."""
 
     def work(lease: Lease, _: Facts) -> Facts:
@@ -119,7 +119,7 @@ def evaluate_steps(shop: Workshop, job: Job) -> list[Step]:
         )
         report = shop.folder(job.id) / "report.html"
         write_report(report, evaluation, evidence, pictures)
-        figures = plain(evaluation.as_json())
+        figures = to_json(evaluation.as_json())
         figures["failures"] = len(figures["failures"])
         return {"evaluation": figures, "report": str(report.resolve())}
 
@@ -171,8 +171,8 @@ class Workflow:
         before: Facts = {}
         begin = 0.0
         try:
-            for step in steps_of(self._shop, job):
-                before |= DBOS.run_step(options_of(step), self._do, job, lease, step, begin, before)
+            for step in build_steps(self._shop, job):
+                before |= DBOS.run_step(choose_options(step), self._do, job, lease, step, begin, before)
                 begin = step.until
         except engine.DBOSMaxStepRetriesExceeded as error:
             raise error.errors[-1] from error
@@ -182,19 +182,19 @@ class Workflow:
             raise
         except Exception as error:
             log.exception("job %s: a fault between its steps", job.id)
-            raise failure("begin", error) from error
+            raise build_failure("begin", error) from error
         return before
 
     def _do(self, job: Job, lease: Lease, step: Step, begin: float, before: Facts) -> Facts:
         try:
             lease.enter(step.name, begin, step.until)
-            return dict(plain(step.work(lease, before)))
+            return dict(to_json(step.work(lease, before)))
         except JobCancelled:
             raise
         except Exception as error:
             # Whatever it was, it counts for nothing if the job is no longer to be done here.
             lease.check()
-            told = failure(step.name, error)
+            told = build_failure(step.name, error)
             lease.say(f"{told.step}: {told.detail}")
             if isinstance(told, MayPass):
                 lease.say("this may pass: it is tried again in a while")
@@ -215,7 +215,7 @@ class Workflow:
                     raise Abandoned from None
 
 
-def options_of(step: Step) -> StepOptions:
+def choose_options(step: Step) -> StepOptions:
     """How the engine is to do a step."""
     return {
         "name": step.name,
@@ -227,7 +227,7 @@ def options_of(step: Step) -> StepOptions:
     }
 
 
-def may_pass(error: BaseException) -> bool:
+def is_temporary(error: BaseException) -> bool:
     """Whether doing the same again later may succeed: not where the input is wrong."""
     if isinstance(error, CheckpointNotSaved):
         return True
@@ -236,25 +236,25 @@ def may_pass(error: BaseException) -> bool:
     return isinstance(error, DatabaseError)
 
 
-def failure(step: str, error: BaseException) -> StepFailed:
+def build_failure(step: str, error: BaseException) -> StepFailed:
     """A failure as its row tells it: one line, without a traceback.
 
     What nobody foresaw may quote anything, also of a file that the job only named: the log has it.
     """
     code = getattr(error, "code", None) or type(error).__name__
-    kind = MayPass if may_pass(error) else StepFailed
+    kind = MayPass if is_temporary(error) else StepFailed
     text = str(error) if isinstance(error, KNOWN) else "the worker failed; its log says how"
     return kind(step, str(code), " ".join(text.split())[:DETAIL_CHARACTERS] or type(error).__name__)
 
 
-def plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """Values that JSON can hold, and the engine's memory; what is not a number is left out."""
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return [to_json(item) for item in value]
     if hasattr(value, "__dataclass_fields__"):
-        return plain(asdict(value))
+        return to_json(asdict(value))
     if isinstance(value, float) and value != value:
         return None
     return value

@@ -12,7 +12,7 @@ from index.database.database import Database
 from index.jobs.folders import FOLDER, make_private, remove_targets
 from index.jobs.jobs import Job, Jobs
 from index.jobs.places import Place, refuse_places_outside
-from index.models.keeping import copy_of
+from index.models.keeping import find_copy_path
 from index.models.models import Models
 from index.sealing.cipher import TemplateCipher
 from training.errors import WorkshopLacks
@@ -90,7 +90,7 @@ class Workshop:
         model = self.models.find(model_id) if model_id else self.models.active()
         if model is None:
             model = self.models.begin_with(Bundle.load(self.bundle))[1]
-        kept = copy_of(self.data_dir, model.id, model.calibration_id)
+        kept = find_copy_path(self.data_dir, model.id, model.calibration_id)
         for place in (kept, Path(model.location or ""), self.bundle):
             if (place / "manifest.json").is_file():
                 opened = Embedder.open(place)

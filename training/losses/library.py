@@ -56,19 +56,19 @@ def whole_batch(pairs: Callable[P, nn.Module]) -> Callable[P, FromLibrary]:
     return build
 
 
-def squared() -> nn.Module:
+def build_squared_distance() -> nn.Module:
     """d of the embeddings as they come."""
     distance: nn.Module = distances.LpDistance(normalize_embeddings=False, power=2)
     return distance
 
 
-def unsquared() -> nn.Module:
+def build_root_distance() -> nn.Module:
     """√d of the embeddings as they come."""
     distance: nn.Module = distances.LpDistance(normalize_embeddings=False)
     return distance
 
 
-def mean_of(active_only: bool) -> nn.Module:
+def build_mean(active_only: bool) -> nn.Module:
     """The mean over what is above 0, or over all."""
     reducer: nn.Module = reducers.AvgNonZeroReducer() if active_only else reducers.MeanReducer()
     return reducer
@@ -88,20 +88,24 @@ class HadsellContrastiveLoss(losses.ContrastiveLoss):  # type: ignore[misc]
 
 def contrastive(margin: float = 1.0, active_only: bool = True) -> nn.Module:
     """`pairwise.Contrastive` over chosen pairs."""
-    return HadsellContrastiveLoss(neg_margin=margin, distance=unsquared(), reducer=mean_of(active_only))
+    return HadsellContrastiveLoss(
+        neg_margin=margin, distance=build_root_distance(), reducer=build_mean(active_only)
+    )
 
 
 def contrastive_lecture(margin: float = 1.0) -> nn.Module:
     """`pairwise.LectureContrastive` over chosen pairs."""
     loss: nn.Module = losses.ContrastiveLoss(
-        pos_margin=0, neg_margin=margin**2, distance=squared(), reducer=mean_of(False)
+        pos_margin=0, neg_margin=margin**2, distance=build_squared_distance(), reducer=build_mean(False)
     )
     return loss
 
 
 def triplet(margin: float = 0.2, active_only: bool = False) -> nn.Module:
     """`pairwise.Triplet` over chosen triplets."""
-    loss: nn.Module = losses.TripletMarginLoss(margin, distance=squared(), reducer=mean_of(active_only))
+    loss: nn.Module = losses.TripletMarginLoss(
+        margin, distance=build_squared_distance(), reducer=build_mean(active_only)
+    )
     return loss
 
 
@@ -137,7 +141,9 @@ def n_pairs(scale: float = 16.0) -> nn.Module:
 
 def lifted_structure(margin: float = 1.0) -> nn.Module:
     """Lifted structure (Oh Song et al., CVPR 2016, eq. 4), in √d."""
-    loss: nn.Module = losses.LiftedStructureLoss(neg_margin=margin, pos_margin=0, distance=unsquared())
+    loss: nn.Module = losses.LiftedStructureLoss(
+        neg_margin=margin, pos_margin=0, distance=build_root_distance()
+    )
     return loss
 
 
@@ -160,7 +166,7 @@ def margin(
         nu: Weight of the borders themselves in the loss, where they are learnt.
     """
     learnt = {"learn_beta": True, "num_classes": classes, "nu": nu} if learn_beta else {}
-    loss: nn.Module = losses.MarginLoss(margin=margin, beta=beta, distance=unsquared(), **learnt)
+    loss: nn.Module = losses.MarginLoss(margin=margin, beta=beta, distance=build_root_distance(), **learnt)
     if not learn_beta:
         # The library keeps it in float32, where 1.2 is 1.2000000477.
         loss.beta = torch.tensor([beta], dtype=torch.float64)
@@ -210,7 +216,7 @@ def snr(
     loss: nn.Module = losses.SignalToNoiseRatioContrastiveLoss(
         pos_margin=positive_margin,
         neg_margin=negative_margin,
-        reducer=mean_of(active_only),
+        reducer=build_mean(active_only),
         embedding_regularizer=regularizers.ZeroMeanRegularizer() if zero_mean else None,
         embedding_reg_weight=zero_mean,
     )
@@ -225,7 +231,9 @@ def batch_hard() -> nn.Module:
 
 def semi_hard(margin: float = 0.2) -> nn.Module:
     """Triplets with d(A, P) < d(A, N) <= d(A, P) + margin (Schroff et al., CVPR 2015)."""
-    miner: nn.Module = miners.TripletMarginMiner(margin, type_of_triplets="semihard", distance=squared())
+    miner: nn.Module = miners.TripletMarginMiner(
+        margin, type_of_triplets="semihard", distance=build_squared_distance()
+    )
     return miner
 
 

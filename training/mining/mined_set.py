@@ -70,11 +70,11 @@ def mine_pictures(
     chosen = [name for name in pictures.labelled if pictures.identity[name] not in left_out]
     acquired = acquire(embedder, pictures, chosen, aligned=aligned, progress=acquiring)
     identities = [pictures.identity[name] for name in acquired.names]
-    mined, unused = mine_named(acquired.vectors, identities, mining, confusions, searching)
+    mined, unused = mine_by_name(acquired.vectors, identities, mining, confusions, searching)
     return MinedSet(mined, acquired.names, identities, acquired.failures, unused)
 
 
-def mine_named(
+def mine_by_name(
     vectors: Vectors,
     identities: Sequence[str],
     mining: Mining,

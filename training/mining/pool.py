@@ -122,7 +122,7 @@ def read_triplets(path: Path, names: Sequence[str]) -> Triplets:
         raise PoolInvalid(path, f"it is not a list of hard examples ({reason_of(error)})") from error
 
 
-def hardest_of_each(key: Indices, hardness: Distances, most: int) -> Indices:
+def find_hardest(key: Indices, hardness: Distances, most: int) -> Indices:
     """Places of the `most` hardest (smallest) of each key, in their original order; ties by place."""
     order = np.lexsort((np.arange(len(key)), hardness, key))
     sorted_key = key[order]
@@ -130,6 +130,6 @@ def hardest_of_each(key: Indices, hardness: Distances, most: int) -> Indices:
     return np.sort(order[np.arange(len(key)) - first < most])
 
 
-def as_known(triplets: Triplets) -> Triplets:
+def mark_known(triplets: Triplets) -> Triplets:
     """The same triplets, marked as confirmed."""
     return replace(triplets, known=np.ones(len(triplets), np.bool_))

@@ -40,7 +40,7 @@ def write_mined(
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_triplets(folder / POOL, mined.triplets, names)
-    suspects = suspects_of(mined, names, identities)
+    suspects = list_suspects(mined, names, identities)
     (folder / REVIEW).write_text(
         json.dumps({"suspect_d": SUSPECT_D, "suspects": suspects}, indent=1, ensure_ascii=False) + "\n",
         encoding="utf-8",
@@ -48,7 +48,7 @@ def write_mined(
     write_review(folder / PAGE, suspects, read)
 
 
-def suspects_of(mined: Mined, names: Sequence[str], identities: Sequence[str]) -> list[dict[str, Any]]:
+def list_suspects(mined: Mined, names: Sequence[str], identities: Sequence[str]) -> list[dict[str, Any]]:
     """Each pair of identities held back: its nearest pictures, their identities and their d."""
     found = zip(mined.suspects.a, mined.suspects.b, mined.suspects.d, strict=True)
     return [

@@ -18,7 +18,7 @@ from training.errors import NothingToMine
 from training.evaluation.comparisons import Indices, Pairs
 from training.evaluation.evaluation import SUSPECT_D
 from training.mining.neighbours import Neighbours, People, Progress, Vectors, nearest_others
-from training.mining.pool import Distances, Mined, Triplets, as_known, hardest_of_each
+from training.mining.pool import Distances, Mined, Triplets, find_hardest, mark_known
 
 
 @dataclass(frozen=True)
@@ -82,32 +82,32 @@ def mine(
     suspects: list[Pairs] = []
     unfinished = Triplets.none()
     for block in nearest_others(vectors, people, mining.neighbours, progress):
-        suspects.append(_suspects(block, identity))
-        found = Triplets.joined([unfinished, _in_band(block, vectors, people, mining.band)])
+        suspects.append(_find_suspects(block, identity))
+        found = Triplets.joined([unfinished, _mine_band(block, vectors, people, mining.band)])
         # The last identity may continue in the next block; its limits apply to both parts.
         going_on = identity[found.anchor] == identity[block.anchors[-1]]
-        parts.append(_limited(found.where(~going_on), identity, mining))
+        parts.append(_limit(found.where(~going_on), identity, mining))
         unfinished = found.where(going_on)
-    parts.append(_limited(unfinished, identity, mining))
-    known, unused = _known(confusions, vectors, people, mining.per_pair)
+    parts.append(_limit(unfinished, identity, mining))
+    known, unused = _mine_known(confusions, vectors, people, mining.per_pair)
     triplets, held_back = _hold_back(
         Triplets.joined(parts), _concatenate(suspects), identity, mining.held_back, confusions
     )
-    as_negative = hardest_of_each(identity[triplets.negative], triplets.d_negative, mining.per_identity)
+    as_negative = find_hardest(identity[triplets.negative], triplets.d_negative, mining.per_identity)
     pool = Triplets.joined([triplets.where(as_negative), known]).hardest_first()
     return Mined(pool, held_back, people.alone, unused)
 
 
-def _in_band(block: Neighbours, vectors: Vectors, people: People, band: float) -> Triplets:
+def _mine_band(block: Neighbours, vectors: Vectors, people: People, band: float) -> Triplets:
     positives, d_positive = np.full_like(block.others, -1), np.zeros_like(block.d)
     for place, anchor in enumerate(block.anchors):
         own = people.of(int(people.identity[anchor]))
         own = own[own != anchor]
         if len(own):
-            positives[place], d_positive[place] = _positives(int(anchor), block.d[place], own, vectors)
+            positives[place], d_positive[place] = _choose_positives(int(anchor), block.d[place], own, vectors)
     there = (positives >= 0) & (block.others >= 0)
     rows, places = np.nonzero(there & (np.abs(d_positive - np.where(there, block.d, np.inf)) <= band))
-    return _triplets(
+    return _build_triplets(
         block.anchors[rows],
         positives[rows, places],
         block.others[rows, places],
@@ -116,7 +116,7 @@ def _in_band(block: Neighbours, vectors: Vectors, people: People, band: float) -
     )
 
 
-def _positives(anchor: int, d: Distances, own: Indices, vectors: Vectors) -> tuple[Indices, Distances]:
+def _choose_positives(anchor: int, d: Distances, own: Indices, vectors: Vectors) -> tuple[Indices, Distances]:
     """For each d(A, N), the picture of the same person whose d is nearest to it, and that d: (k,), (k,)."""
     d_own = compute_distances(vectors[anchor], vectors[own]).astype(np.float32)
     order = np.argsort(d_own, kind="stable")
@@ -127,43 +127,41 @@ def _positives(anchor: int, d: Distances, own: Indices, vectors: Vectors) -> tup
     return own[chosen], d_own[chosen]
 
 
-def _triplets(
+def _build_triplets(
     anchor: Indices, positive: Indices, negative: Indices, d_positive: Distances, d_negative: Distances
 ) -> Triplets:
     """Triplets that are not known confusions."""
     return Triplets(anchor, positive, negative, d_positive, d_negative, np.zeros(len(anchor), np.bool_))
 
 
-def _limited(triplets: Triplets, identity: Indices, mining: Mining) -> Triplets:
+def _limit(triplets: Triplets, identity: Indices, mining: Mining) -> Triplets:
     """Keep the hardest triplets against each other identity, and of those the hardest of each identity."""
     triplets = triplets.hardest_first()
     total = int(identity.max()) + 1
     pair = identity[triplets.anchor] * total + identity[triplets.negative]
-    triplets = triplets.where(hardest_of_each(pair, triplets.d_negative, mining.per_pair))
-    return triplets.where(
-        hardest_of_each(identity[triplets.anchor], triplets.d_negative, mining.per_identity)
-    )
+    triplets = triplets.where(find_hardest(pair, triplets.d_negative, mining.per_pair))
+    return triplets.where(find_hardest(identity[triplets.anchor], triplets.d_negative, mining.per_identity))
 
 
-def _suspects(block: Neighbours, identity: Indices) -> Pairs:
+def _find_suspects(block: Neighbours, identity: Indices) -> Pairs:
     """Pairs nearer than two photographs of one person ever are; the nearest for each pair of identities."""
     rows, places = np.nonzero(block.d < SUSPECT_D)
-    return _one_per_pair(
+    return _keep_nearest(
         Pairs.of(block.d[rows, places], block.anchors[rows], block.others[rows, places]), identity
     )
 
 
-def _one_per_pair(pairs: Pairs, identity: Indices) -> Pairs:
+def _keep_nearest(pairs: Pairs, identity: Indices) -> Pairs:
     """The nearest of each pair of identities, as a < b."""
     first, second = np.minimum(pairs.a, pairs.b), np.maximum(pairs.a, pairs.b)
     order = np.lexsort((second, first, pairs.d))
-    key = _pair_keys(identity[first], identity[second], identity)[order]
+    key = _number_pairs(identity[first], identity[second], identity)[order]
     nearest = np.zeros(len(pairs), np.bool_)
     nearest[np.unique(key, return_index=True)[1]] = True
     return Pairs(pairs.d[order][nearest], first[order][nearest], second[order][nearest])
 
 
-def _pair_keys(a: Indices, b: Indices, identity: Indices) -> Indices:
+def _number_pairs(a: Indices, b: Indices, identity: Indices) -> Indices:
     """One number for each pair of identities, whichever comes first."""
     total = int(identity.max()) + 1
     return np.asarray(np.minimum(a, b) * total + np.maximum(a, b))
@@ -184,21 +182,21 @@ def _hold_back(
 ) -> tuple[Triplets, Pairs]:
     """Remove pairs of identities that are probably one person, and those known to be two."""
     told_apart = np.array(sorted(confusions), np.int64).reshape(-1, 2)
-    apart = _pair_keys(told_apart[:, 0], told_apart[:, 1], identity)
-    key = _pair_keys(identity[triplets.anchor], identity[triplets.negative], identity)
+    apart = _number_pairs(told_apart[:, 0], told_apart[:, 1], identity)
+    key = _number_pairs(identity[triplets.anchor], identity[triplets.negative], identity)
     # Known confusions return as their own triplets.
     triplets, key = triplets.where(~np.isin(key, apart)), key[~np.isin(key, apart)]
     suspects = suspects.where(
-        ~np.isin(_pair_keys(identity[suspects.a], identity[suspects.b], identity), apart)
+        ~np.isin(_number_pairs(identity[suspects.a], identity[suspects.b], identity), apart)
     )
-    near = _one_per_pair(Pairs.of(triplets.d_negative, triplets.anchor, triplets.negative), identity)
+    near = _keep_nearest(Pairs.of(triplets.d_negative, triplets.anchor, triplets.negative), identity)
     nearest = near.where(np.arange(len(near)) < int(share * len(near)))
-    held_back = _one_per_pair(_concatenate([suspects, nearest]), identity)
-    keys = _pair_keys(identity[held_back.a], identity[held_back.b], identity)
+    held_back = _keep_nearest(_concatenate([suspects, nearest]), identity)
+    keys = _number_pairs(identity[held_back.a], identity[held_back.b], identity)
     return triplets.where(~np.isin(key, keys)), held_back
 
 
-def _known(
+def _mine_known(
     confusions: Collection[tuple[int, int]], vectors: Vectors, people: People, per_pair: int
 ) -> tuple[Triplets, tuple[tuple[int, int], ...]]:
     """The hardest triplets of each known confusion, from either side; and the confusions without any."""
@@ -206,22 +204,22 @@ def _known(
     for a, b in sorted(confusions):
         one, other = people.of(a), people.of(b)
         sides = [
-            _hardest_against(one, other, vectors, per_pair),
-            _hardest_against(other, one, vectors, per_pair),
+            _mine_against(one, other, vectors, per_pair),
+            _mine_against(other, one, vectors, per_pair),
         ]
         found += sides
         if not any(map(len, sides)):
             unused.append((a, b))
-    return as_known(Triplets.joined(found)), tuple(unused)
+    return mark_known(Triplets.joined(found)), tuple(unused)
 
 
-def _hardest_against(anchors: Indices, negatives: Indices, vectors: Vectors, most: int) -> Triplets:
+def _mine_against(anchors: Indices, negatives: Indices, vectors: Vectors, most: int) -> Triplets:
     """The hardest triplets with anchors of one identity and negatives of another."""
     found = Triplets.none()
     for anchor in anchors if len(anchors) > 1 and len(negatives) else ():
         d = compute_distances(vectors[anchor], vectors[negatives]).astype(np.float32)
-        positives, d_positive = _positives(int(anchor), d, anchors[anchors != anchor], vectors)
-        more = _triplets(np.full(len(d), anchor), positives, negatives, d_positive, d)
+        positives, d_positive = _choose_positives(int(anchor), d, anchors[anchors != anchor], vectors)
+        more = _build_triplets(np.full(len(d), anchor), positives, negatives, d_positive, d)
         found = Triplets.joined([found, more]).hardest_first()
         found = found.where(np.arange(len(found)) < most)
     return found

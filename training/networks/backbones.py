@@ -51,17 +51,17 @@ def build_network(config: NetworkConfig) -> FaceEmbedder:
         return FaceEmbedder(DenseTrunk(*shape))
     if config.kind == "vit":
         return FaceEmbedder(VisionTransformer(config.widths[0], config.depths[0], config.dim))
-    return FaceEmbedder(_torchvision(config))
+    return FaceEmbedder(_build_torchvision(config))
 
 
-def _torchvision(config: NetworkConfig) -> nn.Module:
+def _build_torchvision(config: NetworkConfig) -> nn.Module:
     """A classifier of torchvision whose classes are the dimensions of the embedding."""
     known = torchvision.models.list_models(module=torchvision.models)
     if config.kind not in known:
         nearest = suggest_nearest(config.kind, ["dense", "vit", *known])
         raise NetworkInvalid(f"There is no network {config.kind!r}; {nearest}")
     _require_faces_to_fit(config)
-    network = _untrained(config)
+    network = _build_untrained(config)
     if config.cbam_stages and not isinstance(network, ResNet):
         raise NetworkInvalid(f"{config.kind} has no residual stages to carry attention")
     if isinstance(network, ResNet):
@@ -69,7 +69,7 @@ def _torchvision(config: NetworkConfig) -> nn.Module:
     return network
 
 
-def _untrained(config: NetworkConfig) -> nn.Module:
+def _build_untrained(config: NetworkConfig) -> nn.Module:
     with warnings.catch_warnings():
         # Of two networks that other weights than ours would be drawn in future.
         warnings.simplefilter("ignore", FutureWarning)
@@ -85,7 +85,7 @@ def _require_faces_to_fit(config: NetworkConfig) -> None:
     """
     try:
         with torch.device("meta"):
-            vectors = _untrained(config).train()(torch.empty(2, 3, SIZE, SIZE))
+            vectors = _build_untrained(config).train()(torch.empty(2, 3, SIZE, SIZE))
     except Exception as error:
         # Whatever a network of others raises: assertions, runtime errors, type errors.
         reason = str(error).strip().partition("\n")[0] or type(error).__name__

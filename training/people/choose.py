@@ -7,7 +7,7 @@ import numpy as np
 
 from embedding.embedder import Embedder
 from embedding.people.generator import MadeUpPeople
-from training.people.measure import Vectors, is_good, pair_distances, photograph_people
+from training.people.measure import Vectors, compute_pair_distances, is_good, photograph_people
 
 CAPTURES = 8
 GOOD_CAPTURES = 5
@@ -41,6 +41,6 @@ def choose_people(people: MadeUpPeople, bundles: Sequence[Embedder], wanted: int
 
 def is_apart(own: Vectors, others: Vectors, match: float) -> bool:
     """Whether all pictures of a person match each other and nobody else's."""
-    mated, _ = pair_distances(own, np.zeros(len(own), np.int64))
+    mated, _ = compute_pair_distances(own, np.zeros(len(own), np.int64))
     to_others = 2.0 - 2.0 * (own @ others.T)
     return bool(mated.max() <= match < to_others.min(initial=4.0))

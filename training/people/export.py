@@ -36,7 +36,7 @@ class ExportedDecoder(nn.Module):
         return drawn
 
 
-def decoder_of(checkpoint: Mapping[str, Any]) -> FaceDecoder:
+def load_decoder(checkpoint: Mapping[str, Any]) -> FaceDecoder:
     """The averaged decoder of a checkpoint."""
     recipe = checkpoint["recipe"]
     decoder = FaceDecoder(recipe["identity"], recipe["capture"], tuple(recipe["widths"]))
@@ -59,7 +59,7 @@ def export_people(
     recipe = checkpoint["recipe"]
     target = folder / DECODER
     example = torch.zeros(2, recipe["identity"] + recipe["capture"])
-    write_onnx(ExportedDecoder(decoder_of(checkpoint), recipe["identity"]), target, example)
+    write_onnx(ExportedDecoder(load_decoder(checkpoint), recipe["identity"]), target, example)
     content = halve_weights(onnx.load(target)).SerializeToString()
     target.write_bytes(content)
     manifest = PeopleManifest.model_validate(

@@ -43,7 +43,7 @@ class Judge(nn.Module):
         if not isinstance(network.trunk, DenseTrunk):
             raise NetworkInvalid(f"{path} holds no dense network, and no other kind can judge.")
         self.trunk: Any = network.trunk
-        channels_last(self.trunk)
+        use_channels_last(self.trunk)
 
     def wanted(self, templates: Tensor) -> Tensor:
         """(n, dim) of unit length: the shipped embedder's templates, translated to this embedder."""
@@ -77,9 +77,9 @@ class PeopleTraining:
         self.decoder = FaceDecoder(recipe.identity, recipe.capture, recipe.widths)
         begin_linear(self.decoder, codes)
         self.critic = PatchCritic()
-        channels_last(self.decoder)
-        channels_last(self.critic)
-        self.optimiser = torch.optim.Adam(groups_of(self.decoder), 1e-3, betas=(0.8, 0.99))
+        use_channels_last(self.decoder)
+        use_channels_last(self.critic)
+        self.optimiser = torch.optim.Adam(build_parameter_groups(self.decoder), 1e-3, betas=(0.8, 0.99))
         self.critics = torch.optim.Adam(self.critic.parameters(), 1e-3, betas=(0.5, 0.99))
         self.average = {name: value.clone() for name, value in self.decoder.state_dict().items()}
         self.deviation = codes.capture_deviation()
@@ -121,15 +121,15 @@ class PeopleTraining:
         identity = self.codes.identity_of(templates)
         small = F.avg_pool2d(photos, 4).flatten(1)
         capture = self.codes.capture_of(small, identity)
-        capture = capture + self.deviation * normal(random, capture.shape)
+        capture = capture + self.deviation * draw_normal(random, capture.shape)
         if self.step / self.recipe.steps < self.recipe.recognised_from:
             return self.decoder(identity, capture), templates
         others = self.recipe.others
         # Half of the others are photographed people with somebody else's capture, half are made up.
         known = identity[torch.from_numpy(random.permutation(len(identity))[: others // 2])]
-        nobody = normal(random, (others - len(known), identity.shape[1]))
+        nobody = draw_normal(random, (others - len(known), identity.shape[1]))
         more = torch.cat([known, nobody])
-        seen = normal(random, (others, capture.shape[1])) * self.recipe.capture_spread
+        seen = draw_normal(random, (others, capture.shape[1])) * self.recipe.capture_spread
         pictures = self.decoder(torch.cat([identity, more]), torch.cat([capture, seen]))
         return pictures, torch.cat([templates, self.codes.template_of(more)])
 
@@ -238,7 +238,7 @@ def train_people(
     save_checkpoint(run.last, practice.checkpoint())
 
 
-def groups_of(decoder: FaceDecoder) -> list[dict[str, Any]]:
+def build_parameter_groups(decoder: FaceDecoder) -> list[dict[str, Any]]:
     """Parameter groups: layers that take codes learn slower, as one step moves all their weights alike."""
     base = list(decoder.base.parameters())
     entries = [
@@ -261,12 +261,12 @@ def begin_linear(decoder: FaceDecoder, codes: Codes) -> None:
         decoder.base.bias.copy_(torch.from_numpy(codes.picture))
 
 
-def channels_last(network: nn.Module) -> None:
+def use_channels_last(network: nn.Module) -> None:
     """Lay the weights out as the processor's convolutions need them."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def normal(random: Generator, shape: Any) -> Tensor:
+def draw_normal(random: Generator, shape: Any) -> Tensor:
     """Standard normal numbers."""
     return torch.from_numpy(random.standard_normal(tuple(shape), np.float32))
 
@@ -298,7 +298,7 @@ def shake(faces: Tensor, random: Generator) -> Tensor:
     if random.random() < 0.2:
         moved = moved.mean(1, keepdim=True).expand(-1, 3, -1, -1)
     gain, lift = random.uniform(0.8, 1.2), random.uniform(-0.1, 0.1)
-    moved = moved * gain + lift + normal(random, moved.shape) * random.uniform(0, 0.06)
+    moved = moved * gain + lift + draw_normal(random, moved.shape) * random.uniform(0, 0.06)
     if random.random() < 0.3:
         x, y = random.integers(0, 84, 2)
         covered = torch.ones(1, 1, 112, 112)

@@ -131,7 +131,7 @@ def measure_people(
 
 def judge_pairs(name: str, judge: Embedder, rates: Sequence[float], sitting: Photographs) -> list[Verdict]:
     """A judge's error rates over all pairs."""
-    mated, non_mated = pair_distances(judge.embed_crops(sitting.crops), sitting.of)
+    mated, non_mated = compute_pair_distances(judge.embed_crops(sitting.crops), sitting.of)
     calibration = judge.bundle.calibration
     verdicts = []
     for rate in rates:
@@ -141,7 +141,7 @@ def judge_pairs(name: str, judge: Embedder, rates: Sequence[float], sitting: Pho
     return verdicts
 
 
-def pair_distances(vectors: Vectors, of: NDArray[np.int64]) -> tuple[Distances, Distances]:
+def compute_pair_distances(vectors: Vectors, of: NDArray[np.int64]) -> tuple[Distances, Distances]:
     """d of all pairs of one person, and of all pairs of two."""
     d = 2.0 - 2.0 * (vectors.astype(np.float64) @ vectors.T.astype(np.float64))
     above = np.triu(np.ones(d.shape, bool), 1)

@@ -44,11 +44,11 @@ def begin_training(
     opened = [Judge(judges[0][1])]
     for other, checkpoint in others:
         templates = Embedder.open(other, threads=recipe.threads).embed_crops(faces.pixels)
-        opened.append(Judge(checkpoint, torch.from_numpy(translation(faces, templates))))
+        opened.append(Judge(checkpoint, torch.from_numpy(fit_translation(faces, templates))))
     train_people(recipe, faces, codes, opened, run)
 
 
-def translation(faces: Faces, templates: NDArray[np.float32]) -> NDArray[np.float32]:
+def fit_translation(faces: Faces, templates: NDArray[np.float32]) -> NDArray[np.float32]:
     """(dim + 1, other dim) the least squares from the faces' templates to another embedder's."""
     known = np.concatenate([faces.templates, np.ones((len(templates), 1), np.float32)], axis=1)
     return np.asarray(np.linalg.lstsq(known, templates, rcond=None)[0], np.float32)

@@ -23,14 +23,14 @@ from training.data.pictures import Pictures
 from training.embedder.batches import AnchorNeighbours, ByIdentity, Order
 from training.embedder.class_tree import ClassTree, use_tree
 from training.embedder.divide import TOGETHER, Divided, DividedLoss, cluster_identities, use_clusters
-from training.embedder.objective import loss_of_part
+from training.embedder.objective import build_part_loss
 from training.embedder.recipe import LossPart
 from training.evaluation.comparisons import compare_all
 from training.evaluation.error_rates import equal_error_rate, operating_point, smallest_supported_fmr
-from training.evaluation.retrieval import clustering_nmi, retrieval
+from training.evaluation.retrieval import measure_clustering_nmi, measure_retrieval
 from training.losses.registry import Against, loss_kind
 from training.reality_check.network import SmallEmbedder
-from training.reality_check.thumbnails import Thumbnails, Vectors, raw_pixels, unit, vary
+from training.reality_check.thumbnails import Thumbnails, Vectors, embed_raw_pixels, normalise, vary
 
 RAW_PIXELS, SHIPPED_NETWORK = "raw pixels", "shipped network"
 KS = (1, 2, 4, 8)
@@ -172,13 +172,13 @@ class Score:
 
 def score(vectors: Vectors, labels: Rows) -> Score:
     """Of (n, dim) unit vectors with (n,) labels."""
-    found = retrieval(vectors, labels, ks=KS)
+    found = measure_retrieval(vectors, labels, ks=KS)
     curve = compare_all(vectors, labels).curve()
     supported = smallest_supported_fmr(curve.non_mated)
     tar = [1 - operating_point(curve, fmr).fnmr if fmr >= supported else float("nan") for fmr in FMRS]
     return Score(
         tuple(100 * found.recall.get(k, 1.0) for k in KS),  # with fewer samples, K nearest are all of them
-        100 * clustering_nmi(vectors, labels),
+        100 * measure_clustering_nmi(vectors, labels),
         100 * found.r_precision,
         100 * found.map_at_r,
         100 * equal_error_rate(curve.fmr, curve.fnmr),
@@ -188,7 +188,7 @@ def score(vectors: Vectors, labels: Rows) -> Score:
 
 def embed_all(networks: Sequence[Vectors]) -> Vectors:
     """Several networks' (n, dim) unit vectors as one of (n, k dim): its d is the mean of theirs."""
-    return unit(np.concatenate(networks, axis=1))
+    return normalise(np.concatenate(networks, axis=1))
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def reality_check(
         if finished:
             finished(row)
 
-    done(Row(RAW_PIXELS, [[score(raw_pixels(unseen), unseen.labels)] for _, unseen in folds], [], []))
+    done(Row(RAW_PIXELS, [[score(embed_raw_pixels(unseen), unseen.labels)] for _, unseen in folds], [], []))
     if shipped is not None:
         done(Row(SHIPPED_NETWORK, [[score(unseen.taught, unseen.labels)] for _, unseen in folds], [], []))
     for method in methods:
@@ -286,9 +286,9 @@ def train_method(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if method.part is None:
         return network
-    loss = loss_of(method, int(faces.labels.max()) + 1, protocol.dim)
-    also = None if method.also is None else loss_of_part(method.also, 0, protocol.dim)
-    order = order_of(method, faces, protocol, seed)
+    loss = build_method_loss(method, int(faces.labels.max()) + 1, protocol.dim)
+    also = None if method.also is None else build_part_loss(method.also, 0, protocol.dim)
+    order = build_order(method, faces, protocol, seed)
     optimiser = torch.optim.AdamW(_groups(network, loss, rate))
     rates = [group["lr"] for group in optimiser.param_groups]
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=protocol.steps)
@@ -315,13 +315,13 @@ def _groups(network: nn.Module, loss: nn.Module, rate: float) -> list[dict[str, 
     return groups + ([{"params": proxies, "lr": PROXY_RATE * rate}] if proxies else [])
 
 
-def loss_of(method: Method, classes: int, dim: int) -> nn.Module:
+def build_method_loss(method: Method, classes: int, dim: int) -> nn.Module:
     """The loss of a method, with a learner for each slice where it divides."""
     assert method.part is not None
-    return loss_of_part(method.part, classes, dim, method.learners)
+    return build_part_loss(method.part, classes, dim, method.learners)
 
 
-def order_of(method: Method, faces: Thumbnails, protocol: Protocol, seed: int) -> Order:
+def build_order(method: Method, faces: Thumbnails, protocol: Protocol, seed: int) -> Order:
     """How the batches of a method are drawn."""
     batch = protocol.identities * protocol.each
     plain = ByIdentity(np.arange(len(faces.labels)), faces.labels, batch, protocol.each, seed)

@@ -42,14 +42,16 @@ class Thumbnails:
         """Of every labelled picture."""
         names = pictures.labelled
         order = {
-            identity: i for i, identity in enumerate(sorted({*pictures.identity.values()}, key=_natural))
+            identity: i for i, identity in enumerate(sorted({*pictures.identity.values()}, key=_sort_key))
         }
         people = sorted({order[pictures.identity[name]] for name in names})
         labels = np.searchsorted(people, [order[pictures.identity[name]] for name in names])
         return cls(
             np.stack([thumbnail(pictures.read(name)) for name in names]),
             labels.astype(np.int64),
-            np.empty((len(names), 0), np.float32) if shipped is None else teach(shipped, pictures, names),
+            np.empty((len(names), 0), np.float32)
+            if shipped is None
+            else embed_by_teacher(shipped, pictures, names),
         )
 
     def where(self, mask: NDArray[np.bool_]) -> "Thumbnails":
@@ -82,7 +84,7 @@ class Thumbnails:
         return [(self.where(fold != number), self.where(fold == number)) for number in range(count)]
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def _sort_key(name: str) -> list[tuple[int, str]]:
     """s2 before s10."""
     return [(int(digits or 0), text) for digits, text in re.findall(r"(\d*)(\D*)", name)]
 
@@ -93,7 +95,7 @@ def thumbnail(content: bytes) -> Vectors:
     return np.asarray(grey.resize((SIZE[1], SIZE[0])), np.float32) / 127.5 - 1
 
 
-def teach(shipped: Embedder, pictures: Pictures, names: Sequence[str]) -> Vectors:
+def embed_by_teacher(shipped: Embedder, pictures: Pictures, names: Sequence[str]) -> Vectors:
     """(n, dim) unit vectors as the service makes them; where it finds no face, of the whole picture."""
     acquired = acquire(shipped, pictures, names)
     found = dict(zip(acquired.names, acquired.vectors, strict=True))
@@ -105,15 +107,15 @@ def teach(shipped: Embedder, pictures: Pictures, names: Sequence[str]) -> Vector
     return np.stack([found[name] for name in names])
 
 
-def unit(vectors: NDArray[np.floating]) -> Vectors:
+def normalise(vectors: NDArray[np.floating]) -> Vectors:
     """Every row to length 1."""
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def raw_pixels(faces: Thumbnails) -> Vectors:
+def embed_raw_pixels(faces: Thumbnails) -> Vectors:
     """(n, 672) unit vectors without any training: the pixels less their mean over these pictures."""
     flat = faces.pixels.reshape(len(faces.pixels), -1).astype(np.float64)
-    return unit(flat - flat.mean(axis=0))
+    return normalise(flat - flat.mean(axis=0))
 
 
 def vary(pixels: Vectors, random: Generator) -> Tensor:

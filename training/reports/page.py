@@ -17,7 +17,7 @@ from PIL import Image
 
 from embedding.image import ImageLimits, decode
 from index.jobs.folders import write_private
-from training.data.enrolled import crop_of
+from training.data.enrolled import parse_crop_name
 from training.evaluation.evaluation import Rate
 
 THUMBNAIL = 84
@@ -93,7 +93,7 @@ def build_pair(read: Callable[[str], bytes], names: tuple[str, str], d: float, n
 
 def address_of(read: Callable[[str], bytes], name: str) -> str:
     """The address of a picture: embedded in the page or, for an enrolment, its row in the database."""
-    crop_id = crop_of(name)
+    crop_id = parse_crop_name(name)
     return make_thumbnail(read(name)) if crop_id is None else f"crop:{crop_id}"
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 from embedding.embedder import Embedder
 from training.data.faces import SPLIT, Split
 from training.data.pictures import Pictures, limit_per_person
-from training.embedder.export import served_network
+from training.embedder.export import build_served_network
 from training.embedder.weights import load_network
 from training.engine.run import RunFolder
 from training.errors import CheckpointInvalid
@@ -29,9 +29,9 @@ from training.evaluation.attack import (
     Pairs,
     Vectors,
     Views,
-    as_it_is,
     attack_model,
     read_crop,
+    view_unchanged,
 )
 from training.evaluation.attack_figures import PGD_ALONE, AttackFigures, Change, Thresholds, Way, WayRate
 from training.evaluation.bootstrap import bootstrap
@@ -68,7 +68,7 @@ def move(faces: Tensor) -> Sequence[Tensor]:
 
 
 WAYS: Mapping[str, Views] = {
-    "as it is": as_it_is,
+    "as it is": view_unchanged,
     "smoothed": smooth,
     f"three crops, {SHIFT} pixels apart": move,
 }
@@ -157,7 +157,7 @@ def attack_run(run: Path, plan: Plan) -> AttackFigures:
 def _network_of(run: Path, embedder: Embedder) -> nn.Module:
     chosen = RunFolder(run).chosen
     for checkpoint in [chosen] if chosen.is_file() else sorted(run.glob("*-embedder.pt")):
-        network = served_network(checkpoint, embedder)
+        network = build_served_network(checkpoint, embedder)
         if network is not None:
             return network
     raise CheckpointInvalid(run, f"{embedder.bundle.path} was not made of a checkpoint in it")

@@ -36,7 +36,7 @@ def door(_: Bundle, figures: Figures) -> str:
 def door_conditions(_: Bundle, figures: Figures) -> str:
     """Each alteration of the pictures, and the reasons for turning them away."""
     rows = [
-        (f"{each.collection}, {condition.name}", _turned_away(condition.gate), *_rates(condition.rates))
+        (f"{each.collection}, {condition.name}", _format_refused(condition.gate), *_rates(condition.rates))
         for each in figures.door
         for condition in each.conditions
     ]
@@ -46,7 +46,9 @@ def door_conditions(_: Bundle, figures: Figures) -> str:
 def _table(figures: Figures, rows: Sequence[Sequence[str]]) -> str:
     columns = [f"{name} (FMR {format_fmr(fmr)})" for name, _, fmr in COLUMNS]
     header = ("Pictures", "Turned away", f"{columns[0]}, one try / best of three", *columns[1:])
-    return "\n\n".join([" ".join(_enrolled(each) for each in figures.door), format_table(header, *rows)])
+    return "\n\n".join(
+        [" ".join(_format_enrolled(each) for each in figures.door), format_table(header, *rows)]
+    )
 
 
 def _rates(measured: Sequence[TransactionRates]) -> list[str]:
@@ -57,15 +59,15 @@ def _rates(measured: Sequence[TransactionRates]) -> list[str]:
     ]
 
 
-def _enrolled(measured: DoorFigures) -> str:
+def _format_enrolled(measured: DoorFigures) -> str:
     return (
         f"{measured.collection}: {measured.people} people with two pictures or more, {measured.enrolled} of "
         f"them enrolled with {measured.templates} templates; turned away from enrolment "
-        f"{_turned_away(measured.gate)}."
+        f"{_format_refused(measured.gate)}."
     )
 
 
-def _turned_away(gate: Gate) -> str:
+def _format_refused(gate: Gate) -> str:
     """`4 of 90 pictures (3 low_sharpness, 1 occluded)`."""
     reasons = ", ".join(f"{count} {reason}" for reason, count in gate.turned_away.items())
     return f"{gate.refused} of {gate.shown} pictures" + (f" ({reasons})" if reasons else "")

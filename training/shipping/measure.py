@@ -28,7 +28,7 @@ from training.evaluation.door import measure_door
 from training.evaluation.evaluate import SERVICE_FMRS, evaluate_all, evaluate_pairs
 from training.evaluation.evaluation import Evaluation
 from training.shipping.figures import DetectorFigures, Figures, Row, Speed, figures_of
-from training.shipping.speed import templates_per_second
+from training.shipping.speed import measure_speed
 
 FACES = "faces"
 DETECTION = "detect"
@@ -134,7 +134,7 @@ def measure_bundle(
         aligned=True,
         progress=progress,
     ).calibration
-    calibration = _unless_the_same(bundle.manifest.calibration, measured)
+    calibration = _keep_if_same(bundle.manifest.calibration, measured)
     rows = [_row(name, each, material, progress) for name, each in embedders.items()]
     looked = [
         _run_detector(name, each, material.detection)
@@ -145,9 +145,7 @@ def measure_bundle(
         measure_door(embedders[bundle.manifest.name], pictures, name, at_service, progress)
         for name, pictures in material.collections.items()
     ]
-    alone, by_eights = (
-        templates_per_second(list(embedders.values()), batch, seconds) for batch in (1, EIGHT)
-    )
+    alone, by_eights = (measure_speed(list(embedders.values()), batch, seconds) for batch in (1, EIGHT))
     figures = Figures(
         calibration_id=calibration.id,
         processor=read_processor_name(),
@@ -173,7 +171,7 @@ def _keep_attack(bundle: Bundle, calibration: Calibration) -> AttackFigures | No
     return former.attack if former.calibration_id == calibration.id else None
 
 
-def _unless_the_same(before: Calibration | None, measured: Calibration) -> Calibration:
+def _keep_if_same(before: Calibration | None, measured: Calibration) -> Calibration:
     """Keep the previous record if the result is the same, so that decisions that name it stay valid."""
     apart = {"id", "created"}
     if before is not None and before.model_dump(exclude=apart) == measured.model_dump(exclude=apart):
@@ -190,15 +188,15 @@ def _row(name: str, embedder: Embedder, material: Material, progress: Progress |
     return Row(
         name=name,
         model_id=embedder.model_id,
-        calibrate=_without_paths(calibrated),
-        test=_without_paths(tested),
-        photos=_without_paths(photos),
+        calibrate=_remove_paths(calibrated),
+        test=_remove_paths(tested),
+        photos=_remove_paths(photos),
         mated_d=float(np.median(evidence.comparisons.mated.d)),
         speed=Speed(0.0, 0.0),
     )
 
 
-def _without_paths(evaluation: Evaluation) -> Evaluation:
+def _remove_paths(evaluation: Evaluation) -> Evaluation:
     """Remove paths, which mean nothing on another machine."""
     failures = [replace(each, detail=each.code) for each in evaluation.failures]
     return replace(evaluation, images="", failures=failures)

@@ -14,7 +14,7 @@ from embedding.image import ImageLimits, Pixels, decode
 ROUNDS = 5
 
 
-def templates_per_second(embedders: Sequence[Embedder], batch: int, seconds: float) -> list[float]:
+def measure_speed(embedders: Sequence[Embedder], batch: int, seconds: float) -> list[float]:
     """From crop to template on all cores, one caller for each core; the median of five rounds.
 
     The rate is per processor time, as on idle cores: other load takes turns away but hardly slows the others.

@@ -59,7 +59,7 @@ def summary(bundle: Bundle, figures: Figures) -> str:
             )
             for fmr in (REFER_FMR, MATCH_FMR)
         ),
-        ("Detector: recall of faces ≥ 30 px", _found(detector)),
+        ("Detector: recall of faces ≥ 30 px", _format_found(detector)),
         (
             "Thresholds, and what they rest on",
             f"{calibration.identities} people, {calibration.non_mated:,} non-mated comparisons",
@@ -191,14 +191,19 @@ def detector(_: Bundle, figures: Figures) -> str:
     """What the detector finds, by size of the face."""
     own, *others = figures.detectors
     report = own.report
-    intro = f"{own.pictures} pictures, at a score of {own.score_threshold:g}: {_found(own)}."
+    intro = f"{own.pictures} pictures, at a score of {own.score_threshold:g}: {_format_found(own)}."
     told = [
-        f"{each.name}, in the same run at a score of {each.score_threshold:g}: {_found(each)}."
+        f"{each.name}, in the same run at a score of {each.score_threshold:g}: {_format_found(each)}."
         for each in others
     ]
     sizes = [(f"{row.sizes[0]}–{row.sizes[1]}", row) for row in report.rows]
     rows = [
-        (name, str(row.faces), _optional(row.recall, row.recall_interval), _optional(*_landmarks(row)))
+        (
+            name,
+            str(row.faces),
+            _format_optional(row.recall, row.recall_interval),
+            _format_optional(*_landmarks(row)),
+        )
         for name, row in [*sizes, (f"≥ {report.large.sizes[0]}", report.large)]
     ]
     header = ("Size (px)", "Faces", "Recall at overlap 0.5", "Landmark error / inter-eye distance, median")
@@ -208,7 +213,7 @@ def detector(_: Bundle, figures: Figures) -> str:
 def finds(_: Bundle, figures: Figures) -> str:
     """The detector's recall of faces that are large enough."""
     own = figures.detectors[0]
-    return f"recall of faces ≥ {own.report.large.sizes[0]} px {_found(own)}."
+    return f"recall of faces ≥ {own.report.large.sizes[0]} px {_format_found(own)}."
 
 
 def speed(_: Bundle, figures: Figures) -> str:
@@ -257,13 +262,13 @@ def _retrieval(measured: Evaluation) -> str:
     return f", P@1 {format_percent(found.precision_at_1)}, MAP@R {format_percent(found.map_at_r)}"
 
 
-def _found(figures: DetectorFigures) -> str:
+def _format_found(figures: DetectorFigures) -> str:
     report = figures.report
-    large = _optional(report.large.recall, report.large.recall_interval)
-    return f"{large} at {_false(report)} false faces in 100 pictures without one"
+    large = _format_optional(report.large.recall, report.large.recall_interval)
+    return f"{large} at {_format_false(report)} false faces in 100 pictures without one"
 
 
-def _false(report: DetectorReport) -> str:
+def _format_false(report: DetectorReport) -> str:
     low, high = report.false_interval or (0.0, 0.0)
     return "no" if report.false_per_100 is None else f"{report.false_per_100:.1f} ({low:.1f} to {high:.1f})"
 
@@ -272,17 +277,17 @@ def _landmarks(row: SizeRow) -> tuple[float | None, Interval | None]:
     return row.landmark_error, row.landmark_interval
 
 
-def _at(measured: Evaluation, fmr: float) -> AtFmr:
+def _find_rate(measured: Evaluation, fmr: float) -> AtFmr:
     return next(at for at in measured.at_fmr if at.fmr == fmr)
 
 
 def _fnmr(measured: Evaluation, fmr: float) -> str:
-    rate = _at(measured, fmr).fnmr
+    rate = _find_rate(measured, fmr).fnmr
     return "too few comparisons to tell" if rate is None else _rate(rate)
 
 
 def _share(measured: Evaluation, fmr: float) -> str:
-    rate = _at(measured, fmr).fnmr
+    rate = _find_rate(measured, fmr).fnmr
     return "–" if rate is None else format_percent(rate.value)
 
 
@@ -294,5 +299,5 @@ def _rate(rate: Rate) -> str:
     return format_percent(rate.value, rate.interval)
 
 
-def _optional(share: float | None, interval: Interval | None) -> str:
+def _format_optional(share: float | None, interval: Interval | None) -> str:
     return "" if share is None else format_percent(share, interval)

@@ -18,7 +18,7 @@ from index.audit import Origin
 from index.crops import crop_of, open_crop
 from index.resealing import SealedTable
 from index.sealing.cipher import TemplateCipher, build_binding
-from index.subjects.portraits import open_portrait, portrait_row, with_portraits
+from index.subjects.portraits import find_with_portrait, open_portrait, portrait_row
 from index.tables import utc_now
 from service.exams.audit import note
 from service.exams.case_pictures import longest_kept
@@ -167,7 +167,7 @@ def open_enrolment(desk: Desk, checkin_id: UUID, origin: Origin) -> bytes:
 
 def open_portrait_of(db: OrmSession, cipher: TemplateCipher, row: CheckinRow, origin: Origin) -> bytes:
     """The office's portrait of whom an attempt claims; raises EnrolmentPictureNotFound if there is none."""
-    if row.subject_id is None or not with_portraits(db, [row.subject_id]):
+    if row.subject_id is None or not find_with_portrait(db, [row.subject_id]):
         raise EnrolmentPictureNotFound(row.id)
     kept = portrait_row(db, row.subject_id)
     note(db, "portrait.viewed", origin, subject_id=row.subject_id, checkin_id=row.id, portrait_id=kept.id)

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session as OrmSession
 from index.clock import NOTICE, find_leap
 from index.consent.expiry import find_waiting
 from index.database.database import Database
-from index.holds import held_subjects, is_in_force
+from index.holds import is_in_force, select_held_subjects
 from index.subjects.proposals import PROPOSAL_DAYS
 from index.tables import (
     AuditEventRow,
@@ -144,9 +144,9 @@ def survey(database: Database, rules: Rules, now: datetime | None = None) -> Ret
 def kinds_of(db: OrmSession, rules: Rules, now: datetime, notice: AuditEventRow | None) -> Iterator[KeptKind]:
     """The kinds, in the order in which they concern a person."""
     yield people(db, rules, now)
-    yield simply(db, "templates", TemplateRow.id, held=TemplateRow.subject_id.in_(held_subjects()))
-    yield simply(db, "portraits", PortraitRow.id, held=PortraitRow.subject_id.in_(held_subjects()))
-    free = CropRow.subject_id.not_in(held_subjects())
+    yield simply(db, "templates", TemplateRow.id, held=TemplateRow.subject_id.in_(select_held_subjects()))
+    yield simply(db, "portraits", PortraitRow.id, held=PortraitRow.subject_id.in_(select_held_subjects()))
+    free = CropRow.subject_id.not_in(select_held_subjects())
     yield with_notice(db, "crops", CropRow.id, CropRow.expires_at, free, now, notice, days=rules.crop_days)
     yield exams(db, now)
     untouched = ThumbnailRow.checkin_id.not_in(held_checkins())
@@ -164,7 +164,7 @@ def kinds_of(db: OrmSession, rules: Rules, now: datetime, notice: AuditEventRow 
         of=settled,
         days=KEPT_AFTER_CLOSING.days,
     )
-    is_free = ProposalRow.subject_id.not_in(held_subjects())
+    is_free = ProposalRow.subject_id.not_in(select_held_subjects())
     yield at_once(db, "proposals", ProposalRow.id, ProposalRow.expires_at, is_free, now, days=PROPOSAL_DAYS)
     yield simply(db, "answers", IdempotencyRecordRow.key, days=ceil(rules.answer_hours / 24))
     yield simply(db, "page_sessions", PageSessionRow.id_digest)

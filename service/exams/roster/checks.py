@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session as OrmSession
 from index.consent.legal_basis import find_ended
 from index.database.batches import batches
 from index.errors import ExternalIdAmbiguous
-from index.external_ids import SKELETONS, forms_of
+from index.external_ids import SKELETONS, build_forms
 from index.subjects.subjects import choose_meant
 from index.tables import SubjectRow, TemplateRow
 from service.exams.roster.file import Row
@@ -134,7 +134,7 @@ def mangled_ids(db: OrmSession, wanted: dict[str, Row], new: Sequence[Row]) -> F
 
 def confusable_ids(db: OrmSession, new: Sequence[Row]) -> Findings:
     """Ids that no subject has yet and that look like a subject's, or like one further up in the roster."""
-    forms = [forms_of(row.external_id) for row in new]
+    forms = [build_forms(row.external_id) for row in new]
     first: dict[str, tuple[str, int | None]] = {}
     for name in SKELETONS:
         column = getattr(SubjectRow, name)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session as OrmSession
 from index.audit import Origin
 from index.canonical import digest_json
 from index.database.batches import batches
-from index.external_ids import forms_of
+from index.external_ids import build_forms
 from index.ids import uuid7
 from index.tables import SubjectRow, utc_now
 from service.exams.audit import ROSTER_IMPORTED, note
@@ -258,7 +258,7 @@ def insert_subjects(db: OrmSession, rows: Sequence[Row]) -> dict[str, UUID]:
         {
             "id": ids[row.key],
             "external_id": row.external_id,
-            **forms_of(row.external_id),
+            **build_forms(row.external_id),
             "display_name": row.display_name,
             "created_at": now,
             "changed_at": now,

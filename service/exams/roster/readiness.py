@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from index.consent.legal_basis import BasisState, has_ended, is_in_state
 from index.database.batches import batches
-from index.gallery.poor import poor_reasons
+from index.gallery.poor import find_poor_reasons
 from index.tables import SubjectRow, TemplateRow, utc_now
 from index.twins import Twin, twins_of
 from service.decisions.decision import Thresholds
@@ -286,7 +286,7 @@ def obstacle(
     own = [one for one in templates if one.model_id == newest]
     if not own:
         return "old_model", f"enrolled with {len(templates)} templates of another model"
-    poor = [", ".join(poor_reasons(one.quality)) for one in own]
+    poor = [", ".join(find_poor_reasons(one.quality)) for one in own]
     return ("poor_quality", poor[0]) if all(poor) else (None, None)
 
 
