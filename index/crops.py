@@ -72,7 +72,7 @@ class Crops:
                 return
             after = rows[-1][0].id
 
-    def named(self, crop_ids: Collection[UUID]) -> dict[UUID, bytes]:
+    def read_shown(self, crop_ids: Collection[UUID]) -> dict[UUID, bytes]:
         """The PNGs of those crops that may still be shown.
 
         Raises:

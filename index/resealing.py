@@ -53,7 +53,7 @@ class SealedTable:
         """The mapped class."""
         return self.order.class_
 
-    def of_other_keys(self, key_id: str) -> ColumnElement[bool]:
+    def select_other_keys(self, key_id: str) -> ColumnElement[bool]:
         """The condition for rows that are sealed with another key or not at all."""
         return or_(self.key_id.is_(None), self.key_id != key_id)
 
@@ -179,7 +179,7 @@ def seal_former_rows(
 def count_left(db: Session, tables: Sequence[SealedTable], key_id: str) -> dict[str, int]:
     """How many rows of each table are not sealed with this key."""
     return {
-        table.name: db.scalar(select(func.count(table.order)).where(table.of_other_keys(key_id))) or 0
+        table.name: db.scalar(select(func.count(table.order)).where(table.select_other_keys(key_id))) or 0
         for table in tables
     }
 
@@ -222,7 +222,7 @@ def find_unreadable_rows(db: Session, cipher: TemplateCipher, table: SealedTable
 
 
 def _select_batch(table: SealedTable, key_id: str, after: Any) -> Select[Any]:
-    query = select(table.row).where(table.of_other_keys(key_id)).order_by(table.order).limit(BATCH_ROWS)
+    query = select(table.row).where(table.select_other_keys(key_id)).order_by(table.order).limit(BATCH_ROWS)
     return query if after is None else query.where(table.order > after)
 
 

@@ -98,7 +98,7 @@ def fill_in(page: str, crops: Crops | None) -> tuple[str, int]:
     wanted = sorted({UUID(one) for one in REFERENCE.findall(page)})
     found: dict[str, str] = {}
     for start in range(0, len(wanted), _IDS_AT_ONCE):
-        kept = crops.named(wanted[start : start + _IDS_AT_ONCE]) if crops is not None else {}
+        kept = crops.read_shown(wanted[start : start + _IDS_AT_ONCE]) if crops is not None else {}
         found |= {
             str(crop_id): "data:image/png;base64," + base64.b64encode(picture).decode()
             for crop_id, picture in kept.items()

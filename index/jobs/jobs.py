@@ -147,11 +147,11 @@ class Jobs:
                 _end(db, row, "cancelled", actor)
             return _build_job(row)
 
-    def waiting(self) -> list[UUID]:
+    def list_queued(self) -> list[UUID]:
         """Queued jobs, oldest first."""
         return self._find_ids(JobRow.state == "queued")
 
-    def running(self) -> list[Job]:
+    def list_running(self) -> list[Job]:
         """Running jobs, whether their worker is alive or not."""
         with self._database.read() as db:
             rows = db.scalars(select(JobRow).where(JobRow.state == "running").order_by(JobRow.id))

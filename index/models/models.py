@@ -166,7 +166,7 @@ class Models:
         with self._database.write() as db:
             _withdraw(db, true())
 
-    def former(self) -> Model:
+    def find_former(self) -> Model:
         """The model that a rollback returns to.
 
         Raises:
@@ -184,7 +184,7 @@ class Models:
         with self._database.read() as db:
             return _build_model(_find_row(db, model_id))
 
-    def in_use(self) -> list[Model]:
+    def list_in_use(self) -> list[Model]:
         """The active model, the one that a rollback returns to, and all with a template."""
         with self._database.read() as db:
             active = _find_active(db)

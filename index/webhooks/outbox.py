@@ -98,7 +98,7 @@ class Outbox:
             while self._gather_for(webhook_id):
                 pass
 
-    def due(self) -> list[UUID]:
+    def list_due(self) -> list[UUID]:
         """The messages that are due, the oldest first; those of a webhook that is not called are not."""
         query = (
             select(WebhookDeliveryRow.id)

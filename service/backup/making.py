@@ -61,7 +61,7 @@ def back_up(settings: Settings, database: Database, folder: Path, keys_place: Pa
         Anchoring.of(settings, database, TemplateCipher(*before)).note()
         copy.upgrade()
         made_at, rows = utc_now(), copy_database(database, copy)
-        models = [copy_model(one, settings, draft) for one in Models(copy).in_use()]
+        models = [copy_model(one, settings, draft) for one in Models(copy).list_in_use()]
         # A key may have been added or dropped meanwhile.
         known = list(dict.fromkeys([*keys.all(), *before]))
         cipher = TemplateCipher(*known)

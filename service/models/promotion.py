@@ -95,7 +95,7 @@ class Switches:
 
     def rollback(self) -> SwitchResult:
         """Return to the model that the active one replaced; raises as `promote`, or NothingToRollBack."""
-        return self._switch(self._models.former(), self._models.active(), roll_back, dict(self._details))
+        return self._switch(self._models.find_former(), self._models.active(), roll_back, dict(self._details))
 
     def _switch(
         self, target: Model, active: Model | None, change: Callable[..., Model], details: dict[str, Any]

@@ -45,7 +45,7 @@ class Delivering:
             return 0
         self._outbox.gather()
         tried = 0
-        for delivery_id in self._outbox.due():
+        for delivery_id in self._outbox.list_due():
             # Each try ends before the lease does.
             if self._stopping.is_set() or not self._outbox.take_lease():
                 break

@@ -30,7 +30,7 @@ def test_a_job_waits_with_its_parameters_filled_in(jobs: Jobs, database: Databas
     job = jobs.submit("retrain", FACES, actor="test")
 
     assert (job.state, job.progress, job.params["recipe"]) == ("queued", 0.0, "retrain")
-    assert jobs.waiting() == [job.id]
+    assert jobs.list_queued() == [job.id]
     with database.read() as db:
         recorded = [event.action for event in list_events(db, limit=9)]
     assert recorded == ["job.submitted"]
@@ -42,7 +42,7 @@ def test_the_same_job_submitted_twice_is_one(jobs: Jobs) -> None:
     jobs.submit("retrain", FACES, actor="test", job_id=job_id)
     jobs.submit("retrain", FACES, actor="test", job_id=job_id)
 
-    assert jobs.waiting() == [job_id]
+    assert jobs.list_queued() == [job_id]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_an_end_that_is_told_twice_is_one_end(jobs: Jobs, running: Job) -> None:
 def test_a_job_that_is_left_is_nobodys(jobs: Jobs, running: Job) -> None:
     jobs.release(running.id, "one")
 
-    assert [(job.state, job.worker) for job in jobs.running()] == [("running", None)]
+    assert [(job.state, job.worker) for job in jobs.list_running()] == [("running", None)]
 
 
 def test_two_workers_cannot_both_have_a_job(

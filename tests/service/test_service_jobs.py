@@ -45,7 +45,7 @@ def test_a_job_shows_what_its_worker_says(service_everywhere: Service) -> None:
     service = service_everywhere
     job_id = submitted(service)
     jobs = Jobs(service.parts.database)
-    job = jobs.begin(next(iter(jobs.waiting())), "worker")
+    job = jobs.begin(next(iter(jobs.list_queued())), "worker")
     jobs.note(job.id, "worker", step="train", progress=0.25, metrics={"loss": 2.0}, lines=["one", "two"])
 
     shown = service.call("GET", f"/v1/jobs/{job_id}?log_lines=1").json()
@@ -58,7 +58,7 @@ def test_a_job_shows_what_its_worker_says(service_everywhere: Service) -> None:
 def test_a_failed_job_says_in_one_line_what_failed(service: Service) -> None:
     job_id = submitted(service)
     jobs = Jobs(service.parts.database)
-    job = jobs.begin(next(iter(jobs.waiting())), "worker")
+    job = jobs.begin(next(iter(jobs.list_queued())), "worker")
     error = {"step": "gather", "code": "PicturesInvalid", "detail": "/faces: there is no such folder."}
     jobs.end(job.id, "worker", "failed", error=error)
 

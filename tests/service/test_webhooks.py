@@ -344,7 +344,7 @@ def test_a_replica_that_dies_after_sending_loses_nothing_and_the_next_uses_the_s
     dying = Outbox(service.parts.database, service.parts.cipher, "dying")
     assert dying.take_lease()
     dying.gather()
-    message = dying.open(dying.due()[0])
+    message = dying.open(dying.list_due()[0])
     assert message is not None
     send(message, Targets.parse(HERE))
 

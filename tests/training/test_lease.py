@@ -25,9 +25,9 @@ def test_a_job_that_another_took_stays_lost_when_the_database_goes_and_comes_bac
     lease = Lease(Jobs(open_database(database_url)), job_id, "first", threading.Event())
     Jobs(database).begin(job_id, "second")
 
-    lease.say("still here")
+    lease.log("still here")
     rename(database, "job", "job_away")
-    lease.say("the database is away")
+    lease.log("the database is away")
     rename(database, "job_away", "job")
 
     assert lease.is_to_stop
@@ -39,9 +39,9 @@ def test_a_short_loss_of_the_database_costs_nobody_the_job(database: Database, j
     lease = Lease(Jobs(database), job_id, "first", threading.Event())
 
     rename(database, "job", "job_away")
-    lease.say("the database is away")
+    lease.log("the database is away")
     rename(database, "job_away", "job")
-    lease.say("and back")
+    lease.log("and back")
 
     assert not lease.is_to_stop
     assert Jobs(database).find(job_id).log[-1].endswith("and back")
@@ -52,7 +52,7 @@ def test_a_job_that_the_database_does_not_know_any_more_is_left(database: Databa
     with database.write() as db:
         db.execute(delete(JobRow))
 
-    lease.say("still here")
+    lease.log("still here")
 
     with pytest.raises(Abandoned):
         lease.check()

@@ -75,7 +75,7 @@ def test_a_name_with_a_comma_is_told_from_two_names() -> None:
 def test_the_grid_is_tried_on_people_who_are_neither_trained_on_nor_measured(pictures: Pictures) -> None:
     (seen, unseen), _ = Thumbnails.of(pictures).folds(2)
 
-    known, unknown = seen.parted(0.25)
+    known, unknown = seen.split_people(0.25)
 
     assert [len(np.unique(part.labels)) for part in (known, unknown)] == [4, 2]
     assert np.array_equal(np.concatenate([known.pixels, unknown.pixels]), seen.pixels)
@@ -83,7 +83,7 @@ def test_the_grid_is_tried_on_people_who_are_neither_trained_on_nor_measured(pic
     measured = {picture.tobytes() for picture in unseen.pixels}
     assert not measured & {picture.tobytes() for picture in seen.pixels}
     with pytest.raises(SplitInvalid, match="3 people cannot be parted"):
-        seen.where(seen.labels < 3).parted(0.25)
+        seen.where(seen.labels < 3).split_people(0.25)
 
 
 def test_every_method_has_the_rate_of_the_same_grid_that_is_best_on_those_people(pictures: Pictures) -> None:
@@ -91,7 +91,7 @@ def test_every_method_has_the_rate_of_the_same_grid_that_is_best_on_those_people
     protocol = replace(QUICK, steps=30, grid=(1e-9, 3e-3))
     method = next(method for method in METHODS if method.name == "triplet")
     seen, _ = Thumbnails.of(pictures).folds(2)[0]
-    known, unknown = seen.parted(protocol.validation)
+    known, unknown = seen.split_people(protocol.validation)
     reached = {
         rate: score(embed(train_method(method, known, protocol, 0, rate), unknown), unknown.labels).map_at_r
         for rate in protocol.grid

@@ -121,7 +121,7 @@ def test_the_recipe_that_ships_starts_from_the_checkpoint_of_the_model_that_ship
     assert anchor.model_id == shop.embedder().model_id
     assert Path(anchor.start) == Path(recipe.start_from)
     assert anchor.is_start_of_model
-    assert not anchor.applied(recipe).optimiser.forgets_start
+    assert not anchor.apply_to(recipe).optimiser.forgets_start
 
 
 def test_a_start_that_is_not_of_the_model_in_use_leaves_its_vectors_as_the_only_anchor(
@@ -136,7 +136,7 @@ def test_a_start_that_is_not_of_the_model_in_use_leaves_its_vectors_as_the_only_
     assert str(anchor) == (
         f"the anchor is the vectors of the model in use alone: {other} is not its checkpoint"
     )
-    assert anchor.applied(recipe).optimiser.forgets_start
+    assert anchor.apply_to(recipe).optimiser.forgets_start
 
 
 def test_without_any_checkpoint_the_vectors_alone_are_the_anchor_of_a_fresh_network(shop: Workshop) -> None:
@@ -145,7 +145,7 @@ def test_without_any_checkpoint_the_vectors_alone_are_the_anchor_of_a_fresh_netw
     anchor = find_anchor(shop, recipe, "")
 
     assert str(anchor).endswith("there is no checkpoint of it")
-    assert anchor.applied(replace(recipe, freeze_norms=True)).freeze_norms is False
+    assert anchor.apply_to(replace(recipe, freeze_norms=True)).freeze_norms is False
 
 
 def test_the_run_that_made_the_model_in_use_is_what_the_next_retraining_starts_from(shop: Workshop) -> None:

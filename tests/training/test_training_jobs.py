@@ -531,7 +531,7 @@ def test_a_job_whose_workers_always_die_is_given_up(shop: Workshop, faces: Path)
         shop.jobs.begin(job.id, "gone:1:x")
         shop.jobs.release(job.id, "gone:1:x")
         known = type("Known", (), {"status": "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
-        worker._give_up(shop.jobs.find(job.id), known)  # type: ignore[arg-type]
+        worker._fail(shop.jobs.find(job.id), known)  # type: ignore[arg-type]
 
     ended = shop.jobs.find(job.id)
     assert ended.error is not None

@@ -241,7 +241,7 @@ def test_a_mix_of_two_faces_is_labelled_by_what_the_teacher_sees_before_it_is_al
     single = [place for place in range(len(batch.rows)) if place not in mixed]
     assert 0 < len(mixed) < len(batch.rows)
     assert torch.equal(batch.targets[single], material.cached[batch.rows[single]])
-    expected = material.teacher.of_both_sides(batch.unaltered.numpy())
+    expected = material.teacher.embed_both_sides(batch.unaltered.numpy())
     assert np.abs(batch.targets[mixed].numpy() - expected).max() < tolerance(f32=1e-5, bf16=2e-2)
     assert not torch.equal(batch.faces[mixed], batch.unaltered)
     assert (batch.labels[mixed] == -1).all()

@@ -177,7 +177,7 @@ def test_a_training_that_starts_from_another_divides_at_once(faces: Path, tmp_pa
 def test_all_learn_together_in_whole_rounds_at_the_end(
     share: float, every: int, steps: int, begin: int
 ) -> None:
-    assert DividePart(together=share).conquers_from(every, steps) == begin
+    assert DividePart(together=share).find_conquer_step(every, steps) == begin
 
 
 def test_learners_keep_as_many_of_their_people_as_any_numbering_of_the_clusters_lets_them() -> None:

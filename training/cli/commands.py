@@ -105,7 +105,7 @@ def train_detector(recipe: str, data: Path, folder: Path, resume: bool) -> None:
     from training.engine.run import RunFolder
 
     opened = open_detector_recipe(find_recipe_file(recipe))
-    with RunFolder.opened(folder, resume=resume) as run_folder:
+    with RunFolder.open(folder, resume=resume) as run_folder:
         train_network(opened, data, run_folder, resume=resume)
 
 
@@ -215,7 +215,7 @@ def calibrate(
         calibrated, measured = calibrate_bundle(
             bundle,
             pictures,
-            Seen.joined(Seen.read(each) for each in run) if run else None,
+            Seen.join(Seen.read(each) for each in run) if run else None,
             data=data,
             names=read_held_out_names(pictures, run[0], "calibrate") if run and not everyone else None,
             targets=tuple(fmr) if fmr else TARGETS,

@@ -43,7 +43,7 @@ class Seen:
         return cls(frozenset(content["identities"]), frozenset(content["digests"]))
 
     @classmethod
-    def joined(cls, several: "Iterable[Seen]") -> "Seen":
+    def join(cls, several: "Iterable[Seen]") -> "Seen":
         """What several networks have seen together."""
         all_of = list(several)
         identities = frozenset(identity for seen in all_of for identity in seen.identities)

@@ -35,7 +35,7 @@ class EmbedderKeeper(Keeper):
             self.best = choose_headline_fnmr(fnmr) if fnmr else self.best
             save_checkpoint(self.run.best, checkpoint)
 
-    def averaged_network(self) -> FaceEmbedder:
+    def build_averaged_network(self) -> FaceEmbedder:
         """The network as it would be exported now."""
         self.judged_network.load_state_dict(self.training.average.values)
         return self.judged_network
@@ -45,7 +45,9 @@ class EmbedderKeeper(Keeper):
         identities = self.material.split.calibrate
         if not identities:
             return {}
-        return measure_fnmr(self.averaged_network(), self.material.faces, identities, self.process.device)
+        return measure_fnmr(
+            self.build_averaged_network(), self.material.faces, identities, self.process.device
+        )
 
 
 def _read_best(run: RunFolder) -> float:

@@ -44,7 +44,7 @@ class DividePart:
     learners: int = 4
     together: float = 0.25
 
-    def conquers_from(self, every: int, steps: int) -> int:
+    def find_conquer_step(self, every: int, steps: int) -> int:
         """The step from which all are trained together: the beginning of a round of `every` steps."""
         wanted = round((1 - self.together) * steps)
         return min(-(-wanted // every), (steps - 1) // every) * every

@@ -33,7 +33,7 @@ class LookAlikes:
         self.mining = mining
         self.seed = seed
         self.members = {int(labels[group[0]]): group for group in plain.groups}
-        self.pool = Triplets.none()
+        self.pool = Triplets.empty()
 
     def take(self, pool: Triplets) -> None:
         """Uses a pool from the next batch on; what is not trained on is left out of it."""
@@ -43,14 +43,14 @@ class LookAlikes:
     def rows_of(self, step: int) -> Rows:
         """(batch,) rows, the faces of one identity side by side."""
         random = default_rng((self.seed, step))
-        people = dict(self._look_alikes(random))
-        for label in self._others(random, self.plain.identities - len(people), people):
+        people = dict(self._draw_look_alikes(random))
+        for label in self._draw_others(random, self.plain.identities - len(people), people):
             people.setdefault(label, [])
         missing = self.plain.identities - len(people)
         again = [int(label) for label in random.choice(list(people), missing)]
-        return np.concatenate([self._faces(label, people[label], random) for label in [*people, *again]])
+        return np.concatenate([self._draw_faces(label, people[label], random) for label in [*people, *again]])
 
-    def _look_alikes(self, random: Generator) -> Iterator[tuple[int, list[int]]]:
+    def _draw_look_alikes(self, random: Generator) -> Iterator[tuple[int, list[int]]]:
         """Classes of the mined pairs, each with the faces that must be there."""
         pairs = round((1 - self.mining.random) * self.plain.identities / 2)
         taken: set[int] = set()
@@ -72,13 +72,13 @@ class LookAlikes:
             places = kinds[0 if known else 1]
             yield int(random.choice(places if len(places) else kinds[1 if known else 0]))
 
-    def _others(self, random: Generator, count: int, taken: dict[int, list[int]]) -> list[int]:
+    def _draw_others(self, random: Generator, count: int, taken: dict[int, list[int]]) -> list[int]:
         groups = self.plain.groups
         drawn = random.choice(len(groups), min(len(groups), count + len(taken)), replace=False)
         labels = [int(self.labels[groups[i][0]]) for i in drawn]
         return [label for label in labels if label not in taken][:count]
 
-    def _faces(self, label: int, wanted: list[int], random: Generator) -> Rows:
+    def _draw_faces(self, label: int, wanted: list[int], random: Generator) -> Rows:
         """The wanted faces of one class, and more of it; repeated where it has too few."""
         each = self.plain.each
         chosen = np.array(wanted[:each], np.int64)

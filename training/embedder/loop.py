@@ -52,7 +52,7 @@ def train(
     build_network(recipe.network)  # refuses one that cannot be trained, before anything is written
     with (
         join_processes(recipe.machine.threads) as process,
-        RunFolder.opened(folder, resume=resume) as run,
+        RunFolder.open(folder, resume=resume) as run,
     ):
         material = gather(recipe, data, run, process, faces, incumbent)
         training = Training.begin(recipe, material, process)

@@ -74,7 +74,7 @@ class Material:
             return replace(batch, targets=torch.from_numpy(self.teacher(batch.faces.numpy())))
         targets = self.cached[batch.rows]
         for place, face in zip(batch.mixed, batch.unaltered, strict=True):
-            targets[place] = torch.from_numpy(self.teacher.of_both_sides(face[None].numpy())[0])
+            targets[place] = torch.from_numpy(self.teacher.embed_both_sides(face[None].numpy())[0])
         return replace(batch, targets=targets)
 
 

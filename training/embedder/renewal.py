@@ -99,7 +99,7 @@ class Rounds:
         file.parent.mkdir(exist_ok=True)
         former = list(file.parent.glob(f"*-{Path(renewal.file).name}"))
         with replace_file(file) as draft:
-            made = renewal.make(self.keeper.averaged_network(), begun, draft)
+            made = renewal.make(self.keeper.build_averaged_network(), begun, draft)
         for old in former:
             old.unlink()
         self.keeper.run.log(step=begun, **made)
@@ -124,7 +124,7 @@ def build_renewal(keeper: EmbedderKeeper) -> Renewal | None:
         return MinedPool(steps(recipe.mining.every_epochs), order, labelled, material.confusions)
     if isinstance(order, Divided):
         every = steps(recipe.divide.every_epochs)
-        conquers_from = recipe.divide.conquers_from(every, recipe.optimiser.steps)
+        conquers_from = recipe.divide.find_conquer_step(every, recipe.optimiser.steps)
         if conquers_from <= (0 if recipe.start_from else every):
             reason = f"a round has {every} of {recipe.optimiser.steps} steps: nothing would ever be divided"
             raise RecipeInvalid(keeper.run.path, reason, "divide.every_epochs")

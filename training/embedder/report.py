@@ -133,7 +133,7 @@ def _show_mining(folder: Path, pictures: Pictures, *, before: bool) -> list[Show
     """Hardest negatives and probable label noise of one mining."""
     when = "before the training" if before else "last, while training"
     pools = sorted(folder.glob(f"*{POOL}"))
-    triplets = read_triplets(pools[-1], list(pictures.identity)) if pools else Triplets.none()
+    triplets = read_triplets(pools[-1], list(pictures.identity)) if pools else Triplets.empty()
     suspects = json.loads((folder / REVIEW).read_text(encoding="utf-8"))["suspects"]
     total = f"{len(triplets):,} triplets; the nearest of each pair of people, those nearest first."
     return [

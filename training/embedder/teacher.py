@@ -53,7 +53,7 @@ class Teacher:
         """Unit vectors of the faces as they are."""
         return self._network(faces)[0]
 
-    def of_both_sides(self, faces: NDArray[np.uint8]) -> Vectors:
+    def embed_both_sides(self, faces: NDArray[np.uint8]) -> Vectors:
         """Unit vectors of the faces and of their mirror images, averaged: nearer the person than either."""
         both = self(np.concatenate([faces, faces[:, :, ::-1]])).reshape(2, len(faces), -1)
         mean = both.mean(0)
@@ -83,7 +83,7 @@ class Incumbent(Teacher):
         """Unit vectors of the faces."""
         return self._embed(faces)
 
-    def of_both_sides(self, faces: NDArray[np.uint8]) -> Vectors:
+    def embed_both_sides(self, faces: NDArray[np.uint8]) -> Vectors:
         """The same: whether mirror images count is the bundle's affair."""
         return self._embed(faces)
 
@@ -114,7 +114,7 @@ def compute_targets_once(teacher: Teacher, faces: FaceSet, folder: Path, progres
         targets = []
         for start in range(0, len(faces), BATCH):
             rows = range(start, min(start + BATCH, len(faces)))
-            targets.append(teacher.of_both_sides(faces.crops(rows)))
+            targets.append(teacher.embed_both_sides(faces.crops(rows)))
             progress(rows.stop, len(faces))
         with replace_file(stored) as draft, draft.open("wb") as file:
             np.save(file, np.concatenate(targets))

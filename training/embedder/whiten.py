@@ -73,7 +73,7 @@ def whiten(
         SplitInvalid: If the run does not say who is held out, or too few others have two pictures.
     """
     split = Split.read(source.path / SPLIT)
-    with RunFolder.opened(folder, resume=False) as run:
+    with RunFolder.open(folder, resume=False) as run:
         used = whiten_checkpoint(source.chosen, run.last, faces, split, progress, smoothing, pictures)
         for name in (SPLIT, SEEN):
             shutil.copyfile(source.path / name, run.path / name)

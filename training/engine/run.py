@@ -47,7 +47,7 @@ class RunFolder:
 
     @classmethod
     @contextmanager
-    def opened(cls, path: Path, *, resume: bool) -> "Iterator[RunFolder]":
+    def open(cls, path: Path, *, resume: bool) -> "Iterator[RunFolder]":
         """As `create`; what fails before anything is written leaves no folder that was not there."""
         made = [one for one in (path, *path.parents) if not one.exists()]
         try:

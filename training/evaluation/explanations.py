@@ -19,7 +19,7 @@ REPLICATES = 2_000
 
 
 @dataclass(frozen=True)
-class Told:
+class ExplanationFigures:
     """What maps say of one kind of pair.
 
     Attributes:
@@ -45,7 +45,7 @@ def measure_explanations(
     pairs: Sequence[Pair],
     most: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Told]:
+) -> list[ExplanationFigures]:
     """Occlusion maps against random ones, of mated and of non-mated pairs.
 
     Args:
@@ -53,7 +53,7 @@ def measure_explanations(
         images: The folder that the pairs' names lead from.
         pairs: Of which `most` of each kind are drawn; those without a template are left out.
         most: Of each kind.
-        progress: Told after each pair.
+        progress: ExplanationFigures after each pair.
 
     Raises:
         PairsInvalid: If no pair of a kind can be compared.
@@ -94,17 +94,17 @@ def measure_gaps(
     return ours, random
 
 
-def summarise(kind: str, gaps: NDArray[np.float64], chance: np.random.Generator) -> Told:
+def summarise(kind: str, gaps: NDArray[np.float64], chance: np.random.Generator) -> ExplanationFigures:
     """(n, 2) gaps of maps and of random maps, with an interval over pairs (bootstrap)."""
     difference = gaps[:, 0] - gaps[:, 1]
     drawn = chance.integers(0, len(difference), (REPLICATES, len(difference)))
     means = gaps.mean(0)
-    return Told(
+    return ExplanationFigures(
         kind, len(gaps), float(means[0]), float(means[1]), percentiles(difference[drawn].mean(axis=1))
     )
 
 
-def format_explanations(told: Sequence[Told]) -> str:
+def format_explanations(told: Sequence[ExplanationFigures]) -> str:
     """The table, as Markdown."""
     rows = [
         f"| occlusion, 7×7 | {one.kind} | {one.pairs} | {one.gap:.3f} | {one.chance:.3f} | "

@@ -46,7 +46,7 @@ class Anchor:
         origin = f"{self.start} is not its checkpoint" if self.start else "there is no checkpoint of it"
         return f"the anchor is the vectors of the model in use alone: {origin}"
 
-    def applied(self, recipe: Recipe) -> Recipe:
+    def apply_to(self, recipe: Recipe) -> Recipe:
         """The recipe that starts there; the average keeps no weights but the model's own."""
         recipe = replace(recipe, start_from=self.start)
         if not self.model_id or self.is_start_of_model:

@@ -1,4 +1,4 @@
-"""A worker's lease of one job: says how far it is, shows that its worker lives, hears when to let go."""
+"""A worker's lease of one job: reports progress, sends heartbeats, and notices cancellation."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from uuid import UUID
 from index.errors import DatabaseError, JobNotFound, JobTaken
 from index.jobs.jobs import LEASE, Jobs
 
-BEAT_SECONDS = 3.0
+HEARTBEAT_SECONDS = 3.0
 NOTE_SECONDS = 1.0
 """Between two notes of progress; a training of small batches would write hundreds a second."""
 
@@ -25,17 +25,17 @@ class JobCancelled(Exception):
 class Abandoned(BaseException):
     """This worker leaves the job as it is: it stops, or another has taken the job over.
 
-    No Exception: the engine would write it down as the job's outcome, and nobody could go on from there.
+    Not an `Exception`: DBOS would record it as the result, and the job could not be resumed.
     """
 
 
 class Lease:
-    """One job in the hands of one worker.
+    """One job of one worker.
 
     Args:
-        jobs: Where it is written down.
+        jobs: The jobs in the database.
         job_id: The job.
-        worker: Who this is.
+        worker: The worker's name.
         leaving: Set when the worker is to stop.
     """
 
@@ -49,7 +49,9 @@ class Lease:
         self._cancelled = False
         self._lost = False
         self._heard_at = self._noted_at = time.monotonic()
-        self._beat = threading.Thread(target=self._beat_on, name=f"beat of {job_id}", daemon=True)
+        self._beat = threading.Thread(
+            target=self._send_heartbeats, name=f"heartbeat of {job_id}", daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._beat.start()
@@ -66,10 +68,10 @@ class Lease:
         self.check()
 
     def check(self) -> None:
-        """Let go where that is asked for.
+        """Stop where that was requested.
 
         Raises:
-            JobCancelled: If somebody asked for the job's end.
+            JobCancelled: If somebody cancelled the job.
             Abandoned: If the worker stops, or is no longer the one whose job this is.
         """
         if self._lost or self._leaving.is_set():
@@ -82,13 +84,13 @@ class Lease:
         """Whether `check` would raise."""
         return self._lost or self._cancelled or self._leaving.is_set()
 
-    def say(self, line: str, **figures: Any) -> None:
+    def log(self, line: str, **figures: Any) -> None:
         """Add a line to the job's log, and figures of the step where there are any."""
         stamped = f"{time.strftime('%H:%M:%S', time.gmtime())} {line}"
         self._note(lines=[stamped], metrics=figures or None)
 
-    def at(self, done: int, total: int, figures: Callable[[], Mapping[str, Any]] | None = None) -> None:
-        """Say how far the step is, now and then."""
+    def report(self, done: int, total: int, figures: Callable[[], Mapping[str, Any]] | None = None) -> None:
+        """Report how far the step is, at most once in `NOTE_SECONDS`."""
         if time.monotonic() - self._noted_at < NOTE_SECONDS and done < total:
             return
         self._noted_at = time.monotonic()
@@ -96,9 +98,9 @@ class Lease:
         progress = begin + (end - begin) * done / max(total, 1)
         self._note(progress=progress, metrics=figures() if figures else None)
 
-    def checked(self, done: int, total: int) -> None:
-        """As `at`, and let go where that is asked for: for work that asks nothing itself."""
-        self.at(done, total)
+    def report_and_check(self, done: int, total: int) -> None:
+        """As `report`, then `check`: for work that does not check by itself."""
+        self.report(done, total)
         self.check()
 
     def _note(self, **facts: Any) -> None:
@@ -112,9 +114,9 @@ class Lease:
         except DatabaseError:
             # What is lost stays lost: another worker may have begun, and is not stopped by this one's return.
             silent_seconds = time.monotonic() - self._heard_at
-            self._lost = self._lost or silent_seconds > LEASE.total_seconds() - 2 * BEAT_SECONDS
+            self._lost = self._lost or silent_seconds > LEASE.total_seconds() - 2 * HEARTBEAT_SECONDS
 
-    def _beat_on(self) -> None:
-        while not self._over.wait(BEAT_SECONDS):
-            with suppress(Exception):  # whatever ails the database: the next beat tries again
+    def _send_heartbeats(self) -> None:
+        while not self._over.wait(HEARTBEAT_SECONDS):
+            with suppress(Exception):  # whatever ails the database, the next heartbeat tries again
                 self._note()

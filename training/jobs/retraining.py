@@ -44,7 +44,7 @@ from training.evaluation.gate import Attack, Comparison, compare
 from training.evaluation.gate_attack import PEOPLE, attack_both
 from training.evaluation.held_out import choose_targets, refuse_too_few_people
 from training.jobs.anchor import Anchor, find_anchor, find_network
-from training.jobs.figures import Told
+from training.jobs.figures import ProgressFigures
 from training.jobs.lease import Lease
 from training.jobs.whitening import whiten_start
 from training.jobs.workshop import Workshop
@@ -84,7 +84,7 @@ class Retraining:
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe with its paths resolved, and checkpoints often enough for a job."""
-        recipe = self._asked_recipe()
+        recipe = self._read_recipe()
         machine = recipe.machine
         often = replace(
             machine,
@@ -92,15 +92,15 @@ class Retraining:
             judge_minutes=max(machine.judge_minutes, machine.checkpoint_minutes),
         )
         start = str(resolve_checkpoint(recipe.start_from)) if recipe.start_from else ""
-        return self._anchored(replace(recipe, machine=often, start_from=start))
+        return self._apply_anchor(replace(recipe, machine=often, start_from=start))
 
-    def _anchored(self, recipe: Recipe) -> Recipe:
+    def _apply_anchor(self, recipe: Recipe) -> Recipe:
         named = self.params.start_from
         if self._anchor is None:
             self._anchor = Anchor.read(self.folder)
         if self._anchor is None:
             self._anchor = find_anchor(self.shop, recipe, str(resolve_checkpoint(named)) if named else "")
-        return self._anchor.applied(recipe)
+        return self._anchor.apply_to(recipe)
 
     @property
     def anchor(self) -> Anchor:
@@ -109,7 +109,7 @@ class Retraining:
         assert self._anchor is not None
         return self._anchor
 
-    def _asked_recipe(self) -> Recipe:
+    def _read_recipe(self) -> Recipe:
         """The recipe as it was asked for, once everything that it names may be read.
 
         Raises:
@@ -175,16 +175,16 @@ class Retraining:
         if params.groups is not None:
             groups = find_groups(Path(params.groups), faces.identities, split.test)
             write_groups(self.folder / "groups.csv", groups)
-            lease.say(f"of the people held out to test, {format_groups(groups)}")
+            lease.log(f"of the people held out to test, {format_groups(groups)}")
         self.run.path.mkdir(exist_ok=True)
         split.write(self.run.path / SPLIT)
         self.anchor.write(self.folder)
         record.write(self.folder / "gathered.json")
         self.faces = faces
-        lease.say(str(self.anchor))
+        lease.log(str(self.anchor))
         for name, reason in list(record.skipped.items())[:5]:
-            lease.say(f"skipped {name}: {reason}")
-        lease.say(
+            lease.log(f"skipped {name}: {reason}")
+        lease.log(
             f"{record.faces:,} faces of {record.identities:,} people; {len(split.calibrate)} are held out to "
             f"calibrate and {len(split.test)} to test; {len(record.skipped)} pictures could not be used"
         )
@@ -210,7 +210,7 @@ class Retraining:
     def mine(self, lease: Lease) -> Facts:
         """Find hard negatives with the model in use, where the recipe wants any."""
         if not self.recipe.mining.every_epochs:
-            lease.say("the recipe mines no hard negatives")
+            lease.log("the recipe mines no hard negatives")
             return {}
         mined = mine_pictures(
             self.shop.embedder(),
@@ -219,13 +219,13 @@ class Retraining:
             without=self.split.held_out,
             confusions=self.confusions,
             aligned=True,
-            acquiring=lambda done, total: lease.checked(done, 2 * total),
-            searching=lambda done, total: lease.checked(total + done, 2 * total),
+            acquiring=lambda done, total: lease.report_and_check(done, 2 * total),
+            searching=lambda done, total: lease.report_and_check(total + done, 2 * total),
         )
         mined.write(self.folder / "mined", self.pictures)
         write_confusions(self.folder / "mined" / "confusions.csv", self.confusions)
         triplets, suspects = len(mined.mined.triplets), len(mined.mined.suspects)
-        lease.say(f"{triplets:,} hard triplets; {suspects:,} pairs of people are held back for review")
+        lease.log(f"{triplets:,} hard triplets; {suspects:,} pairs of people are held back for review")
         review = self.folder / "mined" / PAGE
         return {"triplets": triplets, "suspects": suspects, "review": str(review)}
 
@@ -240,18 +240,18 @@ class Retraining:
         if recipe.mining.every_epochs:
             pool, confusions = str(mined / POOL), str(mined / "confusions.csv")
             recipe = replace(recipe, mining=replace(recipe.mining, pool=pool, confusions=confusions))
-        told, anchor = Told(self.run, lease), self.anchor.model_id
+        progress, anchor = ProgressFigures(self.run, lease), self.anchor.model_id
         incumbent = self.shop.embedder(anchor).bundle.path if anchor else SHIPPED
         if recipe.whiten_start and self.start is not None:
-            recipe, incumbent = self.whitened(recipe, lease)
+            recipe, incumbent = self._whiten(recipe, lease)
 
         def stop(step: int, steps: int) -> bool:
-            lease.at(step, steps, lambda: told.figures(step, steps))
+            lease.report(step, steps, lambda: progress.read(step, steps))
             return lease.is_to_stop
 
         data = Path(self.params.data[0]) if self.params.data else self.folder
         resume = self.run.last.is_file()
-        lease.say("going on from the last checkpoint" if resume else "training begins")
+        lease.log("going on from the last checkpoint" if resume else "training begins")
         try:
             train(
                 recipe,
@@ -263,12 +263,12 @@ class Retraining:
                 incumbent=incumbent,
             )
         except TrainingStopped as stopped:
-            lease.say(f"stopped after step {stopped.step}; the checkpoint is kept")
+            lease.log(f"stopped after step {stopped.step}; the checkpoint is kept")
             lease.check()
             raise
         return {"run": str(self.run.path), "steps": recipe.optimiser.steps}
 
-    def whitened(self, recipe: Recipe, lease: Lease) -> tuple[Recipe, Path]:
+    def _whiten(self, recipe: Recipe, lease: Lease) -> tuple[Recipe, Path]:
         """The recipe that starts from the whitened checkpoint, and the bundle whose vectors are targets."""
         assert self.start is not None
         made = whiten_start(
@@ -278,26 +278,26 @@ class Retraining:
             self.split,
             self.shop.embedder().bundle,
             recipe.whiten_start,
-            lease.checked,
+            lease.report_and_check,
         )
-        lease.say(f"the start is whitened by {made.faces:,} faces of the people that are trained on")
+        lease.log(f"the start is whitened by {made.faces:,} faces of the people that are trained on")
         return replace(recipe, start_from=str(made.checkpoint)), made.bundle
 
     def evaluate(self, lease: Lease) -> Facts:
         """Make a bundle, and compare it with the model in use on the people held out to test."""
         incumbent = self.shop.embedder()
-        lease.say("exporting the network")
+        lease.log("exporting the network")
         try:
             self.export(incumbent.bundle, choose_crops(self.faces, self.split))
         except ExportDiffers as error:
-            lease.say(f"not in eight bits: {error}")
+            lease.log(f"not in eight bits: {error}")
             self.export(incumbent.bundle)
         lease.check()
         comparison = self.comparison(incumbent, Embedder.open(self.bundle), lease)
         gate = comparison.record
         worse = f": {', '.join(map(str, gate['worse_in']))}" if gate["worse_in"] else ""
         gained = f"better in {', '.join(gate['gained_in'])}" if gate["gained_in"] else "nothing was gained"
-        lease.say(f"compared with the model in use: {gate['verdict'].replace('_', ' ')}{worse}; {gained}")
+        lease.log(f"compared with the model in use: {gate['verdict'].replace('_', ' ')}{worse}; {gained}")
         return {"gate": gate}
 
     def export(self, incumbent: Bundle, ranges: Crops | None = None) -> Bundle:
@@ -321,7 +321,7 @@ class Retraining:
 
     def calibrate(self, lease: Lease) -> Facts:
         """Measure the new model's thresholds on people whom neither it nor its start has seen."""
-        seen = Seen.joined([Seen.read(self.run.path), read_seen(self.start)])
+        seen = Seen.join([Seen.read(self.run.path), read_seen(self.start)])
         people, pictures = self.split.calibrate, self.pictures
         bundle, measured = calibrate_bundle(
             self.bundle,
@@ -331,10 +331,10 @@ class Retraining:
             names=pictures.of_people(frozenset(people)),
             targets=choose_targets(self.faces, self.split, self.shop.fmrs),
             aligned=True,
-            progress=lease.checked,
+            progress=lease.report_and_check,
         )
         record = measured.calibration
-        lease.say(f"calibrated on {record.identities:,} people, {record.non_mated:,} non-mated comparisons")
+        lease.log(f"calibrated on {record.identities:,} people, {record.non_mated:,} non-mated comparisons")
         summary = record.model_dump(mode="json", exclude={"curve"})
         return {"calibration": summary, "model_id": bundle.model_id}
 
@@ -359,10 +359,10 @@ class Retraining:
             anchor=str(self.anchor),
         )
         if load_checkpoint(self.run.chosen)["step"] == 0 and not self.recipe.whiten_start:
-            lease.say("the training found nothing better than what it began with: there is no candidate")
+            lease.log("the training found nothing better than what it began with: there is no candidate")
             return {"report": str(report.resolve()), "nothing_better": True}
         if not gate["gained_in"]:
-            lease.say("the people held out to test show no gain: there is no candidate")
+            lease.log("the people held out to test show no gain: there is no candidate")
             return {"report": str(report.resolve()), "nothing_better": True}
         model = self.shop.models.register(
             bundle.model_id,
@@ -374,7 +374,7 @@ class Retraining:
             location=str(bundle.path.resolve()),
             actor=f"job {self.job.id}",
         )
-        lease.say(f"{model.name} is a candidate: {model.id}")
+        lease.log(f"{model.name} is a candidate: {model.id}")
         return {"model_id": model.id, "bundle": str(bundle.path.resolve()), "report": str(report.resolve())}
 
     def comparison(self, incumbent: Embedder, candidate: Embedder, lease: Lease) -> Comparison:
@@ -389,7 +389,7 @@ class Retraining:
                 groups=read_groups(groups) if groups.is_file() else None,
                 aligned=True,
                 attack=self._attack(incumbent, candidate, lease),
-                progress=lease.checked,
+                progress=lease.report_and_check,
             )
         return self._comparison
 
@@ -403,5 +403,5 @@ class Retraining:
         names = pictures.of_people(frozenset(self.split.test))
         pairs = Pairs.of(pictures, names, PEOPLE)
         models = Model(former, incumbent.embed_crops), Model(own, candidate.embed_crops)
-        lease.say(f"attacking both models with the pictures of {len(pairs)} people")
+        lease.log(f"attacking both models with the pictures of {len(pairs)} people")
         return lambda fmr, thresholds: attack_both(models, pairs, fmr, thresholds)

@@ -97,7 +97,7 @@ class Worker:
         self._leaving.set()
         self._idle.wait(STOP_SECONDS)
         with suppress(DatabaseError):
-            for job in self._shop.jobs.running():
+            for job in self._shop.jobs.list_running():
                 if job.worker == self.name:
                     self._shop.jobs.release(job.id, self.name)
 
@@ -112,31 +112,31 @@ class Worker:
         Raises:
             DatabaseError: If the rows cannot be read.
         """
-        for job_id in self._shop.jobs.waiting():
+        for job_id in self._shop.jobs.list_queued():
             self._enqueue(job_id)
-        for job in self._shop.jobs.running():
+        for job in self._shop.jobs.list_running():
             if is_orphan(job, self.name):
-                self._take_up(job)
+                self._resume(job)
 
     def _enqueue(self, job_id: UUID) -> None:
         """Once or many times: the engine knows a job by its id."""
         with SetWorkflowID(str(job_id)):
             DBOS.enqueue_workflow(QUEUE, self._workflow, str(job_id))
 
-    def _take_up(self, job: Job) -> None:
+    def _resume(self, job: Job) -> None:
         known: WorkflowStatus | None = DBOS.get_workflow_status(str(job.id))
         if known is None:
             self._enqueue(job.id)
         elif known.status == "PENDING" and known.executor_id is not None:
-            if not self._has_fallen(job, known):
+            if not self._is_abandoned(job, known):
                 return
             # The engine's own way back into its queue: of several workers that ask, one gets the job.
             log.info("job %s: taken up after %s", job.id, known.executor_id)
             DBOS._recover_pending_workflows([known.executor_id])
         elif known.status not in ("ENQUEUED", "DELAYED"):
-            self._give_up(job, known)
+            self._fail(job, known)
 
-    def _has_fallen(self, job: Job, known: WorkflowStatus) -> bool:
+    def _is_abandoned(self, job: Job, known: WorkflowStatus) -> bool:
         """Whether nobody is at work on it: a worker that has just begun has not yet told its row so."""
         begun = datetime.fromtimestamp((known.updated_at or 0) / 1000, UTC)
         is_quiet = utc_now() - max(begun, job.changed_at) > LEASE
@@ -144,7 +144,7 @@ class Worker:
             return is_quiet and self.is_idle
         return is_quiet or is_dead(str(known.executor_id))
 
-    def _give_up(self, job: Job, known: WorkflowStatus) -> None:
+    def _fail(self, job: Job, known: WorkflowStatus) -> None:
         """A job that the engine has ended without its row being told: its workers died too often."""
         detail = (
             f"its worker died {ATTEMPTS} times in this step"

@@ -87,10 +87,12 @@ def build_reembed_steps(shop: Workshop, job: Job) -> list[Step]:
     def work(lease: Lease, _: Facts) -> Facts:
         wanted = ReembedParams.model_validate(job.params)
         embedder = shop.embedder(wanted.model_id)
-        done = reembed(shop.database, embedder, shop.cipher, progress=lease.at, stop=lambda: lease.is_to_stop)
+        done = reembed(
+            shop.database, embedder, shop.cipher, progress=lease.report, stop=lambda: lease.is_to_stop
+        )
         lease.check()
         without = [str(subject) for subject in done.without_template]
-        lease.say(f"{done.made:,} templates made; {len(without):,} people have none of this model")
+        lease.log(f"{done.made:,} templates made; {len(without):,} people have none of this model")
         return {
             "model_id": embedder.model_id,
             "made": done.made,
@@ -115,7 +117,7 @@ def build_evaluate_steps(shop: Workshop, job: Job) -> list[Step]:
         wanted = EvaluateParams.model_validate(job.params)
         pictures = open_pictures(Path(wanted.data))
         evaluation, evidence = evaluate_all(
-            shop.embedder(wanted.model_id), pictures, aligned=wanted.aligned, progress=lease.checked
+            shop.embedder(wanted.model_id), pictures, aligned=wanted.aligned, progress=lease.report_and_check
         )
         report = shop.folder(job.id) / "report.html"
         write_report(report, evaluation, evidence, pictures)
@@ -144,12 +146,12 @@ class Workflow:
         """All steps of a job; what was done before a crash is not done again."""
         jobs, worker = self._shop.jobs, self._worker
         try:
-            job = self._insist(lambda: jobs.begin(UUID(job_id), worker))
+            job = self._retry_write(lambda: jobs.begin(UUID(job_id), worker))
         except JobEnded:
             return
         with Lease(jobs, job.id, worker, self._leaving) as lease:
             try:
-                result = self._all_steps(job, lease)
+                result = self._run_steps(job, lease)
             except JobCancelled:
                 self._end(job, "cancelled")
             except StepFailed as failed:
@@ -161,18 +163,18 @@ class Workflow:
     def _end(self, job: Job, state: Ended, **came: Facts) -> None:
         """Tidy up before anybody is told that there is nothing more to come."""
         try:
-            self._shop.leave(job.id)
+            self._shop.tidy(job.id)
         except OSError as error:
             log.warning("job %s: its folder could not be tidied up (%s)", job.id, error)
-        self._insist(lambda: self._shop.jobs.end(job.id, self._worker, state, **came))
+        self._retry_write(lambda: self._shop.jobs.end(job.id, self._worker, state, **came))
 
-    def _all_steps(self, job: Job, lease: Lease) -> Facts:
+    def _run_steps(self, job: Job, lease: Lease) -> Facts:
         """What all steps returned; each is done now, or remembered."""
         before: Facts = {}
         begin = 0.0
         try:
             for step in build_steps(self._shop, job):
-                before |= DBOS.run_step(choose_options(step), self._do, job, lease, step, begin, before)
+                before |= DBOS.run_step(choose_options(step), self._run_step, job, lease, step, begin, before)
                 begin = step.until
         except engine.DBOSMaxStepRetriesExceeded as error:
             raise error.errors[-1] from error
@@ -185,7 +187,7 @@ class Workflow:
             raise build_failure("begin", error) from error
         return before
 
-    def _do(self, job: Job, lease: Lease, step: Step, begin: float, before: Facts) -> Facts:
+    def _run_step(self, job: Job, lease: Lease, step: Step, begin: float, before: Facts) -> Facts:
         try:
             lease.enter(step.name, begin, step.until)
             return dict(to_json(step.work(lease, before)))
@@ -194,15 +196,15 @@ class Workflow:
         except Exception as error:
             # Whatever it was, it counts for nothing if the job is no longer to be done here.
             lease.check()
-            told = build_failure(step.name, error)
-            lease.say(f"{told.step}: {told.detail}")
-            if isinstance(told, MayPass):
-                lease.say("this may pass: it is tried again in a while")
+            failed = build_failure(step.name, error)
+            lease.log(f"{failed.step}: {failed.detail}")
+            if isinstance(failed, MayPass):
+                lease.log("this may pass: it is tried again in a while")
             elif not isinstance(error, KNOWN):
                 log.exception("job %s: a fault in step %s", job.id, step.name)
-            raise told from error
+            raise failed from error
 
-    def _insist(self, write: Callable[[], Job]) -> Job:
+    def _retry_write(self, write: Callable[[], Job]) -> Job:
         """Write into the row, however long the database is away."""
         while True:
             try:

@@ -54,7 +54,7 @@ class Workshop:
             place.chmod(0o700)
         return folder
 
-    def leave(self, job_id: UUID) -> None:
+    def tidy(self, job_id: UUID) -> None:
         """Leave nothing in the folder of a job that has ended but what a person needs to decide."""
         folder = self.folder(job_id)
         remove_targets(folder)

@@ -38,15 +38,15 @@ class Triplets:
     known: NDArray[np.bool_]
 
     @classmethod
-    def none(cls) -> "Triplets":
+    def empty(cls) -> "Triplets":
         """No triplet."""
         rows, d = np.empty(0, np.int64), np.empty(0, np.float32)
         return cls(rows, rows, rows, d, d, np.empty(0, np.bool_))
 
     @classmethod
-    def joined(cls, parts: Sequence["Triplets"]) -> "Triplets":
+    def join(cls, parts: Sequence["Triplets"]) -> "Triplets":
         """All of several."""
-        parts = [cls.none(), *parts]
+        parts = [cls.empty(), *parts]
         return cls(
             *(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(cls))
         )
@@ -55,7 +55,7 @@ class Triplets:
         """The triplets under a (m,) mask, or at the given places, in that order."""
         return Triplets(*(getattr(self, column.name)[keep] for column in fields(self)))
 
-    def hardest_first(self) -> "Triplets":
+    def sort_hardest_first(self) -> "Triplets":
         """Sorted by d(A, N), ties by rows, so that the order is deterministic."""
         return self.where(np.lexsort((self.positive, self.negative, self.anchor, self.d_negative)))
 

@@ -80,10 +80,10 @@ def mine(
         raise NothingToMine(people.count, len(people.rows))
     parts: list[Triplets] = []
     suspects: list[Pairs] = []
-    unfinished = Triplets.none()
+    unfinished = Triplets.empty()
     for block in nearest_others(vectors, people, mining.neighbours, progress):
         suspects.append(_find_suspects(block, identity))
-        found = Triplets.joined([unfinished, _mine_band(block, vectors, people, mining.band)])
+        found = Triplets.join([unfinished, _mine_band(block, vectors, people, mining.band)])
         # The last identity may continue in the next block; its limits apply to both parts.
         going_on = identity[found.anchor] == identity[block.anchors[-1]]
         parts.append(_limit(found.where(~going_on), identity, mining))
@@ -91,10 +91,10 @@ def mine(
     parts.append(_limit(unfinished, identity, mining))
     known, unused = _mine_known(confusions, vectors, people, mining.per_pair)
     triplets, held_back = _hold_back(
-        Triplets.joined(parts), _concatenate(suspects), identity, mining.held_back, confusions
+        Triplets.join(parts), _concatenate(suspects), identity, mining.held_back, confusions
     )
     as_negative = find_hardest(identity[triplets.negative], triplets.d_negative, mining.per_identity)
-    pool = Triplets.joined([triplets.where(as_negative), known]).hardest_first()
+    pool = Triplets.join([triplets.where(as_negative), known]).sort_hardest_first()
     return Mined(pool, held_back, people.alone, unused)
 
 
@@ -136,7 +136,7 @@ def _build_triplets(
 
 def _limit(triplets: Triplets, identity: Indices, mining: Mining) -> Triplets:
     """Keep the hardest triplets against each other identity, and of those the hardest of each identity."""
-    triplets = triplets.hardest_first()
+    triplets = triplets.sort_hardest_first()
     total = int(identity.max()) + 1
     pair = identity[triplets.anchor] * total + identity[triplets.negative]
     triplets = triplets.where(find_hardest(pair, triplets.d_negative, mining.per_pair))
@@ -210,16 +210,16 @@ def _mine_known(
         found += sides
         if not any(map(len, sides)):
             unused.append((a, b))
-    return mark_known(Triplets.joined(found)), tuple(unused)
+    return mark_known(Triplets.join(found)), tuple(unused)
 
 
 def _mine_against(anchors: Indices, negatives: Indices, vectors: Vectors, most: int) -> Triplets:
     """The hardest triplets with anchors of one identity and negatives of another."""
-    found = Triplets.none()
+    found = Triplets.empty()
     for anchor in anchors if len(anchors) > 1 and len(negatives) else ():
         d = compute_distances(vectors[anchor], vectors[negatives]).astype(np.float32)
         positives, d_positive = _choose_positives(int(anchor), d, anchors[anchors != anchor], vectors)
         more = _build_triplets(np.full(len(d), anchor), positives, negatives, d_positive, d)
-        found = Triplets.joined([found, more]).hardest_first()
+        found = Triplets.join([found, more]).sort_hardest_first()
         found = found.where(np.arange(len(found)) < most)
     return found

@@ -45,7 +45,7 @@ class Judge(nn.Module):
         self.trunk: Any = network.trunk
         use_channels_last(self.trunk)
 
-    def wanted(self, templates: Tensor) -> Tensor:
+    def translate(self, templates: Tensor) -> Tensor:
         """(n, dim) of unit length: the shipped embedder's templates, translated to this embedder."""
         if self.translation is None:
             return templates
@@ -96,7 +96,7 @@ class PeopleTraining:
             drawn, wanted = self.draw(photos, templates, random)
             terms = {"pixels": self.pixel_loss(drawn[: len(photos)], photos)}
             if share >= recipe.recognised_from:
-                terms |= self.recognition(drawn, wanted, photos, random)
+                terms |= self.recognition_loss(drawn, wanted, photos, random)
             if share >= recipe.sharp_from:
                 terms["critic"] = -self.critic(drawn).float().mean()
         ramp = min(1.0, (share - recipe.sharp_from) / 0.05)
@@ -109,7 +109,7 @@ class PeopleTraining:
         if share >= recipe.sharp_from:
             terms["told_apart"] = self.teach_critic(photos, drawn.detach())
         self.step += 1
-        self.follow()
+        self.update_average()
         return {name: float(term.detach()) for name, term in terms.items()}
 
     def draw(self, photos: Tensor, templates: Tensor, random: Generator) -> tuple[Tensor, Tensor]:
@@ -141,12 +141,12 @@ class PeopleTraining:
             drawn, photos, weight = (F.avg_pool2d(each, 2) for each in (drawn, photos, weight))
         return total
 
-    def recognition(
+    def recognition_loss(
         self, drawn: Tensor, wanted: Tensor, photos: Tensor, random: Generator
     ) -> dict[str, Tensor]:
         """How far the judge's template is from the wanted one, and its early view from the photograph's."""
         judge = self.judges[self.step % len(self.judges)]
-        wanted = judge.wanted(wanted)
+        wanted = judge.translate(wanted)
         # Both get the same changes, so that a picture and its photograph stay comparable.
         both = shake(torch.cat([drawn.clamp(-1, 1), photos]), random)
         found, seen = judge(both[: len(drawn)])
@@ -182,7 +182,7 @@ class PeopleTraining:
             group["lr"] = min(rate, 5e-4)
 
     @torch.no_grad()
-    def follow(self) -> None:
+    def update_average(self) -> None:
         """Update the average of the decoder's weights, which is what ships."""
         keep = min(0.995, self.step / (self.step + 10))
         for name, value in self.decoder.state_dict().items():

@@ -269,7 +269,7 @@ def tune(method: Method, seen: Thumbnails, protocol: Protocol) -> float:
     """
     if method.part is None or len(protocol.grid) == 1:
         return protocol.grid[0]
-    known, unknown = seen.parted(protocol.validation)
+    known, unknown = seen.split_people(protocol.validation)
     reached = {
         rate: score(embed(train_method(method, known, protocol, 0, rate), unknown), unknown.labels).map_at_r
         for rate in protocol.grid

@@ -59,7 +59,7 @@ class Thumbnails:
         labels = np.unique(self.labels[mask], return_inverse=True)[1]
         return Thumbnails(self.pixels[mask], labels, self.taught[mask])
 
-    def parted(self, share: float) -> tuple["Thumbnails", "Thumbnails"]:
+    def split_people(self, share: float) -> tuple["Thumbnails", "Thumbnails"]:
         """The first people, and this share of them, the last ones; two at least on either side.
 
         Raises:
