@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.data.csv_files import read_csv, write_csv
 from training.data.reading import reason_of
 from training.errors import PoolInvalid
 
@@ -37,11 +38,9 @@ def read_confusions(path: Path) -> list[Confusion]:
         PoolInvalid: If it is not such a file, or a line names one identity twice.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = list(csv.DictReader(file, strict=True))
         found = [
-            Confusion(line["identity_a"].strip(), line["identity_b"].strip(), line.get("reason") or "")
-            for line in lines
+            Confusion(row["identity_a"].strip(), row["identity_b"].strip(), row.get("reason") or "")
+            for row in read_csv(path).rows
         ]
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError) as error:
         raise PoolInvalid(path, f"it is not a list of {','.join(COLUMNS)} ({reason_of(error)})") from error
@@ -53,10 +52,7 @@ def read_confusions(path: Path) -> list[Confusion]:
 
 def write_confusions(path: Path, confusions: Sequence[Confusion]) -> None:
     """Write a file for `read_confusions`."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        table.writerows((each.a, each.b, each.reason) for each in confusions)
+    write_csv(path, COLUMNS, [(each.a, each.b, each.reason) for each in confusions])
 
 
 def as_numbers(confusions: Sequence[Confusion], number: Mapping[str, int]) -> list[tuple[int, int]]:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from training.data.csv_files import read_csv, write_csv
 from training.data.reading import reason_of
 from training.errors import GroupsInvalid
 
@@ -59,10 +60,7 @@ def read_groups(path: Path) -> dict[str, str]:
 
 def write_groups(path: Path, groups: Mapping[str, str]) -> None:
     """Write a file for `read_groups`."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        table.writerows(groups.items())
+    write_csv(path, COLUMNS, list(groups.items()))
 
 
 def format_groups(groups: Mapping[str, str]) -> str:
@@ -74,17 +72,14 @@ def format_groups(groups: Mapping[str, str]) -> str:
 def _read_rows(path: Path) -> list[tuple[int, str, str]]:
     """Line number, identity and group of each line, without surrounding white space."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file, strict=True)
-            columns = [name.strip() for name in table.fieldnames or ()]
-            if sorted(columns) != sorted(COLUMNS):
-                raise GroupsInvalid(
-                    path, f"its first line has {len(columns)} columns and not the two {','.join(COLUMNS)}"
-                )
-            table.fieldnames = columns
-            rows = [(table.line_num, row) for row in table]
+        table = read_csv(path)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise GroupsInvalid(path, f"it is not a list of {','.join(COLUMNS)} ({reason_of(error)})") from error
+    if sorted(table.columns) != sorted(COLUMNS):
+        raise GroupsInvalid(
+            path, f"its first line has {len(table.columns)} columns and not the two {','.join(COLUMNS)}"
+        )
+    rows = list(zip(table.lines, table.rows, strict=True))
     for line, row in rows:
         if None in row:
             raise GroupsInvalid(path, f"line {line} has more than two fields")

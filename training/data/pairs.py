@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.data.csv_files import read_csv
 from training.data.reading import reason_of
 from training.errors import PairsInvalid
 
@@ -44,7 +45,7 @@ def read_pairs(path: Path) -> list[Pair]:
         raise PairsInvalid(path, f"it cannot be read ({reason_of(error)})") from error
     if not lines:
         raise PairsInvalid(path, "it is empty")
-    pairs = _read_csv_pairs(path, lines) if "," in lines[0] else _read_lfw_pairs(path, lines)
+    pairs = _read_csv_pairs(path) if "," in lines[0] else _read_lfw_pairs(path, lines)
     kinds = {pair.same for pair in pairs}
     if len(kinds) < 2:
         only = "mated" if True in kinds else "non-mated"
@@ -52,16 +53,19 @@ def read_pairs(path: Path) -> list[Pair]:
     return pairs
 
 
-def _read_csv_pairs(path: Path, lines: Sequence[str]) -> list[Pair]:
-    rows = csv.DictReader(lines)
-    missing = {"path_a", "path_b", "same"} - set(rows.fieldnames or ())
+def _read_csv_pairs(path: Path) -> list[Pair]:
+    try:
+        table = read_csv(path)
+    except csv.Error as error:
+        raise PairsInvalid(path, f"it cannot be read ({reason_of(error)})") from error
+    missing = {"path_a", "path_b", "same"} - set(table.columns)
     if missing:
         raise PairsInvalid(path, f"the column {min(missing)} is missing", line=1)
     found = []
-    for row in rows:
+    for line, row in zip(table.lines, table.rows, strict=True):
         same = TRUTH.get((row["same"] or "").strip().lower())
         if same is None or not row["path_a"] or not row["path_b"]:
-            raise PairsInvalid(path, "it is not path_a,path_b,same with same = 0 or 1", rows.line_num)
+            raise PairsInvalid(path, "it is not path_a,path_b,same with same = 0 or 1", line)
         found.append((row["path_a"], row["path_b"], same))
     return _assign_folds(found)
 

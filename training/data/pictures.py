@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
+from training.data.csv_files import read_csv
 from training.data.reading import reason_of
 from training.errors import PicturesInvalid
 
@@ -169,8 +170,7 @@ def _open_described(folder: Path) -> Pictures:
 def _read_description(path: Path) -> list[dict[str, str]]:
     """The lines of `faces.csv`; each names a shard next to it."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        rows = read_csv(path).rows
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise PicturesInvalid(path, reason_of(error)) from error
     if not rows or not {"shard", "file", "identity"} <= rows[0].keys():

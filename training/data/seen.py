@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from embedding.files import write_file
 from training.errors import IdentityTrained, PictureTrained
 
 FILE = "seen.json"
@@ -52,7 +53,7 @@ class Seen:
     def write(self, run: Path) -> None:
         """Into a run folder."""
         content = {"identities": sorted(self.identities), "digests": sorted(self.digests)}
-        (run / FILE).write_text(json.dumps(content, indent=0) + "\n", encoding="utf-8")
+        write_file(run / FILE, (json.dumps(content, indent=0) + "\n").encode())
 
     def refuse(self, identity: Mapping[str, str], pictures: Mapping[str, str]) -> None:
         """Refuse identities and pictures that the network has seen.

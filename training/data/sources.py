@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from embedding.files import write_file
 from index.crops import Crops
 from training.data.enrolled import ENROLLED, build_crop_name
 from training.data.faces import FaceSet, Split, read_faces, split_identities
@@ -45,7 +46,7 @@ class Gathered:
 
     def write(self, path: Path) -> None:
         """As JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_file(path, (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode())
 
     @classmethod
     def read(cls, path: Path) -> "Gathered":

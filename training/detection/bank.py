@@ -4,7 +4,6 @@ The detector's photos have few large faces; the recognition set has tens of thou
 face from a held-out photo are left out, so that pasting them does not leak into the evaluation.
 """
 
-import csv
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 
 from embedding.align import REFERENCE_LANDMARKS, align
+from training.data.csv_files import read_csv
 from training.detection.data import Floats, Photo, Pixels, read_shard_rows
 
 MARGIN = 40  # pixels of repeated border that let the teacher see a face that fills its crop
@@ -40,8 +40,7 @@ def open_bank(stored: Path, data: Path, count: int, held_out: Sequence[Photo], s
 
 def read_bank(folder: Path, teacher: Path, count: int, held_out: Sequence[Photo], seed: int) -> Bank:
     """`count` crops of `faces.csv`, without those the teacher is unsure of or that are in held-out photos."""
-    with (folder / "faces.csv").open(newline="") as lines:
-        rows = [row for row in csv.DictReader(lines) if float(row["face_width_px"]) >= 60]
+    rows = [row for row in read_csv(folder / "faces.csv").rows if float(row["face_width_px"]) >= 60]
     random.Random(seed).shuffle(rows)
     detector = cv2.FaceDetectorYN.create(str(teacher), "", (112 + 2 * MARGIN, 112 + 2 * MARGIN), 0.8)
     seen = make_thumbnails([crop for photo in held_out for crop in _align_faces(photo)])

@@ -4,7 +4,6 @@ A face is a row of 14 numbers in pixels: box x, y, w, h, then x, y of right eye,
 left mouth corner, seen from the person. `uncertain` faces are neither face nor background, and teach nothing.
 """
 
-import csv
 import random
 import tarfile
 from collections import defaultdict
@@ -16,6 +15,8 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from training.data.csv_files import read_csv
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -53,8 +54,7 @@ class PhotoSet:
 def read_photos(folder: Path) -> PhotoSet:
     """Decode every picture in `images.csv`; list those that are missing or not pictures."""
     faces, uncertain = read_faces(folder / "faces.csv"), read_faces(folder / "uncertain.csv")
-    with (folder / "images.csv").open(newline="") as lines:
-        rows = list(csv.DictReader(lines))
+    rows = read_csv(folder / "images.csv").rows
     encoded = dict(_members(folder, sorted({row["shard"] for row in rows})))
     photos, undecodable = [], []
     for row in rows:
@@ -80,9 +80,8 @@ def decode(data: bytes) -> Pixels | None:
 def read_faces(path: Path) -> dict[str, Floats]:
     """File name → (n, 14) faces."""
     rows: defaultdict[str, list[list[float]]] = defaultdict(list)
-    with path.open(newline="") as lines:
-        for row in csv.DictReader(lines):
-            rows[row["file"]].append([float(row[column]) for column in FACE_COLUMNS])
+    for row in read_csv(path).rows:
+        rows[row["file"]].append([float(row[column]) for column in FACE_COLUMNS])
     return {name: np.array(faces, np.float32) for name, faces in rows.items()}
 
 

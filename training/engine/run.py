@@ -76,7 +76,7 @@ class RunFolder:
     def record(self, name: str, content: Mapping[str, Any]) -> None:
         """Writes a JSON file of the run."""
         text = json.dumps(content, indent=1, ensure_ascii=False)
-        (self.path / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        write_file(self.path / f"{name}.json", (text + "\n").encode())
 
     def metrics(self) -> list[dict[str, Any]]:
         """All lines logged so far."""

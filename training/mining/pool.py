@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.csv_files import read_csv, write_csv
 from training.data.reading import reason_of
 from training.errors import PoolInvalid
 from training.evaluation.comparisons import Indices, Pairs
@@ -82,19 +83,13 @@ class Mined:
 
 def write_triplets(path: Path, triplets: Triplets, names: Sequence[str]) -> None:
     """Write CSV with the names of the pictures: rows change when a set grows, names do not."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        for i in range(len(triplets)):
-            rows = (triplets.anchor[i], triplets.positive[i], triplets.negative[i])
-            table.writerow(
-                [
-                    *(names[row] for row in rows),
-                    f"{triplets.d_positive[i]:.6f}",
-                    f"{triplets.d_negative[i]:.6f}",
-                    int(triplets.known[i]),
-                ]
-            )
+    pictures = zip(triplets.anchor, triplets.positive, triplets.negative, strict=True)
+    figures = zip(triplets.d_positive, triplets.d_negative, triplets.known, strict=True)
+    rows = [
+        [*(names[row] for row in triplet), f"{d_positive:.6f}", f"{d_negative:.6f}", int(known)]
+        for triplet, (d_positive, d_negative, known) in zip(pictures, figures, strict=True)
+    ]
+    write_csv(path, COLUMNS, rows)
 
 
 def read_triplets(path: Path, names: Sequence[str]) -> Triplets:
@@ -105,8 +100,7 @@ def read_triplets(path: Path, names: Sequence[str]) -> Triplets:
     """
     row_of = {name: row for row, name in enumerate(names)}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            lines = list(csv.DictReader(file, strict=True))
+        lines = read_csv(path).rows
         here = [line for line in lines if all(line[column] in row_of for column in COLUMNS[:3])]
         if not here and lines:
             raise PoolInvalid(path, "none of its pictures is in the set")

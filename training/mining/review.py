@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from embedding.files import write_file
 from training.evaluation.evaluation import SUSPECT_D
 from training.mining.pool import Mined, write_triplets
 from training.reports.page import Shown, build_pair, write_page
@@ -41,10 +42,8 @@ def write_mined(
     folder.mkdir(parents=True, exist_ok=True)
     write_triplets(folder / POOL, mined.triplets, names)
     suspects = list_suspects(mined, names, identities)
-    (folder / REVIEW).write_text(
-        json.dumps({"suspect_d": SUSPECT_D, "suspects": suspects}, indent=1, ensure_ascii=False) + "\n",
-        encoding="utf-8",
-    )
+    content = {"suspect_d": SUSPECT_D, "suspects": suspects}
+    write_file(folder / REVIEW, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
     write_review(folder / PAGE, suspects, read)
 
 

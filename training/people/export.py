@@ -12,6 +12,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from embedding.files import write_file
 from embedding.people.generator import MANIFEST, MadeUpPeople, PeopleManifest
 from training.embedder.export import write_onnx
 from training.networks.decoder import FaceDecoder
@@ -61,7 +62,7 @@ def export_people(
     example = torch.zeros(2, recipe["identity"] + recipe["capture"])
     write_onnx(ExportedDecoder(load_decoder(checkpoint), recipe["identity"]), target, example)
     content = halve_weights(onnx.load(target)).SerializeToString()
-    target.write_bytes(content)
+    write_file(target, content)
     manifest = PeopleManifest.model_validate(
         {
             "name": name,
@@ -84,7 +85,7 @@ def export_people(
 def write_manifest(folder: Path, manifest: PeopleManifest) -> None:
     """Write `people.json`."""
     text = json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    write_file(folder / MANIFEST, (text + "\n").encode())
 
 
 def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from embedding.embedder import Embedder
+from training.data.csv_files import read_csv
 from training.data.faces import Split, decode_crop
 from training.data.pictures import DESCRIPTION, open_pictures
 from training.errors import PicturesInvalid
@@ -78,9 +79,9 @@ def choose_faces(data: Path, split: Split, choice: Choice) -> tuple[list[str], N
         PicturesInvalid: If it is not such a set, or has no usable face.
     """
     try:
-        rows = list(csv.DictReader((data / DESCRIPTION).read_text(encoding="utf-8").splitlines()))
+        rows = read_csv(data / DESCRIPTION).rows
         chosen = [row for row in rows if row["identity"] not in split.held_out and choice.takes(row)]
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, csv.Error, KeyError, ValueError) as error:
         raise PicturesInvalid(data, f"it has no {DESCRIPTION} that says how wide each face is") from error
     if not chosen:
         raise PicturesInvalid(data, "it holds no face that the recipe takes")

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from embedding.bundle import Bundle
+from embedding.files import write_file
 from training.detection.evaluate import DetectorReport
 from training.errors import FiguresInvalid
 from training.evaluation.attack_figures import AttackFigures
@@ -103,7 +104,7 @@ class Figures:
 
     def write(self, bundle: Path) -> None:
         """Into the folder of a bundle."""
-        (bundle / FIGURES).write_text(self.as_json() + "\n", encoding="utf-8")
+        write_file(bundle / FIGURES, (self.as_json() + "\n").encode())
 
 
 def figures_of(bundle: Bundle) -> Figures:
