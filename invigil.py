@@ -24,7 +24,7 @@ from service.commands import (
     subjects,
 )
 from training.cli import commands as training
-from training.cli.options import require_train_extra
+from training.cli.options import FromService, require_train_extra
 
 WRONG_CALL = 2
 
@@ -118,8 +118,9 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         0 done; 1 the answer is no; 2 the call or the input is wrong; 130 after Ctrl-C.
     """
+    lent = FromService(jobs.train_as_job)
     try:
-        status = app(list(arguments), prog_name="invigil", standalone_mode=False, obj=jobs.train_as_job)
+        status = app(list(arguments), prog_name="invigil", standalone_mode=False, obj=lent)
     except typer.TyperException as error:
         return refuse(error.format_message())
     except refusals() as error:

@@ -22,7 +22,6 @@
     ├── KeyMissing                 template_key_missing  there is no key to seal a picture with
     ├── WebhookNotFound            webhook_not_found
     ├── WebhookDisabled            webhook_disabled      it is not called until it is enabled again
-    ├── WrongModel                 model_mismatch        a template of another model
     ├── NothingToRollBack          nothing_to_roll_back  no model was active before the present one
     ├── PromotionError                               in `index/models/errors.py`
     ├── JobNotFound                job_not_found
@@ -274,17 +273,6 @@ class NoTemplate(GalleryError):
     def __init__(self, subject_id: UUID) -> None:
         super().__init__(f"Subject {subject_id} has no template.")
         self.subject_id = subject_id
-
-
-class WrongModel(GalleryError):
-    """A template of another model; its distances to this gallery's templates mean nothing."""
-
-    code = "model_mismatch"
-
-    def __init__(self, expected: str, actual: str) -> None:
-        super().__init__(f"The template is of model {actual}; the gallery is of model {expected}.")
-        self.expected = expected
-        self.actual = actual
 
 
 class NothingToRollBack(GalleryError):

@@ -46,7 +46,6 @@ STATUSES: dict[type[Exception], int] = {
     index.ExternalIdAmbiguous: 409,
     index.DuplicateIdentity: 409,
     index.NotTheSamePerson: 409,
-    index.WrongModel: 409,
     index.NothingToRollBack: 409,
     promotion.PromotionError: 409,
     index.ClockLeapt: 409,
@@ -168,7 +167,7 @@ def members_of(error: Exception, caller: Caller | None) -> dict[str, Any]:
             return {"count": error.count}
         case embedding.QualityRefused(assessment=found):
             return {"reasons": list(found.reasons), "measures": found.measures, "limits": found.limits}
-        case embedding.ModelMismatch() | index.WrongModel():
+        case embedding.ModelMismatch():
             return {"expected": error.expected, "actual": error.actual}
         case promotion.PromotionRefused():
             return {"worse_in": error.worse_in}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedding.errors import BundleError
+from embedding.errors import BundleError, ModelMismatch
 from embedding.template import Template
 from index.database.database import Database
 from index.errors import (
@@ -24,7 +24,6 @@ from index.errors import (
     NoTemplate,
     SubjectNotFound,
     TemplateUnreadable,
-    WrongModel,
 )
 from index.models.models import Models
 from index.models.reembedding import reembed
@@ -224,7 +223,7 @@ def said_of(model: LoadedModel, compared: Compared, probe: Template) -> tuple[st
     """What the candidate says of one face, at the rates that the active model was asked at."""
     try:
         d = model.gallery.distance_to(compared.subject_id, probe).d
-    except (NoTemplate, WrongModel, SubjectNotFound, LegalBasisExpired):
+    except (NoTemplate, ModelMismatch, SubjectNotFound, LegalBasisExpired):
         return NO_TEMPLATE, None
     except TemplateUnreadable:
         return FAILED, None

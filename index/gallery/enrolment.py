@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
+from embedding.errors import ModelMismatch
 from index.consent.legal_basis import require_basis
 from index.database.batches import batches
 from index.errors import (
@@ -16,7 +17,6 @@ from index.errors import (
     ModelNotFound,
     NoTemplate,
     NotTheSamePerson,
-    WrongModel,
 )
 from index.gallery.neighbours import Nearest
 from index.tables import GalleryChangeRow, ModelRow, SubjectRow, TemplateRow
@@ -114,7 +114,7 @@ def find_comparable(db: Session, subject_id: UUID, model_id: str) -> Sequence[An
         SubjectNotFound: If there is no such subject.
         LegalBasisExpired: If the subject's basis has ended.
         NoTemplate: If the subject has none.
-        WrongModel: If all of them are of another model.
+        ModelMismatch: If all of them are of another model.
     """
     require_basis(db, subject_id)
     rows = db.execute(_TEMPLATES_OF, {"subject_id": subject_id}).all()
@@ -122,7 +122,7 @@ def find_comparable(db: Session, subject_id: UUID, model_id: str) -> Sequence[An
     if own:
         return own
     if rows:
-        raise WrongModel(expected=model_id, actual=rows[0].model_id)
+        raise ModelMismatch(expected=model_id, actual=rows[0].model_id)
     raise NoTemplate(subject_id)
 
 

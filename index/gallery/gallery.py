@@ -16,6 +16,7 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from embedding.errors import ModelMismatch
 from embedding.template import Template
 from index import audit
 from index.consent.erasure import ErasureReceipt, erase_subject, remove_template
@@ -29,7 +30,6 @@ from index.errors import (
     SubjectOnHold,
     TemplateNotFound,
     TemplateUnreadable,
-    WrongModel,
 )
 from index.gallery.codec import VectorCodec
 from index.gallery.coverage import models_of
@@ -185,7 +185,7 @@ class Gallery:
             require: Raises, in the same transaction, where the enrolment rests on something that has changed.
 
         Raises:
-            WrongModel: If the template is of another model.
+            ModelMismatch: If the template is of another model.
             ModelNotFound: If the gallery's model was never registered.
             SubjectNotFound: If there is no such subject.
             LegalBasisExpired: If the subject's basis has ended.
@@ -375,7 +375,7 @@ class Gallery:
         """The nearest of one subject's templates, read from the rows: exact and without an index.
 
         Raises:
-            WrongModel: If the probe, or every template of the subject, is of another model.
+            ModelMismatch: If the probe, or every template of the subject, is of another model.
             SubjectNotFound: If there is no such subject.
             LegalBasisExpired: If the subject's basis has ended.
             NoTemplate: If the subject has none.
@@ -409,7 +409,7 @@ class Gallery:
             unknown_to: Only subjects without a template of any of these models.
 
         Raises:
-            WrongModel: If the probe is of another model.
+            ModelMismatch: If the probe is of another model.
             DatabaseError: If the database cannot be reached.
         """
         self._require_own(probe)
@@ -482,7 +482,7 @@ class Gallery:
 
     def _require_own(self, template: Template) -> None:
         if template.model_id != self.model_id:
-            raise WrongModel(expected=self.model_id, actual=template.model_id)
+            raise ModelMismatch(expected=self.model_id, actual=template.model_id)
 
     def _row(self, subject_id: UUID, template: Template, new_id: UUID) -> TemplateRow:
         binding = template_binding(new_id, subject_id, self.model_id)

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from embedding.embedder import Embedding
-from embedding.errors import EmbeddingError, ImageTooLarge, QualityRefused
+from embedding.errors import EmbeddingError, ImageTooLarge, ModelMismatch, QualityRefused
 from embedding.quality import Purpose
 from index.errors import (
     DatabaseBusy,
@@ -192,7 +192,7 @@ class BulkEnrolment:
             warnings = self._enrol(subject, outcome, prepared.digest).warnings
         except (DatabaseError, TemplateUnreadable):
             raise
-        except GalleryError as error:
+        except (GalleryError, ModelMismatch) as error:
             # A duplicate, an id that cannot be one; or erased since the run began, and not to come back.
             return Result(photo, Fate.REFUSED, Refusal.of(error))
         self._known.add((build_external_key(photo.external_id), prepared.digest))

@@ -17,6 +17,7 @@ from made_templates import (
     template_at,
 )
 
+from embedding.errors import ModelMismatch
 from embedding.template import distance
 from index import audit
 from index.database.database import Database
@@ -26,7 +27,6 @@ from index.errors import (
     NoTemplate,
     SubjectNotFound,
     TemplateNotFound,
-    WrongModel,
 )
 from index.gallery.gallery import Gallery
 from index.ids import uuid7
@@ -148,7 +148,7 @@ def test_a_template_of_another_model_is_refused_everywhere(database: Database, g
         lambda: gallery.nearest(foreign, 1, max_d=4.0),
         lambda: gallery.distance_to(ana, foreign),
     ):
-        with pytest.raises(WrongModel) as refused:
+        with pytest.raises(ModelMismatch) as refused:
             attempt()
         assert (refused.value.expected, refused.value.actual) == (MODEL, OTHER_MODEL)
     assert gallery.templates_of(ana) == []
@@ -164,7 +164,7 @@ def test_two_models_live_side_by_side_and_are_never_compared(database: Database,
     assert [
         one.subject_id for one in other.nearest(made_template(1, model_id=OTHER_MODEL), 5, max_d=4.0)
     ] == [ben]
-    with pytest.raises(WrongModel):
+    with pytest.raises(ModelMismatch):
         gallery.distance_to(ben, made_template(1))
 
 

@@ -18,6 +18,7 @@ from training.cli.options import (
     Aligned,
     AsJson,
     BundleFolder,
+    FromService,
     HeldOut,
     Images,
     read_held_out_names,
@@ -62,8 +63,8 @@ def train(
     if not recipe and not reality_check:
         raise typer.BadParameter("it is missing", param_hint="RECIPE")
     if job:
-        # The database is the service's to open; the program lends what submits.
-        context.obj(recipe, data or [], enrolled, groups, as_json)
+        lent = context.ensure_object(FromService)
+        lent.submit_retraining(recipe, data or [], enrolled, groups, as_json)
         return
     if groups is not None:
         raise typer.BadParameter("only a job compares models: add --job", param_hint="--groups")

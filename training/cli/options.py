@@ -1,9 +1,10 @@
 """What several commands of the training share: their options, the people held out, the missing extra."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
@@ -24,6 +25,22 @@ HeldOut = Annotated[
     typer.Option("--held-out", exists=True, file_okay=False, help="Only the people a training run held out."),
 ]
 Aligned = Annotated[bool, typer.Option("--aligned", help="The pictures are aligned 112×112 crops already.")]
+
+
+class SubmitRetraining(Protocol):
+    """Submits a retraining job and follows it."""
+
+    def __call__(
+        self, recipe: str, data: Sequence[Path], enrolled: bool, groups: Path | None, as_json: bool
+    ) -> None:
+        """Submit the job; `invigil train --job` describes the parameters."""
+
+
+@dataclass(frozen=True)
+class FromService:
+    """What the program lends the commands of the training, as only the service may open the database."""
+
+    submit_retraining: SubmitRetraining
 
 
 def read_held_out_names(pictures: "Pictures", run: Path, part: str) -> list[str]:

@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session as OrmSession
 
 from embedding.embedder import Embedding
+from embedding.errors import ModelMismatch
 from index.consent.legal_basis import has_ended
 from index.database.database import Database
-from index.errors import LegalBasisExpired, NoTemplate, SubjectNotFound, TemplateUnreadable, WrongModel
+from index.errors import LegalBasisExpired, NoTemplate, SubjectNotFound, TemplateUnreadable
 from index.gallery.neighbours import Nearest
 from index.same_photograph import is_of_subject
 from index.tables import SubjectRow, utc_now
@@ -161,7 +162,7 @@ def claimed(model: LoadedModel, entry: RosterEntryRow, probe: Embedding) -> Near
         raise ManualIdentificationAgreed from error
     except TemplateUnreadable as error:
         raise TemplateDamaged from error
-    except (NoTemplate, SubjectNotFound, WrongModel) as error:
+    except (NoTemplate, SubjectNotFound, ModelMismatch) as error:
         raise NothingToCompare("The candidate") from error
 
 
