@@ -22,7 +22,7 @@ from service.cards.number_rule import CheckDigit, NumberRule
 from service.webhooks.targets import Targets
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""Named by its chief user: prometheus_client looks there when it is imported."""
+"""prometheus_client gives the name: it looks there when it is imported."""
 
 SECRETS = ("template_key", "template_keys", "database_url", "oidc_client_secret")
 """Settings that may stand in a file of their own: `<name>_file`."""

@@ -57,6 +57,27 @@ def public_names() -> Iterator[str]:
                     yield re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", node.name)
 
 
+def documents() -> Iterator[str]:
+    """Every line that people read in the repository but `docs/terms.md`, which has the forbidden words."""
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+        if path.name != "terms.md":
+            yield from path.read_text(encoding="utf-8").splitlines()
+
+
+def strings_in_code() -> Iterator[str]:
+    """Every string of the packages, docstrings among them, line by line."""
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield from node.value.splitlines()
+
+
+def without_terms_of_others(texts: Iterator[str]) -> Iterator[str]:
+    """Texts without what addresses, HTTP, PostgreSQL and statistics call their own things."""
+    return (re.sub(r"user@|(?i:user-agent)|superuser|% confidence", "", text) for text in texts)
+
+
 def found_in(texts: Iterator[str]) -> list[tuple[str, str]]:
     # An abbreviation is meant as it is written: FAR is forbidden, "so far" is not.
     words = [re.escape(word) if word.isupper() else f"(?i:{re.escape(word)}s?)" for word in forbidden()]
@@ -81,6 +102,14 @@ def test_the_help_of_the_command_line_has_no_forbidden_word() -> None:
 
 def test_no_public_name_is_a_forbidden_word() -> None:
     assert found_in(public_names()) == []
+
+
+def test_the_documents_have_no_forbidden_word() -> None:
+    assert found_in(without_terms_of_others(documents())) == []
+
+
+def test_no_string_in_code_has_a_forbidden_word() -> None:
+    assert found_in(without_terms_of_others(strings_in_code())) == []
 
 
 def test_a_forbidden_word_is_found() -> None:

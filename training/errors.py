@@ -24,7 +24,7 @@
     ├── NothingToCompare       too few pictures could be used for any error rate
     ├── GroupsInvalid          a list of groups that cannot be read as one, or that is not of these people
     ├── NothingToMine          one identity only, or none with two pictures: no hard negative exists
-    ├── PoolInvalid            a list of hard examples or known confusions that cannot be read as one
+    ├── PoolInvalid            a list of triplets or known confusions that cannot be read as one
     └── TrainedOn              a calibration set that the network has seen
         ├── IdentityTrained    by label
         └── PictureTrained     by the digest of a picture
@@ -260,7 +260,7 @@ class NothingToMine(TrainingError):
 
 
 class PoolInvalid(TrainingError):
-    """A list of hard examples, or of known confusions, that cannot be used."""
+    """A list of hard triplets, or of known confusions, that cannot be used."""
 
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(f"{path}: {reason}.")

@@ -261,5 +261,5 @@ def test_a_pool_is_kept_by_the_names_of_its_pictures(tmp_path: Path) -> None:
     with pytest.raises(PoolInvalid, match="none of its pictures"):
         read_triplets(tmp_path / "pool.csv", ["other.png"])
     (tmp_path / "pool.csv").write_text("hello\nworld\n")
-    with pytest.raises(PoolInvalid, match="not a list of hard examples"):
+    with pytest.raises(PoolInvalid, match="not a list of hard triplets"):
         read_triplets(tmp_path / "pool.csv", names)

@@ -1,4 +1,4 @@
-"""Hard examples as rows of a set: triplets to train on, and pairs for a person to review."""
+"""Hard triplets as rows of a set: triplets to train on, and pairs for a person to review."""
 
 import csv
 from collections.abc import Sequence
@@ -113,7 +113,7 @@ def read_triplets(path: Path, names: Sequence[str]) -> Triplets:
         known = np.array([line["known"] == "1" for line in here], np.bool_)
         return Triplets(anchor, positive, negative, d_positive, d_negative, known)
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, ValueError) as error:
-        raise PoolInvalid(path, f"it is not a list of hard examples ({reason_of(error)})") from error
+        raise PoolInvalid(path, f"it is not a list of hard triplets ({reason_of(error)})") from error
 
 
 def find_hardest(key: Indices, hardness: Distances, most: int) -> Indices:

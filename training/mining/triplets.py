@@ -1,7 +1,7 @@
 """Hard negatives across a whole set: pictures of other people about as near as the person's own.
 
 Training has two stages: train, choose triplets with d(A, P) ≈ d(A, N), continue the training. The nearest of
-them are mostly wrong labels, so a person reviews them first; and hard examples alone can spoil a network, so
+them are mostly wrong labels, so a person reviews them first; and hard negatives alone can spoil a network, so
 only part of each batch is hard (`training/embedder/hard_order.py`).
 
 The search (`training/mining/neighbours.py`) takes nearly all the time; at most `per_identity` triplets of
@@ -68,7 +68,7 @@ def mine(
         vectors: (n, dim) of unit length.
         identity: (n,) a number for each picture; negative if unknown.
         mining: The settings.
-        confusions: Pairs of identities that must be told apart: confirmed false accepts, overrides,
+        confusions: Pairs of identities that must be told apart: confirmed false matches, overrides,
             look-alikes. They are used at any distance and never held back.
         progress: Called after every block.
 
