@@ -1,9 +1,11 @@
-// The camera: a preview, and frames from it as JPEG.
+// The camera: a preview, and frames from it as JPEG. A frame is always newer than the moment it was asked for.
 
+import { changed, Glance } from "./glance.js";
 import { t, wait } from "./page.js";
 
 const FRAME_SIDE = 640;
-const FIRST_FRAME_MS = 5000;
+const LONGEST_FRAME_MS = 5000;
+const GLANCE_MS = 40;
 const CAMERA_FAULTS = {
   NotAllowedError: "camera.denied",
   SecurityError: "camera.denied",
@@ -53,9 +55,28 @@ export function stopCamera(video) {
 // One for all frames: some tablets give no more than a few, and keep what is dropped.
 const sheet = document.createElement("canvas");
 
-/** The present frame as a JPEG, at most `side` pixels long. Throws where the camera has no picture yet. */
+const glance = new Glance(96, 72);
+
+/** What the video shows; null where there is no picture. */
+const shownBy = (video) => (video.videoWidth ? glance.read(video, 0, 0, video.videoWidth, video.videoHeight) : null);
+
+/**
+ * Wait for a picture that the camera had not delivered when this was called; false where none comes. A camera that
+ * hangs shows its last picture on, or delivers it again and again: whoever was on it may have left. No two pictures
+ * of a camera that works are the same, for there is noise in each.
+ */
+export async function nextPicture(video) {
+  const before = shownBy(video);
+  for (const until = performance.now() + LONGEST_FRAME_MS; performance.now() < until; await wait(GLANCE_MS)) {
+    const now = shownBy(video);
+    if (now !== null && (before === null || changed(before, now, 0) > 0)) return true;
+  }
+  return false;
+}
+
+/** The next frame as a JPEG, at most `side` pixels long. Throws where the camera gives no new picture. */
 export async function frame(video, side = FRAME_SIDE, quality = 0.88) {
-  for (const until = performance.now() + FIRST_FRAME_MS; !video.videoWidth && performance.now() < until; ) await wait(100);
+  if (!(await nextPicture(video))) throw new Error(t(video.videoWidth ? "camera.frozen" : "camera.no_picture"));
   const scale = Math.min(1, side / Math.max(video.videoWidth, video.videoHeight));
   const pen = video.videoWidth ? sheet.getContext("2d") : null;
   if (pen === null) throw new Error(t("camera.no_picture"));

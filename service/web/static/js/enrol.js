@@ -64,9 +64,15 @@ async function film() {
     return choose(notice("bad", error.message));
   }
   take.addEventListener("click", async () => {
-    const picture = await frame(video, 1600, 0.95);
-    stopCamera(video);
-    review(picture);
+    take.disabled = true;
+    try {
+      const picture = await frame(video, 1600, 0.95);
+      stopCamera(video);
+      review(picture);
+    } catch (error) {
+      stopCamera(video);
+      choose(notice("bad", error.message));
+    }
   });
   take.disabled = false;
   return undefined;

@@ -1,5 +1,7 @@
 // What the page itself sees in the camera's picture, ten times a second: light, sharpness, motion. Nothing leaves it.
 
+import { changed, Glance } from "../glance.js";
+
 const WIDE = 96;
 const HIGH = 72;
 /** Side of the piece in the middle that is looked at in full detail. */
@@ -22,8 +24,8 @@ export class Eye {
   /** @param {HTMLVideoElement} video */
   constructor(video) {
     this.video = video;
-    this.small = new OffscreenPiece(WIDE, HIGH);
-    this.detail = new OffscreenPiece(DETAIL, DETAIL);
+    this.small = new Glance(WIDE, HIGH);
+    this.detail = new Glance(DETAIL, DETAIL);
     this.forget();
   }
 
@@ -60,24 +62,6 @@ export class Eye {
   }
 }
 
-/** A canvas that part of the picture is read through. */
-class OffscreenPiece {
-  constructor(width, height) {
-    const canvas = document.createElement("canvas");
-    canvas.width = width;
-    canvas.height = height;
-    this.width = width;
-    this.height = height;
-    this.pen = canvas.getContext("2d", { willReadFrequently: true });
-  }
-
-  read(video, x, y, width, height) {
-    if (this.pen === null) return null;
-    this.pen.drawImage(video, x, y, width, height, 0, 0, this.width, this.height);
-    return this.pen.getImageData(0, 0, this.width, this.height).data;
-  }
-}
-
 const grey = (data, at) => 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2];
 
 function mean(data, inside) {
@@ -91,13 +75,6 @@ function mean(data, inside) {
     }
   }
   return sum / count;
-}
-
-/** Share of pixels whose green differs by more than `least`. */
-function changed(before, now, least) {
-  let count = 0;
-  for (let at = 1; at < now.length; at += 4) if (Math.abs(now[at] - before[at]) > least) count += 1;
-  return count / (now.length / 4);
 }
 
 /** Energy of the second derivative over the variance, of the detail. */

@@ -72,7 +72,9 @@ export async function look(device, wanted, screen) {
     screen.say(hint ?? found.word ?? t("guide.look"), found.good > 0);
     if (found.good >= GOOD_FRAMES || (found.good && now - found.goodAt >= GOOD_MS)) return { picture: found.best.picture, final: false };
     if (now - somebodyAt >= LONGEST_LOOK_MS && !asking) {
-      return { picture: found.best?.picture ?? alone.picture ?? (await frame(device.video)), final: true };
+      const picture = found.best?.picture ?? alone.picture ?? (await frame(device.video).catch(() => null));
+      // Without a new picture the camera is about to be started again: nothing older is sent.
+      if (picture !== null) return { picture, final: true };
     }
     if (somebodyAt === Infinity && !screen.patient && now - began >= UNUSED_MS) return "nobody";
     await wait(LOOK_MS);

@@ -1,5 +1,6 @@
 // The code on a card: read by the browser where it can, else by the server; only what is inside the rectangle is sent.
 
+import { nextPicture } from "../camera.js";
 import { call, Offline, t, wait } from "../page.js";
 
 /** What goes to the server at most, in pixels: grey, and of the rectangle alone. */
@@ -28,7 +29,8 @@ export async function scan(video, marked, wanted, say) {
   say(t("scan.hold"));
   while (wanted() && performance.now() < until) {
     const began = performance.now();
-    if (cut(video, marked)) {
+    // A card that was held there before may be another candidate's.
+    if ((await nextPicture(video)) && wanted() && cut(video, marked)) {
       try {
         const [text] = detector ? await detect(detector) : await ask();
         say(t("scan.hold"));

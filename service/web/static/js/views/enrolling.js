@@ -70,9 +70,9 @@ export function cameraPanel(id) {
   }
   async function watch() {
     while (running) {
-      const body = new FormData();
-      body.append("image", await frame(video), "frame.jpg");
       try {
+        const body = new FormData();
+        body.append("image", await frame(video), "frame.jpg");
         hint.textContent = guidance(await call("POST", "/v1/quality?for=enrol", { form: body }));
       } catch (error) {
         hint.textContent = error.message;
@@ -80,7 +80,13 @@ export function cameraPanel(id) {
       await wait(400);
     }
   }
-  const shoot = async () => enrol(id, await frame(video, 1280, 0.95), outcome);
+  async function shoot() {
+    try {
+      await enrol(id, await frame(video, 1280, 0.95), outcome);
+    } catch (error) {
+      outcome.replaceChildren(notice("bad", error.message));
+    }
+  }
   const stop = () => {
     running = false;
     stopCamera(video);
