@@ -2,6 +2,8 @@
 import js from "@eslint/js";
 import globals from "globals";
 
+const STORAGE = ["localStorage", "sessionStorage"];
+
 export default [
   js.configs.recommended,
   {
@@ -11,6 +13,9 @@ export default [
       "no-var": "error",
       "prefer-const": "error",
       "no-unused-vars": ["error", { argsIgnorePattern: "^_" }],
+      // Reading them throws where storage is denied.
+      "no-restricted-globals": ["error", ...STORAGE],
+      "no-restricted-properties": ["error", ...STORAGE.map((property) => ({ object: "window", property }))],
     },
   },
 ];

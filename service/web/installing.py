@@ -47,7 +47,7 @@ def show_manifest() -> Response:
 @cache
 def kept_files() -> list[str]:
     """The paths of everything that the kiosk's page is made of."""
-    scripts = [STATIC / "js" / f"{name}.js" for name in ("kiosk", "page", "camera", "glance")]
+    scripts = [STATIC / "js" / f"{name}.js" for name in ("kiosk", "page", "camera", "glance", "kept")]
     scripts += sorted(one for one in (STATIC / "js" / "kiosk").glob("*.js") if one != WORKER)
     files = [STATIC / "style.css", STATIC / "icon.svg", *scripts]
     return [f"/static/{one.relative_to(STATIC).as_posix()}" for one in files]

@@ -1,8 +1,9 @@
 // What calls an invigilator who looks elsewhere: a sound, and a number in the page's title. Both can be switched off.
 
-const kept = (name) => `invigil.${name}`;
-export const isOn = (name) => localStorage.getItem(kept(name)) !== "off";
-export const turn = (name, on) => localStorage.setItem(kept(name), on ? "on" : "off");
+import { ofBrowser } from "./kept.js";
+
+export const isOn = (name) => ofBrowser.get(`invigil.${name}`) !== "off";
+export const turn = (name, on) => ofBrowser.set(`invigil.${name}`, on ? "on" : "off");
 
 /** @type {AudioContext | null} */
 let audio = null;

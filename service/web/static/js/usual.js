@@ -2,16 +2,13 @@
 
 import { call, h, t } from "./page.js";
 import { DOCUMENTS } from "./decisions.js";
+import { ofBrowser } from "./kept.js";
 
 const NAME = "invigil-usual-document";
 
 export function usual() {
-  try {
-    const kept = localStorage.getItem(NAME);
-    return kept !== null && DOCUMENTS.includes(kept) && kept !== "other" ? kept : "student_card";
-  } catch {
-    return "student_card";
-  }
+  const kept = ofBrowser.get(NAME) ?? "";
+  return DOCUMENTS.includes(kept) && kept !== "other" ? kept : "student_card";
 }
 
 /** The field that names it; `changed` is called with nothing. */
@@ -19,11 +16,7 @@ export function usualField(changed = () => {}) {
   const field = h("select", { id: "usual-document" }, DOCUMENTS.filter((one) => one !== "other").map((one) =>
     h("option", { value: one, selected: one === usual() }, t(`document.${one}`))));
   field.addEventListener("change", () => {
-    try {
-      localStorage.setItem(NAME, field.value);
-    } catch {
-      // Denied or full: the first one it is.
-    }
+    ofBrowser.set(NAME, field.value);
     changed();
   });
   return h("label.check", {}, t("usual.document"), field);

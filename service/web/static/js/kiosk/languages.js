@@ -1,5 +1,6 @@
 // The language of one person at the kiosk: whoever comes next finds the kiosk's own again.
 
+import { ofTab } from "../kept.js";
 import { language, speak } from "../page.js";
 
 const OWN = "invigil.kiosk_language";
@@ -9,13 +10,13 @@ const chooser = /** @type {HTMLSelectElement} */ (document.getElementById("for-o
 
 /** Speak another language from now on. */
 export function change(chosen) {
-  sessionStorage.removeItem(OWN);
+  ofTab.set(OWN, null);
   speak(chosen);
 }
 
 /** The languages as options, with the kiosk's own selected. */
 export const options = () => Array.from(chooser.options, (one) => [one.value, one.text]);
-export const own = () => sessionStorage.getItem(OWN) ?? language;
+export const own = () => ofTab.get(OWN) ?? language;
 
 /** No page can be fetched without a network, so that the language stays as it is. */
 export function allow(online) {
@@ -27,13 +28,13 @@ export function allow(online) {
  * Called whenever the kiosk is free; `isFree` says whether it still is.
  */
 export function release(isFree) {
-  const former = sessionStorage.getItem(OWN);
+  const former = ofTab.get(OWN);
   if (former === null || chooser.disabled) return;
-  if (sessionStorage.getItem(NEW) === null) {
+  if (ofTab.get(NEW) === null) {
     change(former);
     return;
   }
-  sessionStorage.removeItem(NEW);
+  ofTab.set(NEW, null);
   setTimeout(() => isFree() && release(isFree), UNUSED_MS);
 }
 
@@ -42,7 +43,7 @@ chooser.addEventListener("change", () => {
     change(chooser.value);
     return;
   }
-  sessionStorage.setItem(OWN, own());
-  sessionStorage.setItem(NEW, "yes");
+  ofTab.set(OWN, own());
+  ofTab.set(NEW, "yes");
   speak(chooser.value);
 });

@@ -2,6 +2,7 @@
 
 import { call, h, newKey, Offline, Problem, t, textOf, wait } from "../page.js";
 import { ArchiveRefused } from "../archive.js";
+import { ofTab, readKept } from "../kept.js";
 import { readPhotos } from "../photos.js";
 import { sendable } from "../pictures.js";
 import { notice, table } from "../ui.js";
@@ -58,21 +59,11 @@ export function bulk(view) {
 }
 
 /** What this tab has done before it was loaded again; pictures are not kept by the browser. @returns {Run | null} */
-function kept() {
-  try {
-    return JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
-  } catch {
-    return null;
-  }
-}
+const kept = () => readKept(ofTab, KEPT);
 
 function keep(run) {
   const plain = run.refused.slice(0, SHOWN).map(({ external_id, name, code, reasons, subject_id }) => ({ external_id, name, code, reasons, subject_id }));
-  try {
-    sessionStorage.setItem(KEPT, JSON.stringify({ ...run, refused: plain, skipped: run.skipped.slice(0, SHOWN) }));
-  } catch {
-    // A full storage loses the summary after a reload, and nothing of what was enrolled.
-  }
+  ofTab.set(KEPT, JSON.stringify({ ...run, refused: plain, skipped: run.skipped.slice(0, SHOWN) }));
 }
 
 async function enrolAll(chosen, dry, place, urls, control) {
