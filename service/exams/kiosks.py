@@ -42,7 +42,21 @@ MOST_CODES_OF_ADDRESS = 50
 AWAY_AFTER = timedelta(seconds=60)
 """A kiosk gives a sign every 15 seconds."""
 
-CameraState = Literal["ok", "missing", "ended", "muted", "no_picture", "black", "frozen"]
+CameraState = Literal[
+    "ok",
+    "missing",
+    "denied",
+    "busy",
+    "unsuitable",
+    "insecure",
+    "unsupported",
+    "touch",
+    "ended",
+    "muted",
+    "no_picture",
+    "black",
+    "frozen",
+]
 
 
 @dataclass(frozen=True)

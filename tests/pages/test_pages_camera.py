@@ -91,3 +91,100 @@ def test_a_card_from_before_the_scan_is_not_read(hall: Desk, page: Page) -> None
     play(page, state="live")
     with page.expect_response(re.compile("/v1/scan$")):
         pass
+
+
+FAULTS = {
+    "NotAllowedError": ("denied", "The browser was not allowed to use the camera"),
+    "NotReadableError": ("busy", "Another program uses the camera"),
+    "NotFoundError": ("missing", "No camera was found"),
+    "OverconstrainedError": ("unsuitable", "The page cannot use the picture of this camera"),
+    "TypeError": ("no_picture", "The camera gives no picture"),
+}
+
+
+def camera_told(page: Page, hall: Desk) -> str:
+    """What the console reads of the kiosk's camera, once the kiosk has said it."""
+    with page.expect_response(re.compile("/kiosks/sign$")):
+        page.evaluate("window.dispatchEvent(new Event('online'))")
+    (kiosk,) = hall.call("GET", f"/v1/sessions/{hall.session_id}/kiosks").json()["items"]
+    return str(kiosk["camera"])
+
+
+def test_each_fault_of_a_camera_is_named_told_and_recovered_from(hall: Desk, page: Page) -> None:
+    open_kiosk(page, hall)
+
+    for error, (named, words) in FAULTS.items():
+        play(page, refused=error)
+        page.evaluate("window.played.end()")
+        expect(page.locator("#trouble-text")).to_contain_text(words)
+        expect(page.locator("#document")).to_be_visible()
+        assert camera_told(page, hall) == named
+        play(page, refused="")
+        expect(page.locator("#trouble")).to_be_hidden()
+        expect(page.locator("#candidate")).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("fault", "named", "words"),
+    [
+        ("", "unsupported", "This page needs a newer browser: Chrome or Edge 92"),
+        (
+            "Object.defineProperty(window, 'isSecureContext', { value: false });",
+            "insecure",
+            "not opened over HTTPS",
+        ),
+    ],
+)
+def test_a_browser_that_gives_no_page_a_camera_is_told_what_it_needs(
+    hall: Desk, browse: Callable[..., Page], fault: str, named: str, words: str
+) -> None:
+    page = browse()
+    page.add_init_script(f"Object.defineProperty(navigator, 'mediaDevices', {{ value: undefined }}); {fault}")
+
+    page.goto(f"{hall.base}/kiosk#key={hall.kiosk_key()}")
+
+    expect(page.locator("#trouble-text")).to_contain_text(words)
+    assert camera_told(page, hall) == named
+
+
+def test_a_permission_that_is_withdrawn_while_looking_ends_the_look_and_no_picture_is_sent(
+    hall: Desk, page: Page, astronaut_jpeg: bytes
+) -> None:
+    open_kiosk(page, hall)
+    claim(page, "1001")
+    expect(page.locator("#guidance")).to_be_visible()
+
+    play(page, refused="NotAllowedError")
+    page.evaluate("window.played.end()")
+
+    expect(page.locator("#trouble-text")).to_contain_text("The browser was not allowed to use the camera")
+    assert hall.call("GET", f"/v1/sessions/{hall.session_id}/checkins").json()["items"] == []
+    play(page, refused="")
+    expect(page.locator("#candidate")).to_be_focused()
+    stand(page, astronaut_jpeg)
+    claim(page, "1001")
+    expect(page.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
+
+
+def test_the_chosen_camera_is_used_again_when_it_is_plugged_in_again(hall: Desk, page: Page) -> None:
+    open_kiosk(page, hall)
+    page.click("#set-up")
+    page.select_option("#set-camera", "back")
+    page.get_by_text("Done").click()
+    page.wait_for_function("window.played.opened.at(-1) === 'back'")
+    page.reload()
+    expect(page.locator("#candidate")).to_be_focused()
+    assert page.evaluate("window.played.opened.at(-1)") == "back"
+
+    page.evaluate("window.played.plug('front')")
+    page.evaluate("window.played.end()")
+    page.wait_for_function("window.played.opened.at(-1) === 'front'")
+    page.evaluate("window.played.plug()")
+    page.evaluate("window.played.end()")
+    expect(page.locator("#trouble-text")).to_contain_text("No camera was found")
+    page.evaluate("window.played.plug('front')")
+    expect(page.locator("#candidate")).to_be_focused()
+    page.evaluate("window.played.plug('front', 'back')")
+
+    page.wait_for_function("window.played.opened.at(-1) === 'back'")
+    expect(page.locator("#candidate")).to_be_focused()

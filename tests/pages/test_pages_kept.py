@@ -18,9 +18,7 @@ MISSING = """for (const name of ["localStorage", "sessionStorage"]) {
 }"""
 FULL = """Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); };"""
 
-storing_nothing = pytest.mark.parametrize(
-    "fault", [DENIED, MISSING, FULL], ids=["denied", "missing", "full"]
-)
+storing_nothing = pytest.mark.parametrize("fault", [DENIED, MISSING, FULL], ids=["denied", "missing", "full"])
 
 
 @storing_nothing

@@ -601,7 +601,24 @@ class Kiosk(BaseModel):
     """
 
     battery: Annotated[float | None, Field(description="share that is left, where the browser says so")]
-    camera: Literal["ok", "missing", "ended", "muted", "no_picture", "black", "frozen"] | None
+    camera: (
+        Literal[
+            "ok",
+            "missing",
+            "denied",
+            "busy",
+            "unsuitable",
+            "insecure",
+            "unsupported",
+            "touch",
+            "ended",
+            "muted",
+            "no_picture",
+            "black",
+            "frozen",
+        ]
+        | None
+    )
     charging: bool | None
     created_at: AwareDatetime
     expires_at: AwareDatetime | None
@@ -653,7 +670,21 @@ class KioskSign(BaseModel):
         extra="forbid",
     )
     battery: float | None = None
-    camera: Literal["ok", "missing", "ended", "muted", "no_picture", "black", "frozen"]
+    camera: Literal[
+        "ok",
+        "missing",
+        "denied",
+        "busy",
+        "unsuitable",
+        "insecure",
+        "unsupported",
+        "touch",
+        "ended",
+        "muted",
+        "no_picture",
+        "black",
+        "frozen",
+    ]
     charging: bool | None = None
 
 

@@ -6,22 +6,32 @@ import { t, wait } from "./page.js";
 const FRAME_SIDE = 640;
 const LONGEST_FRAME_MS = 5000;
 const GLANCE_MS = 40;
-const CAMERA_FAULTS = {
-  NotAllowedError: "camera.denied",
-  SecurityError: "camera.denied",
-  NotReadableError: "camera.busy",
-  AbortError: "camera.busy",
+const SIZE = { width: { ideal: 1280 }, height: { ideal: 720 } };
+/** What browsers call the faults of a camera, and what we call them. */
+const FAULTS = {
+  NotAllowedError: "denied",
+  SecurityError: "denied",
+  NotReadableError: "busy",
+  AbortError: "busy",
+  NotFoundError: "missing",
+  OverconstrainedError: "unsuitable",
 };
-/** The camera that was asked for is not there. */
+/** The camera that was asked for is not there; another may be. */
 const ABSENT = ["OverconstrainedError", "NotFoundError"];
 
-/** The browser plays nothing before somebody has touched the page. */
-export class TouchNeeded extends Error {}
+/** Why there is no camera: `named` in one word, and as its message what to do about it. */
+export class CameraFault extends Error {
+  /** @param {string} named @param {any} [cause] */
+  constructor(named, cause) {
+    super(t(named === "unsupported" ? "kiosk.old_browser" : `camera.${named}`), { cause });
+    this.named = named;
+  }
+}
 
 /**
- * Start the camera in a video element. Throws an Error whose message is meant for the person in front of it.
- * `gone` is called once when the camera ends by itself: unplugged, or taken by another program. Where the
- * camera `wanted` is not there, another is better than none.
+ * Start the camera in a video element. Throws CameraFault; a fault named "touch" means that the browser plays nothing
+ * before somebody has touched the page. `gone` is called once when the camera ends by itself: unplugged, or taken by
+ * another program. Where the camera `wanted` is not there, another is better than none.
  *
  * @param {any} video
  * @param {() => void} gone
@@ -29,20 +39,24 @@ export class TouchNeeded extends Error {}
  * @param {"user" | "environment"} [facing] Which one where none is wanted: of a tablet, the front or the back.
  */
 export async function startCamera(video, gone = () => {}, wanted = "", facing = "user") {
-  if (!navigator.mediaDevices?.getUserMedia) throw new Error(t("camera.insecure"));
-  const which = wanted ? { deviceId: { exact: wanted } } : { facingMode: facing };
-  try {
-    const wish = { video: { width: { ideal: 1280 }, height: { ideal: 720 }, ...which }, audio: false };
-    video.srcObject = await navigator.mediaDevices.getUserMedia(wish);
-  } catch (error) {
-    if (wanted && ABSENT.includes(error.name)) return startCamera(video, gone, "", facing);
-    throw new Error(t(CAMERA_FAULTS[error.name] ?? "camera.missing"), { cause: error });
-  }
+  if (!navigator.mediaDevices?.getUserMedia) throw new CameraFault(window.isSecureContext ? "unsupported" : "insecure");
+  const chosen = wanted ? [{ ...SIZE, deviceId: { exact: wanted } }] : [];
+  video.srcObject = await firstOf(...chosen, { ...SIZE, facingMode: facing }, true);
   for (const track of video.srcObject.getVideoTracks()) track.addEventListener("ended", gone, { once: true });
   try {
     await video.play();
   } catch (error) {
-    throw error.name === "NotAllowedError" ? new TouchNeeded(t("camera.touch")) : new Error(t("camera.busy"), { cause: error });
+    throw new CameraFault(error.name === "NotAllowedError" ? "touch" : "no_picture", error);
+  }
+}
+
+/** The first camera that there is of several wishes. Throws CameraFault. */
+async function firstOf(wish, ...others) {
+  try {
+    return await navigator.mediaDevices.getUserMedia({ video: wish, audio: false });
+  } catch (error) {
+    if (others.length && ABSENT.includes(error.name)) return firstOf(...others);
+    throw new CameraFault(FAULTS[error.name] ?? "no_picture", error);
   }
 }
 

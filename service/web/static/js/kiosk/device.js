@@ -1,7 +1,7 @@
 // The tablet: its camera, watched and started again; its light, its screen that must not sleep.
 
 import { t, wait } from "../page.js";
-import { startCamera, stopCamera, TouchNeeded } from "../camera.js";
+import { startCamera, stopCamera } from "../camera.js";
 import { Eye } from "./eye.js";
 import { settings } from "./settings.js";
 
@@ -32,8 +32,8 @@ export class Device {
     this.opening = false;
     /** @type {string | null} */
     this.problem = null;
-    /** The problem in one word. */
-    this.named = "missing";
+    /** The problem in one word, for the console. */
+    this.named = "";
     this.seenAt = 0;
     this.lastLook = 0;
     this.lightAt = 0;
@@ -54,8 +54,8 @@ export class Device {
 
   /** In one word, for the console. */
   get state() {
-    if (this.problem === null) return this.seen === null ? "missing" : "ok";
-    return this.named;
+    if (this.problem !== null) return this.named;
+    return this.seen === null ? "no_picture" : "ok";
   }
 
   async start() {
@@ -86,8 +86,8 @@ export class Device {
         await startCamera(this.video, () => this.open(), settings.camera, this.facing);
         break;
       } catch (error) {
-        this.say(error.message);
-        await (error instanceof TouchNeeded ? touch() : wait(RETRY_MS));
+        this.say(error.message, error.named);
+        await (error.named === "touch" ? touch() : wait(RETRY_MS));
       }
     }
     if (this.stopped) {
@@ -148,7 +148,8 @@ export class Device {
     this.open();
   }
 
-  say(problem, named = "missing") {
+  /** @param {string | null} problem @param {string} [named] */
+  say(problem, named = "") {
     this.named = named;
     if (problem === this.problem) return;
     this.problem = problem;
