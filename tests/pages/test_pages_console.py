@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -433,3 +433,20 @@ def test_an_exam_is_changed_copied_and_closed_and_what_is_wrong_stands_at_its_fi
     expect(console.locator("h1")).to_have_text("Installation")
     expect(console.get_by_text("Active model")).to_be_visible()
     expect(console.get_by_text("INVIGIL_DATA_DIR")).to_be_visible()
+
+
+def test_today_shows_a_room_that_is_open_whatever_number_of_exams_was_made_since(
+    desk: Desk, console: Page
+) -> None:
+    later = datetime.now(UTC) + timedelta(days=40)
+    times = {"starts_at": later.isoformat(), "ends_at": (later + timedelta(hours=3)).isoformat()}
+    for number in range(21):
+        desk.call("POST", "/v1/exams", json={"name": f"Later {number}", **times})
+
+    console.goto(f"{desk.base}/console#/exams")
+    expect(console.locator("h1")).to_have_text("Exams")
+    console.goto(f"{desk.base}/console#/")
+
+    expect(console.locator(f"a[href='#/sessions/{desk.session_id}/board']")).to_contain_text("Hall A")
+    console.goto(f"{desk.base}/console#/pair/ABCDEFGH")
+    expect(console.get_by_label("Letters on the kiosk")).to_be_visible()

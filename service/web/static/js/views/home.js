@@ -6,6 +6,7 @@ import { useAlarm } from "./installation.js";
 import { subjects } from "./subjects.js";
 
 const MOST_EXAMS = 20;
+const DAY_MS = 86_400_000;
 
 /** Where somebody begins: those who work at exams with those of today, a registrar with the people. */
 export async function home(view) {
@@ -15,15 +16,18 @@ export async function home(view) {
   return undefined;
 }
 
-/** The newest exams, the newest first, and their sessions. */
-export async function newest() {
-  const exams = (await call("GET", `/v1/exams?limit=${MOST_EXAMS}`)).items;
+/** The exams of yesterday to a week from now, and the newest whatever their dates, newest first; and their sessions. */
+export async function current() {
+  const inDays = (n) => new Date(Date.now() + n * DAY_MS).toISOString();
+  const near = new URLSearchParams({ since: inDays(-1), until: inDays(7) });
+  const [newest, ofTheseDays] = await Promise.all([call("GET", `/v1/exams?limit=${MOST_EXAMS}`), all(`/v1/exams?${near}`)]);
+  const exams = [...new Map([...newest.items, ...ofTheseDays].map((exam) => [exam.id, exam])).values()];
   const sessions = (await Promise.all(exams.map((exam) => all(`/v1/exams/${exam.id}/sessions`)))).flat();
   return { exams, sessions };
 }
 
 async function today(view) {
-  const [{ exams, sessions }, installation] = await Promise.all([newest(), may("audit:read") ? call("GET", "/v1/installation") : null]);
+  const [{ exams, sessions }, installation] = await Promise.all([current(), may("audit:read") ? call("GET", "/v1/installation") : null]);
   const candidates = sessions.some((session) => session.candidates > 0);
   const now = sessions.filter((session) => session.state === "open");
   const next = sessions.filter((session) => session.state === "upcoming");

@@ -2,7 +2,7 @@
 
 import { call, clock, date, h, setTitle, t } from "../page.js";
 import { again, asking, choice, field, form, notice, table, when } from "../ui.js";
-import { newest } from "./home.js";
+import { current } from "./home.js";
 
 /** @typedef {import("api").components["schemas"]["Kiosk"]} Kiosk */
 
@@ -73,7 +73,7 @@ function pairing(sessions, code = "") {
 /** The address in a kiosk's QR code: for which session, and yes. */
 export async function pair(view, code) {
   setTitle(t("kiosks.add"));
-  const { sessions } = await newest();
+  const { sessions } = await current();
   const usable = sessions.filter((one) => one.state !== "closed").sort((a, b) => a.opens_at.localeCompare(b.opens_at));
   view.append(h("h1", {}, t("kiosks.add")),
     usable.length ? h("section.card", {}, pairing(usable, code)) : notice("wait", t("home.no_sessions")));
