@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fixtures_exams import ExamService
 from fixtures_service import Service
+from queues import deliver, take
 
 from embedding.bundle import Bundle, write_bundle
 from embedding.calibration import Calibration, CurvePoint
@@ -152,6 +153,30 @@ def test_disagreements_lead_to_check_ins_show_d_to_few_and_go_with_the_subject(
     assert "d" not in plain
     assert service.call("GET", path).json()["items"] == []
     assert said(report(service, candidate)) == {("checkin", "match", "no_match"): 1}
+
+
+def test_what_a_kiosk_took_without_network_is_looked_at_as_well(
+    start_exam: Callable[..., ExamService], strict: Bundle, astronaut_variants: dict[str, bytes]
+) -> None:
+    exam = start_exam(**CROPS)
+    exam.service.enrolled(astronaut_variants["closer"], "A1")
+    exam.put_csv("external_id,display_name,seat\nA1,Ann Arbor,1\n")
+    candidate = begin(exam.service, strict)
+    key = exam.kiosk_key()
+    item = take(exam, key, astronaut_variants["compressed"])
+
+    made = deliver(exam, key, item).json()
+    assert deliver(exam, key, item).json() == made
+
+    path = f"/v1/models/{candidate}/shadow/disagreements"
+    wait_for(lambda: report(exam.service, candidate)["disagreements_kept"] == 1)
+    (found,) = exam.service.call("GET", path).json()["items"]
+    assert (found["checkin_id"], found["active"], found["candidate"]) == (
+        made["checkin_id"],
+        "match",
+        "no_match",
+    )
+    assert said(report(exam.service, candidate)) == {("checkin", "match", "no_match"): 1}
 
 
 def test_one_candidate_at_a_time_and_never_the_model_in_use(

@@ -1,52 +1,14 @@
 """Delivering what a kiosk took without network, over HTTP: who may, until when, and what is refused."""
 
-import base64
-import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import UUID, uuid4
 
-import httpx2 as httpx
 import pytest
 from fixtures_exams import ExamService
+from queues import deliver, pack_of, take
 from sqlalchemy import update
 
 from index.tables import ApiKeyRow, PageSessionRow
 from service.access.scopes import Scope
-from service.exams.offline.sealing import seal_item
-
-Item = tuple[str, bytes]
-
-
-def pack_of(hall: ExamService, key: str) -> dict[str, Any]:
-    answer = hall.call("GET", "sessions/{session}/queue/pack", key=key)
-    assert answer.status_code == 200, answer.text
-    pack: dict[str, Any] = answer.json()
-    return pack
-
-
-def take(hall: ExamService, key: str, picture: bytes, candidate: str = "A1", **facts: Any) -> Item:
-    """An item, sealed as a kiosk does it."""
-    text = pack_of(hall, key)["public_key"]
-    public = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    now = datetime.now(UTC)
-    said = {
-        "candidate": candidate,
-        "contact_at": (now - timedelta(minutes=3)).isoformat(),
-        "since_contact_ms": 60_000,
-        "client_time": now.isoformat(),
-        "provisional": True,
-        **facts,
-    }
-    item = uuid4().hex
-    return item, seal_item(public, UUID(hall.session_id), item, json.dumps(said).encode(), picture)
-
-
-def deliver(
-    hall: ExamService, key: str, item: Item, session: str = "{session}", **options: Any
-) -> httpx.Response:
-    files, data = {"sealed": item[1]}, {"item": item[0]}
-    return hall.call("POST", f"sessions/{session}/queue", key=key, files=files, data=data, **options)
 
 
 def end_key(hall: ExamService, key: str, *, revoked: bool = False, ago: timedelta = timedelta()) -> None:
@@ -122,6 +84,61 @@ def test_a_key_of_no_session_has_no_day_after_its_end(
     end_key(staffed_exam, other, ago=timedelta(minutes=1))
 
     assert deliver(staffed_exam, other, item).status_code == 401
+
+
+def another_session(hall: ExamService) -> tuple[str, str]:
+    """Another session of the exam, and a kiosk's key of it."""
+    now = datetime.now(UTC)
+    room = {
+        "room": "Hall B",
+        "opens_at": (now - timedelta(hours=1)).isoformat(),
+        "closes_at": (now + timedelta(hours=1)).isoformat(),
+    }
+    session = str(hall.call("POST", "exams/{exam}/sessions", json=room).json()["id"])
+    made = hall.call("POST", f"sessions/{session}/kiosk-keys", json={})
+    return session, str(made.json()["key"])
+
+
+def test_a_tablet_that_is_of_another_session_delivers_what_it_took_before_and_nothing_else(
+    staffed_exam: ExamService, key: str, astronaut_jpeg: bytes
+) -> None:
+    parts, client = staffed_exam.service.parts, staffed_exam.service.client
+    before, after = (take(staffed_exam, key, astronaut_jpeg, since_contact_ms=ms) for ms in (60_000, 999_000))
+    page = parts.page_sessions.open("kiosk", parts.keys.authenticate(key))
+    session, other = another_session(staffed_exam)
+    own = {"Cookie": f"invigil_kiosk={page.token}"}
+
+    moved = client.post("/login", json={"page": "kiosk", "key": other}, headers=own)
+    client.cookies.clear()
+
+    cookie = next(one for one in moved.headers.get_list("set-cookie") if "former" in one)
+    assert f"Path=/v1/sessions/{staffed_exam.session_id}/queue;" in cookie
+    assert "HttpOnly" in cookie
+    former = {"Cookie": cookie.partition(";")[0], "X-Invigil-Page": "kiosk", "X-CSRF-Token": page.csrf}
+    assert deliver(staffed_exam, "", before, session, headers=former).status_code == 403
+    done = deliver(staffed_exam, "", before, headers=former)
+    assert (done.status_code, done.json()["outcome"]) == (201, "admitted")
+    assert deliver(staffed_exam, "", after, headers=former).json()["code"] == "taken_after_end"
+    for headers in (former, own | {"X-CSRF-Token": page.csrf}):
+        for path in ("queue/pack", "roster"):
+            answer = staffed_exam.call("GET", f"sessions/{{session}}/{path}", key="", headers=headers)
+            assert answer.status_code == 401, answer.text
+    forged = former | {"X-CSRF-Token": "0" * 64}
+    assert deliver(staffed_exam, "", before, headers=forged).status_code == 401
+
+
+def test_a_day_after_a_tablet_went_to_another_session_it_delivers_nothing_of_the_former(
+    staffed_exam: ExamService, key: str, astronaut_jpeg: bytes
+) -> None:
+    parts = staffed_exam.service.parts
+    item = take(staffed_exam, key, astronaut_jpeg)
+    page = parts.page_sessions.open("kiosk", parts.keys.authenticate(key))
+    parts.page_sessions.hand_over(page.token)
+    with parts.database.write() as db:
+        db.execute(update(PageSessionRow).values(last_used_at=datetime.now(UTC) - timedelta(hours=25)))
+
+    headers = {"Cookie": f"invigil_former_kiosk={page.token}", "X-CSRF-Token": page.csrf}
+    assert deliver(staffed_exam, "", item, headers=headers).status_code == 401
 
 
 @pytest.mark.parametrize(("hours", "status"), [(13, 201), (37, 401)])

@@ -187,12 +187,12 @@ def attempt_once(
             keep_todays(db, desk, now, row, look.comparison, look.probe)
         result = result_of(db, checkin_id)
     if isinstance(look, Look):
-        tell_shadow(desk, look, result.checkin)
+        tell_shadow(desk, look, checkin_id)
     return result
 
 
-def tell_shadow(desk: Desk, look: Look, checkin: Checkin) -> None:
-    """Let a candidate in the shadow look at a claim that was decided."""
+def tell_shadow(desk: Desk, look: Look, checkin_id: UUID) -> None:
+    """Let a candidate in the shadow look at a claim that was decided and is stored under this id."""
     entry, policy = look.comparison.entry, look.comparison.policy
     if look.arrival.external_id is None or entry is None or entry.subject_id is None:
         return
@@ -201,8 +201,8 @@ def tell_shadow(desk: Desk, look: Look, checkin: Checkin) -> None:
         return
     desk.compared(
         Compared(
-            checkin_id=checkin.id,
-            session_id=checkin.session_id,
+            checkin_id=checkin_id,
+            session_id=look.arrival.session_id,
             subject_id=entry.subject_id,
             crop=look.probe.crop,
             model_id=look.comparison.model.id,

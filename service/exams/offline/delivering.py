@@ -27,6 +27,7 @@ from service.exams.checkin.photograph import (
     Look,
     decided,
     require_current,
+    tell_shadow,
     undecided,
     understood,
 )
@@ -270,6 +271,7 @@ def write(desk: Desk, taken: Taken, look: Look | ImageError | FaceError | str, o
         ComparedWithFormer: If the decision would rest on a template that is not the candidate's now.
     """
     checkin_id = uuid7()
+    decided_by: Look | None = None
     with desk.database.write() as db:
         if (done := find_delivered(db, taken.arrival.session_id, taken.item, taken.by)) is not None:
             return done
@@ -283,8 +285,12 @@ def write(desk: Desk, taken: Taken, look: Look | ImageError | FaceError | str, o
             record(db, row, origin, kept.rows(case.expected.session, row.outcome))
             if isinstance(look, Look):
                 keep_todays(db, desk, case.expected, row, look.comparison, look.probe)
+                decided_by = look if row.decision is not None else None
         db.add(DeliveryRow(session_id=row.session_id, item=taken.item, checkin_id=row.id, at=utc_now()))
-        return delivered(taken.item, row)
+        done = delivered(taken.item, row)
+    if decided_by is not None:
+        tell_shadow(desk, decided_by, checkin_id)
+    return done
 
 
 def picture_kept(case: Case, look: object, taken: Taken) -> bytes | None:
