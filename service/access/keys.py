@@ -174,6 +174,12 @@ class Keys:
         with self._database.read() as db:
             return self._deliverer(db.get(ApiKeyRow, key_id), seal)
 
+    def session_of(self, key_id: UUID) -> UUID | None:
+        """The exam session whose kiosk's key this is, valid or not; None where it is no kiosk's."""
+        with self._database.read() as db:
+            row = db.get(ApiKeyRow, key_id)
+        return row.session_id if row else None
+
     def _known(self, text: str) -> ApiKeyRow:
         """The row of a key, valid or not; raises `Unauthenticated`."""
         prefix, _, secret = text.partition(".")

@@ -36,6 +36,10 @@ PAGES: tuple[Page, ...] = get_args(Page)
 LIFETIME = timedelta(hours=12)
 IDLE: dict[Page, timedelta] = {"console": timedelta(minutes=30), "kiosk": LIFETIME}
 """A kiosk may wait for its exam; it ends with its key, when the session closes."""
+HANDED_OVER = "delivery"
+"""The page of a kiosk's session whose tablet is another exam session's now: it delivers and opens nothing."""
+FORMER = "invigil_former_kiosk"
+"""The cookie of such a session; the browser sends it with the queue of its exam session alone."""
 LONGEST_AS_KIOSK = LIFETIME + DELIVERY
 """For so long a kiosk's cookie is of any use: to the end to deliver alone."""
 USE_INTERVAL = timedelta(minutes=1)
@@ -141,6 +145,27 @@ class PageSessions:
             self._note_use(digest, now)
         return PageSession(page, token, row.api_key_id, row.operator_id, _unwrap(token, row.seal))
 
+    def hand_over(self, token: str) -> None:
+        """Let a kiosk's session do nothing any more but deliver what was taken before this moment."""
+        digest, now = digest_of(token), utc_now()
+        self._used.pop(digest, None)
+        mine = (PageSessionRow.id_digest == digest) & (PageSessionRow.page == "kiosk")
+        with self._database.write(ordered=False) as db:
+            db.execute(update(PageSessionRow).where(mine).values(page=HANDED_OVER, last_used_at=now))
+
+    def find_former(self, token: str) -> tuple[PageSession, datetime]:
+        """A kiosk's session that was handed over, and when.
+
+        Raises:
+            Unauthenticated: If there is none, or it was longer ago than anything is delivered.
+        """
+        with self._database.read() as db:
+            row = db.get(PageSessionRow, digest_of(token))
+        if row is None or row.page != HANDED_OVER or utc_now() >= row.last_used_at + DELIVERY:
+            raise Unauthenticated
+        session = PageSession("kiosk", token, row.api_key_id, None, _unwrap(token, row.seal))
+        return session, row.last_used_at
+
     def end(self, token: str) -> None:
         """Sign out: from now on the cookie opens nothing, in any process."""
         digest = digest_of(token)
@@ -164,7 +189,7 @@ class PageSessions:
         """Forget those that have ended by age; returns how many."""
         now = utc_now()
         # A kiosk may still have to deliver what it took.
-        is_console = (PageSessionRow.page != "kiosk") & (PageSessionRow.created_at < now - LIFETIME)
+        is_console = (PageSessionRow.page == "console") & (PageSessionRow.created_at < now - LIFETIME)
         old = is_console | (PageSessionRow.created_at < now - LONGEST_AS_KIOSK)
         with self._database.write(ordered=False) as db:
             gone = db.scalars(delete(PageSessionRow).where(old).returning(PageSessionRow.id_digest)).all()
@@ -189,6 +214,27 @@ def cookie_name(page: Page, *, is_secure: bool) -> str:
     Browsers take one that begins with `__Host-` over TLS alone, from this very host, for all of it.
     """
     return f"__Host-invigil_{page}" if is_secure else f"invigil_{page}"
+
+
+def former_cookie_name(*, is_secure: bool) -> str:
+    """As `cookie_name`, of a kiosk that was handed over: it is not for all of the host."""
+    return f"__Secure-{FORMER}" if is_secure else FORMER
+
+
+def former_cookie_of(
+    headers: Mapping[str, str], cookies: Mapping[str, str], *, is_secure: bool
+) -> str | None:
+    """The cookie of a kiosk that was handed over, where the request carries that page's token."""
+    token = cookies.get(former_cookie_name(is_secure=is_secure))
+    if token is None or not carries_token(headers, "kiosk", token):
+        return None
+    return token
+
+
+def carries_token(headers: Mapping[str, str], page: Page, token: str) -> bool:
+    """Whether a request carries the token of this page's cookie."""
+    given = headers.get(CSRF_HEADER, "")
+    return hmac.compare_digest(csrf_of(page, token).encode(), given.encode())
 
 
 def is_secure_address(scheme: str, host: str) -> bool:
@@ -233,10 +279,7 @@ def cookie_of(
         token = cookies.get(cookie_name(page, is_secure=is_secure))
         if token is None or named not in (None, page):
             continue
-        given = headers.get(CSRF_HEADER, "")
-        if method not in SAFE_METHODS and not hmac.compare_digest(
-            csrf_of(page, token).encode(), given.encode()
-        ):
+        if method not in SAFE_METHODS and not carries_token(headers, page, token):
             raise Forbidden(f"The header {CSRF_HEADER} does not carry the page's token.")
         return page, token
     return None

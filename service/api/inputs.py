@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeVar, cast
 from urllib.parse import unquote
 from uuid import UUID
@@ -19,7 +20,7 @@ from index.subjects.subjects import ExternalId
 from service.access.callers import Caller
 from service.access.idempotency import Answer, Attempt, digest_of
 from service.access.keys import Deliverer
-from service.access.page_sessions import PageSession, cookie_of
+from service.access.page_sessions import PageSession, cookie_of, former_cookie_of
 from service.access.scopes import Scope
 from service.api.answers import respond
 from service.api.own_exams import require_exam
@@ -127,6 +128,9 @@ def deliverer_of(
     if credentials is not None:
         return parts.keys.deliverer(credentials.credentials)
     is_secure = request.url.scheme == "https"
+    former = former_cookie_of(request.headers, request.cookies, is_secure=is_secure)
+    if former is not None:
+        return former_kiosk(parts, former)
     sent = cookie_of(request.method, request.headers, request.cookies, is_secure=is_secure)
     if sent is None:
         raise Unauthenticated
@@ -135,6 +139,15 @@ def deliverer_of(
     if session.key_id is None:
         return Deliverer(signed_in(parts, session))
     return parts.keys.signed_in_deliverer(session.key_id, session.seal)
+
+
+def former_kiosk(parts: Parts, token: str) -> Deliverer:
+    """A kiosk whose tablet is another session's now: what it took before that; raises as `caller_of`."""
+    session, at = parts.page_sessions.find_former(token)
+    if session.key_id is None:
+        raise Unauthenticated
+    found = parts.keys.signed_in_deliverer(session.key_id, session.seal)
+    return replace(found, ended_at=min(found.ended_at or at, at))
 
 
 def signed_in(parts: Parts, session: PageSession) -> Caller:

@@ -1,6 +1,7 @@
 """The pages people work with: the kiosk at the door and the console, and signing in to them."""
 
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -8,8 +9,15 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.templating import Jinja2Templates
 
 from service.access.callers import Caller
-from service.access.keys import PREFIX
-from service.access.page_sessions import LONGEST_AS_KIOSK, Page, PageSession, cookie_name, is_secure_address
+from service.access.keys import DELIVERY, PREFIX
+from service.access.page_sessions import (
+    LONGEST_AS_KIOSK,
+    Page,
+    PageSession,
+    cookie_name,
+    former_cookie_name,
+    is_secure_address,
+)
 from service.access.passwords import LONGEST
 from service.api.inputs import PartsHere, signed_in
 from service.errors import InsecureAddress, InvalidRequest, Unauthenticated
@@ -151,12 +159,12 @@ def sign_in_by_password(parts: Parts, wanted: SignIn, address: str | None) -> tu
 
 
 def entered(request: Request, parts: Parts, session: PageSession, name: str) -> Response:
-    """The answer to a sign-in, with the cookie; the session that the browser had is ended."""
+    """The answer to a sign-in, with the cookie; the session that the browser had ends, or delivers alone."""
     is_secure = require_secure(request)
     cookie = cookie_name(session.page, is_secure=is_secure)
-    if before := request.cookies.get(cookie):
-        parts.page_sessions.end(before)
     answer = JSONResponse({"name": name}, headers={"Cache-Control": "no-store"})
+    if before := request.cookies.get(cookie):
+        let_go(parts, before, session, answer, is_secure=is_secure)
     # The console's has no end of its own: it goes when the browser is closed.
     # A kiosk may have to deliver what it took after a power cut.
     max_age = int(LONGEST_AS_KIOSK.total_seconds()) if session.page == "kiosk" else None
@@ -164,6 +172,36 @@ def entered(request: Request, parts: Parts, session: PageSession, name: str) -> 
         cookie, session.token, max_age=max_age, httponly=True, samesite="strict", secure=is_secure
     )
     return answer
+
+
+def let_go(parts: Parts, before: str, session: PageSession, answer: Response, *, is_secure: bool) -> None:
+    """End the session that the browser had; a kiosk of another exam session may still deliver."""
+    former = session_left(parts, before, session)
+    if former is None:
+        parts.page_sessions.end(before)
+        return
+    parts.page_sessions.hand_over(before)
+    answer.set_cookie(
+        former_cookie_name(is_secure=is_secure),
+        before,
+        path=f"/v1/sessions/{former}/queue",
+        max_age=int(DELIVERY.total_seconds()),
+        httponly=True,
+        samesite="strict",
+        secure=is_secure,
+    )
+
+
+def session_left(parts: Parts, before: str, after: PageSession) -> UUID | None:
+    """Which exam session a kiosk leaves; None where it stays there, or may deliver nothing any more."""
+    if after.page != "kiosk" or after.key_id is None:
+        return None
+    try:
+        page = parts.page_sessions.find("kiosk", before, delivers=True)
+    except Unauthenticated:
+        return None
+    former = parts.keys.session_of(page.key_id) if page.key_id else None
+    return None if former == parts.keys.session_of(after.key_id) else former
 
 
 def address_of(request: Request) -> str | None:

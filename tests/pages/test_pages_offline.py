@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures_pages import Desk, claim, give
+from fixtures_pages import Desk, claim, give, window
 from fixtures_service import Service
 from playwright.sync_api import Page, expect
 from wire import Wire
@@ -153,6 +154,39 @@ def test_a_kiosk_that_holds_sends_to_a_person_and_a_reload_in_between_loses_noth
         };
     })"""
     assert "pack" not in page.evaluate(stored)
+
+
+@pytest.mark.slow("waits before the camera of a kiosk without network, and of another session")
+def test_a_tablet_that_is_paired_to_another_session_delivers_what_it_took_under_the_former(
+    hall: Desk, wire: Wire, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    page = browse(film=astronaut_jpeg)
+    with page.expect_response(re.compile("/queue/pack$")):
+        page.goto(f"{wire.address}/kiosk#key={hall.kiosk_key()}")
+    expect(page.locator("#candidate")).to_be_focused()
+    exam_id = hall.call("GET", f"/v1/sessions/{hall.session_id}").json()["exam_id"]
+    room = {"room": "Hall B", **window(timedelta(minutes=-5), timedelta(hours=2))}
+    other = replace(
+        hall, session_id=hall.call("POST", f"/v1/exams/{exam_id}/sessions", json=room).json()["id"]
+    )
+    wire.cut()
+    claim(page, "1001")
+    expect(page.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
+    # Nothing is delivered before the tablet is of the other session.
+    page.route(re.compile("/queue$"), lambda route: route.abort())
+    wire.mend()
+    page.on("dialog", lambda dialog: dialog.accept())
+
+    page.goto("about:blank")
+    page.goto(f"{wire.address}/kiosk#key={other.kiosk_key()}")
+    expect(page.locator("#session")).to_contain_text("Hall B")
+    expect(page.locator("#offline")).to_have_text("Being sent: 1")
+    page.unroute(re.compile("/queue$"))
+
+    expect(page.locator("#offline")).to_be_hidden()
+    found = checkins(hall)["1001"]
+    assert (found["outcome"], found["provisional"]) == ("admitted", True)
+    assert checkins(other) == {}
 
 
 @pytest.mark.slow("opens a kiosk twice")

@@ -92,7 +92,7 @@ function endOf(timeout) {
  * @returns {Promise<any>}
  */
 export async function call(method, path, { json, form, text, type, key, timeout = 20000, headers: more = {} } = {}) {
-  const headers = { ...more, "X-Invigil-Page": facts.page, "X-CSRF-Token": facts.csrf ?? "" };
+  const headers = { "X-Invigil-Page": facts.page, "X-CSRF-Token": facts.csrf ?? "", ...more };
   if (json !== undefined) headers["Content-Type"] = "application/json";
   if (type) headers["Content-Type"] = type;
   if (key) headers["Idempotency-Key"] = key;

@@ -44,7 +44,7 @@ class Reserve {
       // The clock that nobody sets began anew with this page.
       this.contact = contact ? { ...contact, ticks: null } : null;
     }
-    if (!facts.csrf) facts.csrf = await this.store.fact("csrf");
+    if (facts.session_id && facts.csrf) await this.store.put(csrfName(facts.session_id), facts.csrf).catch(() => {});
     for (const { key, item } of await this.store.queue()) {
       if (Date.now() > item.until) await this.store.remove(key);
     }
@@ -54,7 +54,9 @@ class Reserve {
   async recount() {
     const queue = (await this.store?.queue()) ?? [];
     this.count = queue.length;
-    this.queued = new Set(queue.map(({ item }) => item.external_id));
+    // Somebody of another session of this tablet's may have the same number.
+    const here = queue.filter(({ item }) => item.session_id === this.pack?.session_id);
+    this.queued = new Set(here.map(({ item }) => item.external_id));
     this.changed();
   }
 
@@ -82,8 +84,8 @@ class Reserve {
     try {
       this.pack = await call("GET", `/v1/sessions/${facts.session_id}/queue/pack`, { timeout: 10_000 });
       await this.store.put("pack", this.pack);
+      await this.recount();
       await this.store.put("contact", this.contact);
-      await this.store.put("csrf", facts.csrf);
     } catch {
       // The former one is better than none; the next sign of the network tries again.
       this.askedAt = -Infinity;
@@ -162,15 +164,20 @@ class Reserve {
     return this.pack.rule;
   }
 
-  /** Deliver the queue in order, for as long as the server takes it; one bad item stops no other. */
+  /** Deliver the queue in order, for as long as the server takes it; one bad item, or a former session, stops no other. */
   async deliver() {
     if (this.store === null || this.delivering || !this.count) return;
     this.delivering = true;
+    const waiting = new Set();
     try {
       for (const { key, item } of await this.store.queue()) {
-        if (!(await sent(item))) break;
-        await this.store.remove(key);
-        await this.recount();
+        if (waiting.has(item.session_id)) continue;
+        // What a former session's page has sent its requests with: that kiosk delivers it.
+        const csrf = (await this.store.fact(csrfName(item.session_id))) ?? facts.csrf ?? (await this.store.fact("csrf"));
+        if (await sent(item, csrf ?? "")) {
+          await this.store.remove(key);
+          await this.recount();
+        } else waiting.add(item.session_id);
       }
       if (!this.count) this.askedAt = -Infinity;
     } finally {
@@ -179,13 +186,15 @@ class Reserve {
   }
 }
 
+const csrfName = (sessionId) => `csrf ${sessionId}`;
+
 /** Whether an item has been dealt with. */
-async function sent({ item, session_id, sealed }) {
+async function sent({ item, session_id, sealed }, csrf) {
   const form = new FormData();
   form.append("item", item);
   form.append("sealed", new Blob([sealed], { type: "application/octet-stream" }), "item");
   try {
-    await call("POST", `/v1/sessions/${session_id}/queue`, { form, timeout: 30_000 });
+    await call("POST", `/v1/sessions/${session_id}/queue`, { form, timeout: 30_000, headers: { "X-CSRF-Token": csrf } });
     return true;
   } catch (error) {
     if (error instanceof Offline || !(error instanceof Problem)) return false;
