@@ -1,12 +1,15 @@
 """A kiosk's camera and screen: how they fail, are named, and are used again; which pictures count."""
 
 import base64
+import io
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fixtures_pages import Desk, claim
+from PIL import Image, ImageFilter
 from playwright.sync_api import Page, expect
 
 PLAYED = Path(__file__).parents[1] / "support" / "played_camera.js"
@@ -45,6 +48,14 @@ def stand(page: Page, picture: bytes) -> None:
 def play(page: Page, **changes: object) -> None:
     """Change what the camera does."""
     page.evaluate("changes => void Object.assign(window.played, changes)", changes)
+
+
+def until(page: Page, expression: str) -> None:
+    """Wait until something holds in the page, whose policy lets no test evaluate a text there by itself."""
+    end = time.monotonic() + 60
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        page.wait_for_timeout(50)
 
 
 def sent_by(page: Page) -> list[str]:
@@ -171,14 +182,14 @@ def test_the_chosen_camera_is_used_again_when_it_is_plugged_in_again(hall: Desk,
     page.click("#set-up")
     page.select_option("#set-camera", "back")
     page.get_by_text("Done").click()
-    page.wait_for_function("window.played.opened.at(-1) === 'back'")
+    until(page, "window.played.opened.at(-1) === 'back'")
     page.reload()
     expect(page.locator("#candidate")).to_be_focused()
     assert page.evaluate("window.played.opened.at(-1)") == "back"
 
     page.evaluate("window.played.plug('front')")
     page.evaluate("window.played.end()")
-    page.wait_for_function("window.played.opened.at(-1) === 'front'")
+    until(page, "window.played.opened.at(-1) === 'front'")
     page.evaluate("window.played.plug()")
     page.evaluate("window.played.end()")
     expect(page.locator("#trouble-text")).to_contain_text("No camera was found")
@@ -186,5 +197,107 @@ def test_the_chosen_camera_is_used_again_when_it_is_plugged_in_again(hall: Desk,
     expect(page.locator("#candidate")).to_be_focused()
     page.evaluate("window.played.plug('front', 'back')")
 
-    page.wait_for_function("window.played.opened.at(-1) === 'back'")
+    until(page, "window.played.opened.at(-1) === 'back'")
     expect(page.locator("#candidate")).to_be_focused()
+
+
+def test_the_torch_gives_light_while_somebody_is_looked_at(hall: Desk, page: Page) -> None:
+    open_kiosk(page, hall)
+    play(page, hasTorch=True)
+    page.click("#set-up")
+    page.select_option("#set-light", "on")
+    page.get_by_text("Done").click()
+
+    claim(page, "1001")
+
+    until(page, "window.played.torch === true")
+    expect(page.locator("body")).to_have_class("kiosk lit")
+    page.keyboard.press("Escape")
+    until(page, "window.played.torch === false")
+    expect(page.locator("body")).to_have_class("kiosk")
+
+
+def test_the_screen_stays_on_also_after_the_page_was_hidden(hall: Desk, page: Page) -> None:
+    page.add_init_script(
+        """window.kept = 0;
+        window.shown = "visible";
+        Object.defineProperty(navigator, "wakeLock", {
+            value: { request: async (kind) => { if (kind === "screen") window.kept += 1; } },
+        });
+        Object.defineProperty(Document.prototype, "visibilityState", { get: () => window.shown });
+        window.turn = (shown) => {
+            window.shown = shown;
+            document.dispatchEvent(new Event("visibilitychange"));
+        };"""
+    )
+    open_kiosk(page, hall)
+    assert page.evaluate("window.kept") == 1
+
+    page.evaluate("window.turn('hidden')")
+    assert page.evaluate("window.kept") == 1
+    page.evaluate("window.turn('visible')")
+
+    assert page.evaluate("window.kept") == 2
+
+
+def test_the_kiosk_fills_the_screen_when_it_is_asked_to(hall: Desk, page: Page) -> None:
+    open_kiosk(page, hall)
+    page.click("#set-up")
+
+    page.click("#fullscreen")
+
+    until(page, "document.fullscreenElement === document.documentElement")
+
+
+def test_a_browser_that_reads_cards_itself_sends_no_picture_of_them(hall: Desk, page: Page) -> None:
+    page.add_init_script(
+        """window.read = [];
+        window.BarcodeDetector = class {
+            static async getSupportedFormats() { return ["qr_code", "code_39", "code_128"]; }
+            async detect({ width, height }) {
+                window.read.push([width, height]);
+                return window.read.length > 2 ? [{ rawValue: "1002" }] : [];
+            }
+        };"""
+    )
+    open_kiosk(page, hall)
+    sent = sent_by(page)
+
+    page.click("#scan-card")
+
+    expect(page.locator("#confirm-name")).to_have_text("Grace Hopper · A2")
+    assert page.evaluate("window.read") == [[480, 240]] * 3
+    assert "scan" not in sent
+
+
+def test_the_best_of_the_pictures_is_sent_and_not_the_last(
+    hall: Desk, page: Page, astronaut_jpeg: bytes
+) -> None:
+    blurred = io.BytesIO()
+    Image.open(io.BytesIO(astronaut_jpeg)).convert("RGB").filter(ImageFilter.GaussianBlur(12)).save(
+        blurred, "JPEG"
+    )
+    page.add_init_script(
+        """window.pictures = [];
+        const send = window.fetch.bind(window);
+        window.fetch = (path, options) => {
+            const image = options?.body instanceof FormData && options.body.get("image");
+            if (image) window.pictures.push([path.split("/").at(-1).split("?")[0], image.size]);
+            return send(path, options);
+        };"""
+    )
+    open_kiosk(page, hall)
+    stand(page, astronaut_jpeg)
+    claim(page, "1001")
+    with page.expect_response(re.compile("/v1/quality")) as first:
+        pass
+    assert first.value.json()["acceptable"]
+
+    stand(page, blurred.getvalue())
+
+    expect(page.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
+    *asked, (last, size) = page.evaluate("window.pictures")
+    sizes = [one for name, one in asked if name == "quality"]
+    assert last == "checkins"
+    assert size > 2 * sizes[-1]
+    assert size in sizes[:-1]
