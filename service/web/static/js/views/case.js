@@ -5,6 +5,7 @@ import { again, announce, needText, notice, tag, toast } from "../ui.js";
 import { bandScale } from "../scale.js";
 import { decisionForm, documentForm } from "../decisions.js";
 import { faces } from "../faces.js";
+import { whatDecided } from "../explaining.js";
 import { heldText } from "./held.js";
 import { flagTags, nameOf } from "./queue.js";
 
@@ -17,6 +18,7 @@ export async function checkinCase(view, one, id, ...above) {
   const who = attempt.display_name ?? attempt.external_id ?? t("case.nobody");
   const need = queue.find(({ checkin_id }) => checkin_id === id);
   const urls = [];
+  const both = faces(attempt, urls);
   setTitle(...(items.length ? [t("board.title_waiting", { n: items.length })] : []), who, one.room);
   view.append(
     steps(one, id, queue),
@@ -28,7 +30,8 @@ export async function checkinCase(view, one, id, ...above) {
         attempt.source === "paper" ? h("div.muted", {}, t("paper.taken", { time: date(attempt.created_at) })) : "",
         ...(need?.candidate ? flagTags(need.candidate) : [])),
       tag(attempt.effective_outcome)),
-    faces(attempt, urls),
+    both,
+    whatDecided(attempt, both),
     evidence(attempt),
     history(attempt, one),
     attempt.external_id && may("audit:read") ? takeEvidence(one, attempt) : "",
