@@ -90,6 +90,8 @@ STATUSES: dict[type[Exception], int] = {
     exams.ExamOnHold: 409,
     exams.HoldNotFound: 404,
     exams.HoldLifted: 409,
+    exams.ComplaintNotFound: 404,
+    exams.ComplaintAnswered: 409,
     exams.ExamArchived: 409,
     exams.ReasonRequired: 422,
     exams.SessionOpen: 409,

@@ -11,6 +11,8 @@
     ├── ExamOnHold                       on_hold                     somebody may need it as evidence
     ├── HoldNotFound                     hold_not_found
     ├── HoldLifted                       hold_lifted                 somebody has lifted it already
+    ├── ComplaintNotFound                complaint_not_found
+    ├── ComplaintAnswered                complaint_answered          its answer stands
     ├── ExamPurged                       exam_purged                 its rows have gone; it takes no new ones
     ├── ExamArchived                     exam_archived               it is read, and takes no change
     ├── TooManyForPaper                  too_many_for_paper          more people than are printed at once
@@ -183,6 +185,24 @@ class HoldLifted(ExamError):
         super().__init__(
             f"The hold was lifted at {lifted_at:%Y-%m-%d %H:%M} UTC.", lifted_at=lifted_at.isoformat()
         )
+
+
+class ComplaintNotFound(ExamError):
+    """There is no such complaint."""
+
+    code = "complaint_not_found"
+
+    def __init__(self, complaint_id: UUID) -> None:
+        super().__init__(f"There is no complaint {complaint_id}.")
+
+
+class ComplaintAnswered(ExamError):
+    """The complaint has an answer, which stands; whoever is not content complains anew."""
+
+    code = "complaint_answered"
+
+    def __init__(self, answered_at: datetime) -> None:
+        super().__init__(f"The complaint was answered at {answered_at:%Y-%m-%d %H:%M} UTC.")
 
 
 class ExamPurged(ExamError):

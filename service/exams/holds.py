@@ -80,14 +80,7 @@ def put_hold(database: Database, new: NewHold, origin: Origin, hold_id: UUID | N
     with database.write() as db:
         row = db.get(HoldRow, hold_id) if hold_id else None
         if row is None:
-            require_there(db, new)
-            row = HoldRow(
-                id=hold_id or uuid7(), **new.model_dump(), put_by=name_of(origin), created_at=utc_now()
-            )
-            db.add(row)
-            db.flush()
-            what = {"hold_id": row.id, "exam_id": new.exam_id, "kind": new.kind, "reason": new.reason}
-            note(db, HELD, origin, subject_id=new.subject_id, **what)
+            row = add_hold(db, new, origin, hold_id)
         return Hold.model_validate(row, from_attributes=True)
 
 
@@ -104,11 +97,25 @@ def lift_hold(database: Database, hold_id: UUID, reason: str, origin: Origin) ->
             raise HoldNotFound(hold_id)
         if row.lifted_at is not None:
             raise HoldLifted(row.lifted_at)
-        row.lifted_at, row.lifted_by, row.lifted_because = utc_now(), name_of(origin), reason
-        note(
-            db, LIFTED, origin, subject_id=row.subject_id, hold_id=row.id, exam_id=row.exam_id, reason=reason
-        )
+        lift(db, row, reason, origin)
         return Hold.model_validate(row, from_attributes=True)
+
+
+def add_hold(db: OrmSession, new: NewHold, origin: Origin, hold_id: UUID | None = None) -> HoldRow:
+    """Put a hold in the caller's transaction; raises as `put_hold`."""
+    require_there(db, new)
+    row = HoldRow(id=hold_id or uuid7(), **new.model_dump(), put_by=name_of(origin), created_at=utc_now())
+    db.add(row)
+    db.flush()
+    what = {"hold_id": row.id, "exam_id": new.exam_id, "kind": new.kind, "reason": new.reason}
+    note(db, HELD, origin, subject_id=new.subject_id, **what)
+    return row
+
+
+def lift(db: OrmSession, row: HoldRow, reason: str, origin: Origin) -> None:
+    """End a hold that is in force, in the caller's transaction."""
+    row.lifted_at, row.lifted_by, row.lifted_because = utc_now(), name_of(origin), reason
+    note(db, LIFTED, origin, subject_id=row.subject_id, hold_id=row.id, exam_id=row.exam_id, reason=reason)
 
 
 def list_holds(

@@ -265,6 +265,26 @@ class OverrideRow(Base):
     __table_args__ = (UniqueConstraint("checkin_id", "number"),)
 
 
+class ComplaintRow(Base):
+    """A complaint about a check-in; it goes with the check-in, which is on hold until it is answered."""
+
+    __tablename__ = "complaint"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    exam_id: Mapped[UUID] = mapped_column(ForeignKey("exam.id"), index=True)
+    checkin_id: Mapped[UUID] = mapped_column(ForeignKey("checkin.id"))
+    hold_id: Mapped[UUID]
+    """Of the exam: nothing that the answer may rest on is swept."""
+    text: Mapped[str] = mapped_column(Text)
+    received_on: Mapped[date]
+    due_on: Mapped[date]
+    taken_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    answer: Mapped[str | None] = mapped_column(Text)
+    answered_at: Mapped[datetime | None]
+    answered_by: Mapped[str | None] = mapped_column(String(255))
+
+
 class ModelUseRow(Base):
     """What became of a model's attempts in one week at one kiosk: counts of exams whose evidence is gone."""
 

@@ -128,3 +128,24 @@ def test_another_attempt_is_allowed_from_the_drawer(room: Desk, console: Page, s
     expect(console.locator("dialog")).to_have_count(0)
 
     assert room.arrive("1001", stranger_jpeg).json()["checkin"]["outcome"] == "admitted"
+
+
+def test_a_complaint_is_on_the_first_page_in_red_once_it_is_overdue_until_it_is_answered(
+    room: Desk, console: Page
+) -> None:
+    console.goto(f"{room.base}/console#/sessions/{room.session_id}/board")
+    console.get_by_role("link", name="Hopper").click()
+    console.locator("#complaint summary").click()
+    console.fill("#complaint [name=text]", "I was sent away though it was me")
+    console.fill("#complaint [name=received_on]", "2026-01-05")
+    console.get_by_role("button", name="Record", exact=True).click()
+    expect(console.locator("#complaint .tag.bad")).to_contain_text("overdue since")
+
+    console.goto(f"{room.base}/console#/")
+    expect(console.locator("#complaints .tag.bad")).to_contain_text("overdue since")
+    console.locator("#complaints").get_by_role("link", name="1001").click()
+    console.fill("#complaint [name=answer]", "You were right.")
+    console.get_by_role("button", name="Answer, and end the hold").click()
+
+    expect(console.locator("#complaint .tag")).to_have_count(0)
+    assert room.call("GET", "/v1/complaints").json()["items"] == []

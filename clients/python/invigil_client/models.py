@@ -241,6 +241,46 @@ class CodeGiven(BaseModel):
     ]
 
 
+class Complaint(BaseModel):
+    """
+    A complaint about a check-in, with its answer once there is one.
+    """
+
+    answer: str | None
+    answered_at: AwareDatetime | None
+    answered_by: str | None
+    checkin_id: UUID
+    created_at: AwareDatetime
+    due_on: date
+    exam_id: UUID
+    external_id: str | None
+    id: UUID
+    is_overdue: Annotated[bool, Field(description="open, and its day has passed (UTC)")]
+    received_on: date
+    session_id: UUID
+    taken_by: str
+    text: str
+
+
+class ComplaintAnswer(BaseModel):
+    """
+    How a complaint was answered.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    answer: Annotated[str, Field(description="not in the audit trail")]
+
+
+class ComplaintList(BaseModel):
+    """
+    Complaints, the first due first.
+    """
+
+    items: list[Complaint]
+
+
 class ConfiguredRates(BaseModel):
     """
     The false match rates that the thresholds stand for.
@@ -903,6 +943,22 @@ class NewClaim(BaseModel):
         Field(description="`return`: at the way out, for whoever goes out or comes back"),
     ] = "entry"
     kiosk: Annotated[str | None, Field(description="which kiosk, in your own words")] = None
+
+
+class NewComplaint(BaseModel):
+    """
+    A complaint as it came.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    due_on: Annotated[
+        date | None,
+        Field(description="by default a month after it came (GDPR, article 12(3))"),
+    ] = None
+    received_on: Annotated[date | None, Field(description="by default today (UTC)")] = None
+    text: Annotated[str, Field(description="what it says; not in the audit trail")]
 
 
 class NewHold(BaseModel):
@@ -3011,6 +3067,7 @@ class Evidence(BaseModel):
 
     candidate: Candidate
     checkins: list[Checkin]
+    complaints: list[Complaint]
     events: list[AuditEvent]
     exam: Exam
     exported_at: AwareDatetime

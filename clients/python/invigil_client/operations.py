@@ -81,6 +81,19 @@ class Operations(Transport):
         call = Call("GET", f"/v1/checkins/{segment(checkin_id)}")
         return self._send_for(call, models.Checkin)
 
+    def take_complaint(
+        self, checkin_id: UUID, body: models.NewComplaint, *, idempotency_key: str | None = None
+    ) -> models.Complaint:
+        """Record a complaint about a check-in; its exam's evidence is on hold until it is answered."""
+        call = Call(
+            "POST",
+            f"/v1/checkins/{segment(checkin_id)}/complaints",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.Complaint)
+
     def show_enrolment(self, checkin_id: UUID) -> bytes:
         """The enrolment that an attempt was compared with, where its crop is kept; the look is recorded."""
         call = Call("GET", f"/v1/checkins/{segment(checkin_id)}/enrolment")
@@ -131,6 +144,30 @@ class Operations(Transport):
             is_once=True,
         )
         return self._send_for(call, models.Decision)
+
+    def list_complaints(self, *, answered: bool | None = None) -> models.ComplaintList:
+        """The open complaints, the first due first; to an operator who is held to some exams, theirs."""
+        call = Call(
+            "GET",
+            "/v1/complaints",
+            query={
+                "answered": answered,
+            },
+        )
+        return self._send_for(call, models.ComplaintList)
+
+    def answer_complaint(
+        self, complaint_id: UUID, body: models.ComplaintAnswer, *, idempotency_key: str | None = None
+    ) -> models.Complaint:
+        """Record the answer; the complaint's hold is lifted."""
+        call = Call(
+            "POST",
+            f"/v1/complaints/{segment(complaint_id)}/answer",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return self._send_for(call, models.Complaint)
 
     def enrol_photo_of(
         self,
@@ -1878,6 +1915,19 @@ class AsyncOperations(AsyncTransport):
         call = Call("GET", f"/v1/checkins/{segment(checkin_id)}")
         return await self._send_for(call, models.Checkin)
 
+    async def take_complaint(
+        self, checkin_id: UUID, body: models.NewComplaint, *, idempotency_key: str | None = None
+    ) -> models.Complaint:
+        """Record a complaint about a check-in; its exam's evidence is on hold until it is answered."""
+        call = Call(
+            "POST",
+            f"/v1/checkins/{segment(checkin_id)}/complaints",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.Complaint)
+
     async def show_enrolment(self, checkin_id: UUID) -> bytes:
         """The enrolment that an attempt was compared with, where its crop is kept; the look is recorded."""
         call = Call("GET", f"/v1/checkins/{segment(checkin_id)}/enrolment")
@@ -1928,6 +1978,30 @@ class AsyncOperations(AsyncTransport):
             is_once=True,
         )
         return await self._send_for(call, models.Decision)
+
+    async def list_complaints(self, *, answered: bool | None = None) -> models.ComplaintList:
+        """The open complaints, the first due first; to an operator who is held to some exams, theirs."""
+        call = Call(
+            "GET",
+            "/v1/complaints",
+            query={
+                "answered": answered,
+            },
+        )
+        return await self._send_for(call, models.ComplaintList)
+
+    async def answer_complaint(
+        self, complaint_id: UUID, body: models.ComplaintAnswer, *, idempotency_key: str | None = None
+    ) -> models.Complaint:
+        """Record the answer; the complaint's hold is lifted."""
+        call = Call(
+            "POST",
+            f"/v1/complaints/{segment(complaint_id)}/answer",
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+            is_once=True,
+            body=body,
+        )
+        return await self._send_for(call, models.Complaint)
 
     async def enrol_photo_of(
         self,

@@ -29,6 +29,7 @@ from service.exams.audit import (
     note,
 )
 from service.exams.checkin.rules import entry_named
+from service.exams.complaints import Complaint, complaints_about
 from service.exams.context import Desk
 from service.exams.exams import exam_document, exam_row
 from service.exams.schemas import Candidate, Checkin, Exam, Movement, Session
@@ -68,6 +69,7 @@ class Evidence(BaseModel):
     candidate: Candidate
     checkins: list[Checkin]
     movements: list[Movement]
+    complaints: list[Complaint]
     rows: list[SealedRow]
     events: list[AuditEvent]
     intact: bool
@@ -121,6 +123,7 @@ def read_evidence(desk: Desk, session_id: UUID, external_id: str) -> tuple[Evide
             candidate=candidates_of(db, session_id, [entry.id])[entry.id],
             checkins=checkin_documents(db, checkins),
             movements=movement_documents(db, moves),
+            complaints=complaints_about(db, [one.id for one in checkins]),
             rows=rows,
             events=events,
             intact={one.digest for one in rows} == {one.details.get("evidence") for one in events} - {None},

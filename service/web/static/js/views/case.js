@@ -1,7 +1,7 @@
 // One attempt: the two faces, why it was referred, and what a person makes of it.
 
-import { call, clock, date, h, may, setTitle, t, textOf } from "../page.js";
-import { again, announce, needText, notice, tag, toast } from "../ui.js";
+import { call, clock, date, day, h, may, setTitle, t, textOf } from "../page.js";
+import { again, announce, field, form, needText, notice, tag, toast } from "../ui.js";
 import { bandScale } from "../scale.js";
 import { decisionForm, documentForm } from "../decisions.js";
 import { faces } from "../faces.js";
@@ -35,6 +35,7 @@ export async function checkinCase(view, one, id, ...above) {
     evidence(attempt),
     history(attempt, one),
     attempt.external_id && may("audit:read") ? takeEvidence(one, attempt) : "",
+    await complaints(attempt),
     ...decide(view, one, attempt, queue, who),
   );
   return () => urls.forEach((url) => URL.revokeObjectURL(url));
@@ -59,6 +60,27 @@ function steps(one, id, queue) {
       h("span.muted.small", {}, place >= 0 ? t("case.place", { place: place + 1, n: queue.length }) : t("case.waiting", { n: queue.length })),
       place > 0 ? link(queue[place - 1], "case.previous", "prev") : "",
       link(queue[place + 1] ?? (place < 0 ? queue[0] : null), "case.next", "next") ?? ""));
+}
+
+const words = (name, label) => h("label.wide", {}, label, h("textarea", { name, rows: 4, required: true, minlength: 3, maxlength: 10000 }));
+
+/** Open complaints about this attempt, each to be answered, and a form for one that has come. */
+async function complaints(attempt) {
+  const open = (await call("GET", "/v1/complaints")).items.filter(({ checkin_id }) => checkin_id === attempt.id);
+  const take = async ({ text, received_on }) => {
+    await call("POST", `/v1/checkins/${attempt.id}/complaints`, { json: { text, ...(received_on ? { received_on } : {}) } });
+    again();
+  };
+  const settle = ({ id }) => async ({ answer }) => {
+    await call("POST", `/v1/complaints/${id}/answer`, { json: { answer } });
+    again();
+  };
+  return h("details.card", { id: "complaint", open: open.length > 0 }, h("summary", {}, t("complaint.title")), h("div.stack", {},
+    ...open.map((one) => h("div.stack", {},
+      h("div.row.between", {}, h("p", {}, one.text), h(one.is_overdue ? "span.tag.bad" : "span.tag", {}, t(one.is_overdue ? "complaint.overdue" : "complaint.due", { date: day(`${one.due_on}T12:00`) }))),
+      may("exams:write") ? form([words("answer", t("complaint.answer"))], t("complaint.settle"), settle(one)) : "")),
+    h("p.muted.small", {}, t("complaint.help")),
+    may("exams:write", "override") ? form([words("text", t("complaint.text")), field("received_on", t("complaint.received"), { type: "date" })], t("complaint.take"), take) : ""));
 }
 
 /** Everything about the candidate as one file, for an appeal. */
