@@ -50,7 +50,9 @@ def test_maps_of_mated_and_non_mated_pairs_are_tested_against_chance(
 
     ended = cli.run("evaluate-explanations", "--images", ".", "--pairs", "pairs.csv", "--json")
 
-    mated, non_mated = ended.document
+    mated, non_mated, *by_score_cam = ended.document
+    assert [one["method"] for one in ended.document] == ["occlusion"] * 2 + ["Score-CAM"] * 2
+    assert [one["chance"] for one in by_score_cam] == [mated["chance"], non_mated["chance"]]
     assert (mated["kind"], mated["pairs"]) == ("mated", 2)
     assert (non_mated["kind"], non_mated["pairs"]) == ("non-mated", 3)
     assert mated["interval"][0] > 0
