@@ -136,7 +136,7 @@ def test_a_roster_is_imported_and_a_key_kept_without_a_mouse(room: Desk, browse:
     # That Enter asks for a file is the browser's part; now and then its event does not reach the test.
     page.evaluate(ASK)
     page.keyboard.press("Enter")
-    page.wait_for_function("asked === 1")
+    assert page.evaluate("asked") == 1
     late = FilePayload(name="late.csv", mimeType="text/csv", buffer=b"external_id,seat\n1004,A4\n")
     page.locator("#roster-file").set_input_files(late)
     expect(page.locator("#roster-report .notice").first).to_be_visible()
