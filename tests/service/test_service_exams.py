@@ -408,6 +408,7 @@ class TestRosters:
         board = staffed_exam.call("GET", "sessions/{session}/roster").json()["items"]
         assert board[0]["flags"] == {
             "manual_identification": False,
+            "private_check": False,
             "twin": True,
             "accommodation": "extra time",
         }
