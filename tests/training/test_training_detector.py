@@ -1,5 +1,6 @@
 """The face detector in training: its shape, its labels, its views, its loss and what it exports."""
 
+import json
 import math
 from dataclasses import astuple, replace
 from itertools import islice
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from fixtures_cli import CommandLine
 from made_detection import COLOURS, TINY, WHITE, drawn_photo, face_at, write_made_set
 
 from embedding.detector import Face
@@ -330,6 +332,21 @@ def test_training_writes_a_run_that_goes_on_where_it_stopped(made_set: Path, tmp
     assert training.step == 6
     assert open_detector(run.last)(torch.zeros(1, 3, 64, 64))[0].shape == (1, 16, 8, 8)
     assert "broken.jpg" in (run.path / "photos.json").read_text()
+
+
+@pytest.mark.slow("trains and exports a detector")
+def test_a_run_of_a_detector_is_measured_and_never_taken_for_an_embedder(
+    made_set: Path, tmp_path: Path, cli: CommandLine
+) -> None:
+    run = RunFolder.create(tmp_path / "run", resume=False)
+    train_detector(TINY, made_set, run)
+
+    measured = cli.run("evaluate-detector", "--photos", made_set / "detect", "--detector", run.path, "--json")
+    exported = cli.run("export", run.path, "--to", tmp_path / "bundle")
+
+    assert json.loads(measured.stdout)["rows"]
+    assert exported.status == 2
+    assert "it is no checkpoint of an embedding network" in exported.stderr
 
 
 def test_a_loss_that_is_not_finite_stops_the_training_before_the_weights_change(

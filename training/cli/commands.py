@@ -82,12 +82,14 @@ def train(
             return
         if is_of_detector(recipe):
             train_detector(recipe, faces, folder, resume)
+            then = f"invigil evaluate-detector --detector {folder} --photos …"
         else:
             train_embedder(recipe, faces, folder, resume, bundle)
+            then = f"invigil export {folder} --to …"
     if as_json:
         typer.echo(json.dumps({"recipe": recipe, "run": str(folder)}))
     else:
-        typer.echo(f"Done: {folder}. Next: invigil export {folder} --to …")
+        typer.echo(f"Done: {folder}. Next: {then}")
 
 
 def train_embedder(recipe: str, data: Path, folder: Path, resume: bool, incumbent: Path | None) -> None:

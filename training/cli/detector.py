@@ -21,7 +21,7 @@ def evaluate_detector(
     ],
     detector: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="ONNX in YuNet's layout; by default the bundle's."),
+        typer.Option(exists=True, help="ONNX in YuNet's layout, or a run; by default the bundle's."),
     ] = None,
     score_threshold: Annotated[
         float | None, typer.Option(min=0.01, max=0.99, help="By default the bundle's.")

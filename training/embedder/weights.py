@@ -6,12 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from training.engine.run import load_checkpoint, load_weights
+from training.errors import CheckpointInvalid
 from training.networks.backbones import NetworkConfig, build_network
 from training.networks.embedder import FaceEmbedder
 
 
-def network_config(checkpoint: Mapping[str, Any]) -> NetworkConfig:
-    """The network a checkpoint holds."""
+def network_config(checkpoint: Mapping[str, Any], path: Path) -> NetworkConfig:
+    """The network that the checkpoint at `path` holds.
+
+    Raises:
+        CheckpointInvalid: If it is one of something else.
+    """
+    if "network" not in checkpoint:
+        raise CheckpointInvalid(path, "it is no checkpoint of an embedding network")
     stored: dict[str, Any] = checkpoint["network"]
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
     return NetworkConfig(**values)
@@ -24,7 +31,7 @@ def load_network(path: Path) -> FaceEmbedder:
         CheckpointInvalid: If it is no checkpoint, or its weights are not of the network it names.
     """
     checkpoint = load_checkpoint(path)
-    network = build_network(network_config(checkpoint))
+    network = build_network(network_config(checkpoint, path))
     load_weights(network, checkpoint["ema"], path)
     return network.eval()
 

@@ -125,6 +125,6 @@ def list_jobs(shop: Workshop) -> Iterator[Job]:
 def is_of_network(checkpoint: Path, recipe: Recipe) -> bool:
     """Whether it can be read, and holds the network that the recipe trains."""
     try:
-        return network_config(load_checkpoint(checkpoint)) == recipe.network
+        return network_config(load_checkpoint(checkpoint), checkpoint) == recipe.network
     except CheckpointInvalid:
         return False
