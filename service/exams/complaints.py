@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.audit import Origin
+from index.database.batches import batches
 from index.ids import uuid7
 from index.tables import HoldRow, utc_now
 from service.exams.audit import note
@@ -161,8 +162,12 @@ def list_complaints(
 
 def complaints_about(db: OrmSession, checkin_ids: Sequence[UUID]) -> list[Complaint]:
     """The complaints about some check-ins, open and answered, oldest first."""
-    query = select(ComplaintRow).where(ComplaintRow.checkin_id.in_(checkin_ids)).order_by(ComplaintRow.id)
-    return [complaint_document(db, row) for row in db.scalars(query).all()]
+    rows = [
+        row
+        for some in batches(checkin_ids)
+        for row in db.scalars(select(ComplaintRow).where(ComplaintRow.checkin_id.in_(some))).all()
+    ]
+    return [complaint_document(db, row) for row in sorted(rows, key=lambda row: row.id)]
 
 
 def complaint_document(db: OrmSession, row: ComplaintRow) -> Complaint:
