@@ -45,7 +45,7 @@ OF_TRAINER: Rights = {"model": READ, "alembic_version": READ}
 
 
 @dataclass(frozen=True)
-class Role:
+class DatabaseRole:
     """A role, its rights on some tables, and those on all others."""
 
     name: str
@@ -53,7 +53,11 @@ class Role:
     otherwise: str = ""
 
 
-ROLES = (Role(API, OF_API, EVERYTHING), Role(WORKER, OF_WORKER), Role(TRAINER, OF_TRAINER))
+ROLES = (
+    DatabaseRole(API, OF_API, EVERYTHING),
+    DatabaseRole(WORKER, OF_WORKER),
+    DatabaseRole(TRAINER, OF_TRAINER),
+)
 
 _OWNED = text(
     "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user ORDER BY 1"
@@ -77,7 +81,7 @@ def grant_rights(db: Session) -> None:
                 db.execute(text(statement))
 
 
-def statements_of(role: Role, tables: list[str]) -> Iterator[str]:
+def statements_of(role: DatabaseRole, tables: list[str]) -> Iterator[str]:
     """The statements for one role; all names come from us or from the database."""
     for table in tables:
         yield f'REVOKE ALL ON "{table}" FROM {role.name}'

@@ -30,7 +30,7 @@ _COMPACT_AT = 0.25
 _HELPERS = min(3, (os.cpu_count() or 1) - 1)
 
 
-class Found(NamedTuple):
+class NearestRows(NamedTuple):
     """The result of a search, nearest first; shorter than requested if there are fewer vectors."""
 
     d: Vectors  # (n,)
@@ -135,7 +135,7 @@ class VectorIndex:
             self._segments = (*(segment for segment in worn if segment.filled), *segments[-1:])
             return gone
 
-    def search(self, query: Vectors, k: int) -> Found:
+    def search(self, query: Vectors, k: int) -> NearestRows:
         """The k nearest vectors, or as many as there are.
 
         Args:
@@ -144,11 +144,11 @@ class VectorIndex:
         """
         found = _search_segments(query, self._segments, k)
         if not found:
-            return Found(np.empty(0, np.float32), np.empty(0, np.int64))
+            return NearestRows(np.empty(0, np.float32), np.empty(0, np.int64))
         d = np.concatenate([part.d for part in found])
         numbers = np.concatenate([part.numbers for part in found])
         order = np.argsort(d, kind="stable")[:k]
-        return Found(d[order], numbers[order])
+        return NearestRows(d[order], numbers[order])
 
     def take(self, numbers: Numbers) -> Taken:
         """The vectors of those numbers that exist."""
@@ -260,14 +260,14 @@ def _compact(segment: _Segment) -> _Segment:
     return _Segment(vectors, numbers, ids, filled=len(vectors))
 
 
-def _search_segments(query: Vectors, segments: Sequence[_Segment], k: int) -> list[Found]:
+def _search_segments(query: Vectors, segments: Sequence[_Segment], k: int) -> list[NearestRows]:
     """Search every segment and return the results in order; the caller searches, and idle threads help.
 
     A search is limited by memory, not by arithmetic, so a second core shortens it. If all cores are busy, no
     helper starts, and the caller does all the work without waiting.
     """
     waiting = iter(enumerate(segments))
-    found: dict[int, Found] = {}
+    found: dict[int, NearestRows] = {}
 
     def work() -> None:
         for place, segment in waiting:
@@ -298,13 +298,13 @@ def _limit_threads(count: int) -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
-def _search_block(query: Vectors, vectors: Vectors, numbers: Numbers, k: int) -> Found:
+def _search_block(query: Vectors, vectors: Vectors, numbers: Numbers, k: int) -> NearestRows:
     # OpenMP keeps this number per calling thread. Many requests search at once, each in its own thread; a
     # team of threads per query would make them wait for each other (measured: five times the work).
     with _limit_threads(1):
         d, rows = faiss.knn(query.reshape(1, -1), vectors, min(k, len(vectors)))
     there = rows[0] >= 0
-    return Found(d[0][there], numbers[rows[0][there]])
+    return NearestRows(d[0][there], numbers[rows[0][there]])
 
 
 def _merge(d: Vectors, rows: Numbers, more_d: Vectors, more_rows: Numbers, k: int) -> tuple[Vectors, Numbers]:

@@ -21,7 +21,7 @@
     ├── PicturesInvalid        a folder or archive of pictures that cannot be read as one
     ├── FiguresInvalid         no record of what was measured, or a document without a place for it
     ├── PairsInvalid           a pairs file that cannot be read, or that can decide nothing
-    ├── NothingToCompare       too few pictures could be used for any error rate
+    ├── NoComparisons          too few pictures could be used for any error rate
     ├── GroupsInvalid          a list of groups that cannot be read as one, or that is not of these people
     ├── NothingToMine          one identity only, or none with two pictures: no hard negative exists
     ├── PoolInvalid            a list of triplets or known confusions that cannot be read as one
@@ -225,7 +225,7 @@ class PairsInvalid(TrainingError):
         self.line = line
 
 
-class NothingToCompare(TrainingError):
+class NoComparisons(TrainingError):
     """No mated or no non-mated comparison is left; the number of failed pictures shows why."""
 
     def __init__(self, kind: str, pictures: int, failed: int) -> None:

@@ -26,7 +26,7 @@ from training.embedder.recipe import RECIPES
 from training.engine.run import RunFolder
 from training.evaluation.bootstrap import percentiles
 from training.evaluation.calibrate import calibrate_bundle
-from training.evaluation.gate import Comparison, compare
+from training.evaluation.gate import ModelComparison, compare
 from training.jobs.worker import Worker
 from training.jobs.workshop import Workshop
 
@@ -171,7 +171,7 @@ def effect_on(archive: Path, before: Path, after: Sequence[Path]) -> Effect:
     )
 
 
-def drawn(made: Comparison) -> Any:
+def drawn(made: ModelComparison) -> Any:
     """(replicates,) change of FNMR with other people drawn."""
     old, new = (side.replicates.fnmr_values(FMR) for side in (made.incumbent, made.candidate))
     assert old is not None  # the kept comparisons reach 1e-2
@@ -179,6 +179,6 @@ def drawn(made: Comparison) -> Any:
     return new - old
 
 
-def _at(made: Comparison) -> dict[str, Any]:
+def _at(made: ModelComparison) -> dict[str, Any]:
     rate: dict[str, Any] = next(rate for rate in made.record["rates"] if rate["fmr"] == FMR)
     return rate

@@ -18,7 +18,7 @@ _NEWEST = _CHANGE.order_by(GalleryChangeRow.seq.desc()).limit(1)
 _NUMBERED = _CHANGE.where(GalleryChangeRow.seq == bindparam("seq"))
 
 
-class Change(NamedTuple):
+class GalleryChange(NamedTuple):
     """One gallery change; no other history has the same change under its number."""
 
     seq: int
@@ -26,16 +26,16 @@ class Change(NamedTuple):
     template_number: int
 
 
-NO_CHANGE = Change(0, None, 0)
+NO_CHANGE = GalleryChange(0, None, 0)
 """The start of every history, before any change."""
 
 
-def find_newest_change(db: Session) -> Change:
+def find_newest_change(db: Session) -> GalleryChange:
     """The newest change visible to this session."""
     return _build_change(db.execute(_NEWEST).one_or_none())
 
 
-def is_in_history(db: Session, change: Change) -> bool:
+def is_in_history(db: Session, change: GalleryChange) -> bool:
     """Whether the log visible to this session has the change."""
     return (
         change == NO_CHANGE
@@ -43,5 +43,5 @@ def is_in_history(db: Session, change: Change) -> bool:
     )
 
 
-def _build_change(row: Row[int, datetime, int] | None) -> Change:
-    return Change(*row) if row else NO_CHANGE
+def _build_change(row: Row[int, datetime, int] | None) -> GalleryChange:
+    return GalleryChange(*row) if row else NO_CHANGE

@@ -67,7 +67,7 @@ class EnrolmentWarning:
 
 
 @dataclass(frozen=True)
-class Findings:
+class EnrolmentFindings:
     """The subjects that a new template is near to, and the own templates it is far from.
 
     Attributes:
@@ -187,7 +187,7 @@ def read_rows_of(db: Session, subject_ids: Collection[UUID], model_id: str) -> I
         yield from db.execute(_STORED.where(some, TemplateRow.model_id == model_id))
 
 
-def refuse_conflict(db: Session, subject_id: UUID, found: Findings) -> None:
+def refuse_conflict(db: Session, subject_id: UUID, found: EnrolmentFindings) -> None:
     """Refuse a face that belongs to another subject, or does not belong to this one.
 
     Raises:
@@ -203,7 +203,7 @@ def refuse_conflict(db: Session, subject_id: UUID, found: Findings) -> None:
         raise NotTheSamePerson(subject_id, found.disagreeing)
 
 
-def warnings_of(db: Session, found: Findings) -> tuple[EnrolmentWarning, ...]:
+def warnings_of(db: Session, found: EnrolmentFindings) -> tuple[EnrolmentWarning, ...]:
     """The warnings about a template that was enrolled all the same."""
     general = [EnrolmentWarning("duplicate_not_refused")] if found.duplicates else []
     general += [EnrolmentWarning("disagreement_not_refused")] if found.disagreeing else []
@@ -222,7 +222,9 @@ def external_id_of(db: Session, subject_id: UUID) -> str | None:
     return db.scalar(select(SubjectRow.external_id).where(SubjectRow.id == subject_id))
 
 
-def build_audit_details(template_id: UUID, found: Findings, force_reason: str | None) -> dict[str, Any]:
+def build_audit_details(
+    template_id: UUID, found: EnrolmentFindings, force_reason: str | None
+) -> dict[str, Any]:
     """The audit details of an enrolment: ids, and why it was not refused."""
     details: dict[str, Any] = {"template_id": str(template_id)}
     if found.duplicates or found.disagreeing:

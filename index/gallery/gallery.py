@@ -35,9 +35,9 @@ from index.gallery.codec import VectorCodec
 from index.gallery.coverage import models_of
 from index.gallery.enrolment import (
     EnrolledTemplate,
+    EnrolmentFindings,
     EnrolmentLimits,
     EnrolmentWarning,
-    Findings,
     build_audit_details,
     build_enrolled_template,
     find_by_id,
@@ -520,7 +520,7 @@ def compare_with_enrolled(
     subject_id: UUID,
     probes: Sequence[DuplicateProbe],
     same_photograph: Collection[UUID] = (),
-) -> Findings:
+) -> EnrolmentFindings:
     """Find other subjects with this or a similar face, and own templates that disagree with it."""
     duplicates: list[Nearest] = []
     near: list[Nearest] = []
@@ -529,7 +529,7 @@ def compare_with_enrolled(
             (duplicates if one.d <= probe.limits.duplicate else near).append(one)
     not_searched = sum(probe.gallery.not_searched() for probe in probes)
     disagreeing = find_disagreeing(db, subject_id, probes)
-    return Findings(duplicates, near, disagreeing, not_searched, same_photograph)
+    return EnrolmentFindings(duplicates, near, disagreeing, not_searched, same_photograph)
 
 
 def find_disagreeing(db: Session, subject_id: UUID, probes: Sequence[DuplicateProbe]) -> list[UUID]:

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from index.errors import KeyUnknown, TemplateUnreadable
-from index.gallery.changes import Change, find_newest_change, is_in_history
+from index.gallery.changes import GalleryChange, find_newest_change, is_in_history
 from index.gallery.codec import VectorCodec
 from index.tables import GalleryChangeRow, TemplateRow
 from index.vectors import VectorIndex
@@ -84,10 +84,10 @@ class Replay:
         self._model_id = model_id
         self.loads = 0
         self.left_out: Mapping[int, LeftOut] = {}
-        self._taken: Change | None = None
+        self._taken: GalleryChange | None = None
         self._taking = threading.Lock()
 
-    def catch_up(self, db: Session) -> Change:
+    def catch_up(self, db: Session) -> GalleryChange:
         """Replay all changes visible to this session; one small query if there is nothing new.
 
         Args:
@@ -150,7 +150,7 @@ class Replay:
         if db.scalar(ours.limit(1)) is None:
             raise left_out[0].why
 
-    def _has_gone_back(self, db: Session, before: Change | None, newest: Change) -> bool:
+    def _has_gone_back(self, db: Session, before: GalleryChange | None, newest: GalleryChange) -> bool:
         """Whether the last replayed change is missing from the history visible to the session.
 
         Changes that another thread replays meanwhile may be newer than the session's view. Changes replayed
@@ -161,7 +161,7 @@ class Replay:
             return False
         return not is_in_history(db, taken)
 
-    def _load(self, db: Session, newest: Change) -> None:
+    def _load(self, db: Session, newest: GalleryChange) -> None:
         """Read all rows. Some may be newer than `newest`; the replay skips what is already loaded."""
         vectors, last = VectorIndex(self._codec.dim), 0
         unreadable: list[tuple[Any, TemplateUnreadable]] = []
@@ -174,7 +174,7 @@ class Replay:
         self._note_left_out(unreadable)
         self._taken = newest
 
-    def _take_block(self, db: Session, taken: Change, newest: Change) -> Change:
+    def _take_block(self, db: Session, taken: GalleryChange, newest: GalleryChange) -> GalleryChange:
         """Replay one block of changes; returns the last of them.
 
         A template that has since been removed has no row and is skipped.
@@ -192,7 +192,7 @@ class Replay:
         if len(changes) < _BLOCK_ROWS:
             return newest
         last_row = changes[-1]
-        return Change(last_row.seq, last_row.created_at, last_row.number)
+        return GalleryChange(last_row.seq, last_row.created_at, last_row.number)
 
     def _add(self, vectors: VectorIndex, rows: Sequence[Any]) -> Sequence[tuple[Any, TemplateUnreadable]]:
         """Add the vectors of some rows; returns the rows that do not open, with their errors."""

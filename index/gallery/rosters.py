@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from index.gallery.changes import Change
+from index.gallery.changes import GalleryChange
 from index.gallery.neighbours import Owners, read_owners
 from index.tables import TemplateRow
 
@@ -19,10 +19,10 @@ class Rosters:
     """Owners by roster. It holds no vectors, so only an id remains of a person who is erased."""
 
     def __init__(self) -> None:
-        self._read: OrderedDict[frozenset[UUID], tuple[Change, Owners]] = OrderedDict()
+        self._read: OrderedDict[frozenset[UUID], tuple[GalleryChange, Owners]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def owners(self, db: Session, newest: Change, subject_ids: Collection[UUID]) -> Owners:
+    def owners(self, db: Session, newest: GalleryChange, subject_ids: Collection[UUID]) -> Owners:
         """The templates of the given subjects.
 
         Args:
@@ -40,7 +40,7 @@ class Rosters:
         self._keep(roster, newest, owners)
         return owners
 
-    def _keep(self, roster: frozenset[UUID], newest: Change, owners: Owners) -> None:
+    def _keep(self, roster: frozenset[UUID], newest: GalleryChange, owners: Owners) -> None:
         with self._lock:
             self._read[roster] = newest, owners
             self._read.move_to_end(roster)

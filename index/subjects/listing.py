@@ -57,7 +57,7 @@ EVERYBODY = Wanted()
 
 
 @dataclass(frozen=True)
-class Facts:
+class SubjectFacts:
     """What is known about a subject beside the own row."""
 
     templates: int = 0
@@ -114,7 +114,7 @@ def _conditions(wanted: Wanted, now: datetime, warned_before: timedelta) -> list
     return found
 
 
-def facts_of(db: Session, subject_ids: Sequence[UUID]) -> dict[UUID, Facts]:
+def facts_of(db: Session, subject_ids: Sequence[UUID]) -> dict[UUID, SubjectFacts]:
     """What is known about each of a page of subjects; four queries, however many they are."""
     columns = (TemplateRow.subject_id, TemplateRow.created_at, TemplateRow.quality)
     templates: dict[UUID, list[tuple[datetime, bool]]] = {}
@@ -128,7 +128,7 @@ def facts_of(db: Session, subject_ids: Sequence[UUID]) -> dict[UUID, Facts]:
     found = {}
     for one in subject_ids:
         own = templates.get(one, [])
-        found[one] = Facts(
+        found[one] = SubjectFacts(
             templates=len(own),
             enrolled_at=max((created_at for created_at, _ in own), default=None),
             is_poor=bool(own) and all(poor for _, poor in own),

@@ -78,7 +78,7 @@ class Proposed:
 
 
 @dataclass(frozen=True)
-class Claim:
+class ProposalClaim:
     """A proposal that is being decided: nobody else decides it meanwhile."""
 
     id: UUID
@@ -186,7 +186,7 @@ class Proposals:
             self._note(db, "crop.viewed", row, actor, request_id, crop_id=str(kept.id))
         return picture
 
-    def claim(self, proposal_id: UUID) -> Claim:
+    def claim(self, proposal_id: UUID) -> ProposalClaim:
         """Begin to decide; ended by `settle` or `release`, or by itself after a minute.
 
         Raises:
@@ -200,7 +200,7 @@ class Proposals:
             if row.claimed_until is not None and row.claimed_until > now:
                 raise ProposalTaken(proposal_id)
             row.claimed_until = now + timedelta(seconds=CLAIM_SECONDS)
-            return Claim(row.id, row.subject_id, self._open(row), row.consent)
+            return ProposalClaim(row.id, row.subject_id, self._open(row), row.consent)
 
     def release(self, proposal_id: UUID) -> None:
         """Let others decide again."""
@@ -209,7 +209,7 @@ class Proposals:
             db.execute(update(ProposalRow).where(mine).values(claimed_until=None))
 
     def settle(
-        self, claim: Claim, outcome: str, *, actor: str, request_id: str | None = None, **details: Any
+        self, claim: ProposalClaim, outcome: str, *, actor: str, request_id: str | None = None, **details: Any
     ) -> None:
         """Remove a decided proposal with its picture; how it was decided goes into the audit chain."""
         with self._database.write() as db:

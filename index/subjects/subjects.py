@@ -16,7 +16,7 @@ from index.errors import ExternalIdAmbiguous, ExternalIdExists, SubjectNotFound
 from index.external_ids import SKELETONS, build_external_key, build_forms
 from index.fields import columns_of
 from index.ids import uuid7
-from index.subjects.listing import EVERYBODY, Facts, Mark, Order, Wanted, facts_of, select_page
+from index.subjects.listing import EVERYBODY, Mark, Order, SubjectFacts, Wanted, facts_of, select_page
 from index.tables import SubjectRow, utc_now
 from index.twins import Twin, twins_of
 
@@ -252,7 +252,7 @@ class Subjects:
             raise SubjectNotFound(reference if isinstance(reference, UUID) else str(reference))
         return self._build_subject(row, facts_of(db, [row.id])[row.id])
 
-    def _build_subject(self, row: SubjectRow, facts: Facts) -> Subject:
+    def _build_subject(self, row: SubjectRow, facts: SubjectFacts) -> Subject:
         return Subject(
             id=row.id,
             external_id=row.external_id,

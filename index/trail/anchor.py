@@ -39,7 +39,7 @@ from index.trail.anchor_lines import (
 )
 
 
-class Anchor:
+class AnchorFile:
     """The anchor file of one data folder; several processes may use it at once."""
 
     def __init__(self, path: Path, cipher: TemplateCipher) -> None:

@@ -44,7 +44,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Result:
+class DeliveryResult:
     """What came of one try.
 
     Attributes:
@@ -124,7 +124,7 @@ class Outbox:
             secret = self._cipher.open(hook.id, binding_of(hook.id), hook.sealed, hook.key_id)
             return Message(row.id, hook.url, row.body, secret.decode())
 
-    def settle(self, delivery_id: UUID, result: Result) -> None:
+    def settle(self, delivery_id: UUID, result: DeliveryResult) -> None:
         """Note what came of a try: delivered, due again, given up; a webhook that is gone is disabled."""
         with self._database.write() as db:
             row = db.get(WebhookDeliveryRow, delivery_id)

@@ -18,7 +18,7 @@ from index.resealing import TEMPLATES, UnreadableRow, find_key_ids_in_use, find_
 from index.sealing.cipher import TemplateCipher
 from index.sealing.key_file import KEY_FILE, KeyFile
 from index.tables import utc_now
-from index.trail.anchor import Anchor
+from index.trail.anchor import AnchorFile
 from service.backup.folder import (
     ANCHOR,
     DATABASE,
@@ -65,7 +65,7 @@ def back_up(settings: Settings, database: Database, folder: Path, keys_place: Pa
         # A key may have been added or dropped meanwhile.
         known = list(dict.fromkeys([*keys.all(), *before]))
         cipher = TemplateCipher(*known)
-        copy_anchor(Anchor(settings.anchor, cipher), draft / ANCHOR)
+        copy_anchor(AnchorFile(settings.anchor, cipher), draft / ANCHOR)
         with copy.read() as db:
             audit_seq, audit_digest = audit.find_newest_head(db)
             # What else a row may name, somebody has written into it.
@@ -131,7 +131,7 @@ def copy_model(model: Model, settings: Settings, draft: Path) -> BackupModel:
     return BackupModel(id=model.id, calibration_id=model.calibration_id, folder=own.name)
 
 
-def copy_anchor(anchor: Anchor, target: Path) -> None:
+def copy_anchor(anchor: AnchorFile, target: Path) -> None:
     """Copy the anchor, where there is one, and look whether it is whole.
 
     Raises:
@@ -139,7 +139,7 @@ def copy_anchor(anchor: Anchor, target: Path) -> None:
     """
     if anchor.path.exists():
         shutil.copyfile(anchor.path, target)
-        Anchor(target, anchor.cipher).lines()
+        AnchorFile(target, anchor.cipher).lines()
 
 
 def warn_of(rows: Sequence[UnreadableRow]) -> None:

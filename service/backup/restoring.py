@@ -25,7 +25,7 @@ from index.models.models import Models
 from index.resealing import TEMPLATES, find_unreadable_rows, seal_former_rows
 from index.sealing.cipher import TemplateCipher
 from index.sealing.key_file import KeyFile
-from index.trail.anchor import Anchor
+from index.trail.anchor import AnchorFile
 from index.trail.anchor_lines import AnchorLine, find_common_head, find_expected_heads
 from service.backup.folder import ANCHOR, DATABASE, MODELS, BackupManifest, read_manifest
 from service.backup.making import file_of_keys, warn_of
@@ -110,14 +110,14 @@ def restore(settings: Settings, database: Database, source: Source) -> Restored:
             with draft.read() as db:
                 # Its digest says that the file is as it was written: these were so before.
                 warn_of(find_unreadable_rows(db, cipher, TEMPLATES))
-            own = Anchor(source.folder / ANCHOR, cipher).lines()
+            own = AnchorFile(source.folder / ANCHOR, cipher).lines()
             outlived = outlived_lines(settings, source, cipher)
             faults = check_trail(draft, manifest, own, outlived)
             if faults and source.forced_because is None:
                 raise BackupRefused(f"{'; '.join(faults)}. --force takes it all the same, with --reason.")
             place_keys(settings, keys)
             place_bundles(settings, manifest, source.folder)
-            anchor = Anchor(settings.anchor, cipher)
+            anchor = AnchorFile(settings.anchor, cipher)
             for lines in (own, outlived):
                 anchor.take_over(lines)
             ended = settle(Anchoring(draft, anchor), manifest, faults, source.forced_because)
@@ -208,7 +208,7 @@ def outlived_lines(settings: Settings, source: Source, cipher: TemplateCipher) -
     if source.anchor is not None and not source.anchor.is_file():
         raise BackupRefused(f"There is no anchor {source.anchor}.")
     places = [settings.anchor, *([source.anchor] if source.anchor else [])]
-    return [line for place in places for line in Anchor(place, cipher).lines()]
+    return [line for place in places for line in AnchorFile(place, cipher).lines()]
 
 
 def check_trail(

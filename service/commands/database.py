@@ -116,7 +116,7 @@ def reseal(
 
     from index.audit import Origin
     from index.resealing import reseal as seal_anew
-    from index.trail.anchor import Anchor
+    from index.trail.anchor import AnchorFile
     from service.commands.opening import announce, open_database, read_settings
     from service.commands.showing import progress_bar, show_json
     from service.exams.guard import By, note_override, refuse_while_open
@@ -137,7 +137,7 @@ def reseal(
         if done.is_complete:
             # The anchor's last line needs its key as the rows do: none is dropped before there is a new line.
             with database.read() as db:
-                Anchor(settings.anchor, cipher).note(db)
+                AnchorFile(settings.anchor, cipher).note(db)
     dropped = done.is_complete and keys.drop_former(done.key_id)
     if as_json:
         show_json(asdict(done) | {"is_complete": done.is_complete, "former_keys_dropped": dropped})

@@ -15,7 +15,7 @@ from index.sealing.cipher import TemplateCipher
 from index.subjects.enrolment_links import end_links
 from index.subjects.portraits import remove_returned_portraits
 from index.subjects.proposals import remove_refused
-from index.trail.anchor import Anchor
+from index.trail.anchor import AnchorFile
 from index.trail.anchor_lines import (
     Head,
     find_expected_heads,
@@ -68,12 +68,12 @@ class Anchoring:
     """The database and its anchor."""
 
     database: Database
-    anchor: Anchor
+    anchor: AnchorFile
 
     @classmethod
     def of(cls, settings: Settings, database: Database, cipher: TemplateCipher) -> Self:
         """The anchor that the settings name."""
-        return cls(database, Anchor(settings.anchor, cipher))
+        return cls(database, AnchorFile(settings.anchor, cipher))
 
     def note(self) -> None:
         """Write down the newest event and what must not be undone; what is committed does not fail by it."""

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from index.errors import DatabaseError
-from index.webhooks.outbox import Message, Outbox, Result
+from index.webhooks.outbox import DeliveryResult, Message, Outbox
 from service.logs import log
 
 LOOK_SECONDS = 1.0
@@ -13,7 +13,7 @@ LOOK_SECONDS = 1.0
 class Delivering:
     """Delivers what is due, until it is closed."""
 
-    def __init__(self, outbox: Outbox, send: Callable[[Message], Result]) -> None:
+    def __init__(self, outbox: Outbox, send: Callable[[Message], DeliveryResult]) -> None:
         self._outbox = outbox
         self._send = send
         self._stopping = threading.Event()

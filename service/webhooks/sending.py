@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import httpx2
 from standardwebhooks import Webhook as Signer
 
-from index.webhooks.outbox import Message, Result
+from index.webhooks.outbox import DeliveryResult, Message
 from service.errors import TargetRefused
 from service.webhooks.targets import Address, Targets
 
@@ -15,7 +15,7 @@ TRY_SECONDS = 15.0
 """From the look-up of the name to the head of the answer; a third of the lease."""
 
 
-def send(message: Message, targets: Targets, seconds: float = TRY_SECONDS) -> Result:
+def send(message: Message, targets: Targets, seconds: float = TRY_SECONDS) -> DeliveryResult:
     """Deliver a message once.
 
     Args:
@@ -26,16 +26,16 @@ def send(message: Message, targets: Targets, seconds: float = TRY_SECONDS) -> Re
     try:
         status = asyncio.run(_send_within(message, targets, seconds))
     except TimeoutError:
-        return Result(None, "timed_out")
+        return DeliveryResult(None, "timed_out")
     except TargetRefused:
-        return Result(None, "not_allowed")
+        return DeliveryResult(None, "not_allowed")
     except (OSError, httpx2.HTTPError, httpx2.InvalidURL, UnicodeError):
-        return Result(None, "unreachable")
+        return DeliveryResult(None, "unreachable")
     if status == 410:
-        return Result(status, "gone")
+        return DeliveryResult(status, "gone")
     if 300 <= status < 400:
-        return Result(status, "redirected")
-    return Result(status, None if 200 <= status < 300 else "refused")
+        return DeliveryResult(status, "redirected")
+    return DeliveryResult(status, None if 200 <= status < 300 else "refused")
 
 
 def sign(message: Message, at: datetime) -> dict[str, str]:

@@ -17,27 +17,27 @@ from index.database.database import Database
 from index.errors import AnchorInvalid
 from index.sealing.cipher import TemplateCipher
 from index.subjects.subjects import Subjects
-from index.trail.anchor import Anchor
+from index.trail.anchor import AnchorFile
 from index.trail.anchor_lines import find_expected_heads, find_ids
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
 
 
 @pytest.fixture
-def anchor(tmp_path: Path) -> Anchor:
-    return Anchor(tmp_path / "anchor" / "audit.anchor", TemplateCipher(KEY))
+def anchor(tmp_path: Path) -> AnchorFile:
+    return AnchorFile(tmp_path / "anchor" / "audit.anchor", TemplateCipher(KEY))
 
 
 def add_events(database: Database, count: int) -> list[UUID]:
     return [add_subject(database) for _ in range(count)]
 
 
-def note(database: Database, anchor: Anchor) -> None:
+def note(database: Database, anchor: AnchorFile) -> None:
     with database.read() as db:
         anchor.note(db)
 
 
-def fault(database: Database, anchor: Anchor) -> str | None:
+def fault(database: Database, anchor: AnchorFile) -> str | None:
     with database.read() as db:
         return audit.verify_chain(db, expected_heads=find_expected_heads(anchor.lines())).reason
 
@@ -47,7 +47,7 @@ def erase(database: Database, subject_id: UUID) -> None:
 
 
 @pytest.mark.parametrize("ever_noted", [1, 2, 3])
-def test_a_chain_that_only_grew_is_whole(database: Database, anchor: Anchor, ever_noted: int) -> None:
+def test_a_chain_that_only_grew_is_whole(database: Database, anchor: AnchorFile, ever_noted: int) -> None:
     for _ in range(ever_noted):
         add_events(database, 3)
         note(database, anchor)
@@ -69,7 +69,7 @@ def test_a_chain_that_only_grew_is_whole(database: Database, anchor: Anchor, eve
     ids=["one cut off", "several cut off", "all removed", "written anew"],
 )
 def test_what_a_chain_alone_cannot_show_is_found(
-    database: Database, anchor: Anchor, tamper: Callable[[Database], None], reason: str
+    database: Database, anchor: AnchorFile, tamper: Callable[[Database], None], reason: str
 ) -> None:
     subjects = add_events(database, 4)
     erase(database, subjects[1])
@@ -86,7 +86,7 @@ def test_what_a_chain_alone_cannot_show_is_found(
 
 
 def test_a_chain_written_anew_that_ends_before_all_that_the_anchor_knows_otherwise_is_found(
-    database: Database, anchor: Anchor
+    database: Database, anchor: AnchorFile
 ) -> None:
     subjects = add_events(database, 4)
     erase(database, subjects[1])
@@ -102,7 +102,7 @@ def test_a_chain_written_anew_that_ends_before_all_that_the_anchor_knows_otherwi
     assert fault(database, anchor) == "changed"
 
 
-def test_every_erasure_is_noted_by_id_and_once(database: Database, anchor: Anchor) -> None:
+def test_every_erasure_is_noted_by_id_and_once(database: Database, anchor: AnchorFile) -> None:
     subjects = add_events(database, 5)
     erase(database, subjects[0])
     note(database, anchor)
@@ -118,7 +118,7 @@ def test_every_erasure_is_noted_by_id_and_once(database: Database, anchor: Ancho
         assert lines[-1].head == audit.find_newest_head(db)
 
 
-def test_who_was_erased_after_a_copy_is_erased_again(database: Database, anchor: Anchor) -> None:
+def test_who_was_erased_after_a_copy_is_erased_again(database: Database, anchor: AnchorFile) -> None:
     ana, ben, cem = add_events(database, 3)
     note(database, anchor)
     put_back = keep_copy(database)
@@ -134,7 +134,7 @@ def test_who_was_erased_after_a_copy_is_erased_again(database: Database, anchor:
     assert [one.id for one in Subjects(database).page(limit=9)] == [cem]
 
 
-def test_an_erasure_under_the_copy_is_noted_too(database: Database, anchor: Anchor) -> None:
+def test_an_erasure_under_the_copy_is_noted_too(database: Database, anchor: AnchorFile) -> None:
     _, ben = add_events(database, 2)
     put_back = keep_copy(database)
     add_events(database, 20)
@@ -149,7 +149,7 @@ def test_an_erasure_under_the_copy_is_noted_too(database: Database, anchor: Anch
 
 
 def test_a_copy_that_was_put_back_on_purpose_is_whole_and_watched_from_then_on(
-    database: Database, anchor: Anchor
+    database: Database, anchor: AnchorFile
 ) -> None:
     add_events(database, 2)
     note(database, anchor)
@@ -189,7 +189,7 @@ def change_line(lines: list[str], number: int, **changes: object) -> list[str]:
     ],
 )
 def test_a_file_that_was_changed_is_refused(
-    database: Database, anchor: Anchor, tamper: Callable[[list[str]], list[str]]
+    database: Database, anchor: AnchorFile, tamper: Callable[[list[str]], list[str]]
 ) -> None:
     for subject in add_events(database, 3):
         erase(database, subject)
@@ -202,7 +202,7 @@ def test_a_file_that_was_changed_is_refused(
         anchor.lines()
 
 
-def test_a_line_that_a_crash_has_torn_is_written_again(database: Database, anchor: Anchor) -> None:
+def test_a_line_that_a_crash_has_torn_is_written_again(database: Database, anchor: AnchorFile) -> None:
     add_events(database, 2)
     note(database, anchor)
     add_events(database, 2)
@@ -216,11 +216,11 @@ def test_a_line_that_a_crash_has_torn_is_written_again(database: Database, ancho
     assert fault(database, anchor) is None
 
 
-def test_a_line_of_a_former_key_is_vouched_for_by_the_next(database: Database, anchor: Anchor) -> None:
+def test_a_line_of_a_former_key_is_vouched_for_by_the_next(database: Database, anchor: AnchorFile) -> None:
     add_events(database, 1)
     note(database, anchor)
-    both = Anchor(anchor.path, TemplateCipher(OTHER_KEY, KEY))
-    new = Anchor(anchor.path, TemplateCipher(OTHER_KEY))
+    both = AnchorFile(anchor.path, TemplateCipher(OTHER_KEY, KEY))
+    new = AnchorFile(anchor.path, TemplateCipher(OTHER_KEY))
 
     with pytest.raises(AnchorInvalid, match="key"):
         new.lines()
@@ -233,11 +233,13 @@ def test_a_line_of_a_former_key_is_vouched_for_by_the_next(database: Database, a
         new.lines()
 
 
-def test_a_machine_takes_over_what_another_knows(database: Database, anchor: Anchor, tmp_path: Path) -> None:
+def test_a_machine_takes_over_what_another_knows(
+    database: Database, anchor: AnchorFile, tmp_path: Path
+) -> None:
     ana, ben, _ = add_events(database, 3)
     erase(database, ana)
     note(database, anchor)
-    empty = Anchor(tmp_path / "new" / "audit.anchor", TemplateCipher(OTHER_KEY))
+    empty = AnchorFile(tmp_path / "new" / "audit.anchor", TemplateCipher(OTHER_KEY))
     empty.take_over(anchor.lines())
     erase(database, ben)
     note(database, anchor)
@@ -254,13 +256,13 @@ def note_many(url: str, path: Path, times: int) -> None:
     database = Database(url)
     for _ in range(times):
         add_subject(database)
-        note(database, Anchor(path, TemplateCipher(KEY)))
+        note(database, AnchorFile(path, TemplateCipher(KEY)))
     database.close()
 
 
 @pytest.mark.not_quick("processes of their own")
 def test_processes_that_write_at_once_leave_whole_lines(
-    database: Database, database_url: str, anchor: Anchor
+    database: Database, database_url: str, anchor: AnchorFile
 ) -> None:
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=note_many, args=(database_url, anchor.path, 5)) for _ in range(2)]
@@ -291,7 +293,7 @@ def test_processes_that_write_at_once_leave_whole_lines(
     ],
 )
 def test_whatever_stands_in_the_file_is_refused_as_no_anchor_and_left_as_it_is(
-    database: Database, anchor: Anchor, damage: Callable[[list[bytes]], list[bytes]]
+    database: Database, anchor: AnchorFile, damage: Callable[[list[bytes]], list[bytes]]
 ) -> None:
     erase(database, add_events(database, 2)[0])
     note(database, anchor)

@@ -20,7 +20,7 @@ from tampering import cut_tail, remove_all_events, write_chain_anew
 from index import audit
 from index.database.database import Database
 from index.tables import ApiKeyRow, AuditEventRow, PageSessionRow, utc_now
-from index.trail.anchor import Anchor
+from index.trail.anchor import AnchorFile
 from index.trail.anchor_lines import Kind, find_ids
 from service import app
 from service.access.page_sessions import digest_of
@@ -40,11 +40,11 @@ def cli_here(cli: CommandLine, tmp_path: Path) -> CommandLine:
     return CommandLine(cli.folder, cli.bundle, {"INVIGIL_DATA_DIR": str(tmp_path)})
 
 
-def anchor_of(service: Service) -> Anchor:
+def anchor_of(service: Service) -> AnchorFile:
     settings = service.parts.settings
     cipher = TemplateKeys(settings).cipher()
     assert cipher is not None
-    return Anchor(settings.anchor, cipher)
+    return AnchorFile(settings.anchor, cipher)
 
 
 def test_an_erasure_is_noted_before_it_is_answered(service: Service) -> None:

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from training.data.pictures import open_pictures
 from training.embedder.tables import read_table
-from training.errors import NothingToCompare, PicturesInvalid
-from training.evaluation.attack import Attack, Attempts, Model, Pairs, add_noise, perturb
+from training.errors import NoComparisons, PicturesInvalid
+from training.evaluation.attack import Attack, AttackAttempts, AttackedModel, AttackPairs, add_noise, perturb
 from training.evaluation.gate_attack import EPSILON, attack_both
 from training.networks.backbones import NetworkConfig, build_network
 
@@ -103,14 +103,14 @@ def test_an_attack_leaves_the_program_s_random_numbers_alone(network: nn.Module)
 
 
 def test_the_bundle_judges_and_not_the_network_that_was_attacked(network: nn.Module) -> None:
-    pairs = Pairs(crops_of(4, 1), crops_of(4, 2))
+    pairs = AttackPairs(crops_of(4, 1), crops_of(4, 2))
     asked: list[Crops] = []
 
     def embed(crops: Crops) -> Vectors:
         asked.append(crops)
         return np.eye(4, 16, dtype=np.float32)[: len(crops)]
 
-    attack = Attack(Model(network, embed), pairs)
+    attack = Attack(AttackedModel(network, embed), pairs)
     attempts = attack.judge(attack.pgd(2, 2), lambda crops: crops // 2)
 
     assert all(crops.dtype == np.uint8 for crops in asked)
@@ -119,7 +119,7 @@ def test_the_bundle_judges_and_not_the_network_that_was_attacked(network: nn.Mod
 
 
 def test_successes_are_counted_at_each_threshold() -> None:
-    attempts = Attempts(
+    attempts = AttackAttempts(
         towards=np.array([0.5, 1.0, 1.1, 1.3, 1.9], np.float32),
         own=np.array([0.2, 1.05, 1.0, 1.4, 1.5], np.float32),
     )
@@ -142,16 +142,16 @@ def test_two_pictures_of_each_person_take_part_and_whoever_has_one_does_not(tmp_
         write_folder(tmp_path / "broken", {f"b/{name}": faces["p000/0.png"]})
     broken = open_pictures(tmp_path / "broken")
 
-    pairs = Pairs.of(pictures, pictures.labelled, 60)
+    pairs = AttackPairs.of(pictures, pictures.labelled, 60)
 
     assert len(pairs) == 5
     assert np.array_equal(pairs.templates[3], pixels_of(faces["p004/0.png"]))
     assert np.array_equal(pairs.tries[3], pixels_of(faces["p004/1.png"]))
-    assert len(Pairs.of(pictures, pictures.labelled, 2)) == 2
-    with pytest.raises(NothingToCompare):
-        Pairs.of(lonely, lonely.labelled, 60)
+    assert len(AttackPairs.of(pictures, pictures.labelled, 2)) == 2
+    with pytest.raises(NoComparisons):
+        AttackPairs.of(lonely, lonely.labelled, 60)
     with pytest.raises(PicturesInvalid, match="not an aligned face of 112x112"):
-        Pairs.of(broken, broken.labelled, 60)
+        AttackPairs.of(broken, broken.labelled, 60)
 
 
 class Coarse(nn.Module):
@@ -170,13 +170,13 @@ class Coarse(nn.Module):
         return functional.normalize(coarse + self.weight * fine, dim=1)
 
 
-def made_pairs(people: int) -> Pairs:
+def made_pairs(people: int) -> AttackPairs:
     faces = [pixels_of(content) for content in made_faces(people, 2, spread=0.2).values()]
-    return Pairs(np.stack(faces[::2]), np.stack(faces[1::2]))
+    return AttackPairs(np.stack(faces[::2]), np.stack(faces[1::2]))
 
 
-def model_of(network: nn.Module) -> Model:
-    return Model(network, lambda crops: embedded(network, crops))
+def model_of(network: nn.Module) -> AttackedModel:
+    return AttackedModel(network, lambda crops: embedded(network, crops))
 
 
 def test_a_candidate_that_small_changes_fool_more_often_is_worse() -> None:

@@ -11,7 +11,7 @@ from embedding.embedder import Embedder
 from embedding.errors import FmrNotSupported
 from training.data.pictures import open_pictures
 from training.data.seen import Seen
-from training.errors import IdentityTrained, NothingToCompare, PictureTrained
+from training.errors import IdentityTrained, NoComparisons, PictureTrained
 from training.evaluation.bootstrap import bootstrap
 from training.evaluation.calibrate import Measurement, calibrate, calibrate_bundle
 from training.evaluation.comparisons import compare_all
@@ -173,5 +173,5 @@ def test_pictures_beyond_the_limit_of_a_person_are_set_aside_and_told(coarse: Em
 def test_people_with_one_picture_each_have_no_mated_comparison(coarse: Embedder, tmp_path: Path) -> None:
     folder = write_folder(tmp_path, made_faces(120, 1))
 
-    with pytest.raises(NothingToCompare, match="no mated comparison"):
+    with pytest.raises(NoComparisons, match="no mated comparison"):
         measured(coarse, folder)

@@ -13,7 +13,7 @@ from PIL import Image
 from embedding.embedder import Embedder
 from training.data.altered import ALTERATIONS, alter
 from training.data.pictures import open_pictures
-from training.errors import NothingToCompare
+from training.errors import NoComparisons
 from training.evaluation.door import AS_IT_IS, measure_door
 from training.shipping.figures import figures_of
 
@@ -72,7 +72,7 @@ def test_a_door_without_two_people_has_nothing_to_compare(
 ) -> None:
     one = {name: content for name, content in guises.items() if not name.startswith("hopper")}
 
-    with pytest.raises(NothingToCompare):
+    with pytest.raises(NoComparisons):
         measure_door(embedder, open_pictures(write_folder(tmp_path, one)), "made", [(1e-1, 1.1)])
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from embedding.embedder import Embedder
 from training.data.pairs import Pair, number_people, read_pairs
 from training.data.pictures import Pictures, open_pictures
-from training.errors import NothingToCompare, PairsInvalid, PicturesInvalid
+from training.errors import NoComparisons, PairsInvalid, PicturesInvalid
 from training.evaluation.acquire import acquire
 from training.evaluation.comparisons import compare_all
 from training.evaluation.error_rates import equal_error_rate, error_rates, operating_point
@@ -171,13 +171,13 @@ def test_nothing_to_compare_is_an_error_and_not_a_rate(coarse: Embedder, tmp_pat
 
     unusable = open_pictures(write_folder(tmp_path / "broken", {"a/1.png": b"?", "b/1.png": b"?"}))
 
-    with pytest.raises(NothingToCompare, match="no mated comparison: of 2 pictures 2 could not be used"):
+    with pytest.raises(NoComparisons, match="no mated comparison: of 2 pictures 2 could not be used"):
         evaluate_all(coarse, unusable, aligned=True)
-    with pytest.raises(NothingToCompare, match="no mated comparison: of 4 pictures 4 could not be used"):
+    with pytest.raises(NoComparisons, match="no mated comparison: of 4 pictures 4 could not be used"):
         evaluate_pairs(coarse, unusable, [Pair("c", "d", True, 0), Pair("e", "f", False, 1)])
-    with pytest.raises(NothingToCompare, match="no non-mated comparison"):
+    with pytest.raises(NoComparisons, match="no non-mated comparison"):
         evaluate_all(coarse, one_person, aligned=True)
-    with pytest.raises(NothingToCompare, match="no mated comparison"):
+    with pytest.raises(NoComparisons, match="no mated comparison"):
         evaluate_all(coarse, one_picture_each, aligned=True)
 
 

@@ -14,8 +14,8 @@ from embedding.embedder import Embedder
 from embedding.errors import FmrNotSupported
 from training.data.groups import find_groups
 from training.data.pictures import Pictures, open_pictures
-from training.errors import GroupsInvalid, NothingToCompare
-from training.evaluation.acquire import Acquired, Failure
+from training.errors import GroupsInvalid, NoComparisons
+from training.evaluation.acquire import Acquired, AcquireFailure
 from training.evaluation.bootstrap import bootstrap
 from training.evaluation.comparisons import compare_all
 from training.evaluation.error_rates import error_rates
@@ -301,7 +301,7 @@ def test_a_candidate_that_acquires_fewer_pictures_is_worse() -> None:
     def acquired(without: int) -> Acquired:
         failed = [name for i, name in enumerate(names) if i % 10 < without]
         taken = [name for name in names if name not in failed]
-        failures = [Failure(name, "face_not_found", "") for name in failed]
+        failures = [AcquireFailure(name, "face_not_found", "") for name in failed]
         return Acquired(taken, np.zeros((len(taken), 2), np.float32), failures, 0)
 
     fewer = compare_acquisition(names, identity, (acquired(1), acquired(4)))
@@ -322,7 +322,7 @@ def test_what_could_support_no_rate_decides_nothing(opened: Opened, tmp_path: Pa
     with pytest.raises(FmrNotSupported, match=r"0\.01 is not supported"):
         compare(opened(), opened(2), few, aligned=True)
     for pictures, kind in ((one, "non-mated"), (alone, "mated"), (broken, "mated")):
-        with pytest.raises(NothingToCompare, match=f"no {kind} comparison"):
+        with pytest.raises(NoComparisons, match=f"no {kind} comparison"):
             compare(opened(), opened(2), pictures, aligned=True)
 
 

@@ -16,7 +16,7 @@ from training.data.pictures import Pictures, open_pictures
 from training.embedder.loop import train
 from training.embedder.report import draw_training_charts, format_recipe, write_run_report
 from training.engine.run import RunFolder
-from training.evaluation.gate import Comparison, compare
+from training.evaluation.gate import ModelComparison, compare
 
 pytestmark = pytest.mark.not_quick("trains, and draws a page")
 
@@ -52,21 +52,23 @@ def bundles(tmp_path_factory: pytest.TempPathFactory, shipped_bundle: Path) -> t
 
 
 @pytest.fixture(scope="module")
-def comparison(bundles: tuple[Path, Path], pictures: Pictures) -> Comparison:
+def comparison(bundles: tuple[Path, Path], pictures: Pictures) -> ModelComparison:
     incumbent, candidate = (Embedder.open(path, threads=1) for path in bundles)
     return compare(incumbent, candidate, pictures, groups={"person 01": "<i>few"}, aligned=True)
 
 
 @pytest.fixture(scope="module")
 def page(
-    run: RunFolder, comparison: Comparison, pictures: Pictures, tmp_path_factory: pytest.TempPathFactory
+    run: RunFolder, comparison: ModelComparison, pictures: Pictures, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
     path = tmp_path_factory.mktemp("page") / "report.html"
     write_run_report(path, run, comparison, pictures, command="invigil train <made>")
     return path.read_text(encoding="utf-8")
 
 
-def test_the_page_is_one_file_with_the_verdict_and_the_figures(page: str, comparison: Comparison) -> None:
+def test_the_page_is_one_file_with_the_verdict_and_the_figures(
+    page: str, comparison: ModelComparison
+) -> None:
     record = comparison.record
 
     assert page.startswith("<!doctype html>")
@@ -108,7 +110,7 @@ def test_nothing_that_was_written_elsewhere_becomes_markup(page: str) -> None:
 
 
 def test_what_was_mined_before_the_training_is_shown_beside_what_was_mined_in_it(
-    run: RunFolder, comparison: Comparison, pictures: Pictures, tmp_path: Path
+    run: RunFolder, comparison: ModelComparison, pictures: Pictures, tmp_path: Path
 ) -> None:
     before = tmp_path / "mined"
     before.mkdir()

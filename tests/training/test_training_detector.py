@@ -18,14 +18,14 @@ from embedding.yunet import DETECTOR_OUTPUTS, STRIDES
 from training.detection.assign import IGNORED, NEGATIVE, SIZES, assign, cell_points
 from training.detection.augment import Composer, View, mirror
 from training.detection.bank import Bank, make_thumbnails
-from training.detection.batches import Views
+from training.detection.batches import DetectorViews
 from training.detection.data import NO_FACES, read_photos, split_photos
 from training.detection.evaluate import evaluate_detector
 from training.detection.export import export_detector
 from training.detection.geometry import turn_matrix, visible_shares, warp_faces
 from training.detection.loss import box_losses, detection_losses, focal, landmark_losses
 from training.detection.recipe import Ranges, open_detector_recipe
-from training.detection.train import Training, open_detector, train_detector
+from training.detection.train import DetectorTraining, open_detector, train_detector
 from training.engine.run import RunFolder, save_checkpoint
 from training.errors import CheckpointInvalid, LossNotFinite, RecipeInvalid
 from training.evaluation.shares import share_interval
@@ -282,7 +282,7 @@ def test_one_seed_draws_the_same_views() -> None:
 
     def first(seed: int) -> list[np.ndarray]:
         composer = Composer(photos, None, Ranges(), np.random.default_rng(seed))
-        return [batch.pictures.numpy() for batch in islice(Views(composer, TINY.shapes, seed), 9)]
+        return [batch.pictures.numpy() for batch in islice(DetectorViews(composer, TINY.shapes, seed), 9)]
 
     assert all((a == b).all() for a, b in zip(first(3), first(3), strict=True))
     assert any(a.shape != b.shape or (a != b).any() for a, b in zip(first(3), first(4), strict=True))
@@ -363,7 +363,7 @@ def test_a_loss_that_is_not_finite_stops_the_training_before_the_weights_change(
 
 
 def test_the_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
-    training = Training(TINY)
+    training = DetectorTraining(TINY)
     training.network = FaceDetector(fine=16)
     training.average.values = training.network.state_dict()
     save_checkpoint(tmp_path / "other.pt", training.checkpoint())

@@ -14,8 +14,8 @@ from training.detection.data import NO_FACES, Floats
 from training.detection.export import export_detector
 from training.detection.loss import decode_boxes, decode_landmarks, detection_losses
 from training.detection.recipe import open_detector_recipe
-from training.detection.teacher import Teacher, make_lesson
-from training.detection.train import Training, open_detector, train_detector
+from training.detection.teacher import DetectorTeacher, make_lesson
+from training.detection.train import DetectorTraining, open_detector, train_detector
 from training.embedder.recipe import RECIPES
 from training.engine.run import RunFolder, save_checkpoint
 from training.errors import CheckpointInvalid, RecipeInvalid
@@ -119,7 +119,7 @@ def test_a_teacher_is_read_as_the_student_is(tmp_path: Path) -> None:
     export_detector(network, tmp_path / "teacher.onnx")
     pixels = np.random.default_rng(3).integers(0, 256, (128, 128, 3), np.uint8)
 
-    scores, faces = Teacher(tmp_path / "teacher.onnx").look(pixels, POINTS)
+    scores, faces = DetectorTeacher(tmp_path / "teacher.onnx").look(pixels, POINTS)
 
     with torch.no_grad():
         grids = network(torch.from_numpy(pixels).permute(2, 0, 1)[None].float())
@@ -149,7 +149,7 @@ def test_a_second_stage_goes_on_from_the_first_with_a_teacher(tmp_path: Path) ->
 
 
 def test_a_second_stage_refuses_the_checkpoint_of_another_network(tmp_path: Path) -> None:
-    other = Training(TINY)
+    other = DetectorTraining(TINY)
     other.network = FaceDetector(fine=16)
     other.average.values = other.network.state_dict()
     save_checkpoint(tmp_path / "other.pt", other.checkpoint())

@@ -18,7 +18,7 @@ from made_training import people, tiny_recipe, write_folders
 from training.data.confusions import Confusion, read_confusions, write_confusions
 from training.data.faces import Split, read_faces
 from training.embedder.batches import ByIdentity
-from training.embedder.hard_order import LookAlikes
+from training.embedder.hard_order import LookAlikeOrder
 from training.embedder.loop import train
 from training.embedder.recipe import Recipe
 from training.engine.run import load_checkpoint
@@ -72,13 +72,13 @@ def stopped_after(lines: int, metrics: Path) -> Iterator[None]:
         signal.signal(signal.SIGALRM, former)
 
 
-def look_alikes(triplets: list[tuple[int, int, int]], confirmed: list[bool], **mining: Any) -> LookAlikes:
+def look_alikes(triplets: list[tuple[int, int, int]], confirmed: list[bool], **mining: Any) -> LookAlikeOrder:
     """Twenty people with rows 5 i … 5 i + 4; number 19 has one picture, 18 is held out; batches of 8 x 3."""
     labels = np.repeat(np.arange(20), 5)
     labels[96:] = -1
     labels[90:95] = -1
     rows = np.flatnonzero(labels >= 0)
-    order = LookAlikes(ByIdentity(rows, labels, 24, 3, seed=1), labels, Mining(**mining), seed=1)
+    order = LookAlikeOrder(ByIdentity(rows, labels, 24, 3, seed=1), labels, Mining(**mining), seed=1)
     anchor, positive, negative = np.array(triplets, np.int64).reshape(-1, 3).T
     d = np.zeros(len(anchor), np.float32)
     order.take(Triplets(anchor, positive, negative, d, d, np.array(confirmed, np.bool_)))

@@ -13,7 +13,7 @@ from embedding.embedder import Embedder
 from training.data.pictures import open_pictures
 from training.evaluation.evaluate import evaluate_all
 from training.evaluation.evaluation import Evaluation, format_evaluation
-from training.evaluation.transactions import Gallery, Probes, measure_transactions, split_in_order
+from training.evaluation.transactions import GallerySamples, Probes, measure_transactions, split_in_order
 
 pytestmark = pytest.mark.not_quick("looks at hundreds of pictures")
 
@@ -60,7 +60,7 @@ def test_transactions_match_as_loops_over_tries_and_templates_say() -> None:
     enrolled, tried = split_in_order(owner)
 
     found = measure_transactions(
-        Gallery(vectors[enrolled], owner[enrolled]),
+        GallerySamples(vectors[enrolled], owner[enrolled]),
         Probes(vectors[tried], owner[tried]),
         len(counts),
         [(0.1, 0.7)],
@@ -98,10 +98,10 @@ def test_who_has_one_picture_is_only_tried_against_others() -> None:
 def test_a_rate_that_so_few_transactions_cannot_tell_is_not_told() -> None:
     vectors, owner = random_samples([2, 2, 2])
     enrolled, tried = split_in_order(owner)
-    gallery, probes = Gallery(vectors[enrolled], owner[enrolled]), Probes(vectors[tried], owner[tried])
+    gallery, probes = GallerySamples(vectors[enrolled], owner[enrolled]), Probes(vectors[tried], owner[tried])
 
     (single, _) = measure_transactions(gallery, probes, 3, [(1e-3, 1.0)])
-    (nobody, _) = measure_transactions(Gallery(vectors[:0], owner[:0]), probes, 3, [(1e-3, 1.0)])
+    (nobody, _) = measure_transactions(GallerySamples(vectors[:0], owner[:0]), probes, 3, [(1e-3, 1.0)])
 
     assert (single.fnmr.trials, single.fmr.trials) == (3, 6)
     assert single.fmr.value is None

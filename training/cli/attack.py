@@ -52,9 +52,9 @@ def attack(
 
     folder = SHIPPED if target is None else target
     with require_train_extra("attack"), progress_bar("attack", shown=not as_json, unit="faces/s") as told:
-        from training.shipping.attack import Plan, attack_bundle, attack_run
+        from training.shipping.attack import AttackPlan, attack_bundle, attack_run
 
-        plan = Plan(
+        plan = AttackPlan(
             open_pictures(data / "faces" if (data / "faces").is_dir() else data),
             people=people,
             steps=steps,

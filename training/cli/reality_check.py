@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 if TYPE_CHECKING:
-    from training.reality_check.check import Row, Score
+    from training.reality_check.check import CheckRow, Score
 
 WIDTHS = (27, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 16, 18, 13)
 HEADINGS = (
@@ -63,7 +63,7 @@ def format_row(columns: Sequence[str]) -> str:
     return "| " + " | ".join(padded) + " |"
 
 
-def format_cells(row: "Row") -> list[str]:
+def format_cells(row: "CheckRow") -> list[str]:
     """What a row says; deviations are over folds and seeds."""
     values = np.array([score.row for fold in row.singles for score in fold])
     figures = [f"{mean:.2f} ± {off:.2f}" for mean, off in zip(values.mean(0), values.std(0), strict=True)]

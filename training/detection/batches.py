@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from training.detection.assign import assign, cell_points
 from training.detection.augment import Composer, View, mirror
 from training.detection.recipe import Shape
-from training.detection.teacher import Teacher, learn_from_labels, make_lesson
+from training.detection.teacher import DetectorTeacher, learn_from_labels, make_lesson
 from training.detection.tone import change_tone
 
 MIRROR_DELAY = 6  # batches between a view and its mirror image
@@ -34,7 +34,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Batch:
+class DetectorBatch:
     """Views of one size and their targets; `owners` are rows of `faces`, which has those of all views."""
 
     pictures: Tensor  # (n, s, s, 3) uint8 BGR
@@ -44,7 +44,7 @@ class Batch:
     size: int
 
 
-class Views(IterableDataset[Drawn]):
+class DetectorViews(IterableDataset[Drawn]):
     """An endless stream of views; shapes vary by batch, so that scale and frame stay independent.
 
     Every view is used twice, the second time mirrored and in another light: composing costs as much as a
@@ -80,7 +80,7 @@ def prepare_views(views: list[View], random: np.random.Generator) -> Drawn:
     )
 
 
-def add_targets(views: Drawn, teacher: Teacher | None) -> Batch:
+def add_targets(views: Drawn, teacher: DetectorTeacher | None) -> DetectorBatch:
     """Compute each cell's target, and number the faces of all views."""
     points = cell_points(views.size, views.size)
     lessons = [
@@ -91,7 +91,7 @@ def add_targets(views: Drawn, teacher: Teacher | None) -> Batch:
     ]
     firsts = np.cumsum([0, *(len(each.faces) for each in lessons)])[:-1, None]
     owners = np.stack([each.owners for each in lessons]).astype(np.int32)
-    return Batch(
+    return DetectorBatch(
         views.pictures,
         torch.from_numpy(np.where(owners >= 0, owners + firsts, owners)),
         torch.from_numpy(np.stack([each.scores for each in lessons])),
@@ -100,7 +100,7 @@ def add_targets(views: Drawn, teacher: Teacher | None) -> Batch:
     )
 
 
-def load_batches(views: Views, teacher: Teacher | None) -> Iterator[Batch]:
+def load_batches(views: DetectorViews, teacher: DetectorTeacher | None) -> Iterator[DetectorBatch]:
     """Batches whose views one worker process draws, a few ahead.
 
     The teacher runs in this process: OpenVINO does not survive a fork.

@@ -39,7 +39,7 @@ class Lesson:
     faces: Floats
 
 
-class Teacher:
+class DetectorTeacher:
     """A detector in YuNet's layout.
 
     Raises:

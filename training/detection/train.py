@@ -18,11 +18,11 @@ from index.jobs.places import resolve_checkpoint
 from training.detection.assign import cell_points
 from training.detection.augment import Composer
 from training.detection.bank import open_bank
-from training.detection.batches import Batch, Views, load_batches
+from training.detection.batches import DetectorBatch, DetectorViews, load_batches
 from training.detection.data import read_photos, split_photos
 from training.detection.loss import detection_losses, flatten_grids
 from training.detection.recipe import DetectorRecipe
-from training.detection.teacher import Teacher
+from training.detection.teacher import DetectorTeacher
 from training.engine.keeper import Keeper, Pace
 from training.engine.loop import run_steps
 from training.engine.optimise import Average, adamw
@@ -34,7 +34,7 @@ from training.progress import progress_bar
 KIND = "face detector"
 
 
-class Training:
+class DetectorTraining:
     """Network, moving average and optimiser at one step."""
 
     def __init__(self, recipe: DetectorRecipe) -> None:
@@ -55,7 +55,7 @@ class Training:
         mean = sum(shape.count * shape.share for shape in shapes) / sum(shape.share for shape in shapes)
         return round(self.step * mean)
 
-    def losses(self, batch: Batch) -> Tensor:
+    def losses(self, batch: DetectorBatch) -> Tensor:
         """(4,) of the network as it is, in the order of `names`."""
         # The loader's (n, s, s, 3) bytes are channels-last already; nothing is copied but the conversion.
         pictures = batch.pictures.permute(0, 3, 1, 2).float()
@@ -103,7 +103,9 @@ class Training:
         self.step = checkpoint["step"]
 
 
-def train_detector(recipe: DetectorRecipe, data: Path, run: RunFolder, *, resume: bool = False) -> Training:
+def train_detector(
+    recipe: DetectorRecipe, data: Path, run: RunFolder, *, resume: bool = False
+) -> DetectorTraining:
     """Train to the recipe's last step, with a checkpoint every few minutes.
 
     Args:
@@ -118,7 +120,7 @@ def train_detector(recipe: DetectorRecipe, data: Path, run: RunFolder, *, resume
         CheckpointInvalid: If there is nothing to resume, or it is of another network.
         CheckpointNotSaved: If the disk is full.
     """
-    training = Training(recipe)
+    training = DetectorTraining(recipe)
     if resume:
         training.restore(run.last)
     elif recipe.start_from:
@@ -130,7 +132,7 @@ def train_detector(recipe: DetectorRecipe, data: Path, run: RunFolder, *, resume
     return training
 
 
-def open_batches(recipe: DetectorRecipe, data: Path, run: RunFolder, seed: int) -> Iterator[Batch]:
+def open_batches(recipe: DetectorRecipe, data: Path, run: RunFolder, seed: int) -> Iterator[DetectorBatch]:
     """Batches of training views; records which pictures were held out and which could not be read."""
     cv2.setNumThreads(1)
     found = read_photos(data / "detect")
@@ -138,8 +140,8 @@ def open_batches(recipe: DetectorRecipe, data: Path, run: RunFolder, seed: int) 
     run.record("photos", {"held_out": [photo.name for photo in held], "undecodable": found.undecodable})
     bank = open_bank(run.path / "bank.npz", data, recipe.bank, held, recipe.seed) if recipe.bank else None
     composer = Composer(train, bank, recipe.ranges, np.random.default_rng(seed))
-    teacher = Teacher(data / recipe.teacher) if recipe.teacher else None
-    return load_batches(Views(composer, recipe.shapes, seed), teacher)
+    teacher = DetectorTeacher(data / recipe.teacher) if recipe.teacher else None
+    return load_batches(DetectorViews(composer, recipe.shapes, seed), teacher)
 
 
 def open_detector(path: Path) -> FaceDetector:

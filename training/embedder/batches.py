@@ -43,7 +43,7 @@ class Batch:
     targets: Tensor | None = None
 
 
-class Order(Protocol):
+class BatchOrder(Protocol):
     """Chooses the faces of each step."""
 
     def rows_of(self, step: int) -> Rows:
@@ -157,7 +157,7 @@ class Views(Dataset[Batch]):
         self,
         faces: FaceSet,
         labels: Rows,
-        order: Order,
+        order: BatchOrder,
         how: Augmentation,
         *,
         seed: int,

@@ -18,7 +18,7 @@ from scipy.spatial.distance import squareform
 from torch import nn
 
 from training.data.faces import Rows
-from training.embedder.batches import AnchorNeighbours, Order
+from training.embedder.batches import AnchorNeighbours, BatchOrder
 from training.embedder.validation import Labelled
 from training.losses.hierarchical import HierarchicalTriplet
 
@@ -122,7 +122,7 @@ class RenewedTree:
     given = False
 
     def __init__(
-        self, every: int, part: TreePart, labelled: Labelled, order: Order, losses: Iterable[nn.Module]
+        self, every: int, part: TreePart, labelled: Labelled, order: BatchOrder, losses: Iterable[nn.Module]
     ) -> None:
         self.every = every
         self.part = part
@@ -141,7 +141,7 @@ class RenewedTree:
         use_tree(ClassTree.read(file), self.order, self.losses)
 
 
-def use_tree(tree: ClassTree, order: Order, losses: Iterable[nn.Module]) -> None:
+def use_tree(tree: ClassTree, order: BatchOrder, losses: Iterable[nn.Module]) -> None:
     """Whatever can use a tree uses this one from the next batch on."""
     if isinstance(order, AnchorNeighbours):
         order.take(tree.nearest())

@@ -23,7 +23,7 @@ from torch.nn.functional import normalize
 
 from index.vectors import k_means
 from training.data.faces import Rows
-from training.embedder.batches import ByIdentity, Order
+from training.embedder.batches import BatchOrder, ByIdentity
 from training.embedder.validation import Labelled
 
 TOGETHER = -1
@@ -192,7 +192,7 @@ class RenewedClusters:
         use_clusters(np.load(file), self.order, self.losses)
 
 
-def use_clusters(clusters: Rows, order: Order, losses: Iterable[nn.Module]) -> None:
+def use_clusters(clusters: Rows, order: BatchOrder, losses: Iterable[nn.Module]) -> None:
     """Whatever can be divided is so from the next batch on."""
     if isinstance(order, Divided):
         order.take(clusters)

@@ -14,7 +14,7 @@ TRIES = 4
 """Triplets drawn for each that is used: somebody may be in the batch already."""
 
 
-class LookAlikes:
+class LookAlikeOrder:
     """A part of each batch are pairs of people who were mined; the others are drawn as `ByIdentity` does.
 
     Of a mined pair, both pictures of the anchor and the one of the other person are in the batch, so any loss

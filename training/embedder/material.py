@@ -15,10 +15,10 @@ from index.jobs.folders import TARGETS
 from training.data.confusions import Confusion, read_confusions
 from training.data.faces import SPLIT, FaceSet, Rows, Split, class_labels, read_faces, split_identities
 from training.data.seen import Seen
-from training.embedder.batches import AnchorNeighbours, Batch, ByIdentity, EveryFace, Order, Views, load
+from training.embedder.batches import AnchorNeighbours, Batch, BatchOrder, ByIdentity, EveryFace, Views, load
 from training.embedder.distributed import Process
 from training.embedder.divide import Divided
-from training.embedder.hard_order import LookAlikes
+from training.embedder.hard_order import LookAlikeOrder
 from training.embedder.objective import refuse_unusable_losses
 from training.embedder.recipe import Recipe, Sampling, TeacherMode
 from training.embedder.teacher import Incumbent, Teacher, compute_targets_once
@@ -138,7 +138,7 @@ def _choose_split(recipe: Recipe, faces: FaceSet, run: RunFolder) -> Split:
 
 def _build_order(
     recipe: Recipe, rows: Rows, labels: Rows, run: RunFolder, data: Path, faces: FaceSet
-) -> Order:
+) -> BatchOrder:
     sampling, batch, seed = recipe.data.sampling, recipe.optimiser.batch, recipe.seed
     if sampling is Sampling.EVERY_FACE:
         return EveryFace(rows, batch, seed)
@@ -151,7 +151,7 @@ def _build_order(
         return Divided(plain, labels)
     if not recipe.mining.every_epochs:
         return plain
-    order = LookAlikes(plain, labels, recipe.mining, seed)
+    order = LookAlikeOrder(plain, labels, recipe.mining, seed)
     if recipe.mining.pool:
         order.take(read_triplets(data / recipe.mining.pool, faces.names))
     return order

@@ -19,7 +19,7 @@ from training.embedder.batches import Batch
 from training.embedder.checkpoints import EmbedderKeeper
 from training.embedder.class_tree import RenewedTree
 from training.embedder.divide import Divided, RenewedClusters
-from training.embedder.hard_order import LookAlikes
+from training.embedder.hard_order import LookAlikeOrder
 from training.embedder.validation import Labelled, embed_faces
 from training.errors import RecipeInvalid
 from training.evaluation.acquire import Progress
@@ -120,7 +120,7 @@ def build_renewal(keeper: EmbedderKeeper) -> Renewal | None:
     def steps(every_epochs: float) -> int:
         return max(1, round(every_epochs * len(rows) / recipe.optimiser.batch))
 
-    if isinstance(order, LookAlikes):
+    if isinstance(order, LookAlikeOrder):
         return MinedPool(steps(recipe.mining.every_epochs), order, labelled, material.confusions)
     if isinstance(order, Divided):
         every = steps(recipe.divide.every_epochs)
@@ -157,7 +157,7 @@ class MinedPool:
     file = f"mined/{POOL}"
 
     def __init__(
-        self, every: int, order: LookAlikes, labelled: Labelled, confusions: Sequence[Confusion]
+        self, every: int, order: LookAlikeOrder, labelled: Labelled, confusions: Sequence[Confusion]
     ) -> None:
         self.every = every
         self.order = order

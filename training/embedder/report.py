@@ -9,7 +9,7 @@ import numpy as np
 
 from training.data.pictures import Pictures
 from training.engine.run import RunFolder
-from training.evaluation.gate import Comparison, Side
+from training.evaluation.gate import ModelComparison, Side
 from training.mining.pool import Triplets, read_triplets
 from training.mining.review import POOL, REVIEW
 from training.reports.charts import Axis, Line, line_chart
@@ -27,7 +27,7 @@ Read = Callable[[str], bytes]
 def write_run_report(
     path: Path,
     run: RunFolder,
-    comparison: Comparison,
+    comparison: ModelComparison,
     pictures: Pictures,
     *,
     mined: Path | None = None,
@@ -67,11 +67,11 @@ def write_run_report(
     )
 
 
-def _name_sides(comparison: Comparison) -> list[tuple[str, Side]]:
+def _name_sides(comparison: ModelComparison) -> list[tuple[str, Side]]:
     return [("model in use", comparison.incumbent), ("candidate", comparison.candidate)]
 
 
-def _draw_charts(comparison: Comparison) -> list[Chart]:
+def _draw_charts(comparison: ModelComparison) -> list[Chart]:
     curves = {name: side.evidence.curve for name, side in _name_sides(comparison)}
     return [
         draw_det(curves),

@@ -21,7 +21,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Failure:
+class AcquireFailure:
     """A picture that gave no template.
 
     Attributes:
@@ -48,7 +48,7 @@ class Acquired:
 
     names: list[str]
     vectors: Vector
-    failures: list[Failure]
+    failures: list[AcquireFailure]
     several_faces: int
 
 
@@ -58,7 +58,7 @@ class _Seen:
 
     name: str
     vector: Vector | None = None
-    failure: Failure | None = None
+    failure: AcquireFailure | None = None
     several_faces: bool = False
 
 
@@ -105,14 +105,14 @@ def _read(pictures: Pictures, names: Sequence[str]) -> tuple[dict[str, bytes], l
             contents[name] = pictures.read(name)
         except (KeyError, FileNotFoundError):
             detail = f"There is no such picture in {pictures.path}."
-            missing.append(_Seen(name, failure=Failure(name, "missing", detail)))
+            missing.append(_Seen(name, failure=AcquireFailure(name, "missing", detail)))
         except OSError as error:
-            missing.append(_Seen(name, failure=Failure(name, "unreadable", str(error))))
+            missing.append(_Seen(name, failure=AcquireFailure(name, "unreadable", str(error))))
     return contents, missing
 
 
 def _build_failure(name: str, error: EmbeddingError) -> _Seen:
-    return _Seen(name, failure=Failure(name, error.code, str(error)))
+    return _Seen(name, failure=AcquireFailure(name, error.code, str(error)))
 
 
 def _embed_photos(embedder: Embedder, contents: dict[str, bytes]) -> list[_Seen]:
@@ -154,7 +154,7 @@ def _embed_crops(embedder: Embedder, contents: dict[str, bytes]) -> list[_Seen]:
         else:
             size = f"{crop.shape[1]}×{crop.shape[0]}"
             detail = f"An aligned crop has {ALIGNED_SIZE}×{ALIGNED_SIZE} pixels, this has {size}."
-            failed.append(_Seen(name, failure=Failure(name, "not_aligned", detail)))
+            failed.append(_Seen(name, failure=AcquireFailure(name, "not_aligned", detail)))
     if not crops:
         return failed
     vectors = embedder.embed_crops(np.stack(list(crops.values())))

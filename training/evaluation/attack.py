@@ -22,9 +22,16 @@ from embedding.align import ALIGNED_SIZE
 from training.data.altered import compress_jpeg, halve_and_enlarge
 from training.data.faces import decode_crop
 from training.data.pictures import Pictures, limit_per_person
-from training.errors import NothingToCompare, PicturesInvalid
+from training.errors import NoComparisons, PicturesInvalid
 from training.evaluation.acquire import Progress
-from training.evaluation.attack_figures import NOISE, NOTHING, PGD_ALONE, Change, Outcome, Thresholds
+from training.evaluation.attack_figures import (
+    NOISE,
+    NOTHING,
+    PGD_ALONE,
+    AttackChange,
+    AttackOutcome,
+    Thresholds,
+)
 from training.evaluation.shares import count_share
 
 EPSILONS = (1, 2, 4, 8)
@@ -54,7 +61,7 @@ def view_unchanged(faces: Tensor) -> Sequence[Tensor]:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class AttackPairs:
     """A template and a try of each person, aligned crops, in the same order.
 
     Attributes:
@@ -66,7 +73,7 @@ class Pairs:
     tries: Crops
 
     @classmethod
-    def of(cls, pictures: Pictures, names: Sequence[str], people: int) -> "Pairs":
+    def of(cls, pictures: Pictures, names: Sequence[str], people: int) -> "AttackPairs":
         """Two pictures of each of some people, evenly chosen; the same ones each time.
 
         Args:
@@ -75,7 +82,7 @@ class Pairs:
             people: How many people, at most.
 
         Raises:
-            NothingToCompare: If fewer than two people have two pictures.
+            NoComparisons: If fewer than two people have two pictures.
             PicturesInvalid: If a picture is not an aligned face.
         """
         of_person: dict[str, list[str]] = {}
@@ -83,7 +90,7 @@ class Pairs:
             of_person.setdefault(pictures.identity[name], []).append(name)
         both = [theirs for _, theirs in sorted(of_person.items()) if len(theirs) == 2]
         if len(both) < 2:
-            raise NothingToCompare("non-mated", len(names), 0)
+            raise NoComparisons("non-mated", len(names), 0)
         chosen = [both[place] for place in np.unique(np.linspace(0, len(both) - 1, people, dtype=np.int64))]
         templates, tries = (
             np.stack([read_crop(pictures, name) for name in column]) for column in zip(*chosen, strict=True)
@@ -95,7 +102,7 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class Model:
+class AttackedModel:
     """What is attacked, and what serves.
 
     Attributes:
@@ -202,7 +209,7 @@ AFTERWARDS: Mapping[str, Callable[[Crops], Crops]] = {
 
 
 @dataclass(frozen=True)
-class Attempts:
+class AttackAttempts:
     """The distances of changed pictures.
 
     Attributes:
@@ -213,10 +220,10 @@ class Attempts:
     towards: Vectors
     own: Vectors
 
-    def outcomes(self, thresholds: Thresholds) -> list[Outcome]:
+    def outcomes(self, thresholds: Thresholds) -> list[AttackOutcome]:
         """What they do at each threshold."""
         return [
-            Outcome(
+            AttackOutcome(
                 fmr,
                 count_share(int((self.towards <= d).sum()), len(self.towards)),
                 count_share(int((self.own > d).sum()), len(self.own)),
@@ -233,7 +240,7 @@ class Attack:
         pairs: Who attacks; each impersonates the next, the last one the first.
     """
 
-    def __init__(self, model: Model, pairs: Pairs) -> None:
+    def __init__(self, model: AttackedModel, pairs: AttackPairs) -> None:
         self._model = model
         self._pairs = pairs
         self._served = model.vectors(pairs.templates)
@@ -241,7 +248,7 @@ class Attack:
             known = torch.cat([model.forward(part) for part in _split_crops(pairs.templates)]).numpy()
         self._known: Vectors = np.ascontiguousarray(known)
 
-    def change(self, altered: Callable[[Crops], Crops]) -> Attempts:
+    def change(self, altered: Callable[[Crops], Crops]) -> AttackAttempts:
         """Changes that know nothing of the network."""
         changed = altered(self._pairs.tries)
         return self._compare(changed, changed)
@@ -256,38 +263,38 @@ class Attack:
 
     def judge(
         self, made: tuple[Crops, Crops], afterwards: Callable[[Crops], Crops] = leave_unchanged
-    ) -> Attempts:
+    ) -> AttackAttempts:
         """What serves, about pictures that were changed and then went some way."""
         impersonating, dodging = made
         return self._compare(afterwards(impersonating), afterwards(dodging))
 
-    def _compare(self, impersonating: Crops, dodging: Crops) -> Attempts:
+    def _compare(self, impersonating: Crops, dodging: Crops) -> AttackAttempts:
         others = np.roll(self._served, -1, axis=0)
-        return Attempts(
+        return AttackAttempts(
             _compute_distances(self._model.vectors(impersonating), others),
             _compute_distances(self._model.vectors(dodging), self._served),
         )
 
 
 def attack_model(
-    model: Model,
-    pairs: Pairs,
+    model: AttackedModel,
+    pairs: AttackPairs,
     thresholds: Thresholds,
     *,
     epsilons: Sequence[int] = EPSILONS,
     steps: int = STEPS,
     progress: Progress | None = None,
-) -> list[Change]:
+) -> list[AttackChange]:
     """Everything that is measured of a model: pictures as they are, noise, PGD, and PGD after a way."""
     attack = Attack(model, pairs)
-    changes = [Change(NOTHING, 0, attack.change(leave_unchanged).outcomes(thresholds))]
+    changes = [AttackChange(NOTHING, 0, attack.change(leave_unchanged).outcomes(thresholds))]
     for epsilon in epsilons:
         noisy = attack.change(lambda crops, size=epsilon: add_noise(crops, size))  # type: ignore[misc]
-        changes.append(Change(NOISE, epsilon, noisy.outcomes(thresholds)))
+        changes.append(AttackChange(NOISE, epsilon, noisy.outcomes(thresholds)))
     for done, epsilon in enumerate(epsilons, start=1):
         made = attack.pgd(epsilon, steps)
         for name, afterwards in AFTERWARDS.items():
-            changes.append(Change(name, epsilon, attack.judge(made, afterwards).outcomes(thresholds)))
+            changes.append(AttackChange(name, epsilon, attack.judge(made, afterwards).outcomes(thresholds)))
         if progress:
             progress(done * len(pairs), len(epsilons) * len(pairs))
     return changes

@@ -13,7 +13,7 @@ Thresholds = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AttackOutcome:
     """What changes to pictures did to decisions at one threshold.
 
     Attributes:
@@ -28,7 +28,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Change:
+class AttackChange:
     """One way of changing pictures.
 
     Attributes:
@@ -39,7 +39,7 @@ class Change:
 
     name: str
     epsilon: int
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[AttackOutcome]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Way:
     name: str
     looks: int
     rates: Sequence[WayRate]
-    change: Change
+    change: AttackChange
 
 
 @dataclass(frozen=True)
@@ -81,5 +81,5 @@ class AttackFigures:
 
     people: int
     steps: int
-    changes: Sequence[Change]
+    changes: Sequence[AttackChange]
     ways: Sequence[Way]

@@ -18,8 +18,8 @@ from embedding.embedder import Embedder
 from embedding.errors import FmrNotSupported
 from training.data.pictures import PER_PERSON, Pictures, limit_per_person
 from training.data.seen import Seen, digest
-from training.errors import NothingToCompare
-from training.evaluation.acquire import Failure, Progress, acquire
+from training.errors import NoComparisons
+from training.evaluation.acquire import AcquireFailure, Progress, acquire
 from training.evaluation.bootstrap import Replicates, bootstrap
 from training.evaluation.comparisons import CLOSE_LIMIT, Comparisons, Indices, Pairs, compare_all
 from training.evaluation.error_rates import RULE_OF_THREE, RateCurve, smallest_supported_fmr
@@ -59,7 +59,7 @@ class Measurement:
 
     calibration: Calibration
     suspects: Sequence[Suspect]
-    failures: Sequence[Failure]
+    failures: Sequence[AcquireFailure]
 
 
 def calibrate(
@@ -91,7 +91,7 @@ def calibrate(
         IdentityTrained: If the network was trained on one of the labels.
         PictureTrained: If it was trained on one of the pictures.
         FmrNotSupported: If the set is too small for a target; names the smallest it supports.
-        NothingToCompare: If no person has two usable pictures.
+        NoComparisons: If no person has two usable pictures.
     """
     chosen = pictures.labelled if names is None else list(names)
     people = {name: pictures.identity[name] for name in chosen}
@@ -104,7 +104,7 @@ def calibrate(
     _, identity = np.unique([people[name] for name in acquired.names], return_inverse=True)
     comparisons, suspects = compare_without_suspects(acquired.vectors, identity, max(targets, default=0))
     if not len(comparisons.mated):
-        raise NothingToCompare("mated", len(used), len(acquired.failures))
+        raise NoComparisons("mated", len(used), len(acquired.failures))
     if len(used) < len(chosen):
         data += f" At most {per_person} pictures of a person; {len(chosen) - len(used)} pictures set aside."
     if seen is None:

@@ -18,11 +18,11 @@ from embedding.faces import FacePolicy
 from embedding.quality import Purpose
 from training.data.altered import ALTERATIONS, Alteration, alter
 from training.data.pictures import Pictures
-from training.errors import NothingToCompare
+from training.errors import NoComparisons
 from training.evaluation.acquire import BATCH, Progress
 from training.evaluation.transactions import (
     TEMPLATES,
-    Gallery,
+    GallerySamples,
     Probes,
     TransactionRates,
     measure_transactions,
@@ -105,15 +105,15 @@ def measure_door(
         progress: Called with the number of pictures done and the total.
 
     Raises:
-        NothingToCompare: If fewer than two people have two pictures, or nobody could be enrolled.
+        NoComparisons: If fewer than two people have two pictures, or nobody could be enrolled.
     """
     people = _group_people(pictures)
     if len(people) < 2:
-        raise NothingToCompare("non-mated", sum(map(len, people)), 0)
+        raise NoComparisons("non-mated", sum(map(len, people)), 0)
     door = _Door(embedder.with_face_policies(POLICIES), pictures, progress, total=sum(map(len, people)))
     gallery, gate, left = _enrol(door, people)
     if not len(gallery.owner):
-        raise NothingToCompare("mated", gate.shown, gate.refused)
+        raise NoComparisons("mated", gate.shown, gate.refused)
     door.total += len(left) * (1 + len(ALTERATIONS))
     conditions = []
     for name, alteration in {AS_IT_IS: None, **ALTERATIONS}.items():
@@ -167,7 +167,9 @@ class _Door:
         return content if alteration is None else alter(content, alteration)
 
 
-def _enrol(door: _Door, people: Sequence[Sequence[str]]) -> tuple[Gallery, Gate, list[tuple[int, str]]]:
+def _enrol(
+    door: _Door, people: Sequence[Sequence[str]]
+) -> tuple[GallerySamples, Gate, list[tuple[int, str]]]:
     """Templates, the gate's results, and (person, name) of the pictures left to try.
 
     Pictures that the enrolment gate turns away are also left to try: poor photographs occur at the door too.
@@ -192,7 +194,7 @@ def _enrol(door: _Door, people: Sequence[Sequence[str]]) -> tuple[Gallery, Gate,
             taken[person] += 1
             vectors.append(found)
             owner.append(person)
-    gallery = Gallery(_stack(vectors, door.embedder.dim), np.array(owner, np.int64))
+    gallery = GallerySamples(_stack(vectors, door.embedder.dim), np.array(owner, np.int64))
     return gallery, Gate(shown, dict(refused.most_common())), left
 
 

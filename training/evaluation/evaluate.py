@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from embedding.embedder import Embedder
 from training.data.pairs import Pair, number_people
 from training.data.pictures import PER_PERSON, Pictures, limit_per_person
-from training.errors import NothingToCompare
+from training.errors import NoComparisons
 from training.evaluation.acquire import Acquired, Progress, acquire
 from training.evaluation.bootstrap import Replicates, bootstrap
 from training.evaluation.comparisons import (
@@ -36,7 +36,7 @@ from training.evaluation.evaluation import SUSPECT_D, AtFmr, Evaluation, Evidenc
 from training.evaluation.groups import GroupedSamples, measure_groups
 from training.evaluation.retrieval import measure_clustering_nmi, measure_retrieval
 from training.evaluation.transactions import (
-    Gallery,
+    GallerySamples,
     Probes,
     TransactionRates,
     measure_transactions,
@@ -61,7 +61,7 @@ def evaluate_pairs(
     """Measure on a list of pairs.
 
     Raises:
-        NothingToCompare: If no mated, or no non-mated, pair has both pictures.
+        NoComparisons: If no mated, or no non-mated, pair has both pictures.
         PicturesInvalid: If a name in the list means several pictures.
     """
     found = {name: pictures.find(name) or name for pair in pairs for name in (pair.a, pair.b)}
@@ -105,7 +105,7 @@ def evaluate_all(
         progress: Called after every batch.
 
     Raises:
-        NothingToCompare: If no person has two usable pictures, or there is one person only.
+        NoComparisons: If no person has two usable pictures, or there is one person only.
     """
     named = pictures.labelled if names is None else names
     chosen = limit_per_person(named, pictures.identity, per_person)
@@ -154,7 +154,7 @@ def _measure_transactions(
 ) -> list[TransactionRates]:
     enrolled, tried = split_in_order(identity)
     return measure_transactions(
-        Gallery(acquired.vectors[enrolled], identity[enrolled]),
+        GallerySamples(acquired.vectors[enrolled], identity[enrolled]),
         Probes(acquired.vectors[tried], identity[tried]),
         int(identity.max()) + 1,
         thresholds,
@@ -178,9 +178,9 @@ def _number_labels(labels: Sequence[str]) -> Indices:
 def _refuse_nothing(comparisons: Comparisons, acquired: Acquired) -> None:
     total = len(acquired.names) + len(acquired.failures)
     if not len(comparisons.mated):
-        raise NothingToCompare("mated", total, len(acquired.failures))
+        raise NoComparisons("mated", total, len(acquired.failures))
     if not comparisons.non_mated:
-        raise NothingToCompare("non-mated", total, len(acquired.failures))
+        raise NoComparisons("non-mated", total, len(acquired.failures))
 
 
 def _measure_accuracy(d: Vector, same: NDArray[np.bool_], fold: Indices) -> Accuracy | None:

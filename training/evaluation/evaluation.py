@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.acquire import Failure
+from training.evaluation.acquire import AcquireFailure
 from training.evaluation.bootstrap import Interval
 from training.evaluation.comparisons import Comparisons, Indices
 from training.evaluation.error_rates import Accuracy, RateCurve
@@ -118,7 +118,7 @@ class Evaluation:
     protocol: str
     pictures: int
     identities: int
-    failures: Sequence[Failure]
+    failures: Sequence[AcquireFailure]
     set_aside: int
     several_faces: int
     mated: int

@@ -40,7 +40,7 @@ import numpy as np
 from embedding.embedder import Embedder
 from embedding.errors import FmrNotSupported
 from training.data.pictures import PER_PERSON, Pictures, limit_per_person
-from training.errors import NothingToCompare
+from training.errors import NoComparisons
 from training.evaluation.acquire import Acquired, Progress, Vector, acquire
 from training.evaluation.bootstrap import Interval, Replicates, bootstrap, percentiles
 from training.evaluation.comparisons import CLOSE_LIMIT, Comparisons, Indices, compare_all
@@ -79,14 +79,14 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelComparison:
     """Both models, and the record of how they compare."""
 
     incumbent: Side
     candidate: Side
     record: Record
 
-    def with_candidate(self, embedder: Embedder) -> "Comparison":
+    def with_candidate(self, embedder: Embedder) -> "ModelComparison":
         """A copy with the candidate's current bundle, which is calibrated after the comparison."""
         return replace(self, candidate=replace(self.candidate, embedder=embedder))
 
@@ -101,7 +101,7 @@ def compare(
     aligned: bool = False,
     attack: Attack | None = None,
     progress: Progress | None = None,
-) -> Comparison:
+) -> ModelComparison:
     """Measure both on the same labelled pictures.
 
     Args:
@@ -115,7 +115,7 @@ def compare(
         progress: Counts pictures, each of which is processed twice.
 
     Raises:
-        NothingToCompare: If no person has two usable pictures, or there is one person only.
+        NoComparisons: If no person has two usable pictures, or there is one person only.
         FmrNotSupported: If the comparisons support none of `FMRS`.
     """
     chosen = limit_per_person(pictures.labelled if names is None else names, pictures.identity, PER_PERSON)
@@ -152,7 +152,7 @@ def compare(
         "worse_in": worse_in,
         "gained_in": _list_gains(record),
     }
-    return Comparison(old, new, record)
+    return ModelComparison(old, new, record)
 
 
 def _record_attack(attack: Attack | None, rates: Sequence[Record]) -> Record:
@@ -229,9 +229,9 @@ def _refuse_too_few(comparisons: Comparisons, acquired: tuple[Acquired, Acquired
     failed = max(len(each.failures) for each in acquired)
     total = len(acquired[0].names) + len(acquired[0].failures)
     if not len(comparisons.mated):
-        raise NothingToCompare("mated", total, failed)
+        raise NoComparisons("mated", total, failed)
     if not comparisons.non_mated:
-        raise NothingToCompare("non-mated", total, failed)
+        raise NoComparisons("non-mated", total, failed)
     smallest = smallest_supported_fmr(comparisons.non_mated)
     if smallest > max(FMRS):
         raise FmrNotSupported(max(FMRS), smallest, 1.0)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.attack import Attack, Model, Pairs
+from training.evaluation.attack import Attack, AttackedModel, AttackPairs
 from training.evaluation.bootstrap import percentiles
 
 EPSILON = 2
@@ -18,7 +18,10 @@ KINDS = ("impersonated", "dodged")
 
 
 def attack_both(
-    models: tuple[Model, Model], pairs: Pairs, fmr: float, thresholds: tuple[float, float]
+    models: tuple[AttackedModel, AttackedModel],
+    pairs: AttackPairs,
+    fmr: float,
+    thresholds: tuple[float, float],
 ) -> Record:
     """The record of an attack on the incumbent and on the candidate.
 
@@ -49,7 +52,9 @@ def attack_both(
     }
 
 
-def _attack_people(model: Model, pairs: Pairs, threshold: float) -> dict[str, np.ndarray[Any, Any]]:
+def _attack_people(
+    model: AttackedModel, pairs: AttackPairs, threshold: float
+) -> dict[str, np.ndarray[Any, Any]]:
     """Kind → (n,) 1.0 for each person whose attack succeeded."""
     attack = Attack(model, pairs)
     attempts = attack.judge(attack.pgd(EPSILON, STEPS))

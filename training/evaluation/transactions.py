@@ -58,7 +58,7 @@ class TransactionRates:
 
 
 @dataclass(frozen=True)
-class Gallery:
+class GallerySamples:
     """Templates (t, dim) of people, ordered by (t,) owner: 0 … people - 1."""
 
     vectors: NDArray[np.float32]
@@ -90,7 +90,7 @@ def split_in_order(identity: Indices) -> tuple[Indices, Indices]:
 
 
 def measure_transactions(
-    gallery: Gallery, probes: Probes, people: int, thresholds: Sequence[tuple[float, float]]
+    gallery: GallerySamples, probes: Probes, people: int, thresholds: Sequence[tuple[float, float]]
 ) -> list[TransactionRates]:
     """Rates of transactions at thresholds, for one try and for up to three.
 
@@ -128,7 +128,7 @@ class _Counts:
     wrong: Indices
 
 
-def _count(gallery: Gallery, probes: Probes, people: int, threshold: float, tries: int) -> _Counts:
+def _count(gallery: GallerySamples, probes: Probes, people: int, threshold: float, tries: int) -> _Counts:
     owners, starts = np.unique(gallery.owner, return_index=True)
     enrolled = np.isin(np.arange(people), owners)
     visit, visitor = _number_visits(probes.owner, tries)

@@ -25,7 +25,7 @@ PAGE = 100
 
 
 @dataclass(frozen=True)
-class Anchor:
+class ModelAnchor:
     """How a training is held to the model in use.
 
     Attributes:
@@ -59,13 +59,13 @@ class Anchor:
         write_file(folder / FILE, (json.dumps(asdict(self), indent=1) + "\n").encode())
 
     @classmethod
-    def read(cls, folder: Path) -> "Anchor | None":
+    def read(cls, folder: Path) -> "ModelAnchor | None":
         """What `write` wrote; None where nothing was written yet."""
         file = folder / FILE
         return cls(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
 
 
-def find_anchor(shop: Workshop, recipe: Recipe, named: str) -> Anchor:
+def find_anchor(shop: Workshop, recipe: Recipe, named: str) -> ModelAnchor:
     """The anchor of a recipe whose teacher is the model in use.
 
     Args:
@@ -77,13 +77,13 @@ def find_anchor(shop: Workshop, recipe: Recipe, named: str) -> Anchor:
         CheckpointInvalid: If the checkpoint that is asked for, or the recipe's, is none.
     """
     if recipe.teacher.mode is not TeacherMode.INCUMBENT:
-        return Anchor("", named or recipe.start_from, is_start_of_model=False)
+        return ModelAnchor("", named or recipe.start_from, is_start_of_model=False)
     incumbent = shop.embedder()
     start = named
     if not named:
         own = (path for path in find_checkpoints(shop, incumbent.model_id) if is_of_network(path, recipe))
         start = str(next(own, recipe.start_from))
-    return Anchor(incumbent.model_id, start, bool(start) and is_made_of(Path(start), incumbent))
+    return ModelAnchor(incumbent.model_id, start, bool(start) and is_made_of(Path(start), incumbent))
 
 
 def find_network(shop: Workshop, embedder: Embedder, start: Path | None) -> nn.Module | None:

@@ -38,12 +38,12 @@ from training.embedder.tables import read_table
 from training.embedder.teacher import refuse_other_length
 from training.engine.run import RunFolder, load_checkpoint
 from training.errors import ExportDiffers, RecipeInvalid, TrainingStopped
-from training.evaluation.attack import Model, Pairs
+from training.evaluation.attack import AttackedModel, AttackPairs
 from training.evaluation.calibrate import calibrate_bundle
-from training.evaluation.gate import Attack, Comparison, compare
+from training.evaluation.gate import Attack, ModelComparison, compare
 from training.evaluation.gate_attack import PEOPLE, attack_both
 from training.evaluation.held_out import choose_targets, refuse_too_few_people
-from training.jobs.anchor import Anchor, find_anchor, find_network
+from training.jobs.anchor import ModelAnchor, find_anchor, find_network
 from training.jobs.figures import ProgressFigures
 from training.jobs.lease import Lease
 from training.jobs.whitening import whiten_start
@@ -63,8 +63,8 @@ class Retraining:
 
     shop: Workshop
     job: Job
-    _comparison: Comparison | None = None
-    _anchor: Anchor | None = None
+    _comparison: ModelComparison | None = None
+    _anchor: ModelAnchor | None = None
 
     @cached_property
     def params(self) -> RetrainParams:
@@ -97,13 +97,13 @@ class Retraining:
     def _apply_anchor(self, recipe: Recipe) -> Recipe:
         named = self.params.start_from
         if self._anchor is None:
-            self._anchor = Anchor.read(self.folder)
+            self._anchor = ModelAnchor.read(self.folder)
         if self._anchor is None:
             self._anchor = find_anchor(self.shop, recipe, str(resolve_checkpoint(named)) if named else "")
         return self._anchor.apply_to(recipe)
 
     @property
-    def anchor(self) -> Anchor:
+    def anchor(self) -> ModelAnchor:
         """What holds the training to the model in use; the same in every step."""
         assert self.recipe is not None  # what finds it
         assert self._anchor is not None
@@ -377,7 +377,7 @@ class Retraining:
         lease.log(f"{model.name} is a candidate: {model.id}")
         return {"model_id": model.id, "bundle": str(bundle.path.resolve()), "report": str(report.resolve())}
 
-    def comparison(self, incumbent: Embedder, candidate: Embedder, lease: Lease) -> Comparison:
+    def comparison(self, incumbent: Embedder, candidate: Embedder, lease: Lease) -> ModelComparison:
         """Both models on the people held out to test; done once, unless another process has to go on."""
         if self._comparison is None:
             pictures, groups = self.pictures, self.folder / "groups.csv"
@@ -401,7 +401,7 @@ class Retraining:
             return None
         pictures = self.pictures
         names = pictures.of_people(frozenset(self.split.test))
-        pairs = Pairs.of(pictures, names, PEOPLE)
-        models = Model(former, incumbent.embed_crops), Model(own, candidate.embed_crops)
+        pairs = AttackPairs.of(pictures, names, PEOPLE)
+        models = AttackedModel(former, incumbent.embed_crops), AttackedModel(own, candidate.embed_crops)
         lease.log(f"attacking both models with the pictures of {len(pairs)} people")
         return lambda fmr, thresholds: attack_both(models, pairs, fmr, thresholds)

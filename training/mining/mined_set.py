@@ -9,7 +9,7 @@ import numpy as np
 from embedding.embedder import Embedder
 from training.data.confusions import Confusion, as_numbers
 from training.data.pictures import Pictures
-from training.evaluation.acquire import Failure, Progress, acquire
+from training.evaluation.acquire import AcquireFailure, Progress, acquire
 from training.evaluation.comparisons import Indices
 from training.mining.neighbours import Vectors
 from training.mining.pool import Mined
@@ -32,7 +32,7 @@ class MinedSet:
     mined: Mined
     names: Sequence[str]
     identities: Sequence[str]
-    failures: Sequence[Failure]
+    failures: Sequence[AcquireFailure]
     unused: Sequence[Confusion]
 
     def write(self, folder: Path, pictures: Pictures) -> None:

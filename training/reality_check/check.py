@@ -20,7 +20,7 @@ from torch import nn
 from embedding.embedder import Embedder
 from training.data.faces import Rows
 from training.data.pictures import Pictures
-from training.embedder.batches import AnchorNeighbours, ByIdentity, Order
+from training.embedder.batches import AnchorNeighbours, BatchOrder, ByIdentity
 from training.embedder.class_tree import ClassTree, use_tree
 from training.embedder.divide import TOGETHER, Divided, DividedLoss, cluster_identities, use_clusters
 from training.embedder.objective import build_part_loss
@@ -192,7 +192,7 @@ def embed_all(networks: Sequence[Vectors]) -> Vectors:
 
 
 @dataclass(frozen=True)
-class Row:
+class CheckRow:
     """A row of the table: of each fold and seed, and of the joined networks of each fold."""
 
     name: str
@@ -216,9 +216,9 @@ def reality_check(
     pictures: Pictures,
     methods: Sequence[Method] = METHODS,
     protocol: Protocol | None = None,
-    finished: Callable[[Row], None] | None = None,
+    finished: Callable[[CheckRow], None] | None = None,
     shipped: Embedder | None = None,
-) -> list[Row]:
+) -> list[CheckRow]:
     """Tunes every method on every fold, and trains it there with every seed.
 
     Args:
@@ -233,23 +233,29 @@ def reality_check(
     """
     protocol = protocol or Protocol()
     folds = Thumbnails.of(pictures, shipped).folds(protocol.folds)
-    rows: list[Row] = []
+    rows: list[CheckRow] = []
 
-    def done(row: Row) -> None:
+    def done(row: CheckRow) -> None:
         rows.append(row)
         if finished:
             finished(row)
 
-    done(Row(RAW_PIXELS, [[score(embed_raw_pixels(unseen), unseen.labels)] for _, unseen in folds], [], []))
+    done(
+        CheckRow(
+            RAW_PIXELS, [[score(embed_raw_pixels(unseen), unseen.labels)] for _, unseen in folds], [], []
+        )
+    )
     if shipped is not None:
-        done(Row(SHIPPED_NETWORK, [[score(unseen.taught, unseen.labels)] for _, unseen in folds], [], []))
+        done(
+            CheckRow(SHIPPED_NETWORK, [[score(unseen.taught, unseen.labels)] for _, unseen in folds], [], [])
+        )
     for method in methods:
         if shipped is not None or not method.is_taught:
             done(_row(method, folds, protocol))
     return rows
 
 
-def _row(method: Method, folds: Sequence[tuple[Thumbnails, Thumbnails]], protocol: Protocol) -> Row:
+def _row(method: Method, folds: Sequence[tuple[Thumbnails, Thumbnails]], protocol: Protocol) -> CheckRow:
     singles, joined, rates = [], [], []
     for seen, unseen in folds:
         rate = tune(method, seen, protocol)
@@ -259,7 +265,7 @@ def _row(method: Method, folds: Sequence[tuple[Thumbnails, Thumbnails]], protoco
         singles.append([score(each, unseen.labels) for each in vectors])
         joined.append(score(embed_all(vectors), unseen.labels))
         rates.append(rate)
-    return Row(method.name, singles, joined, rates if method.part else [])
+    return CheckRow(method.name, singles, joined, rates if method.part else [])
 
 
 def tune(method: Method, seen: Thumbnails, protocol: Protocol) -> float:
@@ -321,7 +327,7 @@ def build_method_loss(method: Method, classes: int, dim: int) -> nn.Module:
     return build_part_loss(method.part, classes, dim, method.learners)
 
 
-def build_order(method: Method, faces: Thumbnails, protocol: Protocol, seed: int) -> Order:
+def build_order(method: Method, faces: Thumbnails, protocol: Protocol, seed: int) -> BatchOrder:
     """How the batches of a method are drawn."""
     batch = protocol.identities * protocol.each
     plain = ByIdentity(np.arange(len(faces.labels)), faces.labels, batch, protocol.each, seed)
@@ -335,7 +341,7 @@ def build_order(method: Method, faces: Thumbnails, protocol: Protocol, seed: int
 def renew(
     method: Method,
     loss: nn.Module,
-    order: Order,
+    order: BatchOrder,
     network: SmallEmbedder,
     faces: Thumbnails,
     protocol: Protocol,

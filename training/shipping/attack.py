@@ -23,17 +23,24 @@ from training.evaluation.attack import (
     PEOPLE,
     STEPS,
     Attack,
+    AttackedModel,
+    AttackPairs,
     Crops,
     Embed,
-    Model,
-    Pairs,
     Vectors,
     Views,
     attack_model,
     read_crop,
     view_unchanged,
 )
-from training.evaluation.attack_figures import PGD_ALONE, AttackFigures, Change, Thresholds, Way, WayRate
+from training.evaluation.attack_figures import (
+    PGD_ALONE,
+    AttackChange,
+    AttackFigures,
+    Thresholds,
+    Way,
+    WayRate,
+)
 from training.evaluation.bootstrap import bootstrap
 from training.evaluation.comparisons import Indices, compare_all
 from training.evaluation.error_rates import operating_point
@@ -95,7 +102,7 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
-class Plan:
+class AttackPlan:
     """What an attack works with.
 
     Attributes:
@@ -115,7 +122,7 @@ class Plan:
     progress: Progress | None = None
 
 
-def attack_bundle(folder: Path, run: Path, plan: Plan) -> AttackFigures:
+def attack_bundle(folder: Path, run: Path, plan: AttackPlan) -> AttackFigures:
     """Attack a bundle through its float network, at its own thresholds, and write that into its figures.
 
     Raises:
@@ -136,7 +143,7 @@ def attack_bundle(folder: Path, run: Path, plan: Plan) -> AttackFigures:
     return measured
 
 
-def attack_run(run: Path, plan: Plan) -> AttackFigures:
+def attack_run(run: Path, plan: AttackPlan) -> AttackFigures:
     """Attack the network of a run as it would be exported, with the mirror image.
 
     It is judged in float32, at thresholds of the people whom the run held out to calibrate.
@@ -164,7 +171,7 @@ def _network_of(run: Path, embedder: Embedder) -> nn.Module:
 
 
 def measure_attack(
-    network: nn.Module, embed: Embed, split: Split, plan: Plan, thresholds: Thresholds = ()
+    network: nn.Module, embed: Embed, split: Split, plan: AttackPlan, thresholds: Thresholds = ()
 ) -> AttackFigures:
     """Attack what serves, and compare ways of looking.
 
@@ -177,30 +184,35 @@ def measure_attack(
         thresholds: Of what serves; by default as measured on the people to calibrate.
 
     Raises:
-        NothingToCompare: If fewer than two people have two pictures.
+        NoComparisons: If fewer than two people have two pictures.
         FmrNotSupported: If there are too few people to calibrate.
         PicturesInvalid: If a picture is not an aligned face.
     """
     calibrate, test = (plan.pictures.of_people(frozenset(part)) for part in (split.calibrate, split.test))
-    pairs = Pairs.of(plan.pictures, test, plan.people)
+    pairs = AttackPairs.of(plan.pictures, test, plan.people)
     parts = HeldOut.of(plan.pictures, calibrate), HeldOut.of(plan.pictures, test)
     ways, plain = [], thresholds
     for name, views in WAYS.items():
-        model = Model(network, embed, views)
+        model = AttackedModel(network, embed, views)
         own, rates = _rates(model, *parts, plan.fmrs)
         plain = plain or own
         attack = Attack(model, pairs)
         attempts = attack.judge(attack.pgd(EPSILON, plan.steps))
         looks = len(views(torch.zeros(1, *pairs.tries.shape[1:])))
-        ways.append(Way(name, looks, rates, Change(PGD_ALONE, EPSILON, attempts.outcomes(own))))
+        ways.append(Way(name, looks, rates, AttackChange(PGD_ALONE, EPSILON, attempts.outcomes(own))))
     changes = attack_model(
-        Model(network, embed), pairs, plain, epsilons=plan.epsilons, steps=plan.steps, progress=plan.progress
+        AttackedModel(network, embed),
+        pairs,
+        plain,
+        epsilons=plan.epsilons,
+        steps=plan.steps,
+        progress=plan.progress,
     )
     return AttackFigures(len(pairs), plan.steps, changes, ways)
 
 
 def _rates(
-    model: Model, calibrate: HeldOut, test: HeldOut, fmrs: Sequence[float]
+    model: AttackedModel, calibrate: HeldOut, test: HeldOut, fmrs: Sequence[float]
 ) -> tuple[Thresholds, list[WayRate]]:
     """Thresholds by the people to calibrate, and FNMR of the others at them."""
     known = compare_all(model.vectors(calibrate.crops), calibrate.identity).curve()

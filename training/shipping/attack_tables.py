@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from embedding.bundle import Bundle
-from training.evaluation.attack_figures import NOISE, NOTHING, PGD_ALONE, AttackFigures, Change, Way
+from training.evaluation.attack_figures import NOISE, NOTHING, PGD_ALONE, AttackChange, AttackFigures, Way
 from training.evaluation.transactions import Share
 from training.shipping.figures import Figures
 from training.shipping.markdown import format_fmr, format_percent, format_table
@@ -45,11 +45,11 @@ def _columns(fmrs: Sequence[float]) -> list[str]:
     ]
 
 
-def _change(change: Change) -> list[str]:
+def _change(change: AttackChange) -> list[str]:
     return [change.name, str(change.epsilon) if change.epsilon else "", *_outcomes(change)]
 
 
-def _outcomes(change: Change) -> list[str]:
+def _outcomes(change: AttackChange) -> list[str]:
     by_fmr = sorted(change.outcomes, key=lambda outcome: outcome.at_fmr)
     return [
         *(_share(outcome.impersonated) for outcome in by_fmr),

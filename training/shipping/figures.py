@@ -32,7 +32,7 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class Row:
+class BundleRow:
     """One of the bundles measured in the same run.
 
     Attributes:
@@ -88,13 +88,13 @@ class Figures:
     calibration_id: str
     processor: str
     cores: int
-    bundles: Sequence[Row]
+    bundles: Sequence[BundleRow]
     detectors: Sequence[DetectorFigures]
     door: Sequence[DoorFigures]
     attack: AttackFigures | None = None
 
     @property
-    def own(self) -> Row:
+    def own(self) -> BundleRow:
         """The bundle itself."""
         return self.bundles[0]
 

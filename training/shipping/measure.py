@@ -27,7 +27,7 @@ from training.evaluation.calibrate import TARGETS, calibrate
 from training.evaluation.door import measure_door
 from training.evaluation.evaluate import SERVICE_FMRS, evaluate_all, evaluate_pairs
 from training.evaluation.evaluation import Evaluation
-from training.shipping.figures import DetectorFigures, Figures, Row, Speed, figures_of
+from training.shipping.figures import BundleRow, DetectorFigures, Figures, Speed, figures_of
 from training.shipping.speed import measure_speed
 
 FACES = "faces"
@@ -117,7 +117,7 @@ def measure_bundle(
         progress: Told about each part.
 
     Raises:
-        TrainedOn, FmrNotSupported, NothingToCompare: As `calibrate`.
+        TrainedOn, FmrNotSupported, NoComparisons: As `calibrate`.
     """
     bundle = Bundle.load(folder)
     embedders = {
@@ -179,13 +179,13 @@ def _keep_if_same(before: Calibration | None, measured: Calibration) -> Calibrat
     return measured
 
 
-def _row(name: str, embedder: Embedder, material: Material, progress: Progress | None) -> Row:
+def _row(name: str, embedder: Embedder, material: Material, progress: Progress | None) -> BundleRow:
     calibrated, tested = (
         evaluate_all(embedder, material.crops, names, aligned=True, progress=progress)[0]
         for names in (material.calibrate, material.test)
     )
     photos, evidence = evaluate_pairs(embedder, material.photos, material.pairs, progress=progress)
-    return Row(
+    return BundleRow(
         name=name,
         model_id=embedder.model_id,
         calibrate=_remove_paths(calibrated),
