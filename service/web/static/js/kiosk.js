@@ -149,6 +149,7 @@ function ready() {
 
 function trouble() {
   attemptNumber += 1;
+  last = { number: "", at: -Infinity }; // Whoever was interrupted gives the number again, and at once.
   show("trouble");
 }
 

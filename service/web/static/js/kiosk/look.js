@@ -42,6 +42,7 @@ export async function look(device, wanted, screen) {
   const ask = async () => {
     try {
       const picture = await frame(device.video);
+      askedAt = performance.now();  // From here: the wait for a picture that is new differs.
       found.add(picture, await assess(picture));
       screen.offline(false);
     } catch (error) {
