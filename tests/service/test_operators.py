@@ -530,6 +530,7 @@ class TestRoles:
         }
 
         assert open_ones <= {
+            "get /v1/complaints",
             "get /v1/exams",
             "get /v1/waiting",
             "get /v1/waiting/live",
