@@ -18,7 +18,7 @@ from openvino import opset15 as operators
 from openvino.preprocess import PrePostProcessor
 
 from embedding.align import ALIGNED_SIZE
-from embedding.eight_bits import compute_in_floats, multiplies_bytes_exactly
+from embedding.eight_bits import compute_in_floats, multiplies_bytes_exactly, rounds_to_bytes
 from embedding.manifest import EmbedderRecord, PixelInput
 
 Precision = Literal["bf16", "f32"]
@@ -181,7 +181,7 @@ def compile_activations(onnx: bytes, record: EmbedderRecord, threads: int) -> Ne
 def _read_embedder(onnx: bytes, record: EmbedderRecord, batch: int) -> ov.Model:
     """The network as it computes on this processor, for so many crops as bytes; -1 for any number."""
     model = read_network(onnx)
-    if not _bytes_are_exact():
+    if rounds_to_bytes(model) and not _bytes_are_exact():
         model = compute_in_floats(model)
     size = [ALIGNED_SIZE, ALIGNED_SIZE]
     model.reshape([batch, 3, *size] if record.input.layout == "NCHW" else [batch, *size, 3])
