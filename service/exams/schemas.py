@@ -144,6 +144,11 @@ class Flags(BaseModel):
     )
     accommodation: str | None
 
+    @property
+    def is_for_a_person(self) -> bool:
+        """Whether a person identifies the candidate by agreement, and no photograph is looked at."""
+        return self.manual_identification or self.private_check
+
 
 class Person(BaseModel):
     """A candidate in few words."""

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, false, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from index.ids import uuid7
@@ -104,6 +105,11 @@ class RosterEntryRow(Base):
     extra_minutes: Mapped[int] = mapped_column(default=0, server_default="0")
     """How much longer than the others the candidate may write."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    @hybrid_property
+    def is_for_a_person(self) -> bool:
+        """Whether a person identifies the candidate by agreement, and no photograph is looked at."""
+        return self.manual_identification | self.private_check
 
     __table_args__ = (
         UniqueConstraint("session_id", "external_id"),

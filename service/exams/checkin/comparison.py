@@ -44,8 +44,7 @@ def may_be_looked_for() -> ColumnElement[bool]:
     They are known, a person does not identify them by agreement, and their legal basis is in force.
     """
     ended = select(SubjectRow.id).where(SubjectRow.id == RosterEntryRow.subject_id, has_ended())
-    by_person = RosterEntryRow.manual_identification | RosterEntryRow.private_check
-    known = RosterEntryRow.subject_id.is_not(None) & ~by_person
+    known = RosterEntryRow.subject_id.is_not(None) & ~RosterEntryRow.is_for_a_person
     return known & ~ended.correlate(RosterEntryRow).exists()
 
 

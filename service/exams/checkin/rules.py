@@ -283,8 +283,7 @@ def require_return_photograph(db: OrmSession, expected: Expected, entry: RosterE
     require_move(db, expected.session, entry, Move.RETURN)
     admission = db.get_one(AdmissionRow, entry.id)
     is_known_by_face = admission.outcome == Verdict.ADMITTED and has_faces_on(expected.exam)
-    apart = entry.manual_identification or entry.private_check
-    if not is_known_by_face or apart or has_no_basis(db, entry):
+    if not is_known_by_face or entry.is_for_a_person or has_no_basis(db, entry):
         raise ReturnByDocument
     allowed = attempts_of(expected.session, expected.exam, entry)
     made = return_attempts(db, entry)

@@ -77,7 +77,7 @@ def pictures_of(desk: Desk, room: Room, origin: Origin) -> dict[UUID, bytes]:
         return found
     with desk.database.write() as db:
         for one in room.candidates:
-            if one.subject_id is None or one.flags.manual_identification or one.flags.private_check:
+            if one.subject_id is None or one.flags.is_for_a_person:
                 continue
             kept = crop_of(db, one.subject_id, None)
             if kept is None:

@@ -228,7 +228,7 @@ def read_case(db: OrmSession, taken: Taken, origin: Origin) -> Case:
     obstacle = None
     if not has_faces_on(exam):
         obstacle = FacesOff.code
-    elif entry.manual_identification or entry.private_check or has_no_basis(db, entry):
+    elif entry.is_for_a_person or has_no_basis(db, entry):
         obstacle = ManualIdentificationAgreed.code
     elif current.status == Verdict.REFUSED:
         obstacle = CandidateRefused.code

@@ -126,6 +126,5 @@ def cards_of(db: OrmSession, subjects: Collection[UUID]) -> dict[UUID | None, li
 def may_be_photographed(one: Candidate, desk: Desk, models: dict[UUID, set[str]]) -> bool:
     """Whether a claim would lead to a picture, as far as that does not change by the minute."""
     known = one.subject_id is not None and not models.get(one.subject_id, set()).isdisjoint(desk.serving.ids)
-    by_person = one.flags.manual_identification or one.flags.private_check
-    is_free = one.status in ("expected", "referred") and not by_person
+    is_free = one.status in ("expected", "referred") and not one.flags.is_for_a_person
     return known and is_free and one.attempts < one.attempts_allowed
