@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fixtures_pages import Desk, claim
+from fixtures_pages import Desk, claim, open_kiosk
 from PIL import Image, ImageFilter
 from playwright.sync_api import Page, expect
 
@@ -18,25 +18,11 @@ pytestmark = pytest.mark.slow("waits before the camera of a kiosk as people do")
 
 
 @pytest.fixture
-def hall(desk: Desk, astronaut_jpeg: bytes, stranger_jpeg: bytes) -> Desk:
-    """The session with two enrolled candidates."""
-    desk.seat(("1001", "Eileen Collins", "A1"), ("1002", "Grace Hopper", "A2"))
-    desk.enrol("1001", astronaut_jpeg)
-    desk.enrol("1002", stranger_jpeg)
-    return desk
-
-
-@pytest.fixture
 def page(browse: Callable[..., Page]) -> Page:
     """A browser whose cameras the test plays."""
     made = browse()
     made.add_init_script(path=PLAYED)
     return made
-
-
-def open_kiosk(page: Page, hall: Desk) -> None:
-    page.goto(f"{hall.base}/kiosk#key={hall.kiosk_key()}")
-    expect(page.locator("#candidate")).to_be_focused()
 
 
 def stand(page: Page, picture: bytes) -> None:

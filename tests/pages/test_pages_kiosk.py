@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 import zxingcpp
-from fixtures_pages import Desk, claim, give
+from fixtures_pages import Desk, claim, give, open_kiosk
 from PIL import Image
 from playwright.sync_api import Dialog, Page, Route, expect
 
@@ -49,20 +49,6 @@ PLAYED_CAMERA = """() => {
 
 
 in_person = pytest.mark.slow("waits before the camera of a kiosk as people do")
-
-
-@pytest.fixture
-def hall(desk: Desk, astronaut_jpeg: bytes, stranger_jpeg: bytes) -> Desk:
-    """The session with two enrolled candidates."""
-    desk.seat(("1001", "Eileen Collins", "A1"), ("1002", "Grace Hopper", "A2"))
-    desk.enrol("1001", astronaut_jpeg)
-    desk.enrol("1002", stranger_jpeg)
-    return desk
-
-
-def open_kiosk(page: Page, hall: Desk) -> None:
-    page.goto(f"{hall.base}/kiosk#key={hall.kiosk_key()}")
-    expect(page.locator("#candidate")).to_be_focused()
 
 
 def test_the_kiosk_admits_the_right_person(

@@ -203,6 +203,21 @@ def browse(chromium: str, playwright: Playwright, tmp_path: Path) -> Iterator[Ca
     assert not errors, errors
 
 
+@pytest.fixture
+def hall(desk: Desk, astronaut_jpeg: bytes, stranger_jpeg: bytes) -> Desk:
+    """The session with two enrolled candidates."""
+    desk.seat(("1001", "Eileen Collins", "A1"), ("1002", "Grace Hopper", "A2"))
+    desk.enrol("1001", astronaut_jpeg)
+    desk.enrol("1002", stranger_jpeg)
+    return desk
+
+
+def open_kiosk(page: Page, hall: Desk) -> None:
+    """The kiosk of the session, ready for a number."""
+    page.goto(f"{hall.base}/kiosk#key={hall.kiosk_key()}")
+    expect(page.locator("#candidate")).to_be_focused()
+
+
 def give(page: Page, number: str) -> None:
     """Type a number, as a reader of cards does."""
     page.keyboard.type(number)
