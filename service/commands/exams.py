@@ -80,6 +80,7 @@ def paperwork(
 
     What no setting says is a blank, **[fill in: …]**. It is Markdown and no legal advice.
     """
+    from embedding.files import write_file
     from service.commands.parts import open_parts
     from service.commands.showing import show_json
     from service.exams.paperwork.documents import TRANSLATED, Paper, write_paper
@@ -102,7 +103,7 @@ def paperwork(
         raise typer.BadParameter(f"{there[0]} is there already and may be filled in", param_hint="--to")
     to.mkdir(parents=True, exist_ok=True)
     for path, text in texts.items():
-        path.write_text(text, encoding="utf-8")
+        write_file(path, text.encode())
     if as_json:
         show_json({"files": [str(path) for path in texts]})
     else:
