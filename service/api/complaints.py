@@ -46,9 +46,12 @@ def list_complaints(
     parts: PartsHere,
     caller: Staff,
     answered: Annotated[bool, Query(description="those with an answer instead of the open ones")] = False,
+    checkin_id: Annotated[UUID | None, Query(description="about this check-in alone")] = None,
 ) -> ComplaintList:
     """The open complaints, the first due first; to an operator who is held to some exams, theirs."""
-    found = complaints.list_complaints(parts.desk, answered=answered, only=caller.exam_ids)
+    found = complaints.list_complaints(
+        parts.desk, answered=answered, checkin_id=checkin_id, only=caller.exam_ids
+    )
     return ComplaintList(items=found)
 
 

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.audit import Origin
@@ -95,7 +95,7 @@ def take_complaint(
         row = db.get(ComplaintRow, complaint_id) if complaint_id else None
         if row is None:
             row = add_complaint(db, checkin_id, new, origin, complaint_id or uuid7())
-        return complaint_document(db, row)
+        return complaint_document(row, db.get_one(CheckinRow, row.checkin_id))
 
 
 def add_complaint(
@@ -145,34 +145,50 @@ def answer_complaint(desk: Desk, complaint_id: UUID, terms: ComplaintAnswer, ori
         checkin = db.get_one(CheckinRow, row.checkin_id)
         about = {"exam_id": row.exam_id, "checkin_id": row.checkin_id, "complaint_id": row.id}
         note(db, ANSWERED, origin, subject_id=checkin.subject_id, **about)
-        return complaint_document(db, row)
+        return complaint_document(row, checkin)
 
 
 def list_complaints(
-    desk: Desk, *, answered: bool = False, only: Collection[UUID] | None = None
+    desk: Desk,
+    *,
+    answered: bool = False,
+    checkin_id: UUID | None = None,
+    only: Collection[UUID] | None = None,
 ) -> list[Complaint]:
-    """The open complaints, the first due first, or those with an answer; of these exams alone."""
+    """The open complaints, the first due first, or those with an answer.
+
+    Args:
+        answered: Those with an answer instead.
+        checkin_id: About this check-in alone.
+        only: Of these exams alone.
+    """
     state = ComplaintRow.answered_at.is_not(None) if answered else ComplaintRow.answered_at.is_(None)
-    query = select(ComplaintRow).where(state).order_by(ComplaintRow.due_on, ComplaintRow.id).limit(MOST_OPEN)
+    query = with_checkin().where(state).order_by(ComplaintRow.due_on, ComplaintRow.id).limit(MOST_OPEN)
+    if checkin_id is not None:
+        query = query.where(ComplaintRow.checkin_id == checkin_id)
     if only is not None:
         query = query.where(ComplaintRow.exam_id.in_(list(only)))
     with desk.database.read() as db:
-        return [complaint_document(db, row) for row in db.scalars(query).all()]
+        return [complaint_document(row, checkin) for row, checkin in db.execute(query)]
 
 
 def complaints_about(db: OrmSession, checkin_ids: Sequence[UUID]) -> list[Complaint]:
     """The complaints about some check-ins, open and answered, oldest first."""
-    rows = [
-        row
+    found = [
+        complaint_document(row, checkin)
         for some in batches(checkin_ids)
-        for row in db.scalars(select(ComplaintRow).where(ComplaintRow.checkin_id.in_(some))).all()
+        for row, checkin in db.execute(with_checkin().where(ComplaintRow.checkin_id.in_(some)))
     ]
-    return [complaint_document(db, row) for row in sorted(rows, key=lambda row: row.id)]
+    return sorted(found, key=lambda one: one.id)
 
 
-def complaint_document(db: OrmSession, row: ComplaintRow) -> Complaint:
+def with_checkin() -> Select[ComplaintRow, CheckinRow]:
+    """Complaints, each with its check-in."""
+    return select(ComplaintRow, CheckinRow).join(CheckinRow, CheckinRow.id == ComplaintRow.checkin_id)
+
+
+def complaint_document(row: ComplaintRow, checkin: CheckinRow) -> Complaint:
     """A complaint as it leaves."""
-    checkin = db.get_one(CheckinRow, row.checkin_id)
     names = Complaint.model_fields.keys() - {"session_id", "external_id", "is_overdue"}
     return Complaint(
         **{name: getattr(row, name) for name in names},

@@ -64,6 +64,8 @@ def test_open_complaints_are_listed_by_the_day_they_are_due_and_overdue_ones_say
     assert [one.is_overdue for one in found] == [True, False, False]
     assert due.external_id == "c1"
     assert list_complaints(hall.desk, only=[uuid4()]) == []
+    assert list_complaints(hall.desk, checkin_id=checkin) == found
+    assert list_complaints(hall.desk, checkin_id=uuid4()) == []
 
 
 def test_evidence_stays_until_the_answer_and_goes_with_the_complaint_afterwards(

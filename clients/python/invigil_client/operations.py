@@ -145,13 +145,16 @@ class Operations(Transport):
         )
         return self._send_for(call, models.Decision)
 
-    def list_complaints(self, *, answered: bool | None = None) -> models.ComplaintList:
+    def list_complaints(
+        self, *, answered: bool | None = None, checkin_id: UUID | None = None
+    ) -> models.ComplaintList:
         """The open complaints, the first due first; to an operator who is held to some exams, theirs."""
         call = Call(
             "GET",
             "/v1/complaints",
             query={
                 "answered": answered,
+                "checkin_id": checkin_id,
             },
         )
         return self._send_for(call, models.ComplaintList)
@@ -1979,13 +1982,16 @@ class AsyncOperations(AsyncTransport):
         )
         return await self._send_for(call, models.Decision)
 
-    async def list_complaints(self, *, answered: bool | None = None) -> models.ComplaintList:
+    async def list_complaints(
+        self, *, answered: bool | None = None, checkin_id: UUID | None = None
+    ) -> models.ComplaintList:
         """The open complaints, the first due first; to an operator who is held to some exams, theirs."""
         call = Call(
             "GET",
             "/v1/complaints",
             query={
                 "answered": answered,
+                "checkin_id": checkin_id,
             },
         )
         return await self._send_for(call, models.ComplaintList)

@@ -1,18 +1,21 @@
 // One attempt: the two faces, why it was referred, and what a person makes of it.
 
-import { call, clock, date, day, h, may, setTitle, t, textOf } from "../page.js";
-import { again, announce, field, form, needText, notice, tag, toast } from "../ui.js";
+import { call, clock, date, h, may, setTitle, t, textOf } from "../page.js";
+import { again, announce, needText, notice, tag, toast } from "../ui.js";
 import { bandScale } from "../scale.js";
 import { decisionForm, documentForm } from "../decisions.js";
 import { faces } from "../faces.js";
 import { whatDecided } from "../explaining.js";
+import { complaintsAbout } from "./complaints.js";
 import { heldText } from "./held.js";
 import { flagTags, nameOf } from "./queue.js";
 
 const LET_IN = ["admitted", "identified_manually"];
 
 export async function checkinCase(view, one, id, ...above) {
-  const [attempt, { items }] = await Promise.all([call("GET", `/v1/checkins/${id}`), call("GET", `/v1/sessions/${one.id}/waiting`)]);
+  const [attempt, { items }, complaints] = await Promise.all([
+    call("GET", `/v1/checkins/${id}`), call("GET", `/v1/sessions/${one.id}/waiting`), complaintsAbout(id),
+  ]);
   // Whoever was turned away without an attempt is helped from the board.
   const queue = items.filter(({ checkin_id }) => checkin_id);
   const who = attempt.display_name ?? attempt.external_id ?? t("case.nobody");
@@ -35,7 +38,7 @@ export async function checkinCase(view, one, id, ...above) {
     evidence(attempt),
     history(attempt, one),
     attempt.external_id && may("audit:read") ? takeEvidence(one, attempt) : "",
-    await complaints(attempt),
+    complaints,
     ...decide(view, one, attempt, queue, who),
   );
   return () => urls.forEach((url) => URL.revokeObjectURL(url));
@@ -60,27 +63,6 @@ function steps(one, id, queue) {
       h("span.muted.small", {}, place >= 0 ? t("case.place", { place: place + 1, n: queue.length }) : t("case.waiting", { n: queue.length })),
       place > 0 ? link(queue[place - 1], "case.previous", "prev") : "",
       link(queue[place + 1] ?? (place < 0 ? queue[0] : null), "case.next", "next") ?? ""));
-}
-
-const words = (name, label) => h("label.wide", {}, label, h("textarea", { name, rows: 4, required: true, minlength: 3, maxlength: 10000 }));
-
-/** Open complaints about this attempt, each to be answered, and a form for one that has come. */
-async function complaints(attempt) {
-  const open = (await call("GET", "/v1/complaints")).items.filter(({ checkin_id }) => checkin_id === attempt.id);
-  const take = async ({ text, received_on }) => {
-    await call("POST", `/v1/checkins/${attempt.id}/complaints`, { json: { text, ...(received_on ? { received_on } : {}) } });
-    again();
-  };
-  const settle = ({ id }) => async ({ answer }) => {
-    await call("POST", `/v1/complaints/${id}/answer`, { json: { answer } });
-    again();
-  };
-  return h("details.card", { id: "complaint", open: open.length > 0 }, h("summary", {}, t("complaint.title")), h("div.stack", {},
-    ...open.map((one) => h("div.stack", {},
-      h("div.row.between", {}, h("p", {}, one.text), h(one.is_overdue ? "span.tag.bad" : "span.tag", {}, t(one.is_overdue ? "complaint.overdue" : "complaint.due", { date: day(`${one.due_on}T12:00`) }))),
-      may("exams:write") ? form([words("answer", t("complaint.answer"))], t("complaint.settle"), settle(one)) : "")),
-    h("p.muted.small", {}, t("complaint.help")),
-    may("exams:write", "override") ? form([words("text", t("complaint.text")), field("received_on", t("complaint.received"), { type: "date" })], t("complaint.take"), take) : ""));
 }
 
 /** Everything about the candidate as one file, for an appeal. */

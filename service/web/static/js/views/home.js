@@ -1,7 +1,8 @@
 // The first page after signing in: what is on today, or the five steps of a first run.
 
-import { all, call, clock, date, day, h, may, STAFF, t } from "../page.js";
+import { all, call, clock, date, h, may, STAFF, t } from "../page.js";
 import { notice } from "../ui.js";
+import { openComplaints } from "./complaints.js";
 import { useAlarm } from "./installation.js";
 import { subjects } from "./subjects.js";
 
@@ -40,16 +41,6 @@ async function today(view) {
     view.append(h("p.muted", {}, t("home.no_sessions")));
   }
   view.append(await openComplaints(), section("home.open", now), section("home.upcoming", next));
-}
-
-/** Complaints that wait for an answer, the first due first; what is overdue stands out. */
-async function openComplaints() {
-  const { items } = await call("GET", "/v1/complaints");
-  if (!items.length) return h("div", { hidden: true });
-  return h("section.card.stack", { id: "complaints" }, h("h2", {}, t("complaint.open", { n: items.length })),
-    h("ul.plain-list", {}, items.map((one) => h("li.row.between", {},
-      h("a", { href: `#/sessions/${one.session_id}/case/${one.checkin_id}` }, one.external_id ?? "–"),
-      h(one.is_overdue ? "span.tag.bad" : "span.tag", {}, t(one.is_overdue ? "complaint.overdue" : "complaint.due", { date: day(`${one.due_on}T12:00`) }))))));
 }
 
 function firstRun({ exams, sessions, candidates, enrolled }) {
