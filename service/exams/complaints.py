@@ -105,7 +105,7 @@ def add_complaint(
     checkin = db.get(CheckinRow, checkin_id)
     if checkin is None:
         raise CheckinNotFound(checkin_id)
-    why = NewHold(exam_id=checkin.exam_id, kind=HoldKind.COMPLAINT, reason=f"complaint {complaint_id}")
+    why = NewHold(exam_id=checkin.exam_id, kind=HoldKind.COMPLAINT, reason=str(complaint_id))
     received = new.received_on or utc_now().date()
     row = ComplaintRow(
         id=complaint_id,

@@ -38,8 +38,8 @@ export async function checkinCase(view, one, id, ...above) {
     evidence(attempt),
     history(attempt, one),
     attempt.external_id && may("audit:read") ? takeEvidence(one, attempt) : "",
-    complaints,
     ...decide(view, one, attempt, queue, who),
+    complaints,
   );
   return () => urls.forEach((url) => URL.revokeObjectURL(url));
 }
