@@ -44,6 +44,8 @@ Door = Annotated[Caller, needs(Scope.CHECKIN)]
 Invigilator = Annotated[Caller, needs(Scope.OVERRIDE)]
 Viewer = Annotated[Caller, needs(Scope.OVERRIDE, Scope.AUDIT_READ)]
 
+MOST_SINCE_CLAIM_MS = 3_600_000
+
 FIELDS: dict[str, Any] = {
     "candidate": {
         "type": "string",
@@ -56,6 +58,12 @@ FIELDS: dict[str, Any] = {
         "type": "string",
         "format": "date-time",
         "description": "recorded; the server's clock decides",
+    },
+    "since_claim_ms": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": MOST_SINCE_CLAIM_MS,
+        "description": "how long ago the number was given, or another try asked for; for reports alone",
     },
     "final": {
         "type": "boolean",
@@ -76,6 +84,7 @@ class ArrivalFields(BaseModel):
     seat: ShortLabel | None = None
     kiosk: ShortLabel | None = None
     client_time: Moment | None = None
+    since_claim_ms: Annotated[int, Field(ge=0, le=MOST_SINCE_CLAIM_MS)] | None = None
     final: bool = False
     kind: CheckinKind = ENTRY
 
@@ -308,7 +317,14 @@ def arrival_of(session_id: UUID, form: Form) -> Arrival:
         raise invalid_body(error) from error
     client_time = fields.client_time.astimezone(UTC) if fields.client_time else None
     return Arrival(
-        session_id, fields.candidate, fields.seat, fields.kiosk, client_time, fields.final, fields.kind
+        session_id,
+        fields.candidate,
+        fields.seat,
+        fields.kiosk,
+        client_time,
+        fields.final,
+        fields.kind,
+        fields.since_claim_ms,
     )
 
 

@@ -21,6 +21,7 @@ from service.exams.evidence.attendance import attendance_csv, attendance_pdf, ro
 from service.exams.evidence.csv_report import report_csv
 from service.exams.evidence.export import Evidence, export_evidence
 from service.exams.evidence.pilot import PilotReport, pilot_report
+from service.exams.evidence.session_report import ReportStyle, SessionReport, report_pdf, session_report
 from service.exams.evidence.sheet import SheetStyle, pictures_of, sheet_pdf
 from service.exams.exams import find_exam
 from service.exams.roster.readiness import exam_readiness, readiness
@@ -68,15 +69,39 @@ CSV_ANSWER = {"text/csv": {"schema": {"type": "string"}}}
 PDF_ANSWER = {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}
 
 
+@router.get("/sessions/{session_id}/report", response_model=SessionReport)
+def show_report(parts: PartsHere, caller: Staff, session_id: UUID) -> SessionReport:
+    """How many candidates were verified within their tries, after how many, and how long it took."""
+    return session_report(parts.desk, session_id)
+
+
+@router.get(
+    "/sessions/{session_id}/report.pdf",
+    response_class=Response,
+    responses={200: {"content": PDF_ANSWER, "description": "A4, in the language of the request."}},
+)
+def print_report(request: Request, parts: PartsHere, caller: Staff, session_id: UUID, zone: Zone) -> Response:
+    """The session's report, to print: transactions first, then a line for each candidate who tried."""
+    report, language = session_report(parts.desk, session_id), choose_language(request)
+    style = ReportStyle(words_of(language, "report."), language in RIGHT_TO_LEFT)
+    name = file_name(report.session, zone, f"{style.words['file']}.pdf")
+    return pdf_file(report_pdf(report, zone, style), name)
+
+
 @router.get(
     "/sessions/{session_id}/report.csv",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/csv": {}}, "description": "One line for each attempt and override."}},
+    responses={
+        200: {
+            "content": {"text/csv": {}},
+            "description": "The session, each candidate's tries together, then each attempt and override.",
+        }
+    },
 )
 def download_report(
     parts: PartsHere, caller: Staff, session_id: UUID, zone: Zone, separator: Separated = Separator.COMMA
 ) -> StreamingResponse:
-    """Every attempt with its decision, every override; no cell is taken for a formula."""
+    """Transactions, then every attempt with its decision, every override; no cell is taken for a formula."""
     session = find_session(parts.desk, session_id)
     name = file_name(session, zone, "report.csv")
     scores = caller.may(Scope.SCORES_READ)
@@ -216,12 +241,14 @@ def download_evidence(
 
 def sheet_style(language: str, pictures: dict[UUID, bytes] | None) -> SheetStyle:
     """How a room sheet is printed for a reader of this language."""
-    words = {
-        key.removeprefix("sheet."): str(text)
-        for key, text in texts(language).items()
-        if key.startswith("sheet.")
+    return SheetStyle(words_of(language, "sheet."), pictures, language in RIGHT_TO_LEFT)
+
+
+def words_of(language: str, prefix: str) -> dict[str, str]:
+    """The texts whose keys begin so, without that beginning."""
+    return {
+        key.removeprefix(prefix): str(text) for key, text in texts(language).items() if key.startswith(prefix)
     }
-    return SheetStyle(words, pictures, language in RIGHT_TO_LEFT)
 
 
 def file_name(session: Session, zone: ZoneInfo, kind: str) -> str:

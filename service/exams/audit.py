@@ -74,6 +74,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "kind": "entry",
         "contact_at": None,
         "since_contact_ms": None,
+        "since_claim_ms": None,
         "taken_at": None,
         "time_estimated": False,
         "provisional": None,

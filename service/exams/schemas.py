@@ -260,6 +260,9 @@ class Checkin(Scored):
         description="of one taken without network: the server's clock when the kiosk last heard from it"
     )
     since_contact_ms: int | None = Field(description="and how long that was before, by the kiosk")
+    since_claim_ms: int | None = Field(
+        description="how long before the picture was sent the number was given, or another try asked for"
+    )
     taken_at: datetime | None = Field(
         description="when it was taken, reckoned from both, or as paper says; null: as it came"
     )

@@ -160,6 +160,8 @@ class CheckinRow(Base):
     """Of an attempt that was taken without network: the server's clock when the kiosk last heard from it."""
     since_contact_ms: Mapped[int | None] = mapped_column(BigInteger)
     """How long that was before, by a clock of the kiosk that nobody sets."""
+    since_claim_ms: Mapped[int | None]
+    """How long before its picture was sent the number was given, or another try asked for; by the kiosk."""
     taken_at: Mapped[datetime | None]
     """When it was taken, reckoned from both or as paper says; None where the attempt came as it was made."""
     time_estimated: Mapped[bool] = mapped_column(default=False, server_default=false())

@@ -168,6 +168,7 @@ PLAIN = (
     "client_time",
     "contact_at",
     "since_contact_ms",
+    "since_claim_ms",
     "taken_at",
     "time_estimated",
     "source",

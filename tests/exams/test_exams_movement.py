@@ -1,5 +1,7 @@
 """Movement: who goes out, comes back and leaves; the rules of a session; who is out and since when."""
 
+import csv
+import io
 from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -314,13 +316,15 @@ def test_times_outside_are_in_report_list_and_evidence_and_the_chain_knows_each_
     hall.arrive("c1", "1", kind="return")
     moves(hall, "c1", "exit")
 
-    report = "".join(report_csv(hall.desk, hall.session.id, scores=True)).splitlines()
-    kinds = [line.partition(",")[0] for line in report[1:]]
+    text = "".join(report_csv(hall.desk, hall.session.id, scores=True)).lstrip("\ufeff")
+    report = list(csv.DictReader(io.StringIO(text)))
     attendance = attendance_csv(room_of(hall.desk, hall.session.id), ZoneInfo("UTC"), ",").splitlines()
     evidence = export_evidence(hall.desk, hall.session.id, "c1", ORIGIN)
 
-    assert kinds == ["attempt", "attempt", "return attempt", "exit", "return", "exit"]
-    assert report[5].rpartition(",")[2] not in ("", "0")
+    kinds = [one["kind"] for one in report]
+    assert kinds[:3] == ["session", "transaction", "transaction"]
+    assert kinds[3:] == ["attempt", "attempt", "return attempt", "exit", "return", "exit"]
+    assert report[7]["absent_seconds"] not in ("", "0")
     assert attendance[1].count("–") == 2
     assert [one.kind for one in evidence.movements] == ["exit", "return", "exit"]
     assert evidence.intact

@@ -61,6 +61,8 @@ def test_who_came_and_left_by_the_sheet_is_in_every_list_with_the_papers_times(h
     rows = list(
         csv.DictReader(io.StringIO(hall.call("GET", "sessions/{session}/report.csv").text.lstrip("\ufeff")))
     )
+    headline, *rows = rows
+    assert headline["kind"] == "session"
     assert [(one["kind"], one["source"]) for one in rows] == [("attempt", "paper"), ("end", "paper")]
     assert [datetime.fromisoformat(one["time"]) for one in rows] == [
         datetime.fromisoformat(moment) for moment in (came, left)

@@ -410,6 +410,7 @@ def test_an_exam_is_changed_copied_and_closed_and_what_is_wrong_stands_at_its_fi
     expect(console.locator("a.card")).to_have_count(3)
 
     visit(console, desk, "attempts")
+    expect(console.locator("#report")).to_contain_text("How candidates came in")
     console.locator("#change-session summary").click()
     console.get_by_role("button", name="Close now").locator("xpath=ancestor::form").locator(
         "[name=reason]"

@@ -34,6 +34,15 @@ class Acceptance(BaseModel):
     ] = None
 
 
+class AfterTries(BaseModel):
+    """
+    How many candidates were verified by their nth try.
+    """
+
+    candidates: int
+    tries: int
+
+
 class Alive(BaseModel):
     """
     The process answers.
@@ -51,6 +60,18 @@ class Asking(BaseModel):
     agent: Annotated[str | None, Field(description="what the browser calls itself")]
     asked_at: AwareDatetime
     expires_at: AwareDatetime
+
+
+class AttemptCounts(BaseModel):
+    """
+    The session's photographs, of any kind of check-in.
+    """
+
+    attempts: int
+    compared: int
+    matched: int
+    not_compared: Annotated[int, Field(description="pictures that could not be used, or were not looked at")]
+    unknown: Annotated[int, Field(description="of nobody on the roster")]
 
 
 class Attempts(BaseModel):
@@ -1537,6 +1558,17 @@ class SealedRow(BaseModel):
     table: str
 
 
+class Seconds(BaseModel):
+    """
+    Seconds of transactions: the middle one with its 95 % interval, and what 95 of 100 stay below.
+    """
+
+    interval: list[Any]
+    median: float
+    most: Annotated[float, Field(description="95 of 100 transactions take no longer")]
+    of: int
+
+
 class Separator(RootModel[Literal["comma", "semicolon", "tab"]]):
     root: Annotated[
         Literal["comma", "semicolon", "tab"],
@@ -1876,6 +1908,65 @@ class TrailReport(BaseModel):
         Literal["changed", "missing", "reordered", "cut off"] | Literal["anchor changed"] | None,
         Field(description="why it breaks there"),
     ]
+
+
+class Transaction(BaseModel):
+    """
+    One candidate's tries to come in, and how they ended.
+    """
+
+    display_name: str | None
+    entry_id: UUID
+    external_id: str
+    not_acquired: Annotated[int, Field(description="tries whose picture could not be compared")]
+    seat: str | None
+    seconds: Annotated[
+        float | None,
+        Field(
+            description="from the number, or the wish to try again, to the answer; null where no kiosk said so"
+        ),
+    ]
+    status: Annotated[
+        Literal["expected", "admitted", "referred", "refused", "identified_manually"],
+        Field(description="how the candidate stands now"),
+    ]
+    tries: Annotated[int, Field(description="up to the one that verified, or all of them")]
+    verified: Annotated[
+        bool,
+        Field(description="by the machine, within the tries allowed; else referred to a person"),
+    ]
+
+
+class TransactionSummary(BaseModel):
+    """
+    Transactions together: the best of the tries that each candidate is allowed.
+    """
+
+    after: Annotated[list[AfterTries], Field(description="of the verified")]
+    candidates: Annotated[int, Field(description="who tried to come in by a photograph")]
+    let_in_by_person: Annotated[int, Field(description="of the referred")]
+    mean_tries: float | None
+    mean_tries_interval: Annotated[list[Any] | None, Field(description="95 %, by the normal distribution")]
+    missed: Annotated[
+        Rate,
+        Field(description="referred though a person let them in, of all who belong there"),
+    ]
+    not_acquired: Annotated[Rate, Field(description="candidates with a picture that could not be compared")]
+    referred: Annotated[Rate, Field(description="whom the machine did not verify: a person decides")]
+    refused: Annotated[int, Field(description="of the referred")]
+    refused_after_match: Annotated[
+        Rate,
+        Field(
+            description="verified and then refused by a person: false matches that were found, a lower bound"
+        ),
+    ]
+    seconds: Annotated[
+        Seconds | None,
+        Field(description="null where no kiosk said how long anybody waited"),
+    ]
+    several_tries: Annotated[Rate, Field(description="candidates who needed more than one")]
+    undecided: Annotated[int, Field(description="of the referred")]
+    verified: Rate
 
 
 class TwinDocument(BaseModel):
@@ -2876,6 +2967,21 @@ class SearchResult(BaseModel):
     timings_ms: StageTimes
 
 
+class SessionReport(BaseModel):
+    """
+    What became of a session's candidates, and of its photographs.
+    """
+
+    attempts: AttemptCounts
+    candidates: Annotated[
+        list[Transaction],
+        Field(description="who tried to come in by a photograph, by number"),
+    ]
+    counts: Counts
+    session: Session
+    transactions: TransactionSummary
+
+
 class ShownModel(BaseModel):
     """
     A model with its manifest; `in_use` where this process decides with it.
@@ -3027,6 +3133,12 @@ class Checkin(BaseModel):
     request_id: str | None
     seat: str | None
     session_id: UUID
+    since_claim_ms: Annotated[
+        int | None,
+        Field(
+            description="how long before the picture was sent the number was given, or another try asked for"
+        ),
+    ]
     since_contact_ms: Annotated[int | None, Field(description="and how long that was before, by the kiosk")]
     source: Annotated[
         Literal["live", "paper"],

@@ -1104,6 +1104,7 @@ class Operations(Transport):
         kind: Literal["entry", "return"] | None = None,
         kiosk: str | None = None,
         seat: str | None = None,
+        since_claim_ms: int | None = None,
         idempotency_key: str | None = None,
     ) -> models.CheckedIn:
         """One photograph decides: admitted, or referred to the invigilator. Nobody is refused by a machine."""
@@ -1117,6 +1118,7 @@ class Operations(Transport):
                 "kind": kind,
                 "kiosk": kiosk,
                 "seat": seat,
+                "since_claim_ms": since_claim_ms,
             },
             pictures={
                 "image": image,
@@ -1399,6 +1401,11 @@ class Operations(Transport):
         )
         return (self._send(call)).text
 
+    def show_report(self, session_id: UUID) -> models.SessionReport:
+        """How many candidates were verified within their tries, after how many, and how long it took."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/report")
+        return self._send_for(call, models.SessionReport)
+
     def download_report(
         self,
         session_id: UUID,
@@ -1406,7 +1413,7 @@ class Operations(Transport):
         separator: Literal["comma", "semicolon", "tab"] | None = None,
         zone: str | None = None,
     ) -> str:
-        """Every attempt with its decision, every override; no cell is taken for a formula."""
+        """Transactions, then every attempt with its decision, every override; no cell is taken for a formula."""
         call = Call(
             "GET",
             f"/v1/sessions/{segment(session_id)}/report.csv",
@@ -1416,6 +1423,17 @@ class Operations(Transport):
             },
         )
         return (self._send(call)).text
+
+    def print_report(self, session_id: UUID, *, zone: str | None = None) -> bytes:
+        """The session's report, to print: transactions first, then a line for each candidate who tried."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/report.pdf",
+            query={
+                "zone": zone,
+            },
+        )
+        return (self._send(call)).content
 
     def show_roster(
         self, session_id: UUID, *, limit: int | None = None, cursor: str | None = None
@@ -2953,6 +2971,7 @@ class AsyncOperations(AsyncTransport):
         kind: Literal["entry", "return"] | None = None,
         kiosk: str | None = None,
         seat: str | None = None,
+        since_claim_ms: int | None = None,
         idempotency_key: str | None = None,
     ) -> models.CheckedIn:
         """One photograph decides: admitted, or referred to the invigilator. Nobody is refused by a machine."""
@@ -2966,6 +2985,7 @@ class AsyncOperations(AsyncTransport):
                 "kind": kind,
                 "kiosk": kiosk,
                 "seat": seat,
+                "since_claim_ms": since_claim_ms,
             },
             pictures={
                 "image": image,
@@ -3248,6 +3268,11 @@ class AsyncOperations(AsyncTransport):
         )
         return (await self._send(call)).text
 
+    async def show_report(self, session_id: UUID) -> models.SessionReport:
+        """How many candidates were verified within their tries, after how many, and how long it took."""
+        call = Call("GET", f"/v1/sessions/{segment(session_id)}/report")
+        return await self._send_for(call, models.SessionReport)
+
     async def download_report(
         self,
         session_id: UUID,
@@ -3255,7 +3280,7 @@ class AsyncOperations(AsyncTransport):
         separator: Literal["comma", "semicolon", "tab"] | None = None,
         zone: str | None = None,
     ) -> str:
-        """Every attempt with its decision, every override; no cell is taken for a formula."""
+        """Transactions, then every attempt with its decision, every override; no cell is taken for a formula."""
         call = Call(
             "GET",
             f"/v1/sessions/{segment(session_id)}/report.csv",
@@ -3265,6 +3290,17 @@ class AsyncOperations(AsyncTransport):
             },
         )
         return (await self._send(call)).text
+
+    async def print_report(self, session_id: UUID, *, zone: str | None = None) -> bytes:
+        """The session's report, to print: transactions first, then a line for each candidate who tried."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/report.pdf",
+            query={
+                "zone": zone,
+            },
+        )
+        return (await self._send(call)).content
 
     async def show_roster(
         self, session_id: UUID, *, limit: int | None = None, cursor: str | None = None

@@ -63,6 +63,7 @@ class Arrival:
     Attributes:
         external_id: Who they say they are; None lets the photograph tell.
         client_time: The kiosk's clock: recorded, never believed.
+        since_claim_ms: How long ago the number was given, by the kiosk; for reports alone.
         final: The kiosk asks for no other picture: this one makes an attempt even where it cannot be used.
         kind: `entry`, `return` of somebody who has gone out, or `repeat` of somebody whose case is settled.
     """
@@ -74,6 +75,7 @@ class Arrival:
     client_time: datetime | None = None
     final: bool = False
     kind: str = ENTRY
+    since_claim_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -386,6 +388,7 @@ def begun(
         actor=origin.actor,
         kiosk=arrival.kiosk,
         client_time=arrival.client_time,
+        since_claim_ms=arrival.since_claim_ms,
         created_at=utc_now(),
         request_id=origin.request_id,
         **columns,

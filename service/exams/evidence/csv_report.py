@@ -1,4 +1,4 @@
-"""The session's report as CSV: every attempt, override and movement, one line each."""
+"""The session's report as CSV: its transactions first, then every attempt, override and movement."""
 
 import io
 from collections.abc import Iterator
@@ -9,12 +9,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
 from service.exams.context import Desk
+from service.exams.evidence.session_report import SessionReport, headline, session_report
 from service.exams.movement.reading import read_whereabouts
 from service.exams.schemas import Checkin, Override
 from service.exams.sessions import session_row
 from service.exams.states import ENTRY, PAPER
 from service.exams.tables import CheckinRow, MovementRow
 from service.exams.views import checkin_documents, movement_documents
+from service.languages import ENGLISH, texts
 from service.sheets.spreadsheet import BYTE_ORDER_MARK, SheetWriter
 
 BLOCK_ROWS = 500
@@ -55,6 +57,9 @@ COLUMNS = (
     "time_estimated",
     "source",
     "absent_seconds",
+    "since_claim_ms",
+    "tries",
+    "seconds",
 )
 
 
@@ -65,7 +70,8 @@ SAME_NAME = frozenset(COLUMNS) & frozenset(Checkin.model_fields) - {"reasons", "
 def report_csv(
     desk: Desk, session_id: UUID, *, scores: bool, delimiter: str = ",", zone: tzinfo = UTC
 ) -> Iterator[str]:
-    """The report in portions, oldest attempt first, each followed by its overrides; then movements.
+    """The report in portions: a line for the session, one for each candidate's tries together, then the
+    attempts, oldest first, each followed by its overrides; then movements.
 
     Args:
         desk: With the database.
@@ -87,6 +93,8 @@ def portions(desk: Desk, session_id: UUID, scores: bool, delimiter: str, zone: t
     target = io.StringIO()
     columns = [name for name in COLUMNS if scores or name not in SCORES]
     writer = SheetWriter(target, columns, delimiter)
+    for cells in transaction_lines(session_report(desk, session_id)):
+        writer.write(map(cells.get, columns))
     yield BYTE_ORDER_MARK + drained(target)
     for checkins in blocks(desk, session_id):
         for checkin in checkins:
@@ -98,6 +106,24 @@ def portions(desk: Desk, session_id: UUID, scores: bool, delimiter: str, zone: t
         for cells in movement_lines(db, session_id, zone):
             writer.write(map(cells.get, columns))
     yield drained(target)
+
+
+def transaction_lines(report: SessionReport) -> Iterator[dict[str, object]]:
+    """The headline, and each candidate's tries to come in taken together."""
+    words = {key.removeprefix("report."): str(text) for key, text in texts(ENGLISH).items()}
+    said = "; ".join(f"{label}: {value}" for label, value in headline(report.transactions, words))
+    empty: dict[str, object] = dict.fromkeys(COLUMNS)
+    yield empty | {"kind": "session", "note": said}
+    for one in report.candidates:
+        yield empty | {
+            "kind": "transaction",
+            "external_id": one.external_id,
+            "display_name": one.display_name,
+            "seat": one.seat,
+            "outcome": "verified" if one.verified else "referred",
+            "tries": one.tries,
+            "seconds": one.seconds,
+        }
 
 
 def movement_lines(db: OrmSession, session_id: UUID, zone: tzinfo) -> Iterator[dict[str, object]]:

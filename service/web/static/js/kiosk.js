@@ -180,8 +180,9 @@ async function scanCard() {
 }
 
 /** Send the attempt until the server has answered it; the key makes sure that it counts once. */
-function send(candidate, { picture, final }) {
+function send(candidate, { picture, final }, claimedAt) {
   const [key, taken] = [newKey(), new Date().toISOString()];
+  const waited = Math.round(performance.now() - claimedAt);
   const queue = candidate ? () => keepAlone(candidate, picture, taken) : undefined;
   if (queue && isAlone()) {
     show("sending");
@@ -193,6 +194,7 @@ function send(candidate, { picture, final }) {
     form.append("image", picture, "probe.jpg");
     if (candidate) form.append("candidate", candidate);
     form.append("client_time", taken);
+    form.append("since_claim_ms", String(waited));
     form.append("kind", moving.kind());
     if (final) form.append("final", "true");
     return outcomeOf(await call("POST", `/v1/sessions/${facts.session_id}/checkins`, { form, key }));
@@ -318,6 +320,7 @@ function claimAlone(number) {
 async function checkIn(given, { insist = false, sure = false } = {}) {
   const attempt = (attemptNumber += 1);
   const current = () => attempt === attemptNumber;
+  const claimedAt = performance.now();
   let candidate = (claimed = given);
   if (given) {
     $("candidate-form").inert = true;
@@ -351,7 +354,7 @@ async function checkIn(given, { insist = false, sure = false } = {}) {
     ready();
     return;
   }
-  const result = await send(candidate, { picture: found.picture, final: found.final || insist });
+  const result = await send(candidate, { picture: found.picture, final: found.final || insist }, claimedAt);
   if (current()) await present(result, candidate, attempt);
 }
 

@@ -9,6 +9,7 @@ import { kiosks } from "./kiosks.js";
 import { downloads, sheets } from "./downloads.js";
 import { changeSession } from "./exams.js";
 import { sessionReadiness } from "./readiness.js";
+import { reportCard } from "./report.js";
 import { roster } from "./roster.js";
 import { walk } from "./walk.js";
 
@@ -62,6 +63,7 @@ async function attempts(view, one) {
   };
   const filter = choice("outcome", t("attempts.filter"), [["", t("attempts.all")], ...OUTCOMES.map((name) => [name, t(`status.${name}`)])]);
   filter.addEventListener("change", (event) => draw(/** @type {HTMLSelectElement} */ (event.target).value));
+  if (one.faces !== "off") view.append(reportCard(await call("GET", `/v1/sessions/${one.id}/report`)));
   if (one.faces === "pilot") view.append(pilotCard(await call("GET", `/v1/sessions/${one.id}/pilot`)));
   view.append(
     h("div.row.between", {}, h("h2", {}, t("session.tab_attempts")),
@@ -70,6 +72,7 @@ async function attempts(view, one) {
       ...sheets(one),
       [`/v1/sessions/${one.id}/attendance.pdf`, t("download.attendance_pdf")],
       [`/v1/sessions/${one.id}/attendance.csv`, t("download.attendance_csv")],
+      [`/v1/sessions/${one.id}/report.pdf`, t("download.report_pdf")],
       [`/v1/sessions/${one.id}/report.csv`, t("download.report")],
     ]),
     shown);
