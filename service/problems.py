@@ -98,6 +98,7 @@ STATUSES: dict[type[Exception], int] = {
     exams.CandidateRequired: 422,
     exams.RosterError: 422,
     exams.RosterChanged: 409,
+    exams.GroupsUnreadable: 422,
     exams.CheckinRefused: 409,
     exams.AlreadyDecided: 409,
     exams.DecidedMeanwhile: 409,

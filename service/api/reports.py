@@ -11,15 +11,18 @@ from zoneinfo import ZoneInfo, available_timezones
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from index.subjects.subjects import ExternalId
 from service.access.callers import Caller
 from service.access.scopes import Scope
 from service.api.exams import Staff, origin_of
-from service.api.inputs import PartsHere, needs
+from service.api.inputs import PartsHere, SubjectHere, needs
 from service.decisions.scores import body_for
 from service.errors import InvalidRequest
 from service.exams.evidence.attendance import attendance_csv, attendance_pdf, room_of, rooms_of
 from service.exams.evidence.csv_report import report_csv
 from service.exams.evidence.export import Evidence, export_evidence
+from service.exams.evidence.person import PersonFile, export_person
+from service.exams.evidence.person_pdf import PersonStyle, person_pdf
 from service.exams.evidence.pilot import PilotReport, pilot_report
 from service.exams.evidence.session_report import ReportStyle, SessionReport, report_pdf, session_report
 from service.exams.evidence.sheet import SheetStyle, pictures_of, sheet_pdf
@@ -29,6 +32,7 @@ from service.exams.roster.readiness_csv import readiness_csv
 from service.exams.schemas import Exam, Session
 from service.exams.sessions import find_session
 from service.languages import RIGHT_TO_LEFT, choose_language, texts
+from service.parts import Parts
 
 router = APIRouter(prefix="/v1", tags=["reports"])
 
@@ -65,6 +69,7 @@ Zone = Annotated[ZoneInfo, Depends(zone_named)]
 Photographs = Annotated[
     bool, Query(description="with the kept pictures of the enrolments; takes `override` or `audit:read`")
 ]
+Auditor = Annotated[Caller, needs(Scope.AUDIT_READ)]
 CSV_ANSWER = {"text/csv": {"schema": {"type": "string"}}}
 PDF_ANSWER = {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}
 
@@ -225,11 +230,44 @@ def show_pilot(parts: PartsHere, caller: Staff, session_id: UUID) -> PilotReport
     return pilot_report(parts.desk, session_id)
 
 
+@router.get("/subjects/{subject}/file", response_model=PersonFile)
+def download_person_file(
+    request: Request, parts: PartsHere, caller: Auditor, subject: SubjectHere
+) -> Response:
+    """Everything that is held about one person, over all exams; templates and pictures are named alone."""
+    found = person_file(request, parts, caller, subject)
+    headers = download(f"person-{found.subject_id}.json")
+    return Response(body_for(found, caller), media_type="application/json", headers=headers)
+
+
+@router.get(
+    "/subjects/{subject}/file.pdf",
+    response_class=Response,
+    responses={200: {"content": PDF_ANSWER, "description": "A4, in the language of the request."}},
+)
+def print_person_file(
+    request: Request, parts: PartsHere, caller: Auditor, subject: SubjectHere, zone: Zone
+) -> Response:
+    """The same on paper, to hand over to the person."""
+    found = person_file(request, parts, caller, subject)
+    language = choose_language(request)
+    statuses = words_of(language, "need.") | words_of(language, "status.")
+    style = PersonStyle(words_of(language, "person_file."), statuses, language in RIGHT_TO_LEFT)
+    name = f"{found.external_id or found.subject_id} {style.words['file']}.pdf"
+    return pdf_file(person_pdf(found, zone, style), name)
+
+
+def person_file(request: Request, parts: Parts, caller: Caller, subject: UUID | ExternalId) -> PersonFile:
+    """The person's file; that it was made is in the audit trail."""
+    subject_id = parts.subjects.id_of(subject)
+    return export_person(parts.desk, subject_id, origin_of(request, caller))
+
+
 @router.get("/sessions/{session_id}/candidates/{external_id}/evidence", response_model=Evidence)
 def download_evidence(
     request: Request,
     parts: PartsHere,
-    caller: Annotated[Caller, needs(Scope.AUDIT_READ)],
+    caller: Auditor,
     session_id: UUID,
     external_id: Annotated[str, Path(description="The candidate's external id, percent-encoded.")],
 ) -> Response:

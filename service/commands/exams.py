@@ -1,4 +1,4 @@
-"""exams purge, paperwork."""
+"""exams purge, groups, paperwork."""
 
 from pathlib import Path
 from typing import Annotated
@@ -65,6 +65,48 @@ def purge(
             f"{verb} of exam {one.exam_id}: {one.roster_entries} roster entries, {one.checkins} check-ins, "
             f"{one.overrides} overrides, {one.thumbnails} pictures"
         )
+
+
+@app.command()
+def groups(
+    exam_id: Annotated[UUID, typer.Argument(help="The exam.")],
+    file: Annotated[Path, typer.Argument(help="CSV or Excel with the columns external_id and group.")],
+    as_json: AsJson = False,
+) -> None:
+    """How each group came in: tries, seconds, failures to acquire, referrals, errors (ISO/IEC 19795-10).
+
+    The file is read and kept nowhere; groups of fewer than 20 people who tried are left out.
+    """
+    from index.audit import Origin
+    from service.commands.opening import open_database, read_settings
+    from service.commands.showing import show_json, show_table
+    from service.exams.evidence.groups import read_groups, report_groups
+    from service.exams.evidence.session_report import rate_text, seconds_text
+
+    named = read_groups(file.read_bytes())
+    with open_database(read_settings()) as database:
+        report = report_groups(database, exam_id, named, Origin("invigil exams groups"))
+    if as_json:
+        show_json(report)
+        return
+    rates = ("verified", "referred", "several_tries", "not_acquired", "missed", "refused_after_match")
+    lines = [(one.group, one.transactions) for one in report.groups]
+    show_table(
+        ("group", "people", *(name.replace("_", " ") for name in rates), "seconds"),
+        (
+            (
+                name,
+                some.candidates,
+                *(rate_text(getattr(some, rate)) for rate in rates),
+                seconds_text(some.seconds),
+            )
+            for name, some in [*lines, ("together", report.together)]
+        ),
+    )
+    typer.echo(f"Left out, fewer than {report.fewest_people} people: {', '.join(report.left_out) or 'none'}.")
+    typer.echo(
+        f"{report.without_group} who tried are in no group; {report.unknown} numbers are of nobody who tried."
+    )
 
 
 @app.command()

@@ -39,6 +39,7 @@
     │   ├── ReturnByDocument             return_by_document          as the candidate came in
     │   ├── FacesOff                     faces_off                   nobody's face is looked at in this exam
     │   └── ManualIdentificationAgreed   manual_identification_agreed  no face of this candidate is looked at
+    ├── GroupsUnreadable                 groups_unreadable           no list of numbers and groups
     ├── PaperError
     │   ├── PaperUnreadable              paper_unreadable            a cell of a typed-in list
     │   ├── PaperIncomplete              paper_incomplete            an arrival is a time and a document
@@ -483,6 +484,16 @@ class ReturnByDocument(CheckinRefused):
 
     def __init__(self) -> None:
         super().__init__("The candidate came in by a document, and comes back by one.")
+
+
+class GroupsUnreadable(ExamError):
+    """The file is no list of numbers and groups; `line` counts from 1. Its content is not repeated."""
+
+    code = "groups_unreadable"
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        place = f"line {line}: " if line else ""
+        super().__init__(f"{place}{reason}.", line=line)
 
 
 class PaperError(ExamError):

@@ -1,4 +1,4 @@
-"""The papers of an exam, written by the command line."""
+"""The papers of an exam and its report by group, by the command line."""
 
 from datetime import UTC, datetime
 
@@ -59,3 +59,20 @@ def test_an_unknown_exam_or_language_is_refused_in_one_line(cli: CommandLine) ->
     assert cli.run("exams", "paperwork", nobody, "--to", "papers").status == 2
     assert cli.run("exams", "paperwork", exam, "--to", "papers", "--language", "tlh").status == 2
     assert not (cli.folder / "papers").exists()
+
+
+def test_an_exam_is_reported_by_groups_of_a_file_that_stays_as_it_is(cli: CommandLine) -> None:
+    exam = add_exam(cli)
+    listed = cli.folder / "groups.csv"
+    listed.write_text("external_id,group\n1,left-handed\n")
+
+    made = cli.run("exams", "groups", exam, str(listed), "--json")
+    said = cli.run("exams", "groups", exam, str(listed))
+    listed.write_text("no list")
+    refused = cli.run("exams", "groups", exam, str(listed))
+
+    assert made.document["left_out"] == ["left-handed"]
+    assert (made.document["exam_name"], made.document["groups"]) == ("Chemistry", [])
+    assert "Left out, fewer than 20 people: left-handed." in said.stdout
+    assert refused.status != 0
+    assert "external_id and group" in refused.stderr

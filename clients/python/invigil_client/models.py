@@ -563,6 +563,54 @@ class Flags(BaseModel):
     ]
 
 
+class HeldHold(BaseModel):
+    """
+    A hold that keeps what is held from every sweep.
+    """
+
+    created_at: AwareDatetime
+    kind: str
+    lifted_at: AwareDatetime | None
+    reason: str
+
+
+class HeldLink(BaseModel):
+    """
+    A link that was given out to the person.
+    """
+
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    kind: Annotated[str, Field(description="`enrolment` or `withdrawal`")]
+    used_at: AwareDatetime | None
+
+
+class HeldPicture(BaseModel):
+    """
+    A picture that is kept, encrypted.
+    """
+
+    created_at: AwareDatetime
+    expires_at: AwareDatetime | None
+    id: UUID
+    kind: Annotated[
+        str,
+        Field(description="`crop` of an enrolment, `portrait` of the office, `proposal` sent by the person"),
+    ]
+
+
+class HeldTemplate(BaseModel):
+    """
+    A template that is kept, without its numbers.
+    """
+
+    created_at: AwareDatetime
+    from_kept_crop: bool
+    id: UUID
+    model_id: str
+    quality: Annotated[dict[str, Any], Field(description="of the picture that it was made from")]
+
+
 class IdentificationTerms(BaseModel):
     """
     Who was identified, by what, and by whom. The document's number is not asked for and not stored.
@@ -870,6 +918,15 @@ class ListRead(BaseModel):
         Field(description="the list layout that says which heading is which column"),
     ]
     sheet: Annotated[str | None, Field(description="of a workbook, the sheet")]
+
+
+class LookAlike(BaseModel):
+    """
+    Another person with the same face, enrolled as well: why, and never who.
+    """
+
+    created_at: AwareDatetime
+    reason: str
 
 
 class Movement(BaseModel):
@@ -2402,6 +2459,33 @@ class ExamTerms(BaseModel):
     thumbnail_retention_days: int | None = 30
 
 
+class GroupNumbers(BaseModel):
+    """
+    One group's transactions.
+    """
+
+    group: str
+    transactions: TransactionSummary
+
+
+class GroupsReport(BaseModel):
+    """
+    An exam's transactions by group; no answer names a person.
+    """
+
+    exam_id: UUID
+    exam_name: str
+    fewest_people: int | None = 20
+    groups: Annotated[list[GroupNumbers], Field(description="those of enough people, by name")]
+    left_out: Annotated[
+        list[str],
+        Field(description="groups of which fewer people tried: nothing is said of them"),
+    ]
+    together: Annotated[TransactionSummary, Field(description="everybody of these groups")]
+    unknown: Annotated[int, Field(description="numbers of the file that nobody has who tried")]
+    without_group: Annotated[int, Field(description="candidates who tried and are in no group of the file")]
+
+
 class Hold(BaseModel):
     """
     A hold, with how it ended where it did.
@@ -3313,6 +3397,51 @@ class PaperResult(BaseModel):
             description="`unchanged`: typed in before; `conflict`: recorded otherwise, a person has to look"
         ),
     ]
+
+
+class PersonExam(BaseModel):
+    """
+    One session of one exam as it concerned the person.
+    """
+
+    candidate: Candidate
+    checkins: Annotated[
+        list[Checkin],
+        Field(description="with each decision of a person; `conflicts` are left out"),
+    ]
+    closes_at: AwareDatetime
+    complaints: list[Complaint]
+    exam: str
+    exam_id: UUID
+    movements: list[Movement]
+    opens_at: AwareDatetime
+    room: str
+    session_id: UUID
+
+
+class PersonFile(BaseModel):
+    """
+    What is held about one person.
+    """
+
+    changed_at: AwareDatetime
+    created_at: AwareDatetime
+    display_name: str | None
+    events: Annotated[list[AuditEvent], Field(description="of the audit trail, by the person's id")]
+    exams: list[PersonExam]
+    external_id: str | None
+    format: str | None = "invigil-person/1"
+    further_numbers: list[str]
+    holds: list[HeldHold]
+    legal_basis: dict[str, Any] | None
+    links: list[HeldLink]
+    look_alikes: list[LookAlike]
+    made_at: AwareDatetime
+    metadata: dict[str, Any] | None
+    pictures: list[HeldPicture]
+    subject_id: UUID
+    templates: list[HeldTemplate]
+    withdrawn_at: AwareDatetime | None
 
 
 class Rooms(BaseModel):

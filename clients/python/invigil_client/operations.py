@@ -326,6 +326,18 @@ class Operations(Transport):
         )
         return (self._send(call)).content
 
+    def report_by_group(self, exam_id: UUID, body: str | bytes | Mapping[str, Any]) -> models.GroupsReport:
+        """Attempts, seconds, failures to acquire, referrals and errors of each group, with intervals.
+
+        The file is read in memory and kept nowhere; groups of fewer than 20 people who tried are left out."""
+        call = Call(
+            "POST",
+            f"/v1/exams/{segment(exam_id)}/groups-report",
+            body=body if isinstance(body, Mapping) else None,
+            csv=None if isinstance(body, Mapping) else body,
+        )
+        return self._send_for(call, models.GroupsReport)
+
     def write_exam_paper(
         self,
         exam_id: UUID,
@@ -1647,6 +1659,22 @@ class Operations(Transport):
         )
         return self._send_for(call, models.EnrolmentLinkDocument)
 
+    def download_person_file(self, subject: UUID | str) -> models.PersonFile:
+        """Everything that is held about one person, over all exams; templates and pictures are named alone."""
+        call = Call("GET", f"/v1/subjects/{segment(subject)}/file")
+        return self._send_for(call, models.PersonFile)
+
+    def print_person_file(self, subject: UUID | str, *, zone: str | None = None) -> bytes:
+        """The same on paper, to hand over to the person."""
+        call = Call(
+            "GET",
+            f"/v1/subjects/{segment(subject)}/file.pdf",
+            query={
+                "zone": zone,
+            },
+        )
+        return (self._send(call)).content
+
     def remove_portrait(self, subject: UUID | str) -> None:
         """Remove the portrait; direct links then bring proposals."""
         call = Call("DELETE", f"/v1/subjects/{segment(subject)}/portrait")
@@ -2180,6 +2208,20 @@ class AsyncOperations(AsyncTransport):
             },
         )
         return (await self._send(call)).content
+
+    async def report_by_group(
+        self, exam_id: UUID, body: str | bytes | Mapping[str, Any]
+    ) -> models.GroupsReport:
+        """Attempts, seconds, failures to acquire, referrals and errors of each group, with intervals.
+
+        The file is read in memory and kept nowhere; groups of fewer than 20 people who tried are left out."""
+        call = Call(
+            "POST",
+            f"/v1/exams/{segment(exam_id)}/groups-report",
+            body=body if isinstance(body, Mapping) else None,
+            csv=None if isinstance(body, Mapping) else body,
+        )
+        return await self._send_for(call, models.GroupsReport)
 
     async def write_exam_paper(
         self,
@@ -3515,6 +3557,22 @@ class AsyncOperations(AsyncTransport):
             is_once=True,
         )
         return await self._send_for(call, models.EnrolmentLinkDocument)
+
+    async def download_person_file(self, subject: UUID | str) -> models.PersonFile:
+        """Everything that is held about one person, over all exams; templates and pictures are named alone."""
+        call = Call("GET", f"/v1/subjects/{segment(subject)}/file")
+        return await self._send_for(call, models.PersonFile)
+
+    async def print_person_file(self, subject: UUID | str, *, zone: str | None = None) -> bytes:
+        """The same on paper, to hand over to the person."""
+        call = Call(
+            "GET",
+            f"/v1/subjects/{segment(subject)}/file.pdf",
+            query={
+                "zone": zone,
+            },
+        )
+        return (await self._send(call)).content
 
     async def remove_portrait(self, subject: UUID | str) -> None:
         """Remove the portrait; direct links then bring proposals."""

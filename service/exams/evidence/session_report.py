@@ -16,6 +16,7 @@ from service.exams.errors import TooManyForPaper
 from service.exams.evidence.clocks import local_time
 from service.exams.evidence.paper import MAX_PRINTED, Paper
 from service.exams.evidence.transactions import (
+    Seconds,
     Transaction,
     TransactionSummary,
     read_transactions,
@@ -95,6 +96,14 @@ def rate_text(rate: Rate) -> str:
         return "–"
     low, high = (100 * one for one in rate.interval)
     return f"{rate.count} / {rate.of} ({100 * rate.share:.1f} %; {low:.1f} – {high:.1f} %)"
+
+
+def seconds_text(seconds: Seconds | None) -> str:
+    """The middle of some times, and where it lies: `4.2 s (3.9 – 4.4)`."""
+    if seconds is None:
+        return "–"
+    low, high = seconds.interval
+    return f"{seconds.median:.3g} s ({low:.3g} – {high:.3g})"
 
 
 @dataclass(frozen=True)

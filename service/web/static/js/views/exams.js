@@ -3,6 +3,7 @@
 import { all, call, date, duration, h, may, oneIn, span, t, zone } from "../page.js";
 import { again, choice, field, form, table } from "../ui.js";
 import { downloads } from "./downloads.js";
+import { groupsReport } from "./groups.js";
 import { sessionCard } from "./home.js";
 import { RULES, rulesForm } from "./rules.js";
 
@@ -146,6 +147,7 @@ export async function exam(view, id) {
     sessions.length > 0 && h("div.row", {}, h("a.button", { href: `#/board/${id}` }, t("rooms.link")), h("a.button", { href: `#/exams/${id}/readiness` }, t("ready.whole_exam"))),
     sessions.length > 0 && downloads([[`/v1/exams/${id}/attendance.pdf`, t("download.attendance_pdf")], [`/v1/exams/${id}/attendance.csv`, t("download.attendance_csv")]]),
     papers(id),
+    sessions.length > 0 && may("audit:read") && groupsReport(id),
     one.archived_at && h("p.muted", { id: "archived" }, t("exam.archived", { when: date(one.archived_at) })),
     defaults && !one.archived_at && addRooms(id, one, sessions),
     defaults && h("div.row", {}, h("a.button", { href: `#/exams/copy/${id}` }, t("exam.copy"))),

@@ -5,7 +5,7 @@ import { h, t } from "../page.js";
 const percent = (value) => `${(100 * value).toFixed(1)} %`;
 
 /** A share, how many of how many, and where the true one lies. @param {any} one a rate with its interval */
-const share = (one) => (one.share === null ? "–" : [`${one.count} / ${one.of} `,
+export const share = (one) => (one.share === null ? "–" : [`${one.count} / ${one.of} `,
   h("span.muted.small.nobreak", {}, `(${percent(one.share)}; ${percent(one.interval[0])} – ${percent(one.interval[1])})`)]);
 
 /** @param {import("api").components["schemas"]["SessionReport"]} report */

@@ -25,6 +25,7 @@ export async function subject(view, id) {
     may("enrol") && h("section.card.stack", {}, h("h2", {}, t("subject.enrol")), filePanel(id), camera.node, linkPanel(one)),
     may("enrol") && portraitPanel(one, urls),
     basisPanel(one),
+    may("audit:read") && personFile(id),
     holds,
     may("enrol") && namePanel(one),
     may("enrol") && erasePanel(view, one, templates.items.length),
@@ -113,6 +114,12 @@ function namePanel(one) {
       field("display_name", t("person.name"), { maxlength: 255, value: one.display_name ?? "" }),
     ], t("subject.save"), change, "plain"));
 }
+
+/** Everything that is held about the person, to hand over. @param {string} id */
+const personFile = (id) => h("section.card.stack", { id: "person-file" }, h("h2", {}, t("person_file.take")), h("p.muted", {}, t("person_file.take_help")),
+  h("div.row", {},
+    h("a.button", { download: "", href: `/v1/subjects/${id}/file` }, t("person_file.json")),
+    h("a.button", { download: "", href: `/v1/subjects/${id}/file.pdf?${new URLSearchParams({ zone: Intl.DateTimeFormat().resolvedOptions().timeZone })}` }, t("person_file.pdf"))));
 
 /** Erasure: what goes and what stays, and the number once more. @param {Element} view @param {Subject} one */
 function erasePanel(view, one, templates) {
