@@ -178,6 +178,25 @@ def compile_activations(onnx: bytes, record: EmbedderRecord, threads: int) -> Ne
         raise NetworkRefused(reason_of(error)) from error
 
 
+def compile_maps(onnx: bytes, record: EmbedderRecord, threads: int, layers: Sequence[str]) -> Network:
+    """Layers of the embedder by their names: (n, 112, 112, 3) uint8 RGB → one (n, k, h, w) for each.
+
+    Raises:
+        NetworkRefused: If it is no such ONNX network, or it has no such layer.
+    """
+    try:
+        model = _read_embedder(onnx, record, -1)
+        found = {step.get_friendly_name(): step.output(0) for step in model.get_ordered_ops()}
+        for name in layers:
+            if name not in found or len(found[name].get_partial_shape()) != 4:
+                raise NetworkRefused(f"it has no layer {name!r} with places")
+            found[name].add_names({name})
+        outputs = [found[name] for name in layers]
+        return Network(ov.Model(outputs, model.get_parameters()), layers, threads, "f32", ONE_CROP)
+    except RuntimeError as error:
+        raise NetworkRefused(reason_of(error)) from error
+
+
 def _read_embedder(onnx: bytes, record: EmbedderRecord, batch: int) -> ov.Model:
     """The network as it computes on this processor, for so many crops as bytes; -1 for any number."""
     model = read_network(onnx)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from training.errors import UnknownLoss, UnknownOption
 from training.losses import LOSSES, Against, build_loss, loss_kind
+from training.losses.adaptive import AdaptiveArcFace
 
 
 def test_the_lecture_contrastive_loss_equals_its_plain_loop_and_the_reference(
@@ -206,14 +207,54 @@ def test_relational_angle_equals_its_plain_loop(batch: tuple[Tensor, Tensor]) ->
     assert close(build_loss("distil_angle")(student, teacher), wanted)
 
 
+def test_adaptive_centres_follow_the_teacher_as_the_student_does_and_its_loss_equals_its_plain_loop(
+    batch: tuple[Tensor, Tensor],
+) -> None:
+    x, y = batch
+    teacher = x + 0.5 * draw(16, DIM)
+    before = draw(CLASSES, DIM)
+    loss = AdaptiveArcFace(classes=CLASSES, dim=DIM, scale=4.0, margin=0.3).double()
+    loss.centres.copy_(before)
+
+    value = loss(x, y, teacher)
+
+    centres = [before[k] for k in range(CLASSES)]
+    for k in range(CLASSES):
+        moved = []
+        for i in range(16):
+            if y[i] == k:
+                pace = max(0.0, cosine(x[i], teacher[i])) * max(0.0, cosine(before[k], teacher[i]))
+                moved.append(
+                    pace * before[k] + (1 - pace) * teacher[i] / math.sqrt(squared(teacher[i], 0 * x[i]))
+                )
+        if moved:
+            centres[k] = sum(moved[1:], moved[0]) / len(moved)
+    terms = []
+    for i in range(16):
+        angles = [
+            math.acos(cosine(x[i], centre)) + (0.3 if y[i] == k else 0) for k, centre in enumerate(centres)
+        ]
+        terms.append(
+            -math.log(math.exp(4 * math.cos(angles[y[i]])) / sum(math.exp(4 * math.cos(a)) for a in angles))
+        )
+    assert torch.allclose(loss.centres, torch.stack(centres))
+    assert not torch.allclose(loss.centres, before)
+    assert close(value, mean(terms))
+
+
 @pytest.mark.parametrize("name", sorted(LOSSES))
 def test_the_gradient_of_every_loss_is_that_of_its_value(name: str, batch: tuple[Tensor, Tensor]) -> None:
     kind = loss_kind(name)
     x, y = batch
-    target = y[:6] if kind.against is Against.LABELS else draw(6, DIM)
+    given = {Against.LABELS: [y[:6]], Against.TEACHER: [draw(6, DIM)], Against.BOTH: [y[:6], draw(6, DIM)]}
     loss = build_loss(name, **kind.sizes(CLASSES, DIM)).double()
+    loss.train(kind.against is not Against.BOTH)  # its centres would move from one call to the next
 
-    assert torch.autograd.gradcheck(lambda embeddings: loss(embeddings, target), (x[:6].requires_grad_(),))
+    def value(embeddings: Tensor) -> Tensor:
+        result: Tensor = loss(embeddings, *given[kind.against])
+        return result
+
+    assert torch.autograd.gradcheck(value, (x[:6].requires_grad_(),))
 
 
 @pytest.mark.parametrize("name", sorted(name for name, kind in LOSSES.items() if kind.has_proxies))

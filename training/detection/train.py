@@ -25,7 +25,7 @@ from training.detection.recipe import DetectorRecipe
 from training.detection.teacher import DetectorTeacher
 from training.engine.keeper import Keeper, Pace
 from training.engine.loop import run_steps
-from training.engine.optimise import Average, adamw
+from training.engine.optimise import Average, build_optimiser
 from training.engine.run import FORMAT, RunFolder, load_checkpoint, load_weights
 from training.errors import CheckpointInvalid
 from training.networks.detector import FaceDetector
@@ -43,7 +43,7 @@ class DetectorTraining:
         self.step = 0
         self.network = FaceDetector().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = Average(self.network, recipe.average)
-        self.optimiser = adamw(self.network, recipe)
+        self.optimiser = build_optimiser(self.network, recipe)
         self.weights = torch.tensor(astuple(recipe.weights))
         self.names = [part.name for part in fields(recipe.weights)]
         self._points: dict[int, Tensor] = {}

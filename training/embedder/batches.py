@@ -33,6 +33,7 @@ class Batch:
         mixed: (m,) int64 places of the faces that were made of two.
         unaltered: (m, 112, 112, 3) uint8 RGB, those faces before anything was done to them.
         targets: (b, dim) what the embeddings are to be, where there is a teacher.
+        maps: (b, channels, side, side) of each stage, what its maps are to be like, where there are hints.
     """
 
     faces: Tensor
@@ -41,6 +42,7 @@ class Batch:
     mixed: Tensor
     unaltered: Tensor
     targets: Tensor | None = None
+    maps: tuple[Tensor, ...] = ()
 
 
 class BatchOrder(Protocol):

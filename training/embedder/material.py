@@ -21,11 +21,12 @@ from training.embedder.divide import Divided
 from training.embedder.hard_order import LookAlikeOrder
 from training.embedder.objective import refuse_unusable_losses
 from training.embedder.recipe import Recipe, Sampling, TeacherMode
-from training.embedder.teacher import Incumbent, Teacher, compute_targets_once
+from training.embedder.teacher import Incumbent, Teacher, TeacherMaps, compute_targets_once
 from training.embedder.weights import describe_network
 from training.engine.run import RunFolder
 from training.errors import RecipeInvalid
 from training.mining.pool import read_triplets
+from training.networks.embedder import STEM_SIZE
 from training.progress import progress_bar
 
 
@@ -40,6 +41,7 @@ class Material:
         classes: Identities trained on.
         teacher: Asked about each batch: its views, or, beside `cached`, only the mixes in it.
         cached: (len(faces), dim) what the teacher made of every face, where the recipe wants that.
+        hints: Asked for the maps of each view, where the recipe wants them.
         confusions: People who are known to be confused; hard pairs of them are mined.
     """
 
@@ -49,6 +51,7 @@ class Material:
     classes: int
     teacher: Teacher | None
     cached: Tensor | None
+    hints: TeacherMaps | None = None
     confusions: Sequence[Confusion] = ()
 
     def batches(self, steps: range, loaders: int) -> Iterator[Batch]:
@@ -70,6 +73,8 @@ class Material:
     def _ask_teacher(self, batch: Batch) -> Batch:
         if self.teacher is None:
             return batch
+        if self.hints is not None:
+            batch = replace(batch, maps=tuple(map(torch.from_numpy, self.hints(batch.faces.numpy()))))
         if self.cached is None:
             return replace(batch, targets=torch.from_numpy(self.teacher(batch.faces.numpy())))
         targets = self.cached[batch.rows]
@@ -122,7 +127,8 @@ def gather(
     )
     teacher, cached = _open_teacher(recipe, data, faces, run, process, incumbent)
     confusions = read_confusions(data / recipe.mining.confusions) if recipe.mining.confusions else []
-    return Material(faces, split, views, classes, teacher, cached, confusions)
+    hints = _open_hints(recipe, data)
+    return Material(faces, split, views, classes, teacher, cached, hints, confusions)
 
 
 def _choose_split(recipe: Recipe, faces: FaceSet, run: RunFolder) -> Split:
@@ -176,6 +182,18 @@ def _open_teacher(
             compute_targets_once(teacher, faces, folder, report)
         process.wait()
         return teacher, torch.from_numpy(compute_targets_once(teacher, faces, folder, report))
+
+
+def _open_hints(recipe: Recipe, data: Path) -> TeacherMaps | None:
+    """The teacher's layers, each as large as the stage that is to be like it."""
+    if not recipe.teacher.hints:
+        return None
+    maps = TeacherMaps(recipe.teacher, data, recipe.network.dim, recipe.machine.threads)
+    for stage, (layer, (_, side)) in enumerate(zip(recipe.teacher.hints, maps.shapes, strict=True)):
+        if side != STEM_SIZE >> stage:
+            reason = f"{layer!r} has {side}×{side} places, stage {stage + 1} {STEM_SIZE >> stage} each way"
+            raise RecipeInvalid(data / recipe.teacher.path, reason, "teacher.hints")
+    return maps
 
 
 def _record(run: RunFolder, recipe: Recipe, faces: FaceSet, split: Split, rows: Rows) -> None:

@@ -11,7 +11,8 @@ from training.embedder.divide import DividedLoss
 from training.embedder.recipe import LossPart, Recipe, Sampling, TeacherMode, refuse_contradictions
 from training.errors import RecipeInvalid
 from training.losses.hierarchical import HierarchicalTriplet
-from training.losses.registry import Against, build_loss, build_mined_loss, loss_kind
+from training.losses.hints import Hints
+from training.losses.registry import build_loss, build_mined_loss, loss_kind
 from training.networks.embedder import FaceEmbedder
 
 
@@ -24,39 +25,58 @@ class Objective(nn.Module):
         classes: Identities trained on.
         dim: Length of the embedding.
         learners: Of divide and conquer; 1 where nothing is divided.
+        hints: The loss on the maps of the network's stages; its convolutions are trained with it.
     """
 
     def __init__(
-        self, network: FaceEmbedder, parts: Sequence[LossPart], classes: int, dim: int, learners: int = 1
+        self,
+        network: FaceEmbedder,
+        parts: Sequence[LossPart],
+        classes: int,
+        dim: int,
+        learners: int = 1,
+        hints: Hints | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self.parts = tuple(parts)
         self.losses = nn.ModuleList(build_part_loss(part, classes, dim, learners) for part in parts)
+        self.hints = hints
 
-    def forward(self, faces: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
+    def forward(
+        self, faces: Tensor, labels: Tensor, targets: Tensor | None, maps: Sequence[Tensor] = ()
+    ) -> Tensor:
         """Each term, unweighted; of the joined batch of all processes, each of which gives its part.
 
         Args:
             faces: (b, 112, 112, 3) uint8 RGB.
             labels: (b,) class, -1 where it has none: losses on labels do not see such faces.
             targets: (b, dim) of the teacher, where a loss wants them.
+            maps: (b, channels, side, side) of the teacher for each stage, where there are hints.
 
         Returns:
-            (terms,) in the order of the recipe.
+            (terms,) in the order of the recipe; the hints last.
         """
-        embeddings = join_batch(self.network(faces))  # (b, dim)
+        if self.hints is None:
+            embeddings, of_maps = join_batch(self.network(faces)), []  # (b, dim)
+        else:
+            own, stages = self.network.embed_with_maps(faces)
+            # Each place is judged by itself, so the mean over processes is the mean over the joined batch.
+            embeddings, of_maps = join_batch(own), [self.hints(stages, maps)]
         labels, targets = join_batch(labels), None if targets is None else join_batch(targets)
         known = labels >= 0
         terms = []
         for part, loss in zip(self.parts, self.losses, strict=True):
-            if loss_kind(part.name).against is Against.TEACHER:
+            against = loss_kind(part.name).against
+            if not against.needs_labels:
                 terms.append(loss(embeddings, targets))
-            elif known.any():
-                terms.append(loss(embeddings[known], labels[known]))
-            else:
+            elif not known.any():
                 terms.append(embeddings.sum() * 0)
-        return torch.stack(terms)
+            elif targets is not None and against.needs_teacher:
+                terms.append(loss(embeddings[known], labels[known], targets[known]))
+            else:
+                terms.append(loss(embeddings[known], labels[known]))
+        return torch.stack([*terms, *of_maps])
 
     @property
     def has_proxies(self) -> bool:
@@ -71,7 +91,7 @@ def build_part_loss(part: LossPart, classes: int, dim: int, learners: int = 1) -
         TrainingError: If there is none of its name, or it has no such option.
     """
     whole = _build_undivided(part, classes, dim)
-    if learners == 1 or loss_kind(part.name).against is Against.TEACHER:
+    if learners == 1 or loss_kind(part.name).against.needs_teacher:
         return whole
     slices = [_build_undivided(part, classes, dim // learners) for _ in range(learners)]
     return DividedLoss(whole, slices, classes)
@@ -102,13 +122,15 @@ def refuse_unusable_losses(recipe: Recipe, classes: int, path: Path) -> None:
     if not recipe.losses:
         raise RecipeInvalid(path, "there is no loss", "losses")
     for part in recipe.losses:
-        if loss_kind(part.name).against is Against.TEACHER:
-            if recipe.teacher.mode is TeacherMode.NONE:
-                raise RecipeInvalid(path, f"{part.name} needs a teacher", "teacher.mode")
-        elif 0 < part.memory < recipe.optimiser.batch:
+        against = loss_kind(part.name).against
+        if against.needs_teacher and recipe.teacher.mode is TeacherMode.NONE:
+            raise RecipeInvalid(path, f"{part.name} needs a teacher", "teacher.mode")
+        if not against.needs_labels:
+            continue
+        if 0 < part.memory < recipe.optimiser.batch:
             reason = f"a memory of {part.memory} holds no whole batch of {recipe.optimiser.batch}"
             raise RecipeInvalid(path, reason, "losses")
-        elif classes < 2:
+        if classes < 2:
             raise RecipeInvalid(path, f"{part.name} needs two identities, there are {classes}", "losses")
     _refuse_idle_renewals(recipe, classes, path)
 
@@ -124,7 +146,7 @@ def _refuse_idle_renewals(recipe: Recipe, classes: int, path: Path) -> None:
         and recipe.data.sampling is not Sampling.ANCHOR_NEIGHBOURS
     ):
         raise RecipeInvalid(path, "no loss and no sampling uses a class tree", "tree.every_epochs")
-    if recipe.learners > 1 and all(kind.against is Against.TEACHER for kind in kinds.values()):
+    if recipe.learners > 1 and all(kind.against.needs_teacher for kind in kinds.values()):
         raise RecipeInvalid(path, "none is on labels, and no other can be divided", "losses")
     if recipe.learners > classes:
         raise RecipeInvalid(path, f"there are {classes} identities only", "divide.learners")

@@ -16,6 +16,7 @@ from training.embedder.augment import Augmentation
 from training.embedder.class_tree import TreePart
 from training.embedder.divide import DividePart
 from training.embedder.tables import read_table
+from training.engine.optimise import Method
 from training.errors import RecipeInvalid
 from training.mining.triplets import Mining
 from training.networks.backbones import NetworkConfig
@@ -80,6 +81,9 @@ class TeacherPart:
         mean: Subtracted from its pixels.
         std: Divides what is left.
         mix: Share of the samples that show two faces; only a teacher can label them.
+        hints: Layers of its ONNX, by name, whose maps the stages of a `dense` network are to be like, one for
+            each stage. The teacher then looks at every view, and nothing is compiled.
+        hint_weight: Of that loss in the sum.
     """
 
     mode: TeacherMode = TeacherMode.NONE
@@ -87,6 +91,8 @@ class TeacherPart:
     mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     std: tuple[float, float, float] = (58.395, 57.12, 57.375)
     mix: float = 0.0
+    hints: tuple[str, ...] = ()
+    hint_weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -112,11 +118,12 @@ class LossPart:
 
 @dataclass(frozen=True)
 class OptimiserPart:
-    """AdamW with warm-up, then half a cosine down to a share of the rate.
+    """How weights are changed: a warm-up, then half a cosine down to a share of the rate.
 
     Attributes:
         samples: Faces to see in all; with `batch` it fixes the number of steps.
         batch: Faces per step, over all processes.
+        method: AdamW, or gradient descent with momentum, which wants a much higher rate.
         average: Decay of the moving average of the weights, which is what is exported.
         forgets_start: Whether that average soon forgets the network it began with. A trained one may stay
             part of it, to the share of `average` ** steps, and keep what it could (arXiv:2109.01903).
@@ -125,6 +132,7 @@ class OptimiserPart:
 
     samples: int
     batch: int = 64
+    method: Method = Method.ADAMW
     learning_rate: float = 3e-3
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = 0.02
@@ -225,6 +233,12 @@ def _find_contradictions(recipe: Recipe) -> Iterator[tuple[str, str]]:
     batch, each = recipe.optimiser.batch, recipe.data.faces_per_identity
     if recipe.teacher.mix and recipe.teacher.mode is TeacherMode.NONE:
         yield "teacher.mix", "only a teacher can label a mix of two faces"
+    if recipe.teacher.hints and recipe.teacher.mode not in (TeacherMode.CACHED, TeacherMode.LIVE):
+        yield "teacher.hints", "only a teacher's own file has layers to be like"
+    if recipe.teacher.hints and recipe.network.kind != "dense":
+        yield "teacher.hints", "only a dense network has stages that can be like them"
+    if recipe.teacher.hints and len(recipe.teacher.hints) != len(recipe.network.widths):
+        yield "teacher.hints", f"the network has {len(recipe.network.widths)} stages, each needs a layer"
     if recipe.widen and not recipe.start_from:
         yield "widen", "there is nothing to widen without start_from"
     if recipe.whiten_start and not recipe.start_from:

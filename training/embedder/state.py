@@ -19,9 +19,10 @@ from training.embedder.objective import Objective
 from training.embedder.recipe import OptimiserPart, Recipe
 from training.embedder.start import build_starting_network
 from training.embedder.weights import describe_network
-from training.engine.optimise import Average, adamw
+from training.engine.optimise import Average, build_optimiser
 from training.engine.run import FORMAT, load_weights
 from training.errors import CheckpointInvalid
+from training.losses.hints import Hints
 from training.networks.embedder import FaceEmbedder
 
 
@@ -47,7 +48,7 @@ class Training:
     device: torch.device
     weights: Tensor
     average: Average
-    optimiser: torch.optim.AdamW
+    optimiser: torch.optim.Optimizer
     data_digest: str
     step: int = 0
 
@@ -55,14 +56,18 @@ class Training:
     def begin(cls, recipe: Recipe, material: Material, process: Process) -> Self:
         """A fresh network, or the one the recipe starts from."""
         network = build_starting_network(recipe)
-        objective = Objective(network, recipe.losses, material.classes, recipe.network.dim, recipe.learners)
+        hints = _build_hints(recipe, material)
+        objective = Objective(
+            network, recipe.losses, material.classes, recipe.network.dim, recipe.learners, hints
+        )
         objective = objective.to(process.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if recipe.machine.compile and has_compiler():
             network.compile()
-        weights = torch.tensor([part.weight for part in recipe.losses], device=process.device)
+        terms = [part.weight for part in recipe.losses] + [recipe.teacher.hint_weight] * (hints is not None)
+        weights = torch.tensor(terms, device=process.device)
         part = recipe.optimiser
         average = Average(network, part.average, forgets_start=part.forgets_start)
-        optimiser = adamw(objective, part)
+        optimiser = build_optimiser(objective, part, part.method)
         objective.train()
         if recipe.freeze_norms:
             freeze_norms(network)
@@ -77,7 +82,8 @@ class Training:
     @property
     def names(self) -> list[str]:
         """(terms,) of the losses."""
-        return [part.name for part in self.recipe.losses]
+        hints = ["hints"] if self.objective.hints is not None else []
+        return [*(part.name for part in self.recipe.losses), *hints]
 
     @property
     def samples(self) -> int:
@@ -92,7 +98,9 @@ class Training:
         """(terms,) of the joined batch of all processes."""
         targets = None if batch.targets is None else batch.targets.to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.machine.bf16):
-            terms: Tensor = self.shared(batch.faces.to(self.device), batch.labels.to(self.device), targets)
+            maps = [one.to(self.device) for one in batch.maps]
+            faces, labels = batch.faces.to(self.device), batch.labels.to(self.device)
+            terms: Tensor = self.shared(faces, labels, targets, maps)
         return terms
 
     def parameters(self) -> Iterator[nn.Parameter]:
@@ -107,6 +115,7 @@ class Training:
             "weights": self.network.state_dict(),
             "ema": self.average.values,
             "losses": self.objective.losses.state_dict(),
+            "hints": self.objective.hints.state_dict() if self.objective.hints is not None else {},
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "samples": self.samples,
@@ -126,9 +135,17 @@ class Training:
         load_weights(self.network, checkpoint["weights"], path)
         self.average.restore(checkpoint["ema"])
         self.objective.losses.load_state_dict(checkpoint["losses"])
+        if self.objective.hints is not None:
+            self.objective.hints.load_state_dict(checkpoint["hints"])
         self.optimiser.load_state_dict(checkpoint["optimiser"])
         self.step = checkpoint["step"]
         torch.set_rng_state(checkpoint["rng"])
+
+
+def _build_hints(recipe: Recipe, material: Material) -> Hints | None:
+    if material.hints is None:
+        return None
+    return Hints(recipe.network.widths, [channels for channels, _ in material.hints.shapes])
 
 
 def _strip_classes(value: Any) -> Any:

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding.align import ALIGNED_SIZE
 from embedding.embedder import Embedder
 from embedding.files import replace_file
 from embedding.manifest import EmbedderRecord, PixelInput
-from embedding.networks import NetworkRefused, Precision, compile_embedder, computes_in_bfloat16
+from embedding.networks import NetworkRefused, Precision, compile_embedder, compile_maps, computes_in_bfloat16
 from training.data.faces import FaceSet
 from training.embedder.recipe import TeacherPart
 from training.errors import RecipeInvalid
@@ -22,6 +23,27 @@ Progress = Callable[[int, int], None]
 """Called with faces done and faces in all."""
 
 
+def _read_teacher(part: TeacherPart, data: Path, dim: int) -> tuple[bytes, EmbedderRecord]:
+    """The teacher's file, and what it takes and gives.
+
+    Raises:
+        RecipeInvalid: If there is none.
+    """
+    path = data / part.path
+    if not path.is_file():
+        raise RecipeInvalid(path, "there is no such teacher", "teacher.path")
+    onnx = path.read_bytes()
+    record = EmbedderRecord(
+        file=path.name,
+        sha256=hashlib.sha256(onnx).hexdigest(),
+        bytes=len(onnx),
+        dim=dim,
+        input=PixelInput(layout="NCHW", channels="RGB", mean=part.mean, std=part.std),
+        normalised=False,
+    )
+    return onnx, record
+
+
 class Teacher:
     """(n, 112, 112, 3) uint8 RGB to (n, dim) unit vectors.
 
@@ -30,24 +52,13 @@ class Teacher:
     """
 
     def __init__(self, part: TeacherPart, data: Path, dim: int, threads: int) -> None:
-        path = data / part.path
-        if not path.is_file():
-            raise RecipeInvalid(path, "there is no such teacher", "teacher.path")
-        onnx = path.read_bytes()
-        self.digest = hashlib.sha256(onnx).hexdigest()
-        record = EmbedderRecord(
-            file=path.name,
-            sha256=self.digest,
-            bytes=len(onnx),
-            dim=dim,
-            input=PixelInput(layout="NCHW", channels="RGB", mean=part.mean, std=part.std),
-            normalised=False,
-        )
+        onnx, record = _read_teacher(part, data, dim)
+        self.digest = record.sha256
         precision: Precision = "bf16" if computes_in_bfloat16() else "f32"
         try:
             self._network = compile_embedder(onnx, record, threads, precision)
         except NetworkRefused as error:
-            raise RecipeInvalid(path, str(error), "teacher.path") from error
+            raise RecipeInvalid(data / part.path, str(error), "teacher.path") from error
 
     def __call__(self, faces: NDArray[np.uint8]) -> Vectors:
         """Unit vectors of the faces as they are."""
@@ -58,6 +69,30 @@ class Teacher:
         both = self(np.concatenate([faces, faces[:, :, ::-1]])).reshape(2, len(faces), -1)
         mean = both.mean(0)
         return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), np.float32)
+
+
+class TeacherMaps:
+    """What some layers of the teacher make of faces as they are, for the student's stages to be like.
+
+    Attributes:
+        shapes: Channels and side of the map of each layer.
+
+    Raises:
+        RecipeInvalid: If there is no such teacher, or it has no such layer.
+    """
+
+    def __init__(self, part: TeacherPart, data: Path, dim: int, threads: int) -> None:
+        onnx, record = _read_teacher(part, data, dim)
+        try:
+            self._network = compile_maps(onnx, record, threads, part.hints)
+        except NetworkRefused as error:
+            raise RecipeInvalid(data / part.path, str(error), "teacher.hints") from error
+        maps = self(np.zeros((1, ALIGNED_SIZE, ALIGNED_SIZE, 3), np.uint8))
+        self.shapes = tuple((one.shape[1], one.shape[2]) for one in maps)
+
+    def __call__(self, faces: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """(n, 112, 112, 3) uint8 RGB → (n, channels, side, side) of each layer."""
+        return self._network(faces)
 
 
 class Incumbent(Teacher):

@@ -1,7 +1,8 @@
-"""What every training shares: AdamW's groups, the learning rate of a step, the average of the weights."""
+"""What every training shares: the optimiser, the learning rate of a step, the average of the weights."""
 
 import math
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Protocol
 
 import torch
@@ -27,14 +28,27 @@ class Schedule(Protocol):
     def clip(self) -> float: ...  # noqa: D102
 
 
-def adamw(module: nn.Module, part: Schedule) -> torch.optim.AdamW:
-    """AdamW that decays weights only: a decayed bias or scale has nothing to gain."""
+class Method(StrEnum):
+    """How a step follows from the gradient."""
+
+    ADAMW = "adamw"
+    SGD = "sgd"
+    """Stochastic gradient descent with Nesterov's momentum, the first of `betas`."""
+
+
+def build_optimiser(
+    module: nn.Module, part: Schedule, method: Method = Method.ADAMW
+) -> torch.optim.Optimizer:
+    """The optimiser of a recipe; it decays weights only: a decayed bias or scale has nothing to gain."""
     weights = [p for p in module.parameters() if p.ndim > 1]
     others = [p for p in module.parameters() if p.ndim <= 1]
     groups: list[dict[str, Any]] = [
         {"params": weights, "weight_decay": part.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
+    if method is Method.SGD:
+        momentum = part.betas[0]
+        return torch.optim.SGD(groups, lr=part.learning_rate, momentum=momentum, nesterov=momentum > 0)
     return torch.optim.AdamW(groups, lr=part.learning_rate, betas=part.betas, fused=True)
 
 

@@ -9,17 +9,29 @@ from typing import Any
 from torch import nn
 
 from training.errors import LossWithoutPairs, UnknownLoss, UnknownMiner, UnknownOption
-from training.losses import distillation, group, hierarchical, library, pairwise, proxies
+from training.losses import adaptive, distillation, group, hierarchical, library, pairwise, proxies
 from training.losses.library import MINERS, FromLibrary, Memory, whole_batch
 
 
 class Against(StrEnum):
-    """What the second argument of a loss is."""
+    """What a loss is called with besides the embeddings."""
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether there must be a teacher."""
+        return self is not Against.LABELS
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether faces without a label are left out."""
+        return self is not Against.TEACHER
 
     LABELS = "labels"
     """(n,) int64, 0 <= label < classes."""
     TEACHER = "teacher"
     """(n, dim) embeddings of the same pictures by the teacher."""
+    BOTH = "labels and teacher"
+    """Labels, and then the teacher's embeddings as a third argument; of faces that have a label."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,7 @@ class LossKind:
 
     Attributes:
         build: Its parameters are the options of the loss.
-        against: What the second argument of the loss is.
+        against: What the loss is called with besides the embeddings.
         has_proxies: It always holds parameters to optimise.
         pairs: Builds the same loss as one of the library, to which a miner can say
             which pairs count, and which can pair a batch with former ones.
@@ -72,6 +84,7 @@ LOSSES: dict[str, LossKind] = {
     "cosface": LossKind(proxies.cos_face, has_proxies=True),
     "arcface": LossKind(proxies.arc_face, has_proxies=True),
     "sub_centre_arcface": LossKind(proxies.sub_centre_arc_face, has_proxies=True),
+    "ada_arcface": LossKind(adaptive.AdaptiveArcFace, Against.BOTH),
     "group": LossKind(group.GroupLoss, has_proxies=True),
     "distil_cosine": LossKind(distillation.CosineDistillation, Against.TEACHER),
     "distil_distance": LossKind(distillation.RelationalDistance, Against.TEACHER),

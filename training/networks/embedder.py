@@ -37,6 +37,12 @@ class FaceEmbedder(nn.Module):
         """(n, 112, 112, 3) uint8 RGB to (n, dim) float32 of unit length."""
         return F.normalize(self.trunk(self.pixels(faces)).float(), dim=1)  # (n, dim)
 
+    def embed_with_maps(self, faces: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """As `forward`, and what each stage of a `DenseTrunk` made of the faces on the way."""
+        assert isinstance(self.trunk, DenseTrunk)
+        maps = self.trunk.stage_maps(self.pixels(faces))
+        return F.normalize(self.trunk.join_places(maps[-1]).float(), dim=1), maps
+
     @staticmethod
     def pixels(faces: Tensor) -> Tensor:
         """(n, 112, 112, 3) uint8 RGB to (n, 3, 112, 112) in -1..1, channels last in memory."""
@@ -113,10 +119,20 @@ class DenseTrunk(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 3, 112, 112) to (n, dim), not yet of unit length."""
+        return self.join_places(self.stage_maps(x)[-1])
+
+    def stage_maps(self, x: Tensor) -> list[Tensor]:
+        """(n, 3, 112, 112) to what each stage makes of it."""
         x = self.unshuffle(x)  # (n, 48, 28, 28)
         x = F.relu(self.stem_norm(self.stem(x)))  # (n, widths[0], 28, 28)
+        maps = []
         for blocks in self.stages:
             x = blocks(x)  # (n, widths[i], 28 / 2^i, 28 / 2^i)
+            maps.append(x)
+        return maps
+
+    def join_places(self, x: Tensor) -> Tensor:
+        """The last stage's maps to (n, dim)."""
         x = F.relu(self.head_norm(self.head(x)))  # (n, head_channels, 7, 7)
         embedding: Tensor = self.project_norm(self.project(x.flatten(1)))  # (n, dim)
         return embedding
