@@ -23,6 +23,7 @@ from embedding.errors import BundleInvalid, EmbeddingError, FaceNotFound, Multip
 from embedding.faces import FacePolicy, faces_that_count
 from embedding.image import ImageLimits, Pixels, decode
 from embedding.measures import measure
+from embedding.motion import Movement, measure_movement
 from embedding.networks import (
     Network,
     NetworkRefused,
@@ -206,6 +207,10 @@ class Embedder:
             crop = align(image, faces[0].landmarks)
             quality = assess(measure(faces[0], crop, image.shape[:2]), LIMITS[purpose])
         return Inspection(faces, quality, Timings(decode_ms, _ms_since(start), 0.0))
+
+    def measure_movement(self, frames: Sequence[Pixels]) -> Movement:
+        """How the face in frames of one camera moved; see `embedding.motion`."""
+        return measure_movement(frames, self._detector.detect)
 
     def embed_crops(self, crops: NDArray[np.uint8]) -> Vector:
         """(n, 112, 112, 3) uint8 RGB aligned crops → (n, dim) float32 of unit length."""

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
 from embedding.embedder import Timings
+from embedding.errors import ImageError
+from embedding.image import Pixels, decode
+from embedding.motion import FEWEST_FRAMES, FRAME_LIMITS, MOST_FRAMES, MOST_SIDE
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
@@ -26,6 +29,7 @@ from service.api.inputs import (
     on_pictures,
 )
 from service.decisions.decision import Decision, StageTimes
+from service.errors import InvalidRequest
 from service.exams.checkin.claim import ask_for_document, check_claim
 from service.exams.checkin.document import IdentificationTerms, identify
 from service.exams.checkin.overrides import OverrideTerms, override
@@ -75,6 +79,9 @@ FIELDS: dict[str, Any] = {
         "description": "`return`: of somebody who has gone out and comes back",
     },
 }
+
+
+SEVERAL = {"frames": MOST_FRAMES}
 
 
 class ArrivalFields(BaseModel):
@@ -161,12 +168,16 @@ class CheckinList(BaseModel):
     "/sessions/{session_id}/checkins",
     status_code=201,
     response_model=CheckedIn,
-    openapi_extra=form_schema(("image",), FIELDS),
+    openapi_extra=form_schema(("image",), FIELDS, several=SEVERAL),
 )
 async def check_in_candidate(
     request: Request, parts: PartsHere, caller: Door, session_id: UUID, once: OnceHere
 ) -> Response:
-    """One photograph decides: admitted, or referred to the invigilator. Nobody is refused by a machine."""
+    """One photograph decides: admitted, or referred to the invigilator. Nobody is refused by a machine.
+
+    `frames` are 2 to 8 pictures of one size, at most 320 pixels long, of the moments before it, in their
+    order; they are looked at for motion and kept nowhere.
+    """
     caller.require_session(session_id)
 
     def work(form: Form, checkin_id: UUID) -> Answer:
@@ -176,7 +187,7 @@ async def check_in_candidate(
         count(parts, result.checkin)
         return answer(document(result, caller), 201, reader=caller, subject_id=result.checkin.subject_id)
 
-    return await on_pictures(request, parts, once, ("image",), work, tuple(FIELDS))
+    return await on_pictures(request, parts, once, ("image",), work, tuple(FIELDS), SEVERAL)
 
 
 @router.post("/sessions/{session_id}/claims", response_model=ClaimDocument)
@@ -325,7 +336,31 @@ def arrival_of(session_id: UUID, form: Form) -> Arrival:
         fields.final,
         fields.kind,
         fields.since_claim_ms,
+        frames_of(form),
     )
+
+
+def frames_of(form: Form) -> list[Pixels]:
+    """The frames of a form, decoded.
+
+    Raises:
+        InvalidRequest: If there is only one, one is no picture or too large, or their sizes differ.
+    """
+    frames: list[Pixels] = []
+    for sent in form.several.get("frames", []):
+        try:
+            frames.append(decode(sent, FRAME_LIMITS))
+        except ImageError as error:
+            raise InvalidRequest("/body/frames", error.code, f"A frame: {error}") from error
+    if len(frames) == 1:
+        raise InvalidRequest("/body/frames", "too_few", f"Motion takes {FEWEST_FRAMES} `frames` or more.")
+    if any(max(frame.shape) > MOST_SIDE for frame in frames):
+        raise InvalidRequest(
+            "/body/frames", "image_too_large", f"A frame is at most {MOST_SIDE} pixels long."
+        )
+    if len({frame.shape for frame in frames}) > 1:
+        raise InvalidRequest("/body/frames", "sizes_differ", "All `frames` have one size.")
+    return frames
 
 
 def count(parts: Parts, checkin: Checkin) -> None:

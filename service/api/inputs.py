@@ -1,8 +1,9 @@
 """What routes take from a request: the parts, the caller, a subject, a form, an idempotency key."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, cast
 from urllib.parse import unquote
 from uuid import UUID
@@ -14,6 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from embedding.motion import FRAME_LIMITS
 from index.errors import SubjectNotFound
 from index.ids import uuid7
 from index.subjects.subjects import ExternalId
@@ -252,13 +254,15 @@ async def on_pictures(
     names: tuple[str, ...],
     work: Callable[[Form, UUID], Answer],
     fields: tuple[str, ...] = (),
+    several: Mapping[str, int] = MappingProxyType({}),
 ) -> Response:
     """Read a form with these pictures and fields, and do the work on it in the pool for pictures.
 
     The place is taken before the body is read: what cannot be worked on is not received either.
     """
     settings = parts.settings
-    limit = len(names) * settings.max_upload_bytes + FORM_OVERHEAD_BYTES
+    frames = sum(several.values()) * FRAME_LIMITS.max_bytes
+    limit = len(names) * settings.max_upload_bytes + frames + FORM_OVERHEAD_BYTES
     with ExitStack() as places:
         async with (
             parts.pictures.share_of(request.state.caller.id),
@@ -267,7 +271,7 @@ async def on_pictures(
             admission = places.enter_context(parts.pictures.admit())
             content_type = request.headers.get("content-type", "")
             received = await receive_parts(request.stream(), content_type, admission.hold)
-        form = read_form(received, names, fields)
+        form = read_form(received, names, fields, several)
         received.clear()
         return await parts.pictures.run(once.run, form.contents(), lambda new_id: work(form, new_id))
 
@@ -284,7 +288,10 @@ async def in_picture_pool(request: Request, parts: Parts, work: Callable[[], T])
 
 
 def form_schema(
-    images: tuple[str, ...], fields: dict[str, Any] | None = None, needed: tuple[str, ...] = ()
+    images: tuple[str, ...],
+    fields: dict[str, Any] | None = None,
+    needed: tuple[str, ...] = (),
+    several: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The OpenAPI request body of such a form."""
     # `format: binary` is what makes Swagger UI and client generators offer a file.
@@ -296,7 +303,11 @@ def form_schema(
     schema = {
         "type": "object",
         "required": [*images, *needed],
-        "properties": {**dict.fromkeys(images, picture), **(fields or {})},
+        "properties": {
+            **dict.fromkeys(images, picture),
+            **(fields or {}),
+            **{name: {"type": "array", "items": picture, "maxItems": most} for name, most in several.items()},
+        },
         "additionalProperties": False,
     }
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}

@@ -81,6 +81,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "time_estimated": False,
         "provisional": None,
         "source": "live",
+        "motion": None,
     },
     "movement": {"source": "live", "taken_at": None},
 }

@@ -210,6 +210,7 @@ def exam_document(desk: Desk, row: ExamRow) -> Exam:
         identification=row.identification,
         faces=row.faces,  # type: ignore[arg-type]
         offline=row.offline,  # type: ignore[arg-type]
+        motion=row.motion,  # type: ignore[arg-type]
         created_at=row.created_at,
         purged_at=row.purged_at,
         archived_at=row.archived_at,

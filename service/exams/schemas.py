@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from embedding.motion import Motion
 from service.decisions.decision import CalibrationFacts, FalseMatchRates, Outcome, Quality, Thresholds
 from service.decisions.scores import NOT_FOR_KIOSKS, SCORE, Scored
 from service.fields import Label
@@ -25,6 +26,7 @@ CasePictures = Literal["never", "until_settled", "appeals"]
 Faces = Literal["on", "pilot", "off"]
 Source = Literal["live", "paper"]
 Offline = Literal["provisional", "hold"]
+MotionUse = Literal["observe", "refer", "off"]
 Status = Literal["expected", "admitted", "referred", "refused", "identified_manually"]
 Presence = Literal["absent", "present", "out", "left"]
 LateEntry = Literal["reason", "never"]
@@ -60,6 +62,7 @@ class Exam(BaseModel):
     identification: bool
     faces: Faces
     offline: Offline
+    motion: MotionUse
     created_at: datetime
     purged_at: datetime | None
     archived_at: datetime | None
@@ -93,6 +96,7 @@ class Session(BaseModel):
     attempts_allowed: int
     identification: bool = Field(description="whether a check-in may leave out the candidate")
     faces: Faces = Field(description="`off`: documents alone; `pilot`: compared, and people decide")
+    motion: MotionUse = Field(description="`off`: a check-in needs no `frames`")
     candidates: int
     starts_at: datetime = Field(description="when the exam begins")
     ends_at: datetime = Field(description="when the exam ends, for whoever has no extra time")
@@ -244,6 +248,11 @@ class Checkin(Scored):
     fmr: FalseMatchRates | None
     template_id: UUID | None = Field(json_schema_extra=NOT_FOR_KIOSKS)
     probe_quality: Quality | None = Field(json_schema_extra=NOT_FOR_KIOSKS)
+    motion: Motion | None = Field(
+        json_schema_extra=NOT_FOR_KIOSKS,
+        description="what the frames before the photograph showed: a head (`live`), something `flat`, or"
+        " neither for sure; null: none were looked at. Measured on made scenes alone",
+    )
     model_id: str | None
     calibration: CalibrationFacts | None
     timings_ms: dict[str, Any] | None

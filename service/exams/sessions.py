@@ -210,6 +210,7 @@ def session_document(desk: Desk, db: OrmSession, row: SessionRow, exam: ExamRow)
         attempts_allowed=attempts_of(row, exam),
         identification=exam.identification,
         faces=exam.faces,  # type: ignore[arg-type]
+        motion=exam.motion,  # type: ignore[arg-type]
         candidates=db.scalar(select(func.count()).select_from(RosterEntryRow).where(mine)) or 0,
         starts_at=exam.starts_at,
         ends_at=exam.ends_at,

@@ -46,6 +46,8 @@ class ExamRow(Base):
     """Whether photographs are compared: `on`; `pilot`, where they decide nothing; or `off`."""
     offline: Mapped[str] = mapped_column(String(12), default="provisional", server_default="provisional")
     """What a kiosk without network does with whoever comes: lets in (`provisional`), or sends to a person."""
+    motion: Mapped[str] = mapped_column(String(8), default="observe", server_default="observe")
+    """What frames of the moments before a photograph are for: recorded, a reason to `refer`, or `off`."""
     keep_admission_template: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether the template of today's admission is kept until the session closes, for returns."""
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -149,6 +151,8 @@ class CheckinRow(Base):
     model_id: Mapped[str | None] = mapped_column(String(100))
     calibration: Mapped[dict[str, Any] | None]
     probe_quality: Mapped[dict[str, Any] | None]
+    motion: Mapped[str | None] = mapped_column(String(8))
+    """What frames told of the face, `live`, `flat` or `not_told`; None where none were looked at."""
     timings_ms: Mapped[dict[str, Any] | None]
     document_type: Mapped[str | None] = mapped_column(String(32))
     note: Mapped[str | None] = mapped_column(Text)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.exams.errors import ExamInvalid
-from service.exams.schemas import CasePictures, Faces, LateEntry, Offline, ReasonCode
+from service.exams.schemas import CasePictures, Faces, LateEntry, MotionUse, Offline, ReasonCode
 from service.fields import Label, Moment
 
 MatchRate = Annotated[float, Field(gt=0, le=0.01)]
@@ -82,6 +82,12 @@ class ExamTerms(Terms):
         description="what a kiosk without network does with candidates: lets them in until they are compared"
         " (`provisional`), or sends them to a person (`hold`)",
     )
+    motion: MotionUse = Field(
+        default="observe",
+        description="what the frames before a photograph are for: whether they show a head or something flat"
+        " is recorded (`observe`), a match that they show to be flat is referred as well (`refer`), or kiosks"
+        " send none (`off`). Measured on made scenes alone",
+    )
 
 
 class ExamChanges(Terms):
@@ -104,6 +110,7 @@ class ExamChanges(Terms):
     identification: bool | None = None
     faces: Faces | None = None
     offline: Offline | None = None
+    motion: MotionUse | None = None
     archived: Literal[False] | None = Field(
         default=None, description="false takes an exam out of the archive: an administrator, with a reason"
     )

@@ -14,7 +14,7 @@ from index.tables import utc_now
 from service.decisions.decision import CalibrationFacts, FalseMatchRates, Quality, Thresholds
 from service.exams.errors import CheckinNotFound
 from service.exams.holds import held_checkins
-from service.exams.reasons import reasons_of
+from service.exams.reasons import PILOT, reasons_of
 from service.exams.schemas import Checkin, Conflict, Movement, Override, Verdict
 from service.exams.states import REPEAT, RETURN
 from service.exams.status import NEVER_CAME, newest_return, read_statuses, superseded_by
@@ -123,12 +123,14 @@ def checkin_document(
     entry = entries.get(row.entry_id) if row.entry_id else None
     outcome = Verdict(overrides[-1].outcome if overrides else row.outcome)
     is_referred = outcome is Verdict.REFERRED
+    why = reasons_of(row) if row.outcome == Verdict.REFERRED else []
     return Checkin(
         **{name: getattr(row, name) for name in PLAIN},
         display_name=entry.display_name if entry else None,
         effective_outcome=outcome,
         superseded_by=superseded_by,
-        why=reasons_of(row) if row.outcome == Verdict.REFERRED else [],
+        why=why,
+        motion=None if why == [PILOT] else row.motion,  # type: ignore[arg-type]
         conflicts=[conflict_document(one, entries, rooms) for one in row.conflicts],
         threshold=thresholds_of(row),
         fmr=rates_of(row),

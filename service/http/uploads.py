@@ -3,15 +3,16 @@
 The parts of a form are few and named by the route; what is missing, empty, repeated or unknown is refused.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from service.errors import InvalidRequest, WrongMediaType
 
-MAX_PARTS = 16
+MAX_PARTS = 24
 UNNAMED_TYPES = frozenset({"", "application/octet-stream"})
 """What a picture's part may be called besides `image/…`; what it is, its bytes decide (`embedding.image`)."""
 
@@ -100,30 +101,52 @@ async def receive_parts(
 
 @dataclass(frozen=True)
 class Form:
-    """A form whose parts are all known: pictures as bytes, the rest as text."""
+    """A form whose parts are all known: pictures as bytes, the rest as text.
+
+    Attributes:
+        several: Pictures of which a form may have more than one, in the order in which they came.
+    """
 
     images: dict[str, bytes]
     fields: dict[str, str]
+    several: dict[str, list[bytes]] = field(default_factory=dict)
 
     def contents(self) -> Iterator[bytes]:
         """Everything in it, in an order of its own: equal forms give equal contents."""
         for name in sorted(self.images):
             yield from (name.encode(), self.images[name])
+        for name in sorted(self.several):
+            for picture in self.several[name]:
+                yield from (name.encode(), picture)
         for name in sorted(self.fields):
             yield from (name.encode(), self.fields[name].encode())
 
 
-def read_form(parts: Sequence[Part], images: Sequence[str], fields: Sequence[str] = ()) -> Form:
+def read_form(
+    parts: Sequence[Part],
+    images: Sequence[str],
+    fields: Sequence[str] = (),
+    several: Mapping[str, int] = MappingProxyType({}),
+) -> Form:
     """Exactly one part for each name in `images`, at most one for each name in `fields`, nothing else.
+
+    Of a name in `several` there may be as many pictures as it says.
 
     Raises:
         InvalidRequest: If a part is missing, empty, repeated, unknown or not text.
         WrongMediaType: If a picture's part declares another media type.
     """
     known: dict[str, Part] = {}
+    many: dict[str, list[bytes]] = {}
     for part in parts:
+        if part.name in several:
+            many.setdefault(part.name, []).append(_picture(part.name, part))
+            if len(many[part.name]) > several[part.name]:
+                limit = f"A form has at most {several[part.name]} `{part.name}`."
+                raise InvalidRequest(f"/body/{part.name}", "too_many", limit)
+            continue
         if part.name not in (*images, *fields):
-            known_names = ", ".join(f"`{name}`" for name in (*images, *fields))
+            known_names = ", ".join(f"`{name}`" for name in (*images, *fields, *several))
             raise InvalidRequest("/body", "unknown_part", f"The form may have the parts {known_names} only.")
         if part.name in known:
             raise InvalidRequest(
@@ -133,6 +156,7 @@ def read_form(parts: Sequence[Part], images: Sequence[str], fields: Sequence[str
     return Form(
         images={name: _picture(name, known.get(name)) for name in images},
         fields={name: _text(name, known[name]) for name in fields if name in known},
+        several=many,
     )
 
 

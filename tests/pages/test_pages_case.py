@@ -20,9 +20,16 @@ def room(desk: Desk, stranger_jpeg: bytes, astronaut_jpeg: bytes) -> Desk:
     desk.seat(("1001", "Grace Hopper", "A1"), ("1002", "Joan Clarke", "A2"))
     desk.enrol("1001", stranger_jpeg)
     keep_a_crop(desk, "1001")
-    desk.arrive("1001", astronaut_jpeg)
+    desk.arrive("1001", astronaut_jpeg, frames=[square_jpeg()] * 2)
     desk.arrive("1002", stranger_jpeg)
     return desk
+
+
+def square_jpeg() -> bytes:
+    """A frame that shows nothing."""
+    frame = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(frame, "JPEG")
+    return frame.getvalue()
 
 
 def keep_a_crop(desk: Desk, number: str) -> None:
@@ -48,6 +55,7 @@ def test_a_case_shows_both_faces_and_the_reason_until_it_is_decided(room: Desk, 
     sizes = "nodes => nodes.map(node => node.naturalWidth)"
     assert console.locator(".face img").evaluate_all(sizes)[1] == 112
     expect(console.locator("#why + ul")).to_contain_text("does not match the enrolment")
+    expect(console.locator("#motion")).to_contain_text("do not tell a head from something flat")
     expect(console.locator(".legend [aria-current]")).to_contain_text("Too far")
     expect(console.locator(".scale .marker")).to_be_visible()
     expect(console).to_have_title(re.compile("2 waiting – Grace Hopper – Hall A"))

@@ -62,6 +62,8 @@ def test_the_kiosk_admits_the_right_person(
     expect(page.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
     expect(page.locator("#result-detail")).to_have_text("Your seat: A1")
     expect(page.locator("#result")).to_have_class("result good")
+    (checkin,) = hall.call("GET", f"/v1/sessions/{hall.session_id}/checkins").json()["items"]
+    assert checkin["motion"] == "not_told"
 
 
 @in_person

@@ -4,7 +4,7 @@ import io
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -65,13 +65,15 @@ class Desk:
         """Enrol a photo of somebody on the roster."""
         self.call("POST", f"/v1/subjects/ext:{external_id}/templates", files={"image": picture})
 
-    def arrive(self, candidate: str | None, picture: bytes, session_id: str = "") -> httpx.Response:
+    def arrive(
+        self, candidate: str | None, picture: bytes, session_id: str = "", frames: Sequence[bytes] = ()
+    ) -> httpx.Response:
         """Somebody before a door's camera, of this session or another; whatever becomes of it."""
         return httpx.post(
             f"{self.base}/v1/sessions/{session_id or self.session_id}/checkins",
             headers={"Authorization": f"Bearer {self.admin}"},
             data={} if candidate is None else {"candidate": candidate},
-            files={"image": picture},
+            files=[("image", picture), *(("frames", one) for one in frames)],
             timeout=60,
         )
 

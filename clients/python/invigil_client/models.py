@@ -1659,6 +1659,10 @@ class Session(BaseModel):
     last_entry_minutes: int | None
     late_entry: Literal["reason", "never"]
     match_fmr: float
+    motion: Annotated[
+        Literal["observe", "refer", "off"],
+        Field(description="`off`: a check-in needs no `frames`"),
+    ]
     no_entry_after_exit: bool
     no_exit_first_minutes: int
     no_exit_last_minutes: int
@@ -2327,6 +2331,7 @@ class Exam(BaseModel):
     keep_admission_template: bool
     keep_probe_thumbnails: bool
     match_fmr: float
+    motion: Literal["observe", "refer", "off"]
     name: str
     offline: Literal["provisional", "hold"]
     own_match_fmr: Annotated[
@@ -2367,6 +2372,7 @@ class ExamChanges(BaseModel):
     keep_admission_template: bool | None = None
     keep_probe_thumbnails: bool | None = None
     match_fmr: float | None = None
+    motion: Literal["observe", "refer", "off"] | None = None
     name: str | None = None
     offline: Literal["provisional", "hold"] | None = None
     reason: Annotated[str | None, Field(description="why; goes into the audit trail")] = None
@@ -2439,6 +2445,12 @@ class ExamTerms(BaseModel):
     ] = False
     keep_probe_thumbnails: bool | None = False
     match_fmr: float | None = None
+    motion: Annotated[
+        Literal["observe", "refer", "off"] | None,
+        Field(
+            description="what the frames before a photograph are for: whether they show a head or something flat is recorded (`observe`), a match that they show to be flat is referred as well (`refer`), or kiosks send none (`off`). Measured on made scenes alone"
+        ),
+    ] = "observe"
     name: str
     offline: Annotated[
         Literal["provisional", "hold"] | None,
@@ -3201,6 +3213,12 @@ class Checkin(BaseModel):
     kiosk: str | None
     mode: Literal["claimed", "search", "manual"]
     model_id: str | None
+    motion: Annotated[
+        Literal["live", "flat", "not_told"] | None,
+        Field(
+            description="what the frames before the photograph showed: a head (`live`), something `flat`, or neither for sure; null: none were looked at. Measured on made scenes alone"
+        ),
+    ] = None
     note: str | None
     operator: str | None
     outcome: Annotated[

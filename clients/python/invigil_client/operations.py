@@ -1113,13 +1113,17 @@ class Operations(Transport):
         candidate: str | None = None,
         client_time: datetime | None = None,
         final: bool | None = None,
+        frames: Sequence[Picture] | None = None,
         kind: Literal["entry", "return"] | None = None,
         kiosk: str | None = None,
         seat: str | None = None,
         since_claim_ms: int | None = None,
         idempotency_key: str | None = None,
     ) -> models.CheckedIn:
-        """One photograph decides: admitted, or referred to the invigilator. Nobody is refused by a machine."""
+        """One photograph decides: admitted, or referred to the invigilator. Nobody is refused by a machine.
+
+                `frames` are 2 to 8 pictures of one size, at most 320 pixels long, of the moments before it, in their
+        order; they are looked at for motion and kept nowhere."""
         call = Call(
             "POST",
             f"/v1/sessions/{segment(session_id)}/checkins",
@@ -1127,6 +1131,7 @@ class Operations(Transport):
                 "candidate": candidate,
                 "client_time": client_time,
                 "final": final,
+                "frames": frames,
                 "kind": kind,
                 "kiosk": kiosk,
                 "seat": seat,
@@ -3010,13 +3015,17 @@ class AsyncOperations(AsyncTransport):
         candidate: str | None = None,
         client_time: datetime | None = None,
         final: bool | None = None,
+        frames: Sequence[Picture] | None = None,
         kind: Literal["entry", "return"] | None = None,
         kiosk: str | None = None,
         seat: str | None = None,
         since_claim_ms: int | None = None,
         idempotency_key: str | None = None,
     ) -> models.CheckedIn:
-        """One photograph decides: admitted, or referred to the invigilator. Nobody is refused by a machine."""
+        """One photograph decides: admitted, or referred to the invigilator. Nobody is refused by a machine.
+
+                `frames` are 2 to 8 pictures of one size, at most 320 pixels long, of the moments before it, in their
+        order; they are looked at for motion and kept nowhere."""
         call = Call(
             "POST",
             f"/v1/sessions/{segment(session_id)}/checkins",
@@ -3024,6 +3033,7 @@ class AsyncOperations(AsyncTransport):
                 "candidate": candidate,
                 "client_time": client_time,
                 "final": final,
+                "frames": frames,
                 "kind": kind,
                 "kiosk": kiosk,
                 "seat": seat,

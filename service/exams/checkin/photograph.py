@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from embedding.embedder import Embedding
 from embedding.errors import FaceError, ImageError, QualityRefused
+from embedding.motion import Motion
 from embedding.quality import Purpose
 from index.audit import Origin
 from index.external_ids import build_external_key
@@ -71,6 +72,7 @@ class Look:
     arrival: Arrival
     probe: Embedding
     comparison: Comparison
+    motion: Motion | None = None
 
 
 Unusable = ImageError | FaceError
@@ -169,7 +171,7 @@ def attempt_once(
         comparison = compare(desk, expected, probe)
         if arrival.kind == RETURN:
             comparison = with_todays(desk, expected, comparison, probe)
-        look = Look(arrival, probe, comparison)
+        look = Look(arrival, probe, comparison, tell_motion(desk, expected, arrival))
     # What could not be decoded cannot be kept either.
     kept = Probe(desk, expected.exam, checkin_id, None if isinstance(look, ImageError) else picture)
     kept.prepare(is_case=not isinstance(look, Look) or look.comparison.decision is not Outcome.MATCH)
@@ -189,6 +191,13 @@ def attempt_once(
     if isinstance(look, Look):
         tell_shadow(desk, look, checkin_id)
     return result
+
+
+def tell_motion(desk: Desk, expected: Expected, arrival: Arrival) -> Motion | None:
+    """What the frames show, a head or something flat; None where there are none, or the exam wants none."""
+    if not arrival.frames or expected.exam.motion == "off":
+        return None
+    return model_for(desk, expected.entry).embedder.measure_movement(arrival.frames).tells
 
 
 def tell_shadow(desk: Desk, look: Look, checkin_id: UUID) -> None:
@@ -260,6 +269,7 @@ def decided(
         same_face,
         is_twin=is_twin,
         is_same_photograph=comparison.is_same_photograph,
+        is_flat=look.motion is Motion.FLAT and expected.exam.motion == "refer",
     )
     if arrival.external_id is None:
         verdict, reasons = judge_search(comparison, rivals, verdict, reasons)
@@ -337,6 +347,7 @@ def measured(look: Look) -> dict[str, Any]:
         "model_id": look.comparison.model.id,
         "calibration": CalibrationFacts.of(policy.calibration).model_dump(mode="json"),
         "probe_quality": Quality.of(probe.quality).model_dump(mode="json"),
+        "motion": str(look.motion) if look.motion else None,
         "timings_ms": StageTimes.of(probe.timings, look.comparison.search_ms).model_dump(mode="json"),
     }
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session as OrmSession
 
+from embedding.image import Pixels
 from index.audit import Origin
 from index.consent.legal_basis import find_ended
 from index.external_ids import build_external_key
@@ -66,6 +67,7 @@ class Arrival:
         since_claim_ms: How long ago the number was given, by the kiosk; for reports alone.
         final: The kiosk asks for no other picture: this one makes an attempt even where it cannot be used.
         kind: `entry`, `return` of somebody who has gone out, or `repeat` of somebody whose case is settled.
+        frames: Of the moments before the photograph, all of one size.
     """
 
     session_id: UUID
@@ -76,6 +78,7 @@ class Arrival:
     final: bool = False
     kind: str = ENTRY
     since_claim_ms: int | None = None
+    frames: Sequence[Pixels] = ()
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ TWIN = "twin"
 TODAYS_ADMISSION = "todays_admission"
 NOT_AS_ADMITTED = "not_as_admitted"
 SAME_PHOTOGRAPH = "same_photograph"
+FLAT_MOTION = "flat_motion"
 ADMITTED_ELSEWHERE = "admitted_elsewhere"
 SEAT_DIFFERS = "seat_differs"
 SEAT_TAKEN = "seat_taken"
@@ -53,6 +54,7 @@ def judge(
     *,
     is_twin: bool = False,
     is_same_photograph: bool = False,
+    is_flat: bool = False,
 ) -> tuple[Verdict, list[str]]:
     """A match admits, unless the face belongs to somebody else as well.
 
@@ -67,6 +69,7 @@ def judge(
             apart, wherever the other one is.
         is_same_photograph: Whether the camera saw the photograph of the enrolment: a print or a screen, and
             not a person.
+        is_flat: Whether what the camera saw moved as something flat, in an exam that refers that.
 
     Returns:
         Admitted or referred, and what speaks against the claim beside its distance.
@@ -80,5 +83,7 @@ def judge(
         reasons.append(TWIN)
     if is_same_photograph:
         reasons.append(SAME_PHOTOGRAPH)
+    if is_flat:
+        reasons.append(FLAT_MOTION)
     is_admitted = decision is Outcome.MATCH and not reasons
     return (Verdict.ADMITTED if is_admitted else Verdict.REFERRED), reasons

@@ -11,6 +11,7 @@ import * as languages from "./kiosk/languages.js";
 import { look, UNUSED_MS } from "./kiosk/look.js";
 import * as moving from "./kiosk/moving.js";
 import { pair } from "./kiosk/pairing.js";
+import { Reel } from "./kiosk/reel.js";
 import { install, reserve } from "./kiosk/reserve.js";
 import { scan } from "./kiosk/scanner.js";
 import { openSetup } from "./kiosk/selftest.js";
@@ -40,6 +41,8 @@ let claimed = "";
 let searches = false;
 /** Whether the exam looks at faces at all. */
 let looks = true;
+/** Whether the exam wants the moments before a picture as well. */
+let watches = false;
 let last = { number: "", at: -Infinity };
 let typed = "";
 let idle = 0;
@@ -180,7 +183,7 @@ async function scanCard() {
 }
 
 /** Send the attempt until the server has answered it; the key makes sure that it counts once. */
-function send(candidate, { picture, final }, claimedAt) {
+function send(candidate, { picture, final, frames }, claimedAt) {
   const [key, taken] = [newKey(), new Date().toISOString()];
   const waited = Math.round(performance.now() - claimedAt);
   const queue = candidate ? () => keepAlone(candidate, picture, taken) : undefined;
@@ -197,6 +200,7 @@ function send(candidate, { picture, final }, claimedAt) {
     form.append("since_claim_ms", String(waited));
     form.append("kind", moving.kind());
     if (final) form.append("final", "true");
+    for (const one of frames) form.append("frames", one, "frame.jpg");
     return outcomeOf(await call("POST", `/v1/sessions/${facts.session_id}/checkins`, { form, key }));
   }, queue);
 }
@@ -348,13 +352,15 @@ async function checkIn(given, { insist = false, sure = false } = {}) {
     $("oval").classList.toggle("good", good);
   };
   say(t("guide.look"), false);
-  const found = await look(device, current, { say, offline, ended, alone: () => Boolean(candidate) && isAlone() });
+  const reel = watches ? new Reel(device.video) : undefined;
+  const found = await look(device, current, { say, offline, ended, alone: () => Boolean(candidate) && isAlone(), reel });
   if (!current() || found === null) return;
   if (found === "nobody") {
     ready();
     return;
   }
-  const result = await send(candidate, { picture: found.picture, final: found.final || insist }, claimedAt);
+  const frames = (await reel?.frames()) ?? [];
+  const result = await send(candidate, { picture: found.picture, final: found.final || insist, frames }, claimedAt);
   if (current()) await present(result, candidate, attempt);
 }
 
@@ -455,6 +461,7 @@ async function refreshSession() {
     giveSign().catch(() => {});
     reserve.heard(session.server_time).then(() => reserve.deliver());
     looks = session.faces !== "off";
+    watches = session.motion !== "off";
     searches = session.identification && !moving.isAtExit();
     $("session").textContent = t("kiosk.session", { exam: session.exam_name, room: session.room });
     $("window").textContent = t(`kiosk.state_${session.state}`, { opens: clock(session.opens_at), closes: clock(session.closes_at) });

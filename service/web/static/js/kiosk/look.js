@@ -27,8 +27,8 @@ const FRAMES_ALONE = 3;
  *
  * @param {import("./device.js").Device} device
  * @param {() => boolean} wanted Whether the look still goes on.
- * @param {{say: (text: string, good: boolean) => void, offline: (away: boolean) => void, ended: () => void, patient?: boolean, alone?: () => boolean}} screen `patient`: waits for somebody without an end; `alone`: whether
- * there is no server to ask.
+ * @param {{say: (text: string, good: boolean) => void, offline: (away: boolean) => void, ended: () => void, patient?: boolean, alone?: () => boolean, reel?: import("./reel.js").Reel}} screen `patient`: waits for somebody
+ * without an end; `alone`: whether there is no server to ask; `reel`: takes the moments before the picture.
  * @returns {Promise<{picture: Blob, final: boolean} | "nobody" | null>}
  */
 export async function look(device, wanted, screen) {
@@ -55,6 +55,7 @@ export async function look(device, wanted, screen) {
   while (wanted()) {
     const now = performance.now();
     const seen = device.seen;
+    screen.reel?.take();
     const hint = seen && hintOf(seen);
     best = Math.max(best * 0.99, seen?.sharpness ?? 0);
     // A tablet in somebody's hands always moves: there a face alone is somebody.

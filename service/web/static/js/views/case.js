@@ -79,6 +79,7 @@ function evidence(attempt) {
     attempt.why.length ? h("ul.needs", {}, attempt.why.map((code) => h("li", {}, needText(code)))) : null,
     attempt.document_type ? h("p", {}, t(`document.${attempt.document_type}`), attempt.note ? ` · ${attempt.note}` : "") : null,
     attempt.decision ? bandScale(attempt) : attempt.mode === "manual" ? null : h("p.muted", {}, t("case.no_distance")),
+    attempt.motion ? h("p", { id: "motion" }, t(`motion.${attempt.motion}`), " ", h("span.muted.small", {}, t("motion.made_scenes"))) : null,
     attempt.conflicts.length ? notice("wait", h("strong", {}, t("case.conflict")),
       h("ul", {}, attempt.conflicts.map((other) => h("li", {}, near(other))))) : null,
     measures.length ? h("details", {}, h("summary", {}, t("case.quality")),

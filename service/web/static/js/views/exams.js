@@ -61,6 +61,7 @@ function examFields(one, defaults) {
       set(field("attempts_allowed", t("exam.attempts"), { type: "number", min: 1, max: 100, required: true }), one.attempts_allowed),
       set(choice("faces", t("exam.faces"), ["on", "pilot", "off"].map((kind) => [kind, t(`exam.faces_${kind}`)])), one.faces ?? "on"),
       set(choice("offline", t("exam.offline"), ["provisional", "hold"].map((kind) => [kind, t(`exam.offline_${kind}`)])), one.offline ?? "provisional"),
+      withHelp(set(choice("motion", t("exam.motion"), ["observe", "refer", "off"].map((kind) => [kind, t(`exam.motion_${kind}`)])), one.motion ?? "observe"), t("exam.motion_help")),
       set(choice("identification", t("exam.identification"), [["", t("exam.claimed_only")], ["true", t("exam.searched")]]), one.identification ? "true" : ""),
       set(choice("case_pictures", t("exam.case_pictures"), PICTURES.filter((kind) => kind !== "appeals" || defaults.can_keep_pictures).map((kind) => [kind, t(`exam.pictures_${kind}`)])), one.case_pictures),
       set(choice("keep_probe_thumbnails", t("exam.thumbnails"), [["", t("exam.no")], ...(defaults.can_keep_pictures ? [["true", t("exam.yes")]] : [])]), one.keep_probe_thumbnails ? "true" : ""),
@@ -78,7 +79,7 @@ function examTerms(values) {
   return {
     name: values.name, reference: values.reference || null, starts_at: moment(values.starts_at), ends_at: moment(values.ends_at),
     match_fmr: number("match_fmr"), refer_fmr: number("refer_fmr"), attempts_allowed: number("attempts_allowed"),
-    faces: values.faces, offline: values.offline, identification: values.identification === "true", case_pictures: values.case_pictures,
+    faces: values.faces, offline: values.offline, motion: values.motion, identification: values.identification === "true", case_pictures: values.case_pictures,
     keep_admission_template: values.keep_admission_template === "true", keep_probe_thumbnails: values.keep_probe_thumbnails === "true", thumbnail_retention_days: number("thumbnail_retention_days"),
     appeal_ends_at: moment(values.appeal_ends_at), retention_days: number("retention_days"), reason_codes: reasonCodes(values.reason_codes),
   };
