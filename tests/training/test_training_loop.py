@@ -116,6 +116,19 @@ def test_a_run_records_its_recipe_its_data_and_whom_it_saw(faces: Path, tmp_path
 
 
 @pytest.mark.slow("trains twice, once killed")
+def test_a_run_says_beside_its_rate_what_the_arithmetic_of_the_machine_allows(
+    tmp_path: Path, faces: Path
+) -> None:
+    run = train(tiny_recipe(), faces, tmp_path / "run")
+
+    (limit,) = [line["limit"] for line in run.metrics() if "limit" in line]
+    stem_and_stages = 28 * 28 * 9 * (48 * 8 + 2 * 8 * 8) + (14 * 14 + 7 * 7) * 9 * 2 * 8 * 8
+    assert limit["multiply_adds"] == stem_and_stages + 7 * 7 * 8 * 4 + 4 * 7 * 7 * 16
+    assert limit["precision"] == "float32"
+    expected = limit["machine"] / (3 * limit["multiply_adds"])
+    assert limit["images_per_second"] == pytest.approx(expected, rel=1e-2)
+
+
 def test_a_training_killed_and_resumed_is_the_training_that_was_not(faces: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE_FILE)

@@ -4,12 +4,14 @@ Several processes: torchrun --nproc-per-node 2 --no-python -- invigil train cpu 
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from embedding.bundle import SHIPPED
 from training.data.faces import FaceSet
 from training.embedder.checkpoints import EmbedderKeeper
-from training.embedder.distributed import join_processes
+from training.embedder.distributed import Process, join_processes
+from training.embedder.limit import measure_limit
 from training.embedder.material import gather
 from training.embedder.recipe import Recipe
 from training.embedder.renewal import Rounds
@@ -63,6 +65,20 @@ def train(
         rounds = Rounds(keeper)
         keeper.save()
         batches = rounds.batches(range(training.step, recipe.optimiser.steps))
-        with progress_bar("train", shown=process.writes) as report:
+        unit = f"of at most {_log_limit(training, process, run):.0f} images/s"
+        with progress_bar("train", shown=process.writes, unit=unit) as report:
             run_steps(training, batches, keeper, report, stop)
         return run
+
+
+def _log_limit(training: Training, process: Process, run: RunFolder) -> float:
+    """Images a second that the machine's arithmetic allows, on record with what it follows from."""
+    recipe = training.recipe
+    cores = process.part.of * (recipe.machine.threads if process.device.type == "cpu" else 1)
+    limit = measure_limit(recipe.network, process.device, bf16=recipe.machine.bf16, cores=cores)
+    if process.writes:
+        images = round(limit.images_per_second, 1)
+        run.log(
+            step=training.step, samples=training.samples, limit=asdict(limit) | {"images_per_second": images}
+        )
+    return limit.images_per_second
