@@ -18,6 +18,8 @@ from embedding.errors import BundleCorrupted, BundleInvalid, BundleNotFound
 
 MAX_BYTES = 512 * 1024 * 1024
 MOST_MEMBERS = 100
+BESIDE = ("MODEL_CARD.md", "figures.json")
+"""What lies beside a bundle and says how it was measured: exams' papers take their figures from it."""
 TIMEOUT_SECONDS = 60
 _BLOCK_BYTES = 1 << 20
 
@@ -144,9 +146,9 @@ def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
     folder.mkdir()
     for name in (MANIFEST, *(record.file for record in bundle.manifest.files)):
         shutil.copyfile(bundle.path / name, folder / name)
-    card = bundle.path / "MODEL_CARD.md"
-    if card.is_file():
-        shutil.copyfile(card, folder / card.name)
+    for name in BESIDE:
+        if (bundle.path / name).is_file():
+            shutil.copyfile(bundle.path / name, folder / name)
     copy = Bundle.load(folder)
     if copy.manifest != bundle.manifest:
         raise BundleCorrupted(bundle.path, "another bundle has taken its place since it was opened")

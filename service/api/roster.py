@@ -16,6 +16,7 @@ from service.exams.roster.file import Reading, RosterDocument, read_document, re
 from service.exams.roster.importing import Mode, import_roster
 from service.exams.roster.layouts import MAX_NAME_CHARACTERS, find_layout, kept_layouts
 from service.exams.roster.report import RosterReport
+from service.exams.roster.today import LetInToday, read_let_in_today
 from service.exams.schemas import Candidate
 from service.exams.sessions import session_row
 from service.exams.status import candidates_page
@@ -134,6 +135,24 @@ async def put_roster(
         return import_roster(parts.desk, session_id, reading.rows, origin, **options)
 
     return await run_in_threadpool(work)
+
+
+class LetInTodayList(BaseModel):
+    """Candidates who were let in to another exam within the last 24 hours."""
+
+    items: list[LetInToday]
+
+
+@router.get("/let-in-today", response_model=LetInTodayList)
+def list_let_in_today(
+    parts: PartsHere,
+    caller: Staff,
+    session_id: UUID,
+    external_id: Annotated[str | None, Query(max_length=255, description="this candidate alone")] = None,
+) -> LetInTodayList:
+    """Who was let in to another exam today, where and when; to an operator of some exams, theirs alone."""
+    found = read_let_in_today(parts.desk, session_id, external_id, caller.exam_ids)
+    return LetInTodayList(items=found)
 
 
 @router.get("", response_model=CandidateList)

@@ -45,6 +45,7 @@ AWAY_AFTER = timedelta(seconds=60)
 CameraState = Literal[
     "ok",
     "missing",
+    "asking",
     "denied",
     "busy",
     "unsuitable",

@@ -38,6 +38,7 @@ from service.exams.errors import (
 )
 from service.exams.exams import change_exam, create_exam
 from service.exams.roster.readiness import readiness
+from service.exams.roster.today import read_let_in_today
 from service.exams.sessions import change_session, create_session
 from service.exams.status import candidates_page
 from service.exams.tables import AdmissionRow, CheckinRow, RosterEntryRow, SessionRow
@@ -788,6 +789,29 @@ def test_one_face_under_two_numbers_in_two_exams_of_a_day_is_referred_with_both(
     assert (checkin.outcome, checkin.decision) == ("referred", "match")
     assert checkin.reasons == ["same_face_as_admitted"]
     assert [(one.external_id, one.room) for one in checkin.conflicts] == [("morning", "R1")]
+
+
+def test_who_was_let_in_to_another_exam_today_is_known_with_room_and_time_and_who_came_days_ago_is_not(
+    exam_day: ExamDay,
+) -> None:
+    exam_day.enrol("both", "1")
+    exam_day.enrol("later", "2")
+    exam_day.roster("both,Ana,A1")
+    morning = exam_day.arrive("both", "1").checkin
+    other = exam_of_the_day(exam_day)
+    exam_day.roster_of(other, "both,Ana,B1", "later,Lea,B2")
+
+    (known,) = read_let_in_today(exam_day.desk, other)
+
+    assert (known.external_id, known.exam, known.room, known.seat) == ("both", "Mathematics", "R1", "B1")
+    assert (known.outcome, known.at >= morning.created_at) == ("admitted", True)
+    assert read_let_in_today(exam_day.desk, other, "later") == []
+    assert read_let_in_today(exam_day.desk, other, only=[]) == []
+    assert read_let_in_today(exam_day.desk, exam_day.session.id) == []
+    with exam_day.desk.database.write() as db:
+        (admission,) = db.scalars(select(AdmissionRow))
+        admission.at = hours_from_now(-30)
+    assert read_let_in_today(exam_day.desk, other) == []
 
 
 def test_whoever_was_only_expected_in_another_exam_or_came_days_ago_stands_in_nobodys_way(

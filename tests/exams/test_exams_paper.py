@@ -78,6 +78,58 @@ def test_who_came_and_left_by_the_sheet_is_in_every_list_with_the_papers_times(h
     assert [one["source"] for one in recorded] == ["paper"]
 
 
+def test_breaks_of_the_sheet_are_movements_with_its_times_and_typed_again_nothing_more(
+    hall: ExamService,
+) -> None:
+    breaks = [
+        {"out_at": at(-35), "back_at": at(-30)},
+        {"out_at": at(-20), "back_at": at(-12)},
+    ]
+    line = arrival("A1", -40, breaks=breaks, left_at=at(-5))
+
+    first, again = type_in(hall, line), type_in(hall, line)
+
+    assert (first["recorded"], again["unchanged"]) == (1, 1)
+    moved = hall.call("GET", "sessions/{session}/movements").json()["items"]
+    kinds = sorted((one["at"], one["kind"], one["source"]) for one in moved)
+    assert [kind for _, kind, _ in kinds] == ["exit", "return", "exit", "return", "end"]
+    assert {source for *_, source in kinds} == {"paper"}
+    (ann,) = [one for one in people(hall).values() if one["presence"] == "left"]
+    minutes = [
+        datetime.fromisoformat(one["until"]) - datetime.fromisoformat(one["since"]) for one in ann["absences"]
+    ]
+    assert minutes == [timedelta(minutes=5), timedelta(minutes=8)]
+
+
+@pytest.mark.parametrize(
+    ("breaks", "code"),
+    [
+        ([(-30, -35)], "time_not_possible"),
+        ([(-50, -35)], "time_not_possible"),
+        ([(-30, None), (-20, -15)], "movement_impossible"),
+        ([(-30, -20), (-25, -15)], "time_not_possible"),
+    ],
+)
+def test_breaks_that_cannot_be_are_refused_and_nothing_of_the_line_is_recorded(
+    hall: ExamService, breaks: list[tuple[float, float | None]], code: str
+) -> None:
+    said = [{"out_at": at(out), "back_at": None if back is None else at(back)} for out, back in breaks]
+
+    report = type_in(hall, arrival("A1", -40, breaks=said))
+
+    assert (report["lines"][0]["code"], checkins(hall)) == (code, [])
+
+
+def test_a_break_on_paper_follows_an_admission_that_was_recorded_live(hall: ExamService) -> None:
+    body = {"candidate": "B1", "document_type": "passport"}
+    assert hall.call("POST", "sessions/{session}/identifications", json=body).status_code == 201
+    out = {"candidate": "B1", "breaks": [{"out_at": at(0)}]}
+
+    report = type_in(hall, out)
+
+    assert (report["recorded"], people(hall)["B1"]["presence"]) == (1, "out")
+
+
 def test_a_sheet_that_is_typed_in_again_changes_nothing(hall: ExamService) -> None:
     line = arrival("A1", -40, left_at=at(-5))
     type_in(hall, line)

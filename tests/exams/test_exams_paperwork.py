@@ -3,15 +3,18 @@
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from fixtures_exams import ExamService
 
-from embedding.bundle import SHIPPED
+from embedding.bundle import SHIPPED, Bundle
+from embedding.installation import copy_bundle
 from service.exams.paperwork.documents import Paper, write_paper
 from service.exams.paperwork.facts import collect_facts
+from service.exams.paperwork.figures import door_lines
 from service.languages import LANGUAGES
 from service.paperwork import installed_of
 
@@ -139,3 +142,11 @@ def test_an_unknown_paper_and_an_unknown_exam_are_not_found(exam_service: ExamSe
     assert exam_service.call("GET", "exams/{exam}/paperwork/poem").status_code == 422
     missing = exam_service.call("GET", f"exams/{exam_service.session_id}/paperwork/notice")
     assert missing.json()["code"] == "exam_not_found"
+
+
+def test_the_figures_go_along_with_a_copy_of_the_bundle(tmp_path: Path) -> None:
+    shipped = Bundle.load(SHIPPED)
+
+    copy = copy_bundle(shipped, tmp_path / "copy")
+
+    assert door_lines(copy) == door_lines(shipped) != []

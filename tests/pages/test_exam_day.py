@@ -184,13 +184,14 @@ def test_an_exam_day_with_all_that_goes_wrong_leaves_a_record_that_is_whole(
     assert waiting(desk)["1003"]["kind"] == "referred"
     close(kiosk)
 
-    # A twin: the machine cannot tell which one it is, a person does.
+    # Twins: the machine cannot tell which one it is, a person does.
     kiosk = open_kiosk(browse, desk, astronaut_jpeg)
-    claim(kiosk, "1001", SEE_INVIGILATOR)
-    twin = waiting(desk)["1001"]
-    assert "twin" in twin["reasons"]
     decision = {"outcome": "admitted", "reason_code": "look_alike"}
-    desk.call("POST", f"/v1/checkins/{twin['checkin_id']}/override", json=decision)
+    for number in ("1001", "1002"):
+        claim(kiosk, number, SEE_INVIGILATOR)
+        twin = waiting(desk)[number]
+        assert "twin" in twin["reasons"]
+        desk.call("POST", f"/v1/checkins/{twin['checkin_id']}/override", json=decision)
     close(kiosk)
 
     # Grace herself; somebody without a template; somebody who prefers a document; then the camera breaks.
@@ -250,6 +251,7 @@ def test_an_exam_day_with_all_that_goes_wrong_leaves_a_record_that_is_whole(
         expect(said).to_contain_text(words)
     row = console.locator(".paper-table tr", has=console.locator('[data-line="1008"]'))
     row.locator("[name=arrived]").fill(clock)
+    row.locator("[name=breaks]").fill(f"{clock}-{clock}")
     row.locator("[name=left]").fill(clock)
     console.get_by_role("button", name="Record what is filled in").click()
     expect(row.locator("[role=status]")).to_contain_text("recorded")
@@ -270,7 +272,7 @@ def test_an_exam_day_with_all_that_goes_wrong_leaves_a_record_that_is_whole(
 def require_whole(desk: Desk, cut_at: datetime) -> None:
     """Report, attendance, roster and evidence say the same of everybody, and nothing is open."""
     paper = {"1007", "1008"}
-    inside = {"1001", "1003", "1004", "1005", "1006", "1010", *paper}
+    inside = {"1001", "1002", "1003", "1004", "1005", "1006", "1010", *paper}
     found = people(desk)
     assert {
         number for number, one in found.items() if one["status"] in ("admitted", "identified_manually")
@@ -278,7 +280,7 @@ def require_whole(desk: Desk, cut_at: datetime) -> None:
     assert {number for number, one in found.items() if one["source"] == "paper"} == paper
     assert all_waiting(desk) == []
     assert [found[number]["presence"] for number in ("1003", "1008", "1009")] == ["present", "left", "absent"]
-    assert len(found["1003"]["absences"]) == 1
+    assert [len(found[number]["absences"]) for number in ("1003", "1008")] == [1, 1]
     for number in paper:
         assert found[number]["status_at"][:16] == cut_at.isoformat()[:16]
 
@@ -293,7 +295,9 @@ def require_whole(desk: Desk, cut_at: datetime) -> None:
     ]
     assert sorted(one["external_id"] for one in counting) == sorted(inside)
     assert {one["external_id"] for one in report if one["source"] == "paper"} == paper
-    assert [one["external_id"] for one in report if one["kind"] == "return"] == ["1003"]
+    assert sorted(one["external_id"] for one in report if one["kind"] == "return") == ["1003", "1008"]
+    tried = {one["external_id"]: one["outcome"] for one in report if one["kind"] == "transaction"}
+    assert tried == {"1001": "referred", "1002": "referred", "1003": "verified"}
     for number in inside:
         evidence = desk.call("GET", path(desk, f"/candidates/{number}/evidence")).json()
         assert evidence["intact"], number

@@ -226,6 +226,44 @@ def test_the_screen_stays_on_also_after_the_page_was_hidden(hall: Desk, page: Pa
     assert page.evaluate("window.kept") == 2
 
 
+def test_a_screen_that_something_else_let_go_is_kept_on_again(hall: Desk, page: Page) -> None:
+    page.add_init_script(
+        """window.locks = [];
+        Object.defineProperty(navigator, "wakeLock", {
+            value: { request: async () => {
+                const lock = Object.assign(new EventTarget(), { released: false });
+                window.locks.push(lock);
+                return lock;
+            } },
+        });"""
+    )
+    open_kiosk(page, hall)
+    assert page.evaluate("window.locks.length") == 1
+
+    page.evaluate("window.locks[0].released = true; window.locks[0].dispatchEvent(new Event('release'))")
+
+    until(page, "window.locks.length === 2")
+
+
+def test_a_question_of_the_browser_that_nobody_answers_is_said_and_the_kiosk_goes_on_once_it_is(
+    hall: Desk, page: Page
+) -> None:
+    page.add_init_script(
+        """const ask = navigator.mediaDevices.getUserMedia;
+        navigator.mediaDevices.getUserMedia = async (wish) => {
+            await new Promise((resolve) => { window.allow = resolve; });
+            return ask.call(navigator.mediaDevices, wish);
+        };"""
+    )
+    page.goto(f"{hall.base}/kiosk#key={hall.kiosk_key()}")
+
+    expect(page.locator("#trouble")).to_contain_text("allow it")
+    expect(page.locator("#document")).to_be_visible()
+    page.evaluate("window.allow()")
+
+    expect(page.locator("#ready")).to_be_visible()
+
+
 def test_the_kiosk_fills_the_screen_when_it_is_asked_to(hall: Desk, page: Page) -> None:
     open_kiosk(page, hall)
     page.click("#set-up")

@@ -714,6 +714,7 @@ class Kiosk(BaseModel):
         Literal[
             "ok",
             "missing",
+            "asking",
             "denied",
             "busy",
             "unsuitable",
@@ -782,6 +783,7 @@ class KioskSign(BaseModel):
     camera: Literal[
         "ok",
         "missing",
+        "asking",
         "denied",
         "busy",
         "unsuitable",
@@ -2736,6 +2738,31 @@ class KioskOfUse(BaseModel):
     rates: Rates
 
 
+class LetInToday(BaseModel):
+    """
+    A candidate, and where somebody or the machine has let the same person in within the last 24 hours.
+    """
+
+    at: AwareDatetime
+    display_name: str | None
+    exam: str
+    external_id: str
+    outcome: Annotated[
+        Literal["admitted", "referred", "refused", "identified_manually"],
+        Field(description="`admitted` by the face, or `identified_manually` by a document"),
+    ]
+    room: str
+    seat: str | None
+
+
+class LetInTodayList(BaseModel):
+    """
+    Candidates who were let in to another exam within the last 24 hours.
+    """
+
+    items: list[LetInToday]
+
+
 class LookAlikes(BaseModel):
     """
     Two candidates whose templates are nearer than the refer threshold.
@@ -3407,7 +3434,7 @@ class PaperResult(BaseModel):
     detail: str | None = None
     existing: Annotated[Recorded | None, Field(description="how the candidate is in, of a conflict")] = None
     line: Annotated[int, Field(description="from 1, in the order they were sent")]
-    movement_id: UUID | None = None
+    movement_id: Annotated[UUID | None, Field(description="the last movement that the line has added")] = None
     person: Annotated[Person | None, Field(description="whom the number means on the roster")]
     result: Annotated[
         Literal["recorded", "unchanged", "conflict", "refused"],

@@ -1507,6 +1507,17 @@ class Operations(Transport):
         )
         return self._send_for(call, models.RosterReport)
 
+    def list_let_in_today(self, session_id: UUID, *, external_id: str | None = None) -> models.LetInTodayList:
+        """Who was let in to another exam today, where and when; to an operator of some exams, theirs alone."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/roster/let-in-today",
+            query={
+                "external_id": external_id,
+            },
+        )
+        return self._send_for(call, models.LetInTodayList)
+
     def print_sheet(
         self, session_id: UUID, *, photographs: bool | None = None, zone: str | None = None
     ) -> bytes:
@@ -3410,6 +3421,19 @@ class AsyncOperations(AsyncTransport):
             csv=None if isinstance(body, Mapping) else body,
         )
         return await self._send_for(call, models.RosterReport)
+
+    async def list_let_in_today(
+        self, session_id: UUID, *, external_id: str | None = None
+    ) -> models.LetInTodayList:
+        """Who was let in to another exam today, where and when; to an operator of some exams, theirs alone."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/roster/let-in-today",
+            query={
+                "external_id": external_id,
+            },
+        )
+        return await self._send_for(call, models.LetInTodayList)
 
     async def print_sheet(
         self, session_id: UUID, *, photographs: bool | None = None, zone: str | None = None

@@ -33,9 +33,17 @@ PICTURE = 14.0
 PAD = 1.0
 MOST_LINES = 2
 """Of a name or a number; what is longer is cut, the QR code has all of it."""
-WIDE: Mapping[str, float] = {"seat": 15, "code": 17, "name": 54, "arrived": 19, "document": 26, "left": 19}
+WIDE: Mapping[str, float] = {
+    "seat": 15,
+    "code": 17,
+    "name": 50,
+    "arrived": 16,
+    "document": 22,
+    "breaks": 26,
+    "left": 16,
+}
 TOTAL = 190
-NARROW: Mapping[str, float] = {"name": 46, "document": 22}
+NARROW: Mapping[str, float] = {"name": 40, "document": 20, "breaks": 24}
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,7 @@ class Sheet(Paper):
     @property
     def columns(self) -> Sequence[str]:
         """The columns in the order of reading."""
-        shown = ("seat", "code", "name", "picture", "arrived", "document", "signature", "left")
+        shown = ("seat", "code", "name", "picture", "arrived", "document", "signature", "breaks", "left")
         return [name for name in shown if name in self.widths]
 
     @property

@@ -16,15 +16,17 @@ from service.exams.checkin.document import DocumentType
 from service.exams.context import Desk
 from service.exams.errors import PaperError, PaperUnreadable, RosterUnreadable
 from service.exams.evidence.attendance import Room
-from service.exams.paper.typing_in import MOST_LINES, PaperLine, Unreadable
+from service.exams.paper.typing_in import MOST_LINES, PaperBreak, PaperLine, Unreadable
 from service.exams.sessions import session_row
 from service.languages import LANGUAGES, texts
 from service.sheets.records import open_sheet
 from service.sheets.spreadsheet import BYTE_ORDER_MARK, NotAList, SheetWriter
 
-COLUMNS = ("external_id", "display_name", "seat", "arrived", "document", "left", "remark")
-READ = {"external_id", "arrived", "document", "left", "remark"}
+COLUMNS = ("external_id", "display_name", "seat", "arrived", "document", "breaks", "left", "remark")
+READ = {"external_id", "arrived", "document", "breaks", "left", "remark"}
 _CLOCK = re.compile(r"(\d{1,2})[:.h](\d{2})(?::\d{2}(?:\.0+)?)?")
+_BETWEEN_BREAKS = re.compile(r"\s*[;,\n]\s*")
+_FROM_TO = re.compile(r"\s*[-–—]\s*")
 _WORDS_APART = re.compile(r"[\s_-]+")
 T = TypeVar("T")
 
@@ -35,7 +37,7 @@ def sheet_to_fill(room: Room, delimiter: str) -> str:
     target.write(BYTE_ORDER_MARK)
     writer = SheetWriter(target, COLUMNS, delimiter)
     for one in room.candidates:
-        writer.write((one.external_id, one.display_name, one.seat, "", "", "", ""))
+        writer.write((one.external_id, one.display_name, one.seat, *[""] * 5))
     return target.getvalue()
 
 
@@ -70,7 +72,7 @@ def columns_of(heading: Sequence[str]) -> dict[str, int]:
     """
     found = {_WORDS_APART.sub("_", name.strip().casefold()): place for place, name in enumerate(heading)}
     known = {name: place for name, place in found.items() if name in READ}
-    if "external_id" not in known or not {"arrived", "left"} & known.keys():
+    if "external_id" not in known or not {"arrived", "breaks", "left"} & known.keys():
         raise RosterUnreadable(f"the first line has to name the columns {', '.join(sorted(READ))}", row=0)
     return known
 
@@ -81,7 +83,7 @@ def filled(records: Iterator[tuple[int, list[str]]], columns: Mapping[str, int])
         cells = {
             name: record[place].strip() if place < len(record) else "" for name, place in columns.items()
         }
-        if any(cells.get(name) for name in ("arrived", "document", "left", "remark")):
+        if any(cells.get(name) for name in ("arrived", "document", "breaks", "left", "remark")):
             yield cells
 
 
@@ -100,6 +102,7 @@ class Reading:
                 candidate=candidate,
                 arrived_at=read_cell(cells, "arrived", self.moment),
                 document_type=read_cell(cells, "document", document_named),
+                breaks=read_cell(cells, "breaks", self.breaks) or [],
                 left_at=read_cell(cells, "left", self.moment),
                 note=cells.get("remark") or None,
             )
@@ -108,6 +111,17 @@ class Reading:
         except ValidationError as error:
             column = str(error.errors()[0]["loc"][0])
             return Unreadable(candidate[:255], PaperUnreadable(column, cells.get(column, "")))
+
+    def breaks(self, text: str) -> list[PaperBreak]:
+        """Times outside, such as `10:15-10:22; 11:00-11:05`; without the second time nobody came back."""
+        found = []
+        for one in filter(None, _BETWEEN_BREAKS.split(text)):
+            out, *back = (_CLOCK.fullmatch(part.strip()) for part in _FROM_TO.split(one))
+            if out is None or len(back) > 1 or None in back:
+                raise ValueError(one)
+            moments = [self.moment(part[0]) for part in (out, *back) if part]
+            found.append(PaperBreak(out_at=moments[0], back_at=moments[1] if len(moments) > 1 else None))
+        return found
 
     def moment(self, text: str) -> datetime:
         """A time of the session's day, or a whole moment (RFC 3339); without a zone it is of ours."""

@@ -4,7 +4,7 @@ Each line is a transaction of its own: what is wrong with one stops no other. Ty
 nothing. One admission counts: who is in already otherwise than paper says is shown, and nothing is merged.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +12,7 @@ from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
+from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
 
 from index.audit import Origin
@@ -33,6 +34,7 @@ from service.exams.errors import (
     AlreadyCheckedIn,
     CandidateRefused,
     ExamError,
+    MovementImpossible,
     NotCheckedIn,
     PaperConflict,
     PaperError,
@@ -47,15 +49,23 @@ from service.exams.movement.recording import record_movement
 from service.exams.movement.rules import find_entry_end
 from service.exams.schemas import Person, Source, Verdict
 from service.exams.sessions import session_row
-from service.exams.states import PAPER, Move
+from service.exams.states import AFTER, PAPER, Move
 from service.exams.status import MANUAL, NEVER_CAME, read_statuses
 from service.exams.tables import AdmissionRow, CheckinRow, MovementRow, RosterEntryRow
 from service.exams.terms import Terms
 from service.fields import Label, Moment, Note
 
 MOST_LINES = 2_000
+MOST_BREAKS = 20
 LATE = timedelta(minutes=60)
 """How long after the end of the exam and the doors somebody may still be written as leaving."""
+
+
+class PaperBreak(Terms):
+    """A time outside the room."""
+
+    out_at: Moment
+    back_at: Moment | None = Field(default=None, description="null: nobody saw the candidate come back")
 
 
 class PaperLine(Terms):
@@ -63,9 +73,14 @@ class PaperLine(Terms):
 
     candidate: Label = Field(description="external id, or what a card or the sheet's code says")
     arrived_at: Moment | None = Field(
-        default=None, description="null: was let in before, and only the leaving is on paper"
+        default=None, description="null: was let in before, and only what came after is on paper"
     )
     document_type: DocumentType | None = Field(default=None, description="of an arrival, which needs one")
+    breaks: list[PaperBreak] = Field(
+        default_factory=list,
+        max_length=MOST_BREAKS,
+        description="times outside the room, the first one first",
+    )
     left_at: Moment | None = Field(default=None, description="when the candidate left for good")
     note: Note | None = Field(
         default=None,
@@ -106,7 +121,7 @@ class PaperResult(BaseModel):
     detail: str | None = None
     existing: Recorded | None = Field(default=None, description="how the candidate is in, of a conflict")
     checkin_id: UUID | None = None
-    movement_id: UUID | None = None
+    movement_id: UUID | None = Field(default=None, description="the last movement that the line has added")
 
 
 class PaperReport(BaseModel):
@@ -185,9 +200,14 @@ class Typing:
         result.existing = recorded_of(db, entry)
         due = check_line(db, entry, line, result.existing)
         result.existing = None
-        result.result = "recorded" if due.arrives or due.leaves else "unchanged"
+        result.result = "recorded" if due.arrives or due.moves else "unchanged"
         if not self._dry_run:
             write_line(db, due, line, self._origin, result)
+
+
+Moving = tuple[Move, datetime]
+"""A movement, and when it happened."""
+FIELD = {Move.EXIT: "out_at", Move.RETURN: "back_at", Move.END: "left_at"}
 
 
 @dataclass(frozen=True)
@@ -197,7 +217,7 @@ class Due:
     expected: Expected
     entry: RosterEntryRow
     arrives: bool
-    leaves: bool
+    moves: list[Moving]
 
 
 def recorded_of(db: OrmSession, entry: RosterEntryRow) -> Recorded | None:
@@ -226,11 +246,11 @@ def check_line(db: OrmSession, entry: RosterEntryRow, line: PaperLine, is_in: Re
     """
     session = session_row(db, entry.session_id)
     expected = Expected(session, live_exam_row(db, session.exam_id), entry)
-    if line.arrived_at is None and (line.left_at is None or line.document_type is not None):
+    moved = bool(line.breaks) or line.left_at is not None
+    if line.arrived_at is None and (not moved or line.document_type is not None):
         raise PaperIncomplete("the time of arrival")
     arrives = line.arrived_at is not None and check_arrival(db, expected, entry, line, line.arrived_at, is_in)
-    leaves = line.left_at is not None and check_leaving(db, expected, entry, line, line.left_at)
-    return Due(expected, entry, arrives, leaves)
+    return Due(expected, entry, arrives, check_moves(db, expected, entry, line))
 
 
 def check_arrival(
@@ -261,22 +281,46 @@ def check_arrival(
     return True
 
 
-def check_leaving(
-    db: OrmSession, expected: Expected, entry: RosterEntryRow, line: PaperLine, at: datetime
-) -> bool:
-    """Whether the leaving is to be recorded; False where it was typed in before."""
+def check_moves(db: OrmSession, expected: Expected, entry: RosterEntryRow, line: PaperLine) -> list[Moving]:
+    """The movements of a line that were not typed in before, in their order.
+
+    Raises:
+        PaperError, NotCheckedIn, MovementImpossible: If one of them cannot be, or something else is recorded.
+    """
+    done = typed_moves(db, entry)
+    moves = [one for one in moves_of(line) if one not in done]
     where = whereabouts_of(db, entry.session_id, entry.id)
-    if where.presence == "left":
-        newest = db.get_one(MovementRow, where.newest)
-        if (newest.source, newest.taken_at) == (PAPER, at):
-            return False
-        raise PaperConflict(newest.source, where.at)
-    since = where.at or line.arrived_at
-    if since is None:
-        raise NotCheckedIn
+    presence, since = where.presence, where.at
+    if presence == "absent":
+        presence, since = "present", line.arrived_at
     end = max(expected.session.closes_at, expected.exam.ends_at) + timedelta(minutes=entry.extra_minutes)
-    require_time("left_at", at, since, end + LATE)
-    return True
+    for kind, at in moves:
+        if since is None:
+            raise NotCheckedIn
+        if (presence, kind) not in AFTER:
+            if where.newest is None or presence != where.presence:
+                raise MovementImpossible(presence, since)
+            raise PaperConflict(db.get_one(MovementRow, where.newest).source, since)
+        require_time(FIELD[kind], at, since, end + LATE)
+        presence, since = AFTER[presence, kind], at
+    return moves
+
+
+def moves_of(line: PaperLine) -> Iterator[Moving]:
+    """The movements of a line, as they follow each other."""
+    for one in line.breaks:
+        yield Move.EXIT, one.out_at
+        if one.back_at is not None:
+            yield Move.RETURN, one.back_at
+    if line.left_at is not None:
+        yield Move.END, line.left_at
+
+
+def typed_moves(db: OrmSession, entry: RosterEntryRow) -> set[Moving]:
+    """The movements of a candidate that were typed in, and not taken back."""
+    rows = db.scalars(select(MovementRow).where(MovementRow.entry_id == entry.id)).all()
+    undone = {row.undoes for row in rows}
+    return {(Move(row.kind), row.taken_at) for row in rows if row.taken_at and row.id not in undone}
 
 
 def require_time(field: str, at: datetime, since: datetime, until: datetime) -> None:
@@ -312,6 +356,7 @@ def write_line(db: OrmSession, due: Due, line: PaperLine, origin: Origin, result
         )
         record(db, row, origin)
         result.checkin_id = row.id
-    if due.leaves:
-        moved = record_movement(db, session, entry, Move.END, origin, reason=line.note, taken_at=line.left_at)
+    for kind, at in due.moves:
+        reason = line.note if kind is Move.END else None
+        moved = record_movement(db, session, entry, kind, origin, reason=reason, taken_at=at)
         result.movement_id = moved.id

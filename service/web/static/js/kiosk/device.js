@@ -7,6 +7,10 @@ import { settings } from "./settings.js";
 
 const LOOK_MS = 100;
 const RETRY_MS = 2000;
+/** A camera that was asked for and has not come: the browser asks somebody whether it may, and nobody answers. */
+const ASKING_MS = 4000;
+/** Before a screen that was let go is kept on again: whatever took it is over by then. */
+const REGAIN_MS = 1000;
 /** Longer than any exposure, shorter than anybody's patience. */
 const FROZEN_MS = 4000;
 const BLACK_MS = 4000;
@@ -44,6 +48,7 @@ export class Device {
     this.restarted = false;
     this.listeners = new Set();
     this.stopped = false;
+    this.ending = new AbortController();
     /** @type {number | undefined} */
     this.ticking = undefined;
   }
@@ -60,18 +65,21 @@ export class Device {
 
   async start() {
     this.ticking = setInterval(() => this.look(), LOOK_MS);
-    navigator.mediaDevices?.addEventListener?.("devicechange", () => this.changed());
+    const { signal } = this.ending;
+    navigator.mediaDevices?.addEventListener?.("devicechange", () => this.changed(), { signal });
     document.addEventListener("visibilitychange", () => {
       this.eye.forget();
       if (document.visibilityState === "visible") stayAwake();
-    });
+    }, { signal });
     stayAwake();
     await this.open();
   }
 
-  /** Let go of the camera for good. */
+  /** Let go of the camera and the screen for good. */
   stop() {
     this.stopped = true;
+    this.ending.abort();
+    mayFallAsleep();
     clearInterval(this.ticking);
     stopCamera(this.video);
   }
@@ -81,13 +89,17 @@ export class Device {
     if (this.opening || this.stopped) return;
     this.opening = true;
     while (!this.stopped) {
+      const asking = setTimeout(() => this.say(t("camera.asking"), "asking"), ASKING_MS);
       try {
         stopCamera(this.video);
         await startCamera(this.video, () => this.open(), settings.camera, this.facing);
         break;
       } catch (error) {
+        clearTimeout(asking);
         this.say(error.message, error.named);
         await (error.named === "touch" ? touch() : wait(RETRY_MS));
+      } finally {
+        clearTimeout(asking);
       }
     }
     if (this.stopped) {
@@ -177,13 +189,33 @@ export function mirror(video) {
 
 const touch = () => new Promise((resolve) => addEventListener("pointerdown", resolve, { once: true }));
 
-/** Keep the screen on; the browser lets go of it whenever the page is hidden. */
+/** What keeps the screen on; null where nothing does. @type {any} */
+let awake = null;
+let isWanted = false;
+
+/** Keep the screen on; the browser lets go of it when the page is hidden, and whenever it likes. */
 export async function stayAwake() {
+  isWanted = true;
+  if (awake && !awake.released) return;
   try {
-    await /** @type {any} */ (navigator).wakeLock?.request("screen");
+    awake = await /** @type {any} */ (navigator).wakeLock?.request("screen");
+    awake?.addEventListener?.("release", regain, { once: true });
   } catch {
     // Low battery, or not allowed: the self-test says so.
+    awake = null;
   }
+}
+
+async function regain() {
+  await wait(REGAIN_MS);
+  if (isWanted && document.visibilityState === "visible") await stayAwake();
+}
+
+/** Let the screen turn off as it would. */
+function mayFallAsleep() {
+  isWanted = false;
+  awake?.release?.()?.catch?.(() => {});
+  awake = null;
 }
 
 /** Every camera of the tablet; names are known only once one was allowed. */

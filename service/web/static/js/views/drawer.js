@@ -72,8 +72,9 @@ async function fill(body, session, person, needs, after, above) {
     const tried = await all(`/v1/sessions/${session.id}/checkins?external_id=${encodeURIComponent(person.external_id)}`);
     // An attempt that named nobody may have been found to be this candidate's.
     const counts = person.checkin_id && (tried.find(({ id }) => id === person.checkin_id) ?? (await call("GET", `/v1/checkins/${person.checkin_id}`)));
+    const today = await call("GET", `/v1/sessions/${session.id}/roster/let-in-today?external_id=${encodeURIComponent(person.external_id)}`);
     const moves = person.presence !== "absent" && may("override") ? await movement(session, person, after.done) : [];
-    place.replaceChildren(...(counts ? [faces(counts, after.urls)] : []), ...moves, ...attempts(session, tried), ...actions(session, person, counts, needs, after));
+    place.replaceChildren(...today.items.map((one) => notice("", t(`drawer.today_${one.outcome}`, { ...one, time: clock(one.at) }))), ...(counts ? [faces(counts, after.urls)] : []), ...moves, ...attempts(session, tried), ...actions(session, person, counts, needs, after));
   } catch (error) {
     place.replaceChildren(notice("bad", error.message));
   }

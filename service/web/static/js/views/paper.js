@@ -26,6 +26,8 @@ export async function paper(view, session) {
 }
 
 /** How a time is typed: 0915, 915, 9:15 or 09.15, in no more keys than it takes in any country. */
+const IS_TIME = /^([01]?[0-9]|2[0-3])[:.h]?[0-5][0-9]$/;
+const BREAKS = { placeholder: "10:15-10:22", maxlength: 400, size: 14, autocomplete: "off" };
 const TIME = { inputmode: "numeric", pattern: "([01]?[0-9]|2[0-3])[:.h]?[0-5][0-9]", placeholder: "09:15", maxlength: 5, size: 5, autocomplete: "off" };
 
 /** A time of the session's day as a moment; of a session over midnight, of the next. */
@@ -41,8 +43,15 @@ function moment(session, time) {
 }
 
 /** @type {(session: any, values: Record<string, any>) => any} */
-const lineOf = (session, { candidate, arrived, document, left, note }) => ({
-  candidate, arrived_at: moment(session, arrived), document_type: arrived ? document : null, left_at: moment(session, left), note: note || null,
+const lineOf = (session, { candidate, arrived, document, breaks, left, note }) => ({
+  candidate, arrived_at: moment(session, arrived), document_type: arrived ? document : null, breaks: breaksOf(session, breaks), left_at: moment(session, left), note: note || null,
+});
+
+/** Times outside, typed as 10:15-10:22, 11:00-11:05; without the second time nobody saw them come back. */
+const breaksOf = (session, text) => (text ?? "").split(/[;,]/).filter((one) => one.trim()).map((one) => {
+  const times = one.split(/[-–—]/).map((part) => part.trim());
+  if (times.length > 2 || !times.every((time) => IS_TIME.test(time))) throw new Error(t("paper.breaks_wrong", { text: one.trim() }));
+  return { out_at: moment(session, times[0]), back_at: times.length > 1 ? moment(session, times[1]) : null };
 });
 
 /** @returns {Promise<Report>} */
@@ -72,12 +81,12 @@ function oneByOne(session, people) {
   const record = async (values, event) => {
     const input = (name) => /** @type {HTMLInputElement} */ (event.target.elements.namedItem(name));
     // A reader ends with Enter: then comes the time.
-    if (!values.arrived && !values.left) return input("arrived").focus();
+    if (!values.arrived && !values.left && !values.breaks) return input("arrived").focus();
     const report = await send(session, [lineOf(session, values)]);
     const one = report.lines[0];
     said.prepend(h("li", {}, outcome(one), " ", one.person ? `${nameOf(one.person)} · ${one.person.seat ?? "–"}` : one.candidate, " ", why(session, one)));
     while (said.children.length > SHOWN) said.lastElementChild?.remove();
-    if (TONES[one.result] === "good" || one.result === "unchanged") for (const name of ["candidate", "arrived", "left", "note"]) input(name).value = "";
+    if (TONES[one.result] === "good" || one.result === "unchanged") for (const name of ["candidate", "arrived", "breaks", "left", "note"]) input(name).value = "";
     who.textContent = "";
     input("candidate").select();
     input("candidate").focus();
@@ -90,7 +99,7 @@ function oneByOne(session, people) {
   const kinds = choice("document", t("paper.document"), documents());
   /** @type {HTMLSelectElement} */ (kinds.querySelector("select")).value = usual();
   const shown = h("section.card.stack", { id: "paper-one" }, h("h2", {}, t("paper.one")), who,
-    form([number, field("arrived", t("paper.arrived"), TIME), kinds, field("left", t("paper.left"), TIME), field("note", t("paper.remark"), { maxlength: 2000 })], t("paper.record"), record), said);
+    form([number, field("arrived", t("paper.arrived"), TIME), kinds, field("breaks", t("paper.breaks"), BREAKS), field("left", t("paper.left"), TIME), field("note", t("paper.remark"), { maxlength: 2000 })], t("paper.record"), record), said);
   setTimeout(() => /** @type {HTMLElement} */ (number.querySelector("input")).focus());
   return shown;
 }
@@ -105,14 +114,14 @@ function wholeRoom(session, people) {
     if (name === "document" && isIn) return person.source === "paper" ? t("paper.source") : "";
     if (name === "left" && person.presence === "left") return clock(person.presence_at);
     if (name === "document") return h("select", { name, "data-line": person.external_id, "aria-label": `${t("paper.document")} · ${nameOf(person)}` }, documents().map(([value, text]) => h("option", { value, selected: value === usual() }, text)));
-    return input(person, name, name === "remark" ? { maxlength: 2000 } : TIME);
+    return input(person, name, name === "remark" ? { maxlength: 2000 } : name === "breaks" ? BREAKS : TIME);
   };
   const result = (person) => {
     const place = h("div", { role: "status" });
     places.set(person.external_id, place);
     return place;
   };
-  const columns = ["arrived", "document", "left", "remark"];
+  const columns = ["arrived", "document", "breaks", "left", "remark"];
   const grid = h("div.paper-table", {}, table(t("paper.whole"), [
     [t("person.seat"), (person) => person.seat],
     [t("person.name"), (person) => h("span", {}, nameOf(person), " ", person.display_name ? h("span.muted.small", {}, person.external_id) : "")],
@@ -129,7 +138,7 @@ function wholeRoom(session, people) {
   });
   const filledIn = () => people.flatMap((person) => {
     const values = Object.fromEntries(columns.map((name) => [name, /** @type {HTMLInputElement | null} */ (grid.querySelector(`[name=${name}][data-line="${CSS.escape(person.external_id)}"]`))?.value ?? ""]));
-    return values.arrived || values.left || values.remark ? [lineOf(session, { ...values, note: values.remark, candidate: person.external_id })] : [];
+    return values.arrived || values.breaks || values.left || values.remark ? [lineOf(session, { ...values, note: values.remark, candidate: person.external_id })] : [];
   });
   const record = async () => {
     const lines = filledIn();
