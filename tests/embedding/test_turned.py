@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures_pictures import Picture, jpeg, resized
+from fixtures_pictures import Picture, blurred, jpeg, on_canvas, resized
 from numpy.typing import NDArray
 from PIL import Image
 
 from embedding.bundle import Bundle
-from embedding.detector import QUICK, Detector, compile_detector
+from embedding.detector import QUICK, Detector, Face, compile_detector
 from embedding.embedder import Embedder
 from embedding.errors import EmbeddingError, QualityRefused
 from embedding.image import ImageLimits, decode
@@ -132,6 +132,22 @@ def test_a_face_seen_upright_for_certain_is_looked_at_no_further(
     # The picture that is handed over shows nothing: whoever looks at it again loses the face.
     nothing = np.zeros_like(astronaut)
     assert resolve_turns(detector, nothing, faces) == faces
+
+
+def test_a_likelier_face_upside_down_wins_over_a_doubtful_one_elsewhere(
+    detector: Detector, astronaut: Picture
+) -> None:
+    out_of_focus = blurred(resized(astronaut, 256, 256), 3)
+    picture = on_canvas(np.ascontiguousarray(np.rot90(out_of_focus, 2)), 512, 256)
+    found = detector.detect(resized(astronaut, 256, 256))[0]
+    beside = np.array([256, 0, 0, 0], np.float32)
+    # On plain ground a close look sees nothing, so that the face stays as doubtful as it comes.
+    doubtful = Face(found.box + beside, found.landmarks + beside[:2], score=0.74, uprightness=0.88)
+
+    (face,) = resolve_turns(detector, picture, [doubtful])
+
+    assert face.box[0] + face.box[2] < 256
+    assert abs(estimate_head_pose(face.landmarks)[2]) > 150
 
 
 def test_a_turned_portrait_in_a_corner_of_a_noisy_sheet_is_refused_for_its_pose(
