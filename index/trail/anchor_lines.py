@@ -28,6 +28,8 @@ Kind = Literal[
     "purged",
     "refused",
     "reset",
+    "held",
+    "lifted",
     "restored",
 ]
 Head = tuple[int, str]
@@ -45,6 +47,8 @@ EXAM_DELETED = "exam.deleted"
 EXAM_PURGED = "exam.purged"
 PROPOSAL_REFUSED = "proposal.refused"
 PORTRAIT_REMOVED = "portrait.removed"
+HELD = "hold.put"
+LIFTED = "hold.lifted"
 NOTED: dict[str, Kind] = {
     ERASED: "erased",
     WITHDRAWN: "withdrawn",
@@ -59,6 +63,8 @@ NOTED: dict[str, Kind] = {
     EXAM_PURGED: "purged",
     PROPOSAL_REFUSED: "refused",
     PORTRAIT_REMOVED: "refused",
+    HELD: "held",
+    LIFTED: "lifted",
 }
 ONCE: tuple[Kind, ...] = (
     "erased",
@@ -71,7 +77,7 @@ ONCE: tuple[Kind, ...] = (
     "refused",
 )
 """What happens to somebody or something once, and is undone by nothing."""
-AGAIN: tuple[Kind, ...] = ("withdrawn", "reset")
+AGAIN: tuple[Kind, ...] = ("withdrawn", "reset", "held", "lifted")
 """What happens to somebody more than once: each is known by its event."""
 
 _NAMED_BY = {
@@ -97,13 +103,14 @@ class AnchorLine:
             `removed`: a removed template. `revoked`: a revoked key. `ended`: an operator who was ended.
             `archived`, `deleted`, `purged`: an exam. `refused`: a picture that somebody had sent,
             or a portrait that was removed. `reset`: an
-            operator who signs in by another password since, or has another role.
+            operator who signs in by another password since, or has another role. `held`, `lifted`: a hold.
             `restored`: an older database was restored on purpose, and this is the newest recorded event that
             it has; later events on earlier lines no longer exist.
         at: When it was written.
         seq: Number of the event; 0 before the first.
         digest: Digest of the event.
-        subject_id: The subject who was erased or withdrew, or the template, key, operator, exam or proposal.
+        subject_id: The subject who was erased or withdrew, or the template, key, operator, exam or proposal;
+            of a hold the subject or the exam.
         key_id: The key of the MAC.
         mac: Hexadecimal, over this line and the digest of the line before.
     """
@@ -176,6 +183,8 @@ def find_ended(event: AuditEventRow) -> list[UUID | None]:
         return [UUID(one) for one in (event.details["template_id"], *event.details.get("others", ()))]
     if event.action == OPERATOR_CHANGED and event.details.get("before") == event.details.get("after"):
         return []  # Another name alone.
+    if event.action in (HELD, LIFTED) and event.subject_id is None:
+        return [UUID(event.details["exam_id"])]
     if event.action in _NAMED_BY:
         return [UUID(event.details[_NAMED_BY[event.action]])]
     return [event.subject_id]

@@ -65,6 +65,7 @@ class Restored:
         templates_again: How many templates were removed since, of people who stayed.
         exams_again: How many exams were archived, deleted or purged since.
         passwords_again: How many operators had another password or role since: each needs a new link.
+        holds_again: How many holds were put again that were put since.
         known_until: When the newest line of an anchor was written that outlived the machine; None where there
             is none beside the backup's own: nobody knows then who was erased since.
         faults: What is wrong with its audit trail; it was forced then.
@@ -77,6 +78,7 @@ class Restored:
     templates_again: int
     exams_again: int
     passwords_again: int
+    holds_again: int
     known_until: datetime | None
     faults: list[str] = field(default_factory=list)
 
@@ -258,6 +260,7 @@ def settle(
         "removed": ended.templates,
         "exams": ended.exams,
         "passwords": ended.passwords,
+        "holds": ended.holds,
         "faults": list(faults),
         "forced_because": forced_because if faults else None,
     }

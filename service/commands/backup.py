@@ -98,6 +98,8 @@ def show_restored(restored: "Restored") -> None:
         typer.echo(f"{restored.ended_again:,} operators were ended again who were ended after that.")
     if restored.exams_again:
         typer.echo(f"{restored.exams_again:,} exams were archived, deleted or purged again.")
+    if restored.holds_again:
+        typer.echo(f"{restored.holds_again:,} holds were put again that were put after that.")
     if restored.passwords_again:
         typer.echo(
             f"{restored.passwords_again:,} operators had another password or role after that and have none "

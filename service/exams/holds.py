@@ -3,7 +3,8 @@
 An exam waits as a whole for a candidate on hold: the audit trail counts its evidence as one.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -14,18 +15,20 @@ from sqlalchemy import ColumnElement, Select, or_, select, union
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm import Session as OrmSession
 
+from index import audit
 from index.audit import Origin
+from index.consent.withdrawal import EventSeen
 from index.database.database import Database
 from index.errors import SubjectNotFound
 from index.holds import find_holds_of, is_in_force, select_held_exams, select_held_subjects
 from index.ids import uuid7
 from index.tables import HoldRow, SubjectRow, utc_now
+from index.trail.anchor_lines import HELD, LIFTED
 from service.exams.audit import note
 from service.exams.errors import ExamOnHold, ExamPurged, HoldLifted, HoldNotFound
 from service.exams.exams import exam_row
 from service.exams.tables import CheckinRow, ExamRow, RosterEntryRow, SessionRow
 
-HELD, LIFTED = "hold.put", "hold.lifted"
 Why = Annotated[str, Field(min_length=3, max_length=500, description="why; goes into the audit trail")]
 
 
@@ -101,14 +104,63 @@ def lift_hold(database: Database, hold_id: UUID, reason: str, origin: Origin) ->
         return Hold.model_validate(row, from_attributes=True)
 
 
-def add_hold(db: OrmSession, new: NewHold, origin: Origin, hold_id: UUID | None = None) -> HoldRow:
-    """Put a hold in the caller's transaction; raises as `put_hold`."""
+def put_returned(
+    database: Database, held: Iterable[EventSeen], lifted: Iterable[EventSeen], origin: Origin
+) -> int:
+    """Put the holds again that an older database lacks; returns how many.
+
+    A hold that was lifted since, as far as the anchor tells, is left out. Kind and reason are lost with the
+    database, so each is put as `legal` until a person says otherwise.
+
+    Args:
+        database: The database that came back.
+        held: Every hold on record that was put.
+        lifted: Every one that was lifted; `subject_id` of both is the subject or the exam.
+        origin: In whose name.
+    """
+    again = 0
+    with database.read() as db:
+        ended = Counter(one.subject_id for one in lifted if _is_lost(db, one))
+        lost = [one for one in held if _is_lost(db, one)]
+    for one in lost:
+        if ended[one.subject_id] > 0:
+            ended[one.subject_id] -= 1
+            continue
+        with database.write() as db:
+            again += _put_again(db, one, origin)
+    return again
+
+
+def _is_lost(db: OrmSession, seen: EventSeen) -> bool:
+    return audit.find_digest(db, seen.seq) != seen.digest
+
+
+def _put_again(db: OrmSession, seen: EventSeen, origin: Origin) -> bool:
+    """Put one lost hold, once; not on what is gone."""
+    if any(
+        event.details.get("again") == seen.digest for event in audit.list_events_after(db, 0, action=HELD)
+    ):
+        return False
+    exam = db.get(ExamRow, seen.subject_id)
+    is_subject = db.get(SubjectRow, seen.subject_id) is not None
+    if not is_subject and (exam is None or exam.purged_at is not None):
+        return False
+    target = {"subject_id": seen.subject_id} if is_subject else {"exam_id": seen.subject_id}
+    reason = f"on hold when an older database came back (event {seen.seq})"
+    add_hold(db, NewHold(kind=HoldKind.LEGAL, reason=reason, **target), origin, again=seen.digest)
+    return True
+
+
+def add_hold(
+    db: OrmSession, new: NewHold, origin: Origin, hold_id: UUID | None = None, **details: str
+) -> HoldRow:
+    """Put a hold in the caller's transaction, with further details for the trail; raises as `put_hold`."""
     require_there(db, new)
     row = HoldRow(id=hold_id or uuid7(), **new.model_dump(), put_by=name_of(origin), created_at=utc_now())
     db.add(row)
     db.flush()
     what = {"hold_id": row.id, "exam_id": new.exam_id, "kind": new.kind, "reason": new.reason}
-    note(db, HELD, origin, subject_id=new.subject_id, **what)
+    note(db, HELD, origin, subject_id=new.subject_id, **what, **details)
     return row
 
 

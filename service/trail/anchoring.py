@@ -33,6 +33,7 @@ from service.access.passwords import Passwords
 from service.errors import StartRefused
 from service.exams.archive import archive_returned
 from service.exams.evidence.retention import purge_returned
+from service.exams.holds import put_returned
 from service.exams.kiosks import end_codes
 from service.logs import log
 from service.settings import Settings
@@ -53,6 +54,7 @@ class Ended(NamedTuple):
         templates: That were removed, of people who stayed.
         exams: That were archived, deleted or purged.
         passwords: Of operators who signed in by another one since, or had another role.
+        holds: That were put again, so that no sweep removes what they keep.
     """
 
     people: int
@@ -61,6 +63,7 @@ class Ended(NamedTuple):
     templates: int
     exams: int
     passwords: int
+    holds: int
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,9 @@ class Anchoring:
             "keys_revoked_again": Keys(database).revoke_returned(find_ids(lines, "revoked"), actor=RETURNED),
             "operators_ended_again": operators.end_returned(find_ids(lines, "ended"), by),
             "passwords_reset_again": operators.reset_returned(find_seen(lines, "reset"), by),
+            "holds_put_again": put_returned(
+                database, find_seen(lines, "held"), find_seen(lines, "lifted"), by
+            ),
             "exams_archived_again": archive_returned(
                 database, find_ids(lines, "archived"), find_ids(lines, "deleted"), by
             ),
@@ -120,6 +126,7 @@ class Anchoring:
             templates=ended["templates_removed_again"],
             exams=ended["exams_archived_again"] + ended["exams_purged_again"],
             passwords=ended["passwords_reset_again"],
+            holds=ended["holds_put_again"],
         )
 
     def end_sign_ins(self) -> None:
@@ -191,6 +198,7 @@ class Anchoring:
                 "removed": ended.templates,
                 "exams": ended.exams,
                 "passwords": ended.passwords,
+                "holds": ended.holds,
             }
             audit.record(db, action="audit.loss_accepted", actor=RETURNED, details=details)
         with self.database.read() as db:
@@ -199,7 +207,7 @@ class Anchoring:
             f"The audit trail goes on after event {known}; {ended.people} people were erased or withdrawn "
             f"again, {ended.templates} templates removed, {ended.keys} keys revoked, {ended.operators} "
             f"operators ended, {ended.passwords} passwords reset, {ended.exams} exams archived, deleted or "
-            "purged again. Everybody has to sign in again."
+            f"purged again, {ended.holds} holds put again. Everybody has to sign in again."
         )
 
     def find_lost(self) -> Head | None:

@@ -261,6 +261,38 @@ def test_exams_that_were_taken_away_after_the_backup_are_away_after_the_restore(
     assert new.run("audit", "verify").status == 0
 
 
+def test_what_was_put_on_hold_after_the_backup_is_on_hold_after_the_restore(
+    sqlite_machines: list[Machine], tmp_path: Path
+) -> None:
+    lost, new = sqlite_machines[:2]
+    service = lost.start()
+    exam = exam_with_candidate(service, "appealed", starts=-9, ends=-8)[0]
+    person, other = (service.call("POST", "/v1/subjects", json={}).json()["id"] for _ in range(2))
+    done = lost.run("backup", tmp_path / "backup", "--keys", tmp_path / "keys.txt")
+    assert done.status == 0, done
+    for target in ({"exam_id": exam}, {"subject_id": person}, {"subject_id": other}):
+        hold = {**target, "kind": "appeal", "reason": "a letter has come"}
+        put = service.call("POST", "/v1/holds", json=hold)
+        assert put.status_code == 201, put.text
+    lifted = service.call("POST", f"/v1/holds/{put.json()['id']}/lift", json={"reason": "settled"})
+    assert lifted.status_code == 200, lifted.text
+    stop(service)
+    lost.lose()
+
+    restored = new.run("restore", tmp_path / "backup", "--keys", tmp_path / "keys.txt", "--json")
+    again = new.start()
+
+    assert restored.document["holds_again"] == 2
+    holds = again.call("GET", "/v1/holds").json()["items"]
+    assert {(one["exam_id"], one["subject_id"]) for one in holds} == {(exam, None), (None, person)}
+    assert {one["kind"] for one in holds} == {"legal"}
+    # Who lifts one of them has lifted it: no later start puts it again.
+    assert again.call("POST", f"/v1/holds/{holds[0]['id']}/lift", json={"reason": "settled"}).is_success
+    stop(again)
+    assert len(new.start().call("GET", "/v1/holds").json()["items"]) == 1
+    assert new.run("audit", "verify").status == 0
+
+
 def test_a_password_or_a_role_that_was_changed_after_the_backup_opens_nothing_after_the_restore(
     sqlite_machines: list[Machine], tmp_path: Path
 ) -> None:
