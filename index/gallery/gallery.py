@@ -57,9 +57,11 @@ from index.gallery.neighbours import (
     find_nearest_people,
     find_pairs,
     keep_in_force,
+    read_owners,
 )
 from index.gallery.replay import LeftOut, Replay
 from index.gallery.rosters import Rosters
+from index.gallery.survey import Place, survey_templates
 from index.holds import find_holds_of
 from index.ids import uuid7
 from index.sealing.cipher import TemplateCipher, template_binding
@@ -440,6 +442,16 @@ class Gallery:
             in_question = set(subject_ids) - find_ended(db, subject_ids)
             owners = self._rosters.owners(db, newest, in_question)
         return find_pairs(self._replay.vectors, owners, max_d)
+
+    def survey(self) -> list[Place]:
+        """Where each template lies among all others; leaves out subjects whose legal basis has ended."""
+        everybody = select(TemplateRow.subject_id).where(TemplateRow.model_id == self.model_id).distinct()
+        with self._database.read() as db:
+            self._replay.catch_up(db)
+            people = set(db.scalars(everybody))
+            # Not by the cached rosters: this one is asked for now and then, and as large as can be.
+            owners = read_owners(db, TemplateRow.subject_id, people - find_ended(db, people))
+        return survey_templates(self._replay.vectors, owners)
 
     def find_others_near(self, db: Session, subject_id: UUID, probe: DuplicateProbe) -> list[Nearest]:
         """Other subjects with a similar face. Under the writers' lock nobody can enrol one meanwhile."""

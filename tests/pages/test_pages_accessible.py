@@ -204,6 +204,7 @@ def test_no_page_of_the_console_has_a_barrier(
         "/installation",
         "/account",
         "/retention",
+        "/gallery",
     )
     for address in (*office, *of_exam, *of_session, *of_subjects, *of_models, *of_installation):
         walk.visit(address)

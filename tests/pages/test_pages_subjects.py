@@ -74,3 +74,22 @@ def test_a_refused_picture_says_whose_face_it_is_and_leads_there(
     expect(console.get_by_role("alert")).to_contain_text("enrolled already, under another number")
     console.get_by_role("link", name="Open 1001").click()
     expect(console.locator("h1")).to_have_text("Eileen Collins")
+
+
+def test_an_administrator_sees_who_looks_like_whom_over_the_whole_gallery(
+    desk: Desk, console: Page, astronaut_jpeg: bytes
+) -> None:
+    for number in ("ann", "twin"):
+        desk.parts.subjects.add(external_id=number, actor="test")
+        path = f"/v1/subjects/ext:{number}/templates?force=true&reason=sisters"
+        desk.call("POST", path, files={"image": astronaut_jpeg})
+
+    console.goto(f"{desk.base}/console#/subjects")
+    console.get_by_role("link", name="Gallery survey").click()
+
+    expect(console.locator("#compared")).to_contain_text("2 templates of 2 people")
+    expect(console.locator("#doubts")).to_contain_text("No photograph is in doubt")
+    pair = console.locator("#pairs tbody tr")
+    expect(pair).to_have_count(1)
+    expect(pair).to_contain_text("would match")
+    expect(pair.get_by_role("link", name="twin")).to_be_visible()

@@ -799,6 +799,16 @@ class KioskSign(BaseModel):
     charging: bool | None = None
 
 
+class Known(BaseModel):
+    """
+    A subject in few words.
+    """
+
+    display_name: str | None
+    external_id: str | None
+    subject_id: UUID
+
+
 class Lacking(BaseModel):
     """
     One page of subjects whom a model does not know.
@@ -2297,6 +2307,24 @@ class DeliveredItem(BaseModel):
     time_estimated: bool
 
 
+class Doubt(BaseModel):
+    """
+    A template whose photograph may show somebody else.
+    """
+
+    kind: Annotated[
+        Literal["like_another", "unlike_own"],
+        Field(
+            description="`like_another`: it matches another person and lies nearer to them than to its owner's other templates; `unlike_own`: it lies beyond the refer distance from all of these"
+        ),
+    ]
+    other: Annotated[Known | None, Field(description="the nearest other person")]
+    other_d: float | None = None
+    own_d: Annotated[float | None, Field(description="to the owner's nearest other template")] = None
+    subject: Known
+    template_id: UUID
+
+
 class Enrolment(BaseModel):
     """
     A new template, the quality of its picture, and what the operator should know.
@@ -2857,6 +2885,21 @@ class MovementList(BaseModel):
     ]
 
 
+class NearPair(BaseModel):
+    """
+    Two people, of whom one has nobody nearer than the other.
+    """
+
+    a: Known
+    b: Known
+    d: float | None = None
+    decision: Annotated[
+        Literal["match", "refer", "no_match"],
+        Field(description="what a comparison of the two would come to"),
+    ]
+    fmr_at_d: float | None = None
+
+
 class NewKey(BaseModel):
     """
     What is asked of a new key.
@@ -3373,6 +3416,23 @@ class ExamRetentionList(BaseModel):
 
     items: list[ExamRetention]
     next_cursor: str | None
+
+
+class GallerySurvey(BaseModel):
+    """
+    What the templates of the model in use say of each other.
+    """
+
+    doubts: Annotated[list[Doubt], Field(description="the most doubtful first")]
+    doubts_in_all: int
+    model_id: str
+    pairs: Annotated[
+        list[NearPair],
+        Field(description="everybody's nearest other person, nearest pairs first"),
+    ]
+    pairs_in_all: int
+    people: int
+    templates: int
 
 
 class Identified(BaseModel):

@@ -432,6 +432,20 @@ class Operations(Transport):
         )
         return self._send_for(call, models.Session)
 
+    def show_survey(self, *, limit: int | None = None) -> models.GallerySurvey:
+        """Photographs that may be under a wrong name, and everybody's nearest other person.
+
+                Nobody whose legal basis has ended is compared. Without `scores:read` the lists are in order and show no
+        distance."""
+        call = Call(
+            "GET",
+            "/v1/gallery/survey",
+            query={
+                "limit": limit,
+            },
+        )
+        return self._send_for(call, models.GallerySurvey)
+
     def list_holds(
         self,
         *,
@@ -2332,6 +2346,20 @@ class AsyncOperations(AsyncTransport):
             body=body,
         )
         return await self._send_for(call, models.Session)
+
+    async def show_survey(self, *, limit: int | None = None) -> models.GallerySurvey:
+        """Photographs that may be under a wrong name, and everybody's nearest other person.
+
+                Nobody whose legal basis has ended is compared. Without `scores:read` the lists are in order and show no
+        distance."""
+        call = Call(
+            "GET",
+            "/v1/gallery/survey",
+            query={
+                "limit": limit,
+            },
+        )
+        return await self._send_for(call, models.GallerySurvey)
 
     async def list_holds(
         self,

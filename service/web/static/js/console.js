@@ -21,6 +21,7 @@ import { rooms } from "./views/rooms.js";
 import { session } from "./views/session.js";
 import { subject } from "./views/subject.js";
 import { subjects } from "./views/subjects.js";
+import { survey } from "./views/survey.js";
 import { webhooks } from "./views/webhooks.js";
 
 const READ_SUBJECTS = ["subjects:read"];
@@ -46,6 +47,7 @@ const routes = [
   [/^\/enrol$/, bulk, ["enrol"]],
   [/^\/proposals$/, proposals, ["enrol"]],
   [/^\/subjects\/([^/]+)$/, subject, READ_SUBJECTS],
+  [/^\/gallery$/, survey, ADMIN],
   [/^\/models$/, models, READ_MODELS],
   [/^\/models\/([^/]+)(?:\/(\w+))?$/, model, READ_MODELS],
   [/^\/jobs$/, jobs, RUN_JOBS],
@@ -70,7 +72,7 @@ const ADMINISTRATION = [
   ["/jobs", "nav.jobs", RUN_JOBS], ["/audit", "nav.audit", READ_TRAIL], ["/installation", "nav.installation", READ_TRAIL],
 ];
 /** Pages that stand below another place. */
-const BELOW = [["/exams", "/sessions"], ["/subjects", "/enrol"], ["/subjects", "/proposals"], ["/exams", "/pair"], ["/exams", "/retention"]];
+const BELOW = [["/exams", "/sessions"], ["/subjects", "/enrol"], ["/subjects", "/proposals"], ["/subjects", "/gallery"], ["/exams", "/pair"], ["/exams", "/retention"]];
 
 const view = document.getElementById("view");
 let leave = () => {};
