@@ -167,6 +167,46 @@ def test_what_is_on_its_way_is_not_called_back(
     expect(page.locator("#result-title")).to_have_text("Welcome, Eileen Collins")
 
 
+@in_person
+def test_a_kiosk_that_is_reloaded_in_the_middle_of_an_attempt_counts_it_once_or_not_at_all(
+    hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    page = browse(film=astronaut_jpeg)
+    open_kiosk(page, hall)
+    path = f"/v1/sessions/{hall.session_id}/checkins"
+
+    # While the camera looks, and waits for a word of the server: nothing was sent.
+    page.route(re.compile("/quality"), lambda route: None)
+    give(page, "1001")
+    expect(page.locator("#yes")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#claimed")).to_be_visible()
+    page.unroute(re.compile("/quality"))
+    page.reload()
+    expect(page.locator("#candidate")).to_be_focused()
+    assert hall.call("GET", path).json()["items"] == []
+
+    # While the answer is on its way: the attempt was made, and whoever gives the number again is in.
+    arrived = list[str]()
+
+    def keep_the_answer(route: Route) -> None:
+        route.fetch()
+        arrived.append(route.request.url)
+
+    page.route(re.compile("/checkins$"), keep_the_answer)
+    claim(page, "1001")
+    expect(page.locator("#sending")).to_be_visible()
+    while not arrived:
+        page.wait_for_timeout(50)
+    page.unroute(re.compile("/checkins$"))
+    page.reload()
+    expect(page.locator("#candidate")).to_be_focused()
+    give(page, "1001")
+
+    expect(page.locator("#result-title")).to_have_text("You are checked in already")
+    assert len(hall.call("GET", path).json()["items"]) == 1
+
+
 def test_an_attempt_survives_a_lost_network_and_counts_once(
     hall: Desk, browse: Callable[..., Page], astronaut_jpeg: bytes
 ) -> None:

@@ -123,6 +123,45 @@ def test_twenty_minutes_without_network_lose_nobody_and_count_nobody_twice(
     expect(page.locator("#result-title")).to_have_text("You are checked in already")
 
 
+# As many items as a tablet keeps, which nobody can open.
+FILL_QUEUE = """(session) => new Promise((resolve, reject) => {
+    const opening = indexedDB.open("invigil-kiosk", 1);
+    opening.onsuccess = () => {
+        const work = opening.result.transaction("queue", "readwrite");
+        const until = Date.now() + 3600e3;
+        for (let at = 0; at < 500; at += 1) {
+            const item = at.toString(16).padStart(32, "0");
+            const sealed = new Uint8Array(200).fill(7);
+            const kept = { item, session_id: session, sealed, external_id: `x${at}`, until };
+            work.objectStore("queue").add(kept);
+        }
+        work.oncomplete = () => resolve(true);
+        work.onerror = () => reject(work.error);
+    };
+})"""
+
+
+@pytest.mark.slow("delivers five hundred items one after the other")
+def test_a_queue_of_five_hundred_sends_people_to_a_person_and_is_delivered_without_stopping(
+    hall: Desk, wire: Wire, browse: Callable[..., Page], astronaut_jpeg: bytes
+) -> None:
+    page = browse(film=astronaut_jpeg, service_workers="allow")
+    open_kiosk(page, hall, wire)
+
+    wire.cut()
+    assert page.evaluate(FILL_QUEUE, str(hall.session_id))
+    page.reload()
+    expect(page.locator("#offline")).to_have_text("No network · to be sent: 500")
+    expect(page.locator("#candidate")).to_be_focused()
+    # The tablet has no place for another picture: it keeps this one in memory alone, and says to whom to go.
+    claim(page, "1001")
+    expect(page.locator("#result-title")).to_have_text("Please go to the invigilator with your document")
+    wire.mend()
+
+    expect(page.locator("#offline")).to_be_hidden(timeout=300_000)
+    assert {number: one["outcome"] for number, one in checkins(hall).items()} == {"1001": "admitted"}
+
+
 @pytest.mark.slow("waits before the camera of a kiosk without network")
 def test_a_kiosk_that_holds_sends_to_a_person_and_a_reload_in_between_loses_nothing(
     hall: Desk, wire: Wire, browse: Callable[..., Page], astronaut_jpeg: bytes
