@@ -28,11 +28,14 @@ install: $(VENV)/.base      ## the service and the command line, without torch
 quick: $(VENV)/.all         ## tests for the loop of every change: under two minutes on two cores
 	$(PYTEST) $(PARALLEL) -q -m quick
 
+# CI runs the quick ones just before, and leaves them out here: TESTS='not slow and not quick'.
+TESTS  ?= not slow
 test: $(VENV)/.all          ## all tests but those marked slow
-	$(PYTEST) $(PARALLEL) -m "not slow"
+	$(PYTEST) $(PARALLEL) -m "$(TESTS)"
 
+# By files: what the slow tests of one file share takes longer to make than they do.
 test-slow: $(VENV)/.all     ## the tests marked slow: compilers, exports, kills, whole days
-	$(PYTEST) -m slow
+	$(PYTEST) --numprocesses auto --dist loadfile -m slow
 
 # Torch is left out: it would be fetched for one Python more. A pyenv shim of a version that is not chosen does not run.
 OTHER  ?= 3.13
