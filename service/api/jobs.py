@@ -14,9 +14,10 @@ from index.jobs.params import Kind
 from service.access.callers import Caller
 from service.access.idempotency import Answer
 from service.access.scopes import Scope
-from service.api.answers import answer
+from service.api.answers import answer, shown_to
 from service.api.cursors import page_of, read_id
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
+from service.decisions.scores import SCORED_FACTS
 from service.exams.evidence.confusions import with_confusions
 from service.fields import JsonObject
 
@@ -59,7 +60,7 @@ class JobDocument(BaseModel):
     progress: float = Field(ge=0, le=1, description="of the whole job")
     metrics: dict[str, Any] = Field(description="the newest figures of the step")
     log: list[str] = Field(description="its last lines, oldest first")
-    result: dict[str, Any] | None
+    result: dict[str, Any] | None = Field(json_schema_extra=SCORED_FACTS)
     error: JobFailure | None
     actor: str
     worker: str | None
@@ -108,23 +109,23 @@ def submit_job(parts: PartsHere, caller: Runner, wanted: NewJob, once: OnceHere)
             folders=parts.settings.readable_folders,
             secrets=parts.settings.secret_files,
         )
-        return answer(JobDocument.of(job), 202, {"location": f"/v1/jobs/{job.id}"})
+        return answer(JobDocument.of(job), 202, {"location": f"/v1/jobs/{job.id}"}, reader=caller)
 
     return once.run([wanted.model_dump_json().encode()], work)
 
 
 @router.get("", response_model=JobList)
-def list_jobs(parts: PartsHere, caller: Runner, limit: Limit = 50, cursor: Cursor = None) -> JobList:
+def list_jobs(parts: PartsHere, caller: Runner, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """The jobs, newest first."""
     found = Jobs(parts.database).page(limit + 1, read_id(cursor))
     items, following = page_of(found, limit, lambda job: job.id)
-    return JobList(items=[JobDocument.of(job, 0) for job in items], next_cursor=following)
+    return shown_to(JobList(items=[JobDocument.of(job, 0) for job in items], next_cursor=following), caller)
 
 
 @router.get("/{job_id}", response_model=JobDocument)
-def show_job(parts: PartsHere, caller: Runner, job_id: str, log_lines: LogLines = LOG_TAIL) -> JobDocument:
+def show_job(parts: PartsHere, caller: Runner, job_id: str, log_lines: LogLines = LOG_TAIL) -> Response:
     """One job: how far it is, its figures, the end of its log, its result or its error."""
-    return JobDocument.of(Jobs(parts.database).find(job_id_of(job_id)), log_lines)
+    return shown_to(JobDocument.of(Jobs(parts.database).find(job_id_of(job_id)), log_lines), caller)
 
 
 @router.post("/{job_id}/cancel", status_code=202, response_model=JobDocument)
@@ -133,6 +134,7 @@ def cancel_job(parts: PartsHere, caller: Runner, job_id: str, once: OnceHere) ->
     wanted = job_id_of(job_id)
 
     def work(_: UUID) -> Answer:
-        return answer(JobDocument.of(Jobs(parts.database).request_cancel(wanted, actor=caller.actor)), 202)
+        job = Jobs(parts.database).request_cancel(wanted, actor=caller.actor)
+        return answer(JobDocument.of(job), 202, reader=caller)
 
     return once.run([], work)

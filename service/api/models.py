@@ -21,7 +21,7 @@ from service.api.cursors import page_of, read_id
 from service.api.exams import origin_of
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, needs
 from service.decisions.decision import CalibrationFacts, ConfiguredRates, Thresholds
-from service.decisions.scores import SCORE, Scored
+from service.decisions.scores import SCORE, SCORED_FACTS, Scored
 from service.exams.errors import ReasonRequired
 from service.exams.guard import By, note_override, refuse_while_open
 from service.exams.terms import Reason
@@ -45,7 +45,8 @@ class ModelDocument(BaseModel):
     registered_at: datetime
     activated_at: datetime | None
     gate: dict[str, Any] | None = Field(
-        description="how it compares with the model that was active when it was made"
+        description="how it compares with the model that was active when it was made",
+        json_schema_extra=SCORED_FACTS,
     )
     subjects: int = Field(description="subjects with a template of it")
     subjects_only_here: int = Field(

@@ -5,7 +5,7 @@ with `SCORE`; whoever lacks the scope `scores:read` gets the document without it
 nothing stored is compared.
 """
 
-from collections.abc import Set
+from collections.abc import Collection, Set
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -23,6 +23,8 @@ ROW_SCORES = frozenset({"d", "fmr_at_d", "match_d", "refer_d"})
 """What rows of evidence call their scores."""
 SCORED_ROW: dict[str, Any] = {"x-scope-members": sorted(ROW_SCORES)}
 """Of a field that holds such a row as it is."""
+SCORED_FACTS: dict[str, Any] = {"x-scope-members": ["threshold", "threshold_interval"]}
+"""Of a field that holds what a training has measured, as it is."""
 
 
 def _not_required(schema: dict[str, Any]) -> None:
@@ -57,10 +59,12 @@ def without(value: Any, hidden: Set[str]) -> Any:
         shown = {
             name: (getattr(value, name), marks_of(field))
             for name, field in type(value).model_fields.items()
-            if not hidden & marks_of(field)
+            if not hidden & marks_of(field).keys()
         }
         return {
-            name: plain_row(one) if "x-scope-members" in marks else without(one, hidden)
+            name: without_members(one, marks["x-scope-members"])
+            if "x-scope-members" in marks
+            else without(one, hidden)
             for name, (one, marks) in shown.items()
         }
     if isinstance(value, (list, tuple)):
@@ -68,13 +72,13 @@ def without(value: Any, hidden: Set[str]) -> Any:
     return value
 
 
-def marks_of(field: FieldInfo) -> Set[str]:
+def marks_of(field: FieldInfo) -> dict[str, Any]:
     """The marks of a field."""
-    return field.json_schema_extra.keys() if isinstance(field.json_schema_extra, dict) else frozenset()
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
-def plain_row(value: Any) -> Any:
-    """A row as it is stored, without its scores."""
+def without_members(value: Any, names: Collection[str]) -> Any:
+    """What is stored as JSON, without the members of these names wherever they stand in it."""
     if isinstance(value, dict):
-        return {name: plain_row(one) for name, one in value.items() if name not in ROW_SCORES}
-    return [plain_row(one) for one in value] if isinstance(value, list) else value
+        return {name: without_members(one, names) for name, one in value.items() if name not in names}
+    return [without_members(one, names) for one in value] if isinstance(value, list) else value

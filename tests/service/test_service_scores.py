@@ -18,7 +18,7 @@ from fixtures_service import Service
 from sqlalchemy import func, select
 
 from index import audit
-from index.tables import FailedComparisonRow, utc_now
+from index.tables import FailedComparisonRow, JobRow, utc_now
 from service.access.guesses import WINDOW, Guesses
 from service.access.scopes import KIOSK_SCOPES, Scope
 from service.app import describe_app
@@ -112,6 +112,30 @@ def test_no_operation_but_compare_tells_a_distance_to_a_key_without_the_scope(
         "override_checkin",
     } <= answered
     assert {"identify_candidate", "show_readiness", "download_report", "download_evidence"} <= answered
+
+
+def test_a_comparison_of_models_tells_its_thresholds_to_those_with_the_scope_alone(service: Service) -> None:
+    gate = {
+        "verdict": "not_worse",
+        "rates": [{"fmr": 1e-3, "candidate": {"fnmr": 0.2, "threshold": 1.25, "threshold_interval": [1, 2]}}],
+    }
+    service.parts.models.register("sha256:candidate", name="candidate", dim=128, gate=gate, actor="test")
+    job = service.call("POST", "/v1/jobs", json=JSON_BODIES["submit_job"]).json()["id"]
+    with service.parts.database.write() as db:
+        db.get_one(JobRow, UUID(job)).result = {"gate": gate, "model_id": "sha256:candidate"}
+    runner = service.key(Scope.JOBS_RUN)
+    reader = service.key(Scope.JOBS_RUN, Scope.SCORES_READ)
+
+    for path in ("/v1/models", "/v1/models/sha256:candidate", "/v1/jobs", f"/v1/jobs/{job}"):
+        hidden, told = (service.call("GET", path, key=key).text for key in (runner, reader))
+
+        assert "fnmr" in hidden
+        assert "threshold_interval" not in hidden
+        assert '"candidate":{"fnmr":0.2}' in hidden
+        assert "threshold_interval" in told
+    cancelled = service.call("POST", f"/v1/jobs/{job}/cancel", key=runner)
+    assert cancelled.status_code == 202
+    assert "threshold" not in cancelled.text
 
 
 def test_the_trail_tells_no_distance_of_a_forced_duplicate(service: Service, astronaut_jpeg: bytes) -> None:
