@@ -22,6 +22,8 @@ const REFRESH_MS = 15000;
 const LONGEST_WAIT_MS = 20000;
 const LONGEST_KEPT_MS = 600_000;
 const CLAIM_MS = 6000;
+/** A tablet that slept meanwhile says no more than the server takes. */
+const MOST_WAITED_MS = 3_600_000;
 /** For so long an answer is waited for where the attempt can be queued instead. */
 const QUEUED_AFTER_MS = 7000;
 /** A scanner that reads one card twice. */
@@ -185,7 +187,7 @@ async function scanCard() {
 /** Send the attempt until the server has answered it; the key makes sure that it counts once. */
 function send(candidate, { picture, final, frames }, claimedAt) {
   const [key, taken] = [newKey(), new Date().toISOString()];
-  const waited = Math.round(performance.now() - claimedAt);
+  const waited = Math.min(Math.round(performance.now() - claimedAt), MOST_WAITED_MS);
   const queue = candidate ? () => keepAlone(candidate, picture, taken) : undefined;
   if (queue && isAlone()) {
     show("sending");
