@@ -18,6 +18,12 @@ def evaluate_explanations(
     bundle: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="By default Invigil's.")
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="What the bundle was made of: methods with gradients, too."
+        ),
+    ] = None,
     most: Annotated[int, typer.Option(min=2, help="Pairs of each kind.")] = 24,
     as_json: AsJson = False,
 ) -> None:
@@ -47,7 +53,11 @@ def evaluate_explanations(
 
         opened = Embedder.open(SHIPPED if bundle is None else bundle)
         embedder = opened.with_face_policies({Purpose.VERIFY: FacePolicy.CENTRAL})
-        methods = methods_of(embedder)
+        methods = dict(methods_of(embedder))
+        if checkpoint is not None:
+            from training.shipping.gradients import gradient_methods
+
+            methods |= gradient_methods(checkpoint, embedder)
         found = measure_explanations(embedder, methods, images, read_pairs(pairs), most, told)
     typer.echo(
         json.dumps([asdict(one) for one in found], indent=1) if as_json else format_explanations(found)
