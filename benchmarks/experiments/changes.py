@@ -82,9 +82,9 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "live": Experiment("the teacher looks at the very view", {"teacher": {"mode": "live"}}),
     "last": _last_stage("4,800 more, labelled faces, the teacher alone"),
-    "last-nca": _last_stage("and ProxyNCA++", {"name": "proxy_nca_plus", "weight": 0.05}),
-    "last-triplet": _last_stage("and triplets with mined negatives", MINED_TRIPLETS),
-    "last-arcface": _last_stage("and ArcFace", {"name": "arcface", "weight": 0.02}),
+    "last-nca": _last_stage("and ProxyNCA++; against `last`", {"name": "proxy_nca_plus", "weight": 0.05}),
+    "last-triplet": _last_stage("and triplets with mined negatives; against `last`", MINED_TRIPLETS),
+    "last-arcface": _last_stage("and ArcFace; against `last`", {"name": "arcface", "weight": 0.02}),
 }
 """By their names."""
 
