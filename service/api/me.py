@@ -14,6 +14,7 @@ from service.access.scopes import Scope
 from service.api.exams import origin_of
 from service.api.inputs import PartsHere, needs
 from service.api.operators import OperatorDocument, document
+from service.cards.qr_codes import draw_qr_code
 from service.errors import NotAnOperator
 from service.http.tracing import address_of
 
@@ -66,6 +67,7 @@ class NewSecondFactor(BaseModel):
 
     secret: str
     uri: str
+    qr: str = Field(description="the uri as a QR code: an SVG document")
 
 
 @router.get("", response_model=Me)
@@ -102,7 +104,8 @@ def begin_second_factor(
     """A secret for an app of one-time codes; it counts once a code has shown that the app has it."""
     signed_in(request, caller)
     require_password(request, parts, caller, given)
-    return NewSecondFactor.model_validate(vars(parts.second_factors.begin(caller.id)))
+    made = parts.second_factors.begin(caller.id)
+    return NewSecondFactor(**vars(made), qr=draw_qr_code(made.uri))
 
 
 @router.put("/second-factor/confirmation", response_model=OperatorDocument)

@@ -18,6 +18,7 @@ from service.api.answers import answer, media_type_of
 from service.api.cursors import page_of, read_id
 from service.api.inputs import Cursor, Limit, OnceHere, PartsHere, SubjectHere, needs
 from service.api.templates import TemplateFacts
+from service.cards.qr_codes import draw_qr_code
 from service.exams.roster.readiness import subjects_without_template
 from service.matching.self_enrolment import ComparedWith, accept_proposal, refuse_proposal
 from service.sheets.spreadsheet import SheetWriter
@@ -44,6 +45,12 @@ class EnrolmentLinkDocument(BaseModel):
     direct: bool = Field(
         description="a picture that matches the kept portrait is enrolled at once; else it is a proposal"
     )
+
+
+class NewEnrolmentLink(EnrolmentLinkDocument):
+    """A link and its QR code, for a phone at the counter or a letter."""
+
+    qr: str = Field(description="the link as a QR code: an SVG document")
 
 
 class EnrolmentLinkList(BaseModel):
@@ -103,7 +110,7 @@ class Refusal(BaseModel):
     reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
 
 
-@router.post("/subjects/{subject}/enrolment-link", status_code=201, response_model=EnrolmentLinkDocument)
+@router.post("/subjects/{subject}/enrolment-link", status_code=201, response_model=NewEnrolmentLink)
 def issue_enrolment_link(
     request: Request,
     parts: PartsHere,
@@ -119,7 +126,8 @@ def issue_enrolment_link(
         found = parts.subjects.find(subject)
         if direct:
             parts.portraits.find(found.id)
-        (document,) = issue(request, parts, caller, [found.id], days, direct=direct)
+        (link,) = issue(request, parts, caller, [found.id], days, direct=direct)
+        document = NewEnrolmentLink(**vars(link), qr=draw_qr_code(link.url))
         return answer(document, 201, subject_id=found.id)
 
     return once.run([], work)

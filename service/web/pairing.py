@@ -4,13 +4,13 @@ from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
-import zxingcpp
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from service.access.page_sessions import cookie_name
 from service.api.inputs import PartsHere
+from service.cards.qr_codes import draw_qr_code
 from service.errors import Unauthenticated
 from service.exams.kiosks import ask_to_be_paired, collect, session_of_kiosk
 from service.web.desk import address_of, entered, require_secure
@@ -40,7 +40,7 @@ def ask(request: Request, parts: PartsHere) -> Response:
         "code": new.code,
         "secret": new.secret,
         "expires_at": new.expires_at.isoformat(),
-        "qr": qr_code(address),
+        "qr": draw_qr_code(address),
     }
     return JSONResponse(told, headers={"Cache-Control": "no-store"})
 
@@ -66,9 +66,3 @@ def show_session(request: Request, parts: PartsHere) -> Response:
         raise Unauthenticated
     told = session.model_dump(mode="json", include={"exam_name", "room", "closes_at", "state"})
     return JSONResponse(told, headers={"Cache-Control": "no-store"})
-
-
-def qr_code(text: str) -> str:
-    """A QR code as an SVG document."""
-    made = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode)
-    return str(made.to_svg(add_quiet_zones=True))

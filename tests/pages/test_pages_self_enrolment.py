@@ -1,11 +1,34 @@
 """A person enrols by a link on a phone; the office looks at the picture and accepts it."""
 
+import io
 from collections.abc import Callable
 
+import zxingcpp
 from fixtures_pages import Desk
-from playwright.sync_api import Page, expect
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
 
 RIGHT_TO_LEFT = chr(0x202E)
+
+
+def read_code(shown: Locator) -> str:
+    """What a phone reads of a QR code on the screen."""
+    (code,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(shown.screenshot())))
+    return str(code.text)
+
+
+def only_the_letter_is_printed(page: Page) -> None:
+    """The button asks the browser to print; on paper is the letter, with code and address, and nothing else."""
+    page.evaluate("window.print = () => { window.printed = document.documentElement.className }")
+    page.get_by_role("button", name="Print the letter").click()
+    assert page.evaluate("window.printed") == "prints-part"
+    page.evaluate("document.documentElement.className = 'prints-part'")
+    page.emulate_media(media="print")
+    expect(page.locator("#enrolment-letter img")).to_be_visible()
+    expect(page.locator("#enrolment-letter")).to_contain_text("/enrol/#")
+    expect(page.locator("h1")).not_to_be_visible()
+    page.emulate_media(media="screen")
+    page.evaluate("document.documentElement.className = ''")
 
 
 def test_a_picture_taken_on_a_phone_is_accepted_in_the_console(
@@ -17,6 +40,8 @@ def test_a_picture_taken_on_a_phone_is_accepted_in_the_console(
     console.goto(f"{desk.base}/console#/subjects/{person.id}")
     console.click("#enrolment-link")
     link = console.locator("#enrolment-link-url").inner_text()
+    assert read_code(console.get_by_role("img", name="Enrolment link as a QR code")) == link
+    only_the_letter_is_printed(console)
     phone = browse(film=astronaut_jpeg, width=390, height=844)
     asked: list[str] = []
     phone.on("request", lambda request: asked.append(request.url))

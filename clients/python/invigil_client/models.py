@@ -1051,6 +1051,25 @@ class NewComplaint(BaseModel):
     text: Annotated[str, Field(description="what it says; not in the audit trail")]
 
 
+class NewEnrolmentLink(BaseModel):
+    """
+    A link and its QR code, for a phone at the counter or a letter.
+    """
+
+    direct: Annotated[
+        bool,
+        Field(
+            description="a picture that matches the kept portrait is enrolled at once; else it is a proposal"
+        ),
+    ]
+    display_name: str | None
+    expires_at: AwareDatetime
+    external_id: str | None
+    qr: Annotated[str, Field(description="the link as a QR code: an SVG document")]
+    subject_id: UUID
+    url: str
+
+
 class NewHold(BaseModel):
     """
     A hold on one exam, or on one subject.
@@ -1119,6 +1138,7 @@ class NewSecondFactor(BaseModel):
     What an app for one-time codes has to know; it is not shown again.
     """
 
+    qr: Annotated[str, Field(description="the uri as a QR code: an SVG document")]
     secret: str
     uri: str
 

@@ -1675,7 +1675,7 @@ class Operations(Transport):
         days: int | None = None,
         direct: bool | None = None,
         idempotency_key: str | None = None,
-    ) -> models.EnrolmentLinkDocument:
+    ) -> models.NewEnrolmentLink:
         """A link for the person alone, in place of a former one: one picture, ten attempts, and an end."""
         call = Call(
             "POST",
@@ -1687,7 +1687,7 @@ class Operations(Transport):
             headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
             is_once=True,
         )
-        return self._send_for(call, models.EnrolmentLinkDocument)
+        return self._send_for(call, models.NewEnrolmentLink)
 
     def download_person_file(self, subject: UUID | str) -> models.PersonFile:
         """Everything that is held about one person, over all exams; templates and pictures are named alone."""
@@ -3606,7 +3606,7 @@ class AsyncOperations(AsyncTransport):
         days: int | None = None,
         direct: bool | None = None,
         idempotency_key: str | None = None,
-    ) -> models.EnrolmentLinkDocument:
+    ) -> models.NewEnrolmentLink:
         """A link for the person alone, in place of a former one: one picture, ten attempts, and an end."""
         call = Call(
             "POST",
@@ -3618,7 +3618,7 @@ class AsyncOperations(AsyncTransport):
             headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
             is_once=True,
         )
-        return await self._send_for(call, models.EnrolmentLinkDocument)
+        return await self._send_for(call, models.NewEnrolmentLink)
 
     async def download_person_file(self, subject: UUID | str) -> models.PersonFile:
         """Everything that is held about one person, over all exams; templates and pictures are named alone."""

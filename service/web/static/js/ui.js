@@ -53,6 +53,21 @@ export function once(id, text, ...says) {
     h("div.row", {}, navigator.clipboard ? h("button", { type: "button", onclick: copy }, t("once.copy")) : null, copied));
 }
 
+/** A QR code that the server has drawn. @param {string} svg @param {string} alt */
+export const qrCode = (svg, alt) => h("img.qr", { src: `data:image/svg+xml,${encodeURIComponent(svg)}`, alt });
+
+/** A button that prints one part of the page and nothing else. @param {string} label @param {HTMLElement} part */
+export function printing(label, part) {
+  part.classList.add("printed");
+  const root = document.documentElement;
+  const print = () => {
+    root.classList.add("prints-part");
+    window.print();
+    root.classList.remove("prints-part");
+  };
+  return h("button", { type: "button", onclick: print }, label);
+}
+
 export const notice = (tone, ...children) => h(`div.notice.${tone}`, { role: tone === "bad" ? "alert" : "status" }, ...children);
 
 export const tag = (status) => h(`span.tag.${TONES[status] ?? ""}`, {}, t(`status.${status}`));

@@ -1,7 +1,7 @@
 // One's own account: who one is here, the password, the second factor.
 
 import { call, h, t } from "../page.js";
-import { again, field, form, notice } from "../ui.js";
+import { again, field, form, notice, qrCode } from "../ui.js";
 
 export async function account(view) {
   const me = await call("GET", "/v1/me");
@@ -39,7 +39,7 @@ function secondFactor(me) {
   const begin = async ({ password: given }) => {
     const made = await call("PUT", "/v1/me/second-factor", { json: { password: given } });
     place.replaceChildren(
-      h("p", {}, t("account.factor_type")), h("p.big-key.mono", { id: "secret" }, made.secret.replace(/(.{4})/g, "$1 ").trim()),
+      h("p", {}, t("account.factor_type")), qrCode(made.qr, t("account.factor_qr")), h("p.big-key.mono", { id: "secret" }, made.secret.replace(/(.{4})/g, "$1 ").trim()),
       h("p", {}, h("a", { href: made.uri }, t("account.factor_link"))),
       form([field("code", t("enter.code"), { required: true, inputmode: "numeric", autocomplete: "one-time-code", maxlength: 10 })], t("account.factor_confirm"), confirm),
     );

@@ -1,7 +1,7 @@
 // One subject: templates and their quality, twins, the legal basis, another name, erasure.
 
 import { call, date, day, h, may, newKey, since, t, textOf } from "../page.js";
-import { again, asking, field, form, notice, once, reasonText, table } from "../ui.js";
+import { again, asking, field, form, notice, once, printing, qrCode, reasonText, table } from "../ui.js";
 import { cameraPanel, filePanel } from "./enrolling.js";
 import { portraitPanel } from "./portrait.js";
 import { holdsOf } from "./retention.js";
@@ -90,13 +90,22 @@ function linkPanel(one) {
   const make = async () => {
     try {
       const made = await call("POST", `/v1/subjects/${one.id}/enrolment-link${direct.checked ? "?direct=true" : ""}`, { key: newKey() });
-      shown.replaceChildren(once("enrolment-link-url", made.url, t("enrol_link.made", { date: date(made.expires_at) })));
+      shown.replaceChildren(once("enrolment-link-url", made.url, t("enrol_link.made", { date: date(made.expires_at) })), letter(one, made));
     } catch (error) {
       shown.replaceChildren(notice("bad", error.message));
     }
   };
   return h("div.stack", {}, h("p.muted", {}, t("enrol_link.help")),
     one.portrait_at ? h("label.check", {}, direct, h("span", {}, t("enrol_link.direct"), h("span.muted.small.block", {}, t("enrol_link.direct_help")))) : null, h("div", {}, h("button", { type: "button", id: "enrolment-link", onclick: make }, t("enrol_link.make"))), shown);
+}
+
+/** The link for a phone at the counter, and on paper for the person. @param {Subject} one @param {any} made */
+function letter(one, made) {
+  const paper = h("div.stack", { id: "enrolment-letter" },
+    h("p", {}, h("strong", {}, h("bdi", {}, one.display_name ?? t("subject.unnamed"))), " ", h("bdi.mono", {}, one.external_id ?? "")),
+    h("p", {}, t("enrol_link.letter", { date: date(made.expires_at) })),
+    qrCode(made.qr, t("enrol_link.qr")), h("p.mono.small.wrap", {}, made.url));
+  return h("section.card.stack", {}, paper, h("div", {}, printing(t("enrol_link.print"), paper)));
 }
 
 /** @param {Subject} one */
