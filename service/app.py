@@ -61,6 +61,7 @@ from service.api import (
     webhooks,
     withdrawals,
 )
+from service.contract.describing import complete
 from service.exams.checkin.todays import next_closing, purge_todays
 from service.exams.evidence.sweeping import sweep
 from service.exams.holds import held_people
@@ -165,11 +166,7 @@ class Application(FastAPI):
         if self.openapi_schema is None:
             document = super().openapi()
             document["components"]["schemas"].update(problem_schemas())
-            for (path, method), scopes in self.state.scopes.items():
-                operation = document["paths"].get(path, {}).get(method.lower())
-                if operation is not None and scopes is not None:
-                    # One of them is needed; with none, any key or operator does.
-                    operation["x-scopes"] = list(scopes)
+            complete(document, self.state.scopes)
         return super().openapi()
 
 

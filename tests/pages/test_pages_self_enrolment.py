@@ -18,8 +18,8 @@ def read_code(shown: Locator) -> str:
 
 
 def only_the_letter_is_printed(page: Page) -> None:
-    """The button asks the browser to print; on paper is the letter, with code and address, and nothing else."""
-    page.evaluate("window.print = () => { window.printed = document.documentElement.className }")
+    """The button asks the browser to print; on paper is the letter with code and address, and no more."""
+    page.evaluate("window.print = () => { window.printed = document.documentElement.className; }")
     page.get_by_role("button", name="Print the letter").click()
     assert page.evaluate("window.printed") == "prints-part"
     page.evaluate("document.documentElement.className = 'prints-part'")

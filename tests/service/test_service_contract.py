@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-from fixtures_service import Service
+from fixtures_service import Service, require_promised
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import not_a_server_error
@@ -79,6 +79,7 @@ def try_out(service: Service, operation: Any, mode: schemathesis.GenerationMode)
         answer = service.client.request(
             made.method, made.url, content=made.body, headers=list(made.headers.items())
         )
+        require_promised(answer)
         case.validate_response(answer, checks=CHECKS)
 
     try:

@@ -1,11 +1,13 @@
 """The service as callers meet it: the real application on a real database, with the shipped bundle."""
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,42 @@ from embedding.image import ImageLimits
 from index.database.database import Database
 from service.access.keys import Keys
 from service.access.scopes import Scope
-from service.app import create_app
+from service.app import create_app, describe_app
+from service.contract.describing import promised_codes
 from service.parts import Parts
 from service.settings import Settings
 
 TEMPLATE_KEY = "5e" * 32
+UNPROMISED = frozenset({"internal", "not_ready"})
+"""What any operation may answer: a fault of ours, and a service that starts or stops."""
+
+
+@cache
+def promises() -> list[tuple[str, re.Pattern[str], dict[int, frozenset[str]]]]:
+    """Method and path of each operation, with the codes that it may answer with."""
+    document = describe_app().openapi()
+    return [
+        (
+            method.upper(),
+            re.compile(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(path))),
+            promised_codes(document, path, method),
+        )
+        for path, methods in document["paths"].items()
+        for method in methods
+    ]
+
+
+def require_promised(answer: httpx.Response) -> None:
+    """Fail where an operation answers with an error that the OpenAPI document does not promise of it."""
+    if answer.status_code < 400 or "problem+json" not in answer.headers.get("content-type", ""):
+        return
+    answer.read()
+    code, asked = answer.json()["code"], answer.request
+    for method, pattern, codes in promises():
+        if method == asked.method and pattern.fullmatch(asked.url.raw_path.decode().partition("?")[0]):
+            known = codes.get(answer.status_code, frozenset())
+            assert code in known | UNPROMISED, f"{method} {pattern.pattern} answers {code}: {known}"
+            return
 
 
 @dataclass(frozen=True)
