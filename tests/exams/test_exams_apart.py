@@ -1,9 +1,10 @@
 """Candidates who are checked apart: no photograph at a kiosk, and nobody can tell them from others."""
 
 import pytest
-from fixtures_exams import ORIGIN, ExamDay
+from fixtures_exams import ORIGIN, ExamDay, hours_from_now
 
 from index import audit
+from index.subjects.subjects import Subjects
 from service.exams.checkin.claim import check_claim
 from service.exams.checkin.document import DocumentType, IdentificationTerms, identify
 from service.exams.checkin.moving import MovementTerms, move
@@ -13,6 +14,7 @@ from service.exams.exams import change_exam
 from service.exams.live.waiting import waiting_list
 from service.exams.offline.pack import build_pack
 from service.exams.roster.changing import CandidateChanges, change_candidate
+from service.exams.roster.readiness import readiness
 from service.exams.schemas import Candidate
 from service.exams.states import Move
 from service.exams.status import candidates_page
@@ -100,6 +102,35 @@ def test_a_list_that_does_not_speak_of_it_leaves_it_and_one_that_does_changes_it
     assert same.changed == 0
     assert taken.changed == 1
     assert not candidates(hall)["c1"].flags.private_check
+
+
+def test_what_a_list_has_no_column_for_stays_in_a_merge_and_in_a_replacement(hall: ExamDay) -> None:
+    every = "external_id,display_name,seat,manual_identification,twin,accommodation"
+    hall.roster("c1,Ann,A1,yes,yes,30 minutes", "c2,Ben,A2,,,", "c3,Cat,A3,,,", header=every)
+
+    merged = hall.roster("c1,B1", header="external_id,seat", mode="merge")
+    replaced = hall.roster("c1", "c2", "c3", header="external_id")
+    kept = candidates(hall)["c1"]
+    emptied = hall.roster(
+        "c1,,no,no,", header="external_id,seat,twin,manual_identification,accommodation", mode="merge"
+    )
+    after = candidates(hall)["c1"]
+
+    assert (merged.changed, replaced.changed, emptied.changed) == (1, 0, 1)
+    assert (kept.display_name, kept.seat, kept.flags.accommodation) == ("Ann", "B1", "30 minutes")
+    assert (kept.flags.twin, kept.flags.manual_identification) == (True, True)
+    assert (after.display_name, after.seat, after.flags.accommodation) == ("Ann", None, None)
+    assert (after.flags.twin, after.flags.manual_identification) == (False, False)
+
+
+def test_nobody_is_warned_of_the_legal_basis_of_whoever_is_checked_apart(hall: ExamDay) -> None:
+    basis = {"basis": "consent", "expires_at": hours_from_now(72).isoformat()}
+    for number in ("c1", "c3"):
+        Subjects(hall.desk.database).change(hall.subjects[number], legal_basis=basis, actor="test")
+
+    report = readiness(hall.desk, hall.session.id)
+
+    assert [one.external_id for one in report.legal_basis_expiring] == ["c3"]
 
 
 def test_it_is_set_and_taken_back_without_a_reason(hall: ExamDay) -> None:

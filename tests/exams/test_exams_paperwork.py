@@ -119,7 +119,7 @@ def test_recorded_bases_and_people_by_document_are_counted_once_each(exam_servic
     for number, basis in (("A1", "consent"), ("B1", "consent"), ("C1", "law")):
         terms: dict[str, Any] = {"external_id": number, "legal_basis": {"basis": basis, "reference": "x"}}
         assert exam_service.service.call("POST", "/v1/subjects", json=terms).status_code == 201
-    roster = "external_id,manual_identification\nA1,no\nB1,yes\nC1,no\nD1,no\n"
+    roster = "external_id,manual_identification,private_check\nA1,no,\nB1,yes,\nC1,no,\nD1,no,yes\n"
     assert exam_service.put_csv(roster, "?create_subjects=true").status_code == 200
 
     text = paper(exam_service, "impact-assessment")
@@ -127,7 +127,7 @@ def test_recorded_bases_and_people_by_document_are_counted_once_each(exam_servic
     assert "| consent | 2 |" in text
     assert "| law | 1 |" in text
     assert "| none is recorded | 1 |" in text
-    assert "4 candidates on the rosters, 1 of them by document" in text
+    assert "4 candidates on the rosters, 2 of them by document" in text
 
 
 def test_a_name_that_looks_like_markup_stays_a_name(start_exam: Callable[..., ExamService]) -> None:

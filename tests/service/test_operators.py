@@ -44,6 +44,15 @@ def session_of(service: Service, name: str = "Algebra") -> tuple[str, str]:
     return exam, service.call("POST", f"/v1/exams/{exam}/sessions", json=room).json()["id"]
 
 
+def identified(service: Service, session_id: str) -> str:
+    """The check-in of a candidate who was let in by a document."""
+    roster = {"candidates": [{"external_id": "1001", "seat": "A1"}]}
+    service.call("PUT", f"/v1/sessions/{session_id}/roster?create_subjects=true", json=roster)
+    terms = {"candidate": "1001", "document_type": "passport"}
+    made = service.call("POST", f"/v1/sessions/{session_id}/identifications", json=terms)
+    return str(made.json()["checkin"]["id"])
+
+
 class TestAnInvitation:
     def test_it_makes_an_operator_who_signs_in_by_name_and_password(
         self, service_everywhere: Service
@@ -542,6 +551,31 @@ class TestRoles:
             "put /v1/me/second-factor/removal",
         }
         assert "get /v1/exams" in open_ones
+
+    def test_the_list_of_complaints_is_cut_to_an_operators_exams(self, service: Service) -> None:
+        cases, exams = {}, {}
+        for name in ("Algebra", "History"):
+            exams[name], session = session_of(service, name)
+            cases[name] = identified(service, session)
+            complain = {"text": f"I was kept waiting in {name}"}
+            service.call("POST", f"/v1/checkins/{cases[name]}/complaints", json=complain)
+        join(service.parts, exam_ids=(UUID(exams["Algebra"]),))
+        seat = Seat(service).entered("ada")
+
+        every = service.call("GET", "/v1/complaints").json()["items"]
+        own = seat.call("GET", "/v1/complaints").json()["items"]
+        theirs = seat.call("GET", f"/v1/complaints?checkin_id={cases['History']}").json()["items"]
+        new = {"text": "I was sent away"}
+        about_own = seat.call("POST", f"/v1/checkins/{cases['Algebra']}/complaints", json=new)
+        about_theirs = seat.call("POST", f"/v1/checkins/{cases['History']}/complaints", json=new)
+        answered = seat.call("POST", f"/v1/complaints/{own[0]['id']}/answer", json={"answer": "No."})
+
+        assert len(every) == 2
+        assert [one["text"] for one in own] == ["I was kept waiting in Algebra"]
+        assert theirs == []
+        assert about_own.status_code == 201
+        assert problem(about_theirs) == (404, "checkin_not_found")
+        assert problem(answered) == (403, "forbidden")
 
     def test_only_invigilators_are_held_to_exams(self, service: Service) -> None:
         exam, _ = session_of(service)

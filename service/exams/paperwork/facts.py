@@ -145,7 +145,7 @@ def room_of(desk: Desk, db: OrmSession, session: SessionRow) -> Room:
 
 def count_candidates(db: OrmSession, exam_id: UUID) -> tuple[int, int]:
     """How many people are expected, and how many of them by document."""
-    by_document = func.max(case((RosterEntryRow.manual_identification, 1), else_=0))
+    by_document = func.max(case((RosterEntryRow.is_for_a_person, 1), else_=0))
     query = select(RosterEntryRow.external_key, by_document)
     query = query.join(SessionRow, SessionRow.id == RosterEntryRow.session_id)
     found = db.execute(query.where(SessionRow.exam_id == exam_id).group_by(RosterEntryRow.external_key)).all()

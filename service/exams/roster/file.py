@@ -55,7 +55,7 @@ class Row:
 
     Attributes:
         row: Counts candidates from 1 below the header.
-        private_check: None where the file does not speak of it: it stays as it is.
+        stated: The columns that the file has; of a candidate who is there already the others stay.
         line: Where the file has it; blank lines, the header and `sep=` are counted. 0 in JSON.
     """
 
@@ -64,12 +64,13 @@ class Row:
     display_name: str | None = None
     seat: str | None = None
     manual_identification: bool = False
-    private_check: bool | None = None
+    private_check: bool = False
     twin: bool = False
     accommodation: str | None = None
     exam: str | None = None
     room: str | None = None
     line: int = field(default=0, compare=False)
+    stated: frozenset[str] = field(default=COLUMNS, compare=False)
 
     @property
     def key(self) -> str:
@@ -78,7 +79,7 @@ class Row:
 
 
 class RosterCandidate(BaseModel):
-    """One candidate of a roster in JSON."""
+    """One candidate of a roster in JSON; of one who is there already, what is left out stays as it is."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -135,8 +136,8 @@ class Reading:
         """Take up one candidate, or what is wrong with it."""
         wrong = [fields] if isinstance(fields, RosterUnreadable) else []
         values = {} if isinstance(fields, RosterUnreadable) else values_of(number, fields, wrong)
-        if not wrong:
-            self.rows.append(Row(row=number, line=line, **values))
+        if not wrong and not isinstance(fields, RosterUnreadable):
+            self.rows.append(Row(row=number, line=line, stated=stated_columns(fields), **values))
             return
         self._bad_rows += 1
         self.total += len(wrong)
@@ -180,7 +181,9 @@ def all_rows(reading: Reading) -> list[Row]:
 
 def read_document(document: RosterDocument) -> Reading:
     """A JSON roster."""
-    return take_up((number, 0, one.model_dump()) for number, one in enumerate(document.candidates, 1))
+    return take_up(
+        (number, 0, one.model_dump(exclude_unset=True)) for number, one in enumerate(document.candidates, 1)
+    )
 
 
 def read_list(data: bytes, layouts: Sequence[Layout] = (), *, chosen: Layout | None = None) -> Reading:
@@ -311,9 +314,9 @@ def flag_field(number: int, column: str, fields: Mapping[str, object]) -> bool:
     return text in YES
 
 
-def stated_flag_field(number: int, column: str, fields: Mapping[str, object]) -> bool | None:
-    """As `flag_field`; None where the list has no such column."""
-    return flag_field(number, column, fields) if fields.get(column) is not None else None
+def stated_columns(fields: Mapping[str, object]) -> frozenset[str]:
+    """The columns that say something; an empty text does, a flag without a value does not."""
+    return frozenset(name for name, value in fields.items() if value is not None or name in LIMITS)
 
 
 READERS: Mapping[str, Callable[[int, str, Mapping[str, object]], object]] = {
@@ -321,7 +324,7 @@ READERS: Mapping[str, Callable[[int, str, Mapping[str, object]], object]] = {
     "display_name": text_field,
     "seat": text_field,
     "manual_identification": flag_field,
-    "private_check": stated_flag_field,
+    "private_check": flag_field,
     "twin": flag_field,
     "accommodation": text_field,
     "exam": text_field,

@@ -1,7 +1,7 @@
 """Importing a roster: first a plan against what is there, then all of it in one transaction, or nothing."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 from uuid import UUID
 
@@ -39,7 +39,9 @@ Mode = Literal["replace", "merge"]
 ENTRIES = cast(Table, RosterEntryRow.__table__)
 SUBJECTS = cast(Table, SubjectRow.__table__)
 
-KEPT = ("external_id", "display_name", "seat", "manual_identification", "twin", "accommodation")
+MARKS = ("display_name", "seat", "manual_identification", "private_check", "twin", "accommodation")
+KEPT = ("external_id", *MARKS)
+OF_FILE = frozenset({"line", "stated"})
 
 
 @dataclass
@@ -127,6 +129,7 @@ def plan_import(
 ) -> Plan:
     """Compare the rows with the roster and the subjects that are there."""
     known = known_to(db, row.id, rows, merge=mode == "merge")
+    rows = [completed(one, known.entries.get(one.key)) for one in rows]
     wanted, report = check_rows(rows, row, exam, known, merge=mode == "merge")
     plan = Plan(report, known)
     plan.new_subjects = [
@@ -203,11 +206,17 @@ def compare(plan: Plan, wanted: dict[str, Row]) -> None:
     report.unchanged = len(wanted) - report.added - report.changed
 
 
+def completed(row: Row, entry: Entry | None) -> Row:
+    """The row, with what its list has no column for as it is on the roster."""
+    if entry is None or row.stated.issuperset(MARKS):
+        return row
+    return replace(row, **{name: getattr(entry, name) for name in MARKS if name not in row.stated})
+
+
 def differs(entry: Entry, row: Row, known: Known) -> bool:
     """Whether the row says something else than the entry, or the entry has lost its subject."""
     relinked = entry.subject_id != known.subjects.get(row.key)
-    apart = row.private_check not in (None, entry.private_check)
-    return relinked or apart or any(getattr(entry, name) != getattr(row, name) for name in KEPT)
+    return relinked or any(getattr(entry, name) != getattr(row, name) for name in KEPT)
 
 
 def leaving(plan: Plan, wanted: Collection[str]) -> None:
@@ -235,7 +244,7 @@ def apply(db: OrmSession, row: SessionRow, plan: Plan) -> None:
     for batch in batches([entry.id for entry, _ in plan.changed]):
         db.execute(update(ENTRIES).where(ENTRIES.c.id.in_(batch)).values(seat=None))
     if plan.changed:
-        values = [{"entry_id": entry.id, **entry_values(one, subjects, entry)} for entry, one in plan.changed]
+        values = [{"entry_id": entry.id, **entry_values(one, subjects)} for entry, one in plan.changed]
         db.execute(update(ENTRIES).where(ENTRIES.c.id == bindparam("entry_id")), values)
     if plan.added:
         new = {"session_id": row.id, "created_at": utc_now()}
@@ -243,11 +252,10 @@ def apply(db: OrmSession, row: SessionRow, plan: Plan) -> None:
         db.execute(insert(ENTRIES), values)
 
 
-def entry_values(row: Row, subjects: dict[str, UUID], entry: Entry | None = None) -> dict[str, Any]:
-    """A row as columns of a roster entry; of one that is there already, `entry`."""
+def entry_values(row: Row, subjects: dict[str, UUID]) -> dict[str, Any]:
+    """A row as columns of a roster entry."""
     values: dict[str, Any] = {name: getattr(row, name) for name in KEPT}
-    apart = entry.private_check if entry and row.private_check is None else bool(row.private_check)
-    return values | {"private_check": apart, "external_key": row.key, "subject_id": subjects[row.key]}
+    return values | {"external_key": row.key, "subject_id": subjects[row.key]}
 
 
 def insert_subjects(db: OrmSession, rows: Sequence[Row]) -> dict[str, UUID]:
@@ -272,7 +280,7 @@ def insert_subjects(db: OrmSession, rows: Sequence[Row]) -> dict[str, UUID]:
 
 def note_import(db: OrmSession, row: SessionRow, rows: Sequence[Row], plan: Plan, origin: Origin) -> None:
     """Say in the audit chain what was imported: its digest and its counts, no candidate."""
-    fields = [{name: value for name, value in vars(one).items() if name != "line"} for one in rows]
+    fields = [{name: value for name, value in vars(one).items() if name not in OF_FILE} for one in rows]
     report = plan.report
     note(
         db,

@@ -247,7 +247,7 @@ def expiring_of(
     found = bases_of(db, subject_ids, is_in_state(BasisState.EXPIRING, now, until))
     for entry in entries:
         subject = found.get(entry.subject_id or entry.id)
-        if subject is not None and subject.basis_expires_at is not None and not entry.manual_identification:
+        if subject is not None and subject.basis_expires_at is not None and not entry.is_for_a_person:
             yield ExpiringBasis(
                 **vars(person(entry)),
                 expires_at=subject.basis_expires_at,
