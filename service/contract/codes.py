@@ -214,6 +214,8 @@ OF_WORK: dict[str, Errors] = {
     "list_movements": (exams.NotOnRoster,),
     "undo": (exams.MovementSuperseded, exams.MovementImpossible, exams.NotCheckedIn, *EXAM_CHANGE),
     "type_in_paper": (exams.PaperError, exams.SessionClosed, exams.NotOnRoster, *LIST_READ, *EXAM_CHANGE),
+    "list_rooms": (exams.ExamNotFound,),
+    "follow_rooms": (exams.ExamNotFound,),
     "show_pack": (exams.FacesOff,),
     "deliver_item": (
         exams.QueueError,

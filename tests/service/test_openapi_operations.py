@@ -57,7 +57,7 @@ def answer_models() -> Iterator[tuple[str, Any]]:
 
 
 def test_every_operation_names_its_scopes_and_the_codes_of_its_errors() -> None:
-    lacking = []
+    lacking: list[tuple[str, ...]] = []
     for path, method, told in operations():
         if told["operationId"] in FOR_MACHINES:
             continue
@@ -75,8 +75,10 @@ def test_every_body_in_json_or_a_form_has_an_example_of_real_values() -> None:
     lacking = []
     for path, method, told in operations():
         sent = told.get("requestBody", {}).get("content", {})
-        answered = [one for status, one in told["responses"].items() if status.startswith("2")]
-        bodies = [body for media, body in sent.items() if media in (JSON, FORM) or media.startswith("text/")]
+        answered: list[Any] = [one for status, one in told["responses"].items() if status.startswith("2")]
+        bodies: list[Any] = [
+            body for media, body in sent.items() if media in (JSON, FORM) or media.startswith("text/")
+        ]
         bodies += [one["content"][JSON] for one in answered if JSON in one.get("content", {})]
         for body in bodies:
             if body.get("schema") and (not body.get("example") or "text" in texts_of(body["example"])):
@@ -87,7 +89,7 @@ def test_every_body_in_json_or_a_form_has_an_example_of_real_values() -> None:
 
 @pytest.mark.parametrize(("name", "model"), sorted(answer_models(), key=lambda one: one[0]))
 def test_the_example_of_an_answer_is_one_that_the_service_could_give(name: str, model: Any) -> None:
-    (told,) = (told for _, _, told in operations() if told["operationId"] == name)
+    told: Any = next(told for _, _, told in operations() if told["operationId"] == name)
 
     for status, answer in told["responses"].items():
         if status.startswith("2") and JSON in answer.get("content", {}):
