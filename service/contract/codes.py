@@ -216,6 +216,7 @@ OF_WORK: dict[str, Errors] = {
     "type_in_paper": (exams.PaperError, exams.SessionClosed, exams.NotOnRoster, *LIST_READ, *EXAM_CHANGE),
     "list_rooms": (exams.ExamNotFound,),
     "follow_rooms": (exams.ExamNotFound,),
+    "report_by_group": (exams.GroupsUnreadable, *OTHER_BODY),
     "show_pack": (exams.FacesOff,),
     "deliver_item": (
         exams.QueueError,

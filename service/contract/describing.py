@@ -93,7 +93,7 @@ def add_examples(operation: Operation, told: Document, examples: Examples) -> No
             body.setdefault("example", examples.request(body["schema"]))
         elif media == FORM:
             body.setdefault("example", examples.form(body["schema"]))
-        elif media.startswith("text/"):
+        elif operation.name in TEXTS and media.startswith("text/"):
             body.setdefault("example", TEXTS[operation.name])
     for status, answer in told["responses"].items():
         body = answer.get("content", {}).get(JSON)

@@ -59,10 +59,13 @@ VALUES: dict[str, Any] = {
     "fmr_at_d": 3.2e-06,
     "force_reason": "twins, both identity cards seen",
     "final": "true",
+    "exam": "Linear Algebra",
     "format": "qr_code",
     "former": "a password of before",
     "head": DIGEST,
     "headings": "Matrikelnummer",
+    "further_numbers": "04A224B1C25E80",
+    "group": "glasses",
     "id": DIGEST[:16],
     "interval": 0.02,
     "issuer": "https://login.example.edu",
@@ -75,6 +78,7 @@ VALUES: dict[str, Any] = {
     "language": "en",
     "late_reason": "delayed train",
     "layout": "campus system",
+    "left_out": "none",
     "lifted_because": "the appeal was decided",
     "lifted_by": "Olga Office",
     "link": "https://invigil.example.edu/console#/join/the-secret-is-shown-once",
@@ -194,6 +198,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 TEXTS: dict[str, str] = {
     "put_roster": "external_id,display_name,seat\ns-1001,Ana Lopes,12\n",
     "type_in_paper": "external_id,arrived,document\ns-1001,09:07,student_card\n",
+    "report_by_group": "external_id,group\ns-1001,glasses\ns-1002,none\n",
     "read_photo_list": "external_id,display_name,path\ns-1001,Ana Lopes,photos/s-1001.jpg\n",
 }
 """Bodies that are no JSON, by the operation."""

@@ -87,8 +87,9 @@ def test_every_body_in_json_or_a_form_has_an_example_of_real_values() -> None:
     assert lacking == []
 
 
-@pytest.mark.parametrize(("name", "model"), sorted(answer_models(), key=lambda one: one[0]))
-def test_the_example_of_an_answer_is_one_that_the_service_could_give(name: str, model: Any) -> None:
+@pytest.mark.parametrize("name", sorted(dict(answer_models())))
+def test_the_example_of_an_answer_is_one_that_the_service_could_give(name: str) -> None:
+    model = dict(answer_models())[name]
     told: Any = next(told for _, _, told in operations() if told["operationId"] == name)
 
     for status, answer in told["responses"].items():

@@ -137,6 +137,7 @@ def start_service(
             parts = Parts.around(settings, embedder) if usual else Parts.open(settings)
             # A fault of ours must be seen as callers see it, not as an exception in the test.
             client = TestClient(create_app(parts), "http://localhost", raise_server_exceptions=False)
+            client.event_hooks["response"].append(require_promised)
             admin = parts.keys.create("admin", [Scope.ADMIN], actor="test")[1]
             return Service(running.enter_context(client), parts, admin)
 
