@@ -13,7 +13,9 @@ from service.errors import Forbidden
 from service.exams.visibility import EXAM_OF, require_visible
 from service.parts import Parts
 
-OF_NO_EXAM = frozenset({"/v1/complaints", "/v1/exams", "/v1/quality", "/v1/waiting", "/v1/waiting/live"})
+OF_NO_EXAM = frozenset(
+    {"/v1/complaints", "/v1/exams", "/v1/quality", "/v1/sessions", "/v1/waiting", "/v1/waiting/live"}
+)
 """Lists that are cut to the operator's exams, and a look at a picture that is compared with nobody."""
 OWN_ACCOUNT = "/v1/me"
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -20,6 +20,9 @@ from service.exams.schemas import KioskKey, Session
 from service.exams.terms import SessionChanges, SessionTerms
 
 router = APIRouter(prefix="/v1", tags=["sessions"])
+OfExams = Annotated[
+    list[UUID], Query(min_length=1, max_length=100, description="the sessions of these exams")
+]
 Anybody = Annotated[Caller, needs(Scope.EXAMS_WRITE, Scope.OVERRIDE, Scope.AUDIT_READ, Scope.CHECKIN)]
 
 
@@ -57,6 +60,17 @@ def list_sessions(
 ) -> SessionList:
     """The sessions of an exam."""
     found = sessions.sessions_page(parts.desk, exam_id, limit + 1, read_id(cursor))
+    items, following = page_of(found, limit, lambda session: session.id)
+    return SessionList(items=items, next_cursor=following)
+
+
+@router.get("/sessions", response_model=SessionList)
+def list_sessions_of_exams(
+    parts: PartsHere, caller: Staff, exam_id: OfExams, limit: Limit = 50, cursor: Cursor = None
+) -> SessionList:
+    """The sessions of several exams; to an operator who is held to some, those of these."""
+    exams = set(exam_id) if caller.exam_ids is None else caller.exam_ids.intersection(exam_id)
+    found = sessions.sessions_of(parts.desk, exams, limit + 1, read_id(cursor))
     items, following = page_of(found, limit, lambda session: session.id)
     return SessionList(items=items, next_cursor=following)
 

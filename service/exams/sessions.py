@@ -1,5 +1,6 @@
 """Sessions: one room, one window of time, the exam's rules or its own."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -150,6 +151,18 @@ def sessions_page(desk: Desk, exam_id: UUID, limit: int, after: UUID | None = No
     with desk.database.read() as db:
         exam = exam_row(db, exam_id)
         return [session_document(desk, db, row, exam) for row in db.scalars(query)]
+
+
+def sessions_of(
+    desk: Desk, exam_ids: Collection[UUID], limit: int, after: UUID | None = None
+) -> list[Session]:
+    """Up to `limit` sessions of these exams in the order they were made, after the one named."""
+    query = select(SessionRow, ExamRow).join(ExamRow, ExamRow.id == SessionRow.exam_id)
+    query = query.where(ExamRow.id.in_(list(exam_ids))).order_by(SessionRow.id).limit(limit)
+    if after is not None:
+        query = query.where(SessionRow.id > after)
+    with desk.database.read() as db:
+        return [session_document(desk, db, row, exam) for row, exam in db.execute(query)]
 
 
 def session_row(db: OrmSession, session_id: UUID) -> SessionRow:

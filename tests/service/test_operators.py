@@ -503,6 +503,9 @@ class TestRoles:
         seat = Seat(service).entered("ada")
 
         listed = [one["id"] for one in seat.call("GET", "/v1/exams").json()["items"]]
+        both = f"exam_id={mine}&exam_id={other}"
+        sessions = [one["id"] for one in seat.call("GET", f"/v1/sessions?{both}").json()["items"]]
+        every = [one["id"] for one in service.call("GET", f"/v1/sessions?{both}").json()["items"]]
         codes = {
             path: seat.call("GET", path).status_code
             for path in (
@@ -520,6 +523,7 @@ class TestRoles:
         rooms = [one["session"]["id"] for one in seat.call("GET", "/v1/waiting").json()["rooms"]]
 
         assert (listed, rooms) == ([mine], [my_session])
+        assert (sessions, every) == ([my_session], [my_session, their_session])
         assert list(codes.values()) == [200, 200, 404, 404, 404, 404, 404, 404, 404]
 
     def test_an_operator_of_some_exams_reaches_nothing_else(self, service: Service) -> None:
@@ -541,6 +545,7 @@ class TestRoles:
         assert open_ones <= {
             "get /v1/complaints",
             "get /v1/exams",
+            "get /v1/sessions",
             "get /v1/waiting",
             "get /v1/waiting/live",
             "post /v1/quality",

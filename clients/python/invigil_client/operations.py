@@ -1025,6 +1025,33 @@ class Operations(Transport):
         )
         return self._send_for(call, models.SearchResult)
 
+    def list_sessions_of_exams(
+        self, exam_id: Sequence[UUID], *, limit: int | None = None, cursor: str | None = None
+    ) -> models.SessionList:
+        """The sessions of several exams; to an operator who is held to some, those of these."""
+        call = Call(
+            "GET",
+            "/v1/sessions",
+            query={
+                "exam_id": exam_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return self._send_for(call, models.SessionList)
+
+    def iterate_sessions_of_exams(
+        self, exam_id: Sequence[UUID], *, limit: int | None = None
+    ) -> Iterator[models.Session]:
+        """All of `list_sessions_of_exams`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_sessions_of_exams(
+                exam_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
     def show_session(self, session_id: UUID) -> models.Session:
         """One session with the rates in force and the server's clock."""
         call = Call("GET", f"/v1/sessions/{segment(session_id)}")
@@ -2951,6 +2978,33 @@ class AsyncOperations(AsyncTransport):
             is_once=True,
         )
         return await self._send_for(call, models.SearchResult)
+
+    async def list_sessions_of_exams(
+        self, exam_id: Sequence[UUID], *, limit: int | None = None, cursor: str | None = None
+    ) -> models.SessionList:
+        """The sessions of several exams; to an operator who is held to some, those of these."""
+        call = Call(
+            "GET",
+            "/v1/sessions",
+            query={
+                "exam_id": exam_id,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+        return await self._send_for(call, models.SessionList)
+
+    def iterate_sessions_of_exams(
+        self, exam_id: Sequence[UUID], *, limit: int | None = None
+    ) -> AsyncIterator[models.Session]:
+        """All of `list_sessions_of_exams`, page after page; `limit` is how many come at a time."""
+        return self._items(
+            lambda cursor: self.list_sessions_of_exams(
+                exam_id,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
 
     async def show_session(self, session_id: UUID) -> models.Session:
         """One session with the rates in force and the server's clock."""
