@@ -1,6 +1,5 @@
 """axe-core (WCAG 2.2 AA) on every page and in many states: light, dark, left to right, right to left."""
 
-import io
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,9 +9,10 @@ import pytest
 from fixtures_axe import Axe, axe
 from fixtures_operators import invite
 from fixtures_pages import Desk
-from PIL import Image
 from playwright.sync_api import Page, expect
 
+from embedding.image import encode_png
+from embedding.quality import Purpose
 from index.audit import Origin
 from index.crops import NewCrop, keep_crop
 from index.ids import uuid7
@@ -52,7 +52,7 @@ def season(desk: Desk, astronaut_jpeg: bytes, stranger_jpeg: bytes) -> Desk:
     desk.call("PUT", path, content=ROSTER.encode(), headers={"Content-Type": "text/csv"})
     for number, picture in (("1002", stranger_jpeg), ("1004", astronaut_jpeg)):
         desk.enrol(number, picture)
-    keep_a_crop(desk, "1002")
+    keep_a_crop(desk, "1002", stranger_jpeg)
     for number in ("1002", "1003", "1004"):
         desk.arrive(number, astronaut_jpeg)
     for number in ("1005", "1006"):
@@ -68,13 +68,13 @@ def season(desk: Desk, astronaut_jpeg: bytes, stranger_jpeg: bytes) -> Desk:
     return desk
 
 
-def keep_a_crop(desk: Desk, number: str) -> None:
-    crop = io.BytesIO()
-    Image.new("RGB", (112, 112), "teal").save(crop, "PNG")
+def keep_a_crop(desk: Desk, number: str, picture: bytes) -> None:
+    """Keep the face of an enrolment, as settings may say."""
+    crop = encode_png(desk.parts.embedder.embed(picture, Purpose.VERIFY).crop)
     cipher = desk.parts.desk.cipher
     assert cipher is not None
     with desk.parts.database.write() as db:
-        keep_crop(db, cipher, subject_id(desk, number), NewCrop(crop.getvalue(), 30))
+        keep_crop(db, cipher, subject_id(desk, number), NewCrop(crop, 30))
 
 
 def subject_id(desk: Desk, number: str) -> UUID:
@@ -248,6 +248,9 @@ def test_no_state_of_the_board_and_its_cases_has_a_barrier(
     walk.go(f"{session}/case/{case['id']}", "#case-title")
     walk.open_all()
     walk.look("case")
+    walk.press("explain.show")
+    expect(page.locator(".face svg")).to_have_count(2)
+    walk.look("case, what decided")
     page.select_option("select[name=reason_code]", index=1)
     page.locator("button.good").first.click()
     expect(page.locator(".toast")).to_be_visible()
