@@ -101,6 +101,7 @@ OF_WORK: dict[str, Errors] = {
     ),
     "compare_pictures": (embedding.FaceError, embedding.ModelMismatch),
     "search_gallery": (embedding.FaceError, service.SessionNotFound, *COMPARED),
+    "show_survey": (service.QueueFull, index.TemplateUnreadable),
     "set_cards": (exams.CardTaken, exams.NumberInvalid),
     "promote_model": (promotion.PromotionError, exams.SessionOpen, exams.ReasonRequired),
     "roll_back_model": (
@@ -232,9 +233,10 @@ OF_WORK: dict[str, Errors] = {
 """What an operation's own work may be refused by."""
 
 
-def errors_of(operation: Operation) -> frozenset[type[Exception]]:
-    """Every class of error that an operation may answer with, each without those that it stands for."""
-    return frozenset(one for kind in _kinds_of(operation) for one in _narrowest(kind))
+def errors_of(operation: Operation) -> list[type[Exception]]:
+    """Every class of error that an operation may answer with, each once, by name."""
+    found = {one for kind in _kinds_of(operation) for one in _narrowest(kind)}
+    return sorted(found, key=lambda one: one.__name__)
 
 
 def codes_of(error: type[Exception]) -> tuple[str, ...]:

@@ -216,11 +216,12 @@ class Examples:
 
     def form(self, schema: Schema) -> dict[str, Any]:
         """The parts of a form; a picture is named by its file."""
-        fields = schema.get("properties", {})
-        return {
-            name: "photo.jpg" if one.get("format") == "binary" else self._value(one, name, 0, sent=True)
-            for name, one in fields.items()
-        }
+        return {name: self._part(one, name) for name, one in schema.get("properties", {}).items()}
+
+    def _part(self, schema: Schema, name: str) -> Any:
+        if schema.get("items", {}).get("format") == "binary":
+            return ["before-1.jpg", "before-2.jpg"]
+        return "photo.jpg" if schema.get("format") == "binary" else self._value(schema, name, 0, sent=True)
 
     def answer(self, schema: Schema) -> Any:
         """A body that is answered, with every field that it may have."""
