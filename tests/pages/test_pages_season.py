@@ -1,4 +1,4 @@
-"""A season of an exam office in the browser: 300 people, three exams, late changes, cases, appeals."""
+"""A season of an exam office in the browser: 300 people, three exams, cases, appeals, and retention."""
 
 import csv
 import io
@@ -8,15 +8,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from fixtures_operators import PASSWORD, join
 from fixtures_pages import Desk
 from playwright.sync_api import Page, expect
+from sqlalchemy import select, text
 
 from embedding.people.generator import MadeUpPeople
 from embedding.people.photograph import encode_jpeg, photograph
+from index.audit import Origin
 from service.access.roles import Role
+from service.exams.evidence.sweeping import sweep
+from service.exams.tables import CheckinRow, ExamRow, SessionRow
 
 pytestmark = [
     pytest.mark.slow("300 people are enrolled, examined and looked after"),
@@ -198,7 +203,32 @@ def send_picture(phone: Page, link: str, pictures: Iterator[bytes]) -> None:
     raise AssertionError("no picture was good enough")
 
 
-def test_a_season_from_the_first_enrolment_to_the_last_appeal(
+def subjects_of(desk: Desk) -> set[str]:
+    """Everybody who has a template."""
+    found: set[str] = set()
+    cursor: str | None = ""
+    while cursor is not None:
+        page = desk.call("GET", f"/v1/subjects?has_template=true&limit=200{cursor}").json()
+        found |= {one["external_id"] for one in page["items"]}
+        cursor = f"&cursor={page['next_cursor']}" if page["next_cursor"] else None
+    return found
+
+
+def let_pass(desk: Desk, exam_id: UUID, time: timedelta) -> None:
+    """Move an exam so long into the past, with its sessions and attempts."""
+    with desk.parts.database.write() as db:
+        # Nobody else can change when an attempt was.
+        db.execute(text("DROP TRIGGER checkin_is_written_once"))
+        exam = db.get_one(ExamRow, exam_id)
+        exam.starts_at, exam.ends_at = exam.starts_at - time, exam.ends_at - time
+        exam.appeal_ends_at = exam.appeal_ends_at and exam.appeal_ends_at - time
+        for session in db.scalars(select(SessionRow).where(SessionRow.exam_id == exam_id)):
+            session.opens_at, session.closes_at = session.opens_at - time, session.closes_at - time
+        for attempt in db.scalars(select(CheckinRow).where(CheckinRow.exam_id == exam_id)):
+            attempt.created_at -= time
+
+
+def test_a_season_from_the_first_enrolment_to_what_retention_leaves(
     new_desk: Desk, office: Office, students: Students, browse: Callable[..., Page], tmp_path: Path
 ) -> None:
     desk, page = new_desk, office.page
@@ -299,3 +329,22 @@ def test_a_season_from_the_first_enrolment_to_the_last_appeal(
     expect(page.get_by_role("link", name="History")).to_be_visible()
     planned = desk.call("GET", f"/v1/exams/{history}/sessions").json()["items"]
     assert [(one["room"], one["candidates"]) for one in planned] == [("Hall A", 50)]
+
+    # Half a year later a sweep announces what is due, and the next one takes it. The rest stays.
+    people, now = subjects_of(desk), datetime.now(UTC)
+    let_pass(desk, UUID(algebra), timedelta(days=200))
+    announced = sweep(desk.parts.database, Origin("retention"), now).announced
+    office.go("/retention")
+    expect(page.get_by_role("article", name="Linear Algebra")).to_contain_text("announced")
+    swept = sweep(desk.parts.database, Origin("retention"), now + timedelta(hours=25))
+    assert announced == [UUID(algebra)]
+    assert [one.exam_id for one in swept.purges] == [UUID(algebra)]
+    assert desk.call("GET", f"/v1/sessions/{today}/checkins").json()["items"] == []
+    assert desk.call("GET", f"/v1/sessions/{today}/roster").json()["items"] == []
+    assert len(desk.call("GET", f"/v1/sessions/{later}/roster?limit=200").json()["items"]) == 50
+    assert subjects_of(desk) == people
+    trail = desk.call("GET", "/v1/audit-events?action=exam.purged").json()["items"]
+    assert [algebra in str(one) for one in trail] == [True]
+    assert desk.call("POST", "/v1/audit-events/verify", json={}).json()["first_bad_seq"] is None
+    page.reload()
+    expect(page.get_by_role("article", name="Linear Algebra")).to_contain_text("Removed")
