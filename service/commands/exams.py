@@ -21,7 +21,7 @@ def purge(
     exam_id: Annotated[
         UUID | None, typer.Argument(help="One exam; without it, every exam and picture that is due.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="With EXAM_ID: only say what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only say which exams would go.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove rosters, attempts, overrides and pictures past their retention; counts and audit trail stay.
@@ -33,14 +33,14 @@ def purge(
     from service.commands.opening import open_database, read_settings
     from service.commands.showing import show_json
     from service.exams.evidence.retention import purge_exam
-    from service.exams.evidence.sweeping import Swept, sweep
+    from service.exams.evidence.sweeping import Swept, plan_sweep, sweep
 
-    if dry_run and exam_id is None:
-        raise typer.BadParameter("a dry run needs EXAM_ID")
     origin = Origin("invigil exams purge")
     settings = read_settings()
     with open_database(settings) as database:
-        if exam_id is None:
+        if exam_id is None and dry_run:
+            swept = plan_sweep(database, origin)
+        elif exam_id is None:
             ClockWatch(database, settings.data_dir / CLOCK_FILE).look()
             swept = sweep(database, origin)
         else:
@@ -55,10 +55,11 @@ def purge(
             }
         )
         return
-    typer.echo(
-        f"{len(swept.purges)} exams, {swept.thumbnails} pictures and {swept.crops} crops past their days; "
-        f"{len(swept.announced)} exams are announced and go in a day"
-    )
+    if dry_run:
+        typer.echo(f"{len(swept.purges)} exams would go; {len(swept.announced)} would be announced")
+    else:
+        gone = f"{len(swept.purges)} exams, {swept.thumbnails} pictures and {swept.crops} crops"
+        typer.echo(f"{gone} past their days; {len(swept.announced)} exams are announced and go in a day")
     for one in swept.purges:
         verb = "Removed" if one.purged else "Would remove"
         typer.echo(

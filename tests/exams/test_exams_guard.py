@@ -24,7 +24,7 @@ from service.exams.checkin.photograph import checkins_page
 from service.exams.errors import ExamArchived, ExamNotFound, ReasonRequired, RetentionRunning, SessionOpen
 from service.exams.evidence.export import export_evidence
 from service.exams.evidence.retention import purge_exam
-from service.exams.evidence.sweeping import sweep
+from service.exams.evidence.sweeping import plan_sweep, sweep
 from service.exams.evidence.verifying import verify_evidence
 from service.exams.exams import change_exam, exams_page, find_exam
 from service.exams.guard import refuse_while_open
@@ -242,6 +242,18 @@ class TestAWrongClock:
 
         assert (first.announced, first.purges, soon.purges) == ([due.exam.id], [], [])
         assert [one.exam_id for one in later.purges] == [due.exam.id]
+
+    def test_a_plan_of_a_sweep_tells_what_it_would_do_and_does_nothing(self, due: ExamDay) -> None:
+        database = due.desk.database
+
+        assert plan_sweep(database, ORIGIN).announced == [due.exam.id]
+        assert plan_sweep(database, ORIGIN, utc_now() + LATER).purges == []
+        sweep(database, ORIGIN)
+        planned = plan_sweep(database, ORIGIN, utc_now() + LATER)
+        later = sweep(database, ORIGIN, utc_now() + LATER)
+
+        assert [one.exam_id for one in planned.purges] == [due.exam.id]
+        assert [one.model_copy(update={"purged": True}) for one in planned.purges] == later.purges
 
     def test_what_was_made_due_meanwhile_is_not_removed_unannounced(
         self, due: ExamDay, open_exam_day: Callable[..., ExamDay]

@@ -71,6 +71,18 @@ def sweep(database: Database, origin: Origin, now: datetime | None = None) -> Sw
     return Swept(purges, thumbnails, crops, [one for one in due if one not in announced])
 
 
+def plan_sweep(database: Database, origin: Origin, now: datetime | None = None) -> Swept:
+    """The exams that `sweep` would remove or announce now; changes nothing, and counts no pictures."""
+    now = now or utc_now()
+    with database.read() as db:
+        due, latest = due_exams(db, now), find_latest_notice(db, now)
+        notice = newest_notice(db, AuditEventRow.at <= latest)
+        resting = set(db.scalars(select(ExamRow.id).where(is_held(ExamRow.id, latest))))
+    announced = set(map(UUID, notice.details["exams"])) - resting if notice else set()
+    purges = [purge_exam(database, one, origin, dry_run=True, now=now) for one in due if one in announced]
+    return Swept(purges, announced=[one for one in due if one not in announced])
+
+
 def newest_notice(db: OrmSession, condition: ColumnElement[bool]) -> AuditEventRow | None:
     """The newest announcement since somebody last confirmed the clock."""
     confirmed = select(AuditEventRow.seq).where(AuditEventRow.action == CONFIRMED)
