@@ -282,7 +282,14 @@ def test_a_stored_error_is_no_longer_than_a_sentence_or_two(shop: Workshop) -> N
 
 
 def test_every_text_of_a_recipe_is_a_place_that_is_checked_or_is_known_to_be_none() -> None:
-    names_only = {"data.sampling", "teacher.mode", "network.kind", "network.blocks", "network.head"}
+    names_only = {
+        "data.sampling",
+        "teacher.mode",
+        "optimiser.method",
+        "network.kind",
+        "network.blocks",
+        "network.head",
+    }
 
     texts = set(texts_of(Recipe, ""))
 
