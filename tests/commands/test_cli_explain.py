@@ -45,7 +45,7 @@ def test_maps_of_mated_and_non_mated_pairs_are_tested_against_chance(
     for name, picture in (pictures | {"stranger": stranger_jpeg}).items():
         (cli.folder / f"{name}.jpg").write_bytes(picture)
     rows = ["compressed.jpg,mirrored.jpg,1", "closer.jpg,mirrored.jpg,1"]
-    rows += [f"{name}.jpg,stranger.jpg,0" for name in pictures]
+    rows += [f"{name}.jpg,stranger.jpg,0" for name in ("compressed", "closer")]
     (cli.folder / "pairs.csv").write_text("\n".join(["path_a,path_b,same", *rows]))
 
     ended = cli.run("evaluate-explanations", "--images", ".", "--pairs", "pairs.csv", "--json")
@@ -54,6 +54,6 @@ def test_maps_of_mated_and_non_mated_pairs_are_tested_against_chance(
     assert [one["method"] for one in ended.document] == ["occlusion"] * 2 + ["Score-CAM"] * 2
     assert [one["chance"] for one in by_score_cam] == [mated["chance"], non_mated["chance"]]
     assert (mated["kind"], mated["pairs"]) == ("mated", 2)
-    assert (non_mated["kind"], non_mated["pairs"]) == ("non-mated", 3)
+    assert (non_mated["kind"], non_mated["pairs"]) == ("non-mated", 2)
     assert mated["interval"][0] > 0
     assert mated["gap"] > mated["chance"] + 0.1

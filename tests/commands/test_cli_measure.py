@@ -46,6 +46,25 @@ def material(cli: CommandLine, astronaut_variants: Mapping[str, bytes], stranger
     return cli
 
 
+@pytest.fixture(scope="module")
+def measured_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test that needs `coarse` measured leaves it for the others: measuring takes long."""
+    return tmp_path_factory.mktemp("measured") / "coarse"
+
+
+@pytest.fixture
+def measured(material: CommandLine, measured_bundle: Path) -> CommandLine:
+    """`material` after one `measure`."""
+    bundle = material.folder / "coarse"
+    if measured_bundle.exists():
+        shutil.copytree(measured_bundle, bundle, dirs_exist_ok=True)
+        return material
+    ended = material.run(*MEASURE)
+    assert ended.status == 0, ended.stderr
+    shutil.copytree(bundle, measured_bundle)
+    return material
+
+
 MEASURE = (
     "measure", "--bundle", "coarse", "--data", "data", "--run", "run", "--people", "Mosaics.",
     "--fmr", "1e-3", "--fmr", "1e-4", "--fmr", "1e-2", "--seconds", "0",
@@ -98,33 +117,31 @@ def test_one_command_calibrates_a_bundle_and_writes_its_figures_into_documents(m
     assert "| half as fine |" in written
 
 
-def test_documents_are_written_again_without_measuring(material: CommandLine) -> None:
-    measured = material.run(*MEASURE)
-    record = (material.folder / "coarse" / FIGURES).read_bytes()
-    card = material.folder / "coarse" / "MODEL_CARD.md"
+def test_documents_are_written_again_without_measuring(measured: CommandLine) -> None:
+    record = (measured.folder / "coarse" / FIGURES).read_bytes()
+    card = measured.folder / "coarse" / "MODEL_CARD.md"
     written = card.read_text()
     card.write_text(written.replace("%", "per cent"))
 
-    again = material.run("measure", "--bundle", "coarse")
+    again = measured.run("measure", "--bundle", "coarse")
 
-    assert (measured.status, again.status) == (0, 0), measured.stderr + again.stderr
+    assert again.status == 0, again.stderr
     assert card.read_text() == written
-    assert (material.folder / "coarse" / FIGURES).read_bytes() == record
+    assert (measured.folder / "coarse" / FIGURES).read_bytes() == record
 
 
-def test_a_calibration_that_comes_out_the_same_keeps_its_id(material: CommandLine) -> None:
-    bundle = material.folder / "coarse"
-    first = material.run(*MEASURE)
+def test_a_calibration_that_comes_out_the_same_keeps_its_id(measured: CommandLine) -> None:
+    bundle = measured.folder / "coarse"
     before = (bundle / "manifest.json").read_bytes()
     figures = json.loads((bundle / FIGURES).read_text())
     (bundle / FIGURES).write_text(json.dumps({**figures, "attack": ATTACK}))
 
-    again = material.run(*MEASURE)
+    again = measured.run(*MEASURE)
     unchanged = (bundle / "manifest.json").read_bytes() == before
     kept = json.loads((bundle / FIGURES).read_text())["attack"]
-    other = material.run(*MEASURE, "--fmr", "2e-2")
+    other = measured.run(*MEASURE, "--fmr", "2e-2")
 
-    assert (first.status, again.status, other.status) == (0, 0, 0)
+    assert (again.status, other.status) == (0, 0)
     assert unchanged
     assert kept == ATTACK
     assert figures_of(Bundle.load(bundle)).attack is None  # it was made at other thresholds
@@ -145,20 +162,18 @@ def test_a_bundle_is_not_measured_on_people_whom_it_has_seen(material: CommandLi
     assert (material.folder / "coarse" / "MODEL_CARD.md").read_text() == DOCUMENT
 
 
-def test_figures_of_another_calibration_are_not_written_into_documents(material: CommandLine) -> None:
-    first = material.run(*MEASURE)
-    path = material.folder / "coarse" / FIGURES
+def test_figures_of_another_calibration_are_not_written_into_documents(measured: CommandLine) -> None:
+    path = measured.folder / "coarse" / FIGURES
     path.write_text(json.dumps({**json.loads(path.read_text()), "calibration_id": "cal-of-another"}))
-    (material.folder / "coarse" / "MODEL_CARD.md").write_text(DOCUMENT)
+    (measured.folder / "coarse" / "MODEL_CARD.md").write_text(DOCUMENT)
 
-    ended = material.run("measure", "--bundle", "coarse")
+    ended = measured.run("measure", "--bundle", "coarse")
 
-    assert first.status == 0, first.stderr
     assert (ended.status, ended.complaint) == (
         2,
         f"coarse/{FIGURES}: they were measured with cal-of-another.",
     )
-    assert (material.folder / "coarse" / "MODEL_CARD.md").read_text() == DOCUMENT
+    assert (measured.folder / "coarse" / "MODEL_CARD.md").read_text() == DOCUMENT
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from training.errors import NetworkInvalid
 from training.networks.backbones import NetworkConfig, build_network
-from training.networks.cbam import CBAM, add_cbam, stride_in_first_convolution
+from training.networks.cbam import CBAM
+from training.networks.classifiers import add_cbam, stride_in_first_convolution
 from training.networks.embedder import BothSides, DenseTrunk, FaceEmbedder
 from training.networks.vit import EncoderBlock
 

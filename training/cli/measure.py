@@ -52,34 +52,61 @@ def measure(
     as_json: AsJson = False,
 ) -> None:
     """Calibrate a bundle, measure it, and write the figures into its folder and into documents."""
-    from embedding.bundle import SHIPPED, DetectorFile
-    from training.evaluation.calibrate import TARGETS
-    from training.progress import progress_bar
-    from training.shipping.curve import draw_curve
-    from training.shipping.measure import Material, measure_bundle
+    from embedding.bundle import SHIPPED
     from training.shipping.tables import TABLES
 
     folder = bundle or SHIPPED
     if data is not None:
         if run is None:
             raise typer.BadParameter("it says who was held out", param_hint="--run")
-        others = parse_named(beside, "--beside")
-        looked = {name: DetectorFile(path) for name, path in parse_named(detector, "--detector").items()}
-        with progress_bar("measure", shown=not as_json, unit="pictures/s") as told:
-            measure_bundle(
-                folder,
-                Material(data, run),
-                people=people,
-                beside=others,
-                detectors=looked,
-                targets=tuple(fmr) if fmr else TARGETS,
-                seconds=seconds,
-                progress=told,
-            )
+        _measure(
+            folder,
+            data,
+            run,
+            people=people,
+            beside=parse_named(beside, "--beside"),
+            detectors=parse_named(detector, "--detector"),
+            fmrs=fmr,
+            seconds=seconds,
+            shown=not as_json,
+        )
     measured, figures = fill_documents(folder, document or [])
     if curve is not None:
+        from training.shipping.curve import draw_curve
+
         draw_curve(folder, curve)
     typer.echo(figures.as_json() if as_json else TABLES["summary"](measured, figures))
+
+
+def _measure(
+    folder: Path,
+    data: Path,
+    run: Path,
+    *,
+    people: str,
+    beside: dict[str, Path],
+    detectors: dict[str, Path],
+    fmrs: list[float] | None,
+    seconds: float,
+    shown: bool,
+) -> None:
+    """Measure a bundle and its neighbours, and write the figures into the bundle's folder."""
+    from embedding.bundle import DetectorFile
+    from training.evaluation.calibrate import TARGETS
+    from training.progress import progress_bar
+    from training.shipping.measure import Material, measure_bundle
+
+    with progress_bar("measure", shown=shown, unit="pictures/s") as told:
+        measure_bundle(
+            folder,
+            Material(data, run),
+            people=people,
+            beside=beside,
+            detectors={name: DetectorFile(path) for name, path in detectors.items()},
+            targets=tuple(fmrs) if fmrs else TARGETS,
+            seconds=seconds,
+            progress=told,
+        )
 
 
 def fill_documents(folder: Path, documents: Sequence[Path]) -> tuple["Bundle", "Figures"]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from training.networks.backbones import SIZE, NetworkConfig, build_network
+from training.networks.backbones import NetworkConfig, build_network
+from training.networks.embedder import SIZE
 
 PASSES = 3
 """Forward once; backward for the input of each layer and for its weights."""

@@ -2,8 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import ResNet
-from torchvision.models.resnet import Bottleneck
 
 
 class CBAM(nn.Module):
@@ -29,22 +27,3 @@ class CBAM(nn.Module):
         where = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)  # (n, 2, h, w), equation 3
         attended: Tensor = x * self.spatial_norm(self.spatial(where)).sigmoid()
         return attended
-
-
-def add_cbam(network: ResNet, stages: int) -> None:
-    """Puts a CBAM at the end of each residual branch of a torchvision ResNet's last `stages` stages."""
-    layers = (network.layer1, network.layer2, network.layer3, network.layer4)
-    for block in (block for layer in layers[len(layers) - stages :] for block in layer):
-        last = "bn3" if isinstance(block, Bottleneck) else "bn2"
-        norm = getattr(block, last)
-        setattr(block, last, nn.Sequential(norm, CBAM(norm.num_features)))
-
-
-def stride_in_first_convolution(network: ResNet) -> None:
-    """Moves a bottleneck's stride from its 3x3 to its first 1x1 convolution.
-
-    The first ResNets, and the table of the CBAM paper, have it there; torchvision has it in the 3x3.
-    """
-    for block in network.modules():
-        if isinstance(block, Bottleneck):
-            block.conv1.stride, block.conv2.stride = block.conv2.stride, block.conv1.stride

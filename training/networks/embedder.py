@@ -16,8 +16,10 @@ from training.networks.cbam import CBAM
 
 PIXEL_CENTRE = 127.5
 PIXEL_SCALE = 1 / 127.5
+SIZE = 112
+"""Side of a face in pixels."""
 STEM_BLOCK = 4
-STEM_SIZE = 112 // STEM_BLOCK
+STEM_SIZE = SIZE // STEM_BLOCK
 
 
 class FaceEmbedder(nn.Module):
