@@ -6,7 +6,7 @@ chain intact.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -174,6 +174,29 @@ def find_newest_head(db: Session) -> tuple[int, str]:
     """Number and digest of the newest event; 0 before the first."""
     last = db.execute(_LAST).first()
     return (last.seq, last.digest) if last else (0, FIRST_DIGEST)
+
+
+@dataclass(frozen=True)
+class EventSeen:
+    """An event about a subject, an operator or an exam, in the chain of this history or another."""
+
+    seq: int
+    digest: str
+    subject_id: UUID
+
+
+def find_lost_events(db: Session, seen: Iterable[EventSeen], *, action: str) -> list[EventSeen]:
+    """Those events of other histories that the chain lacks, and that no event of this action repeats.
+
+    An event that repeats another has its digest as `again` among its details.
+    """
+    events = list(seen)
+    digests = find_digests(db, [one.seq for one in events])
+    lost = [one for one in events if digests.get(one.seq) != one.digest]
+    if not lost:
+        return []
+    repeated = {event.details.get("again") for event in list_events_after(db, 0, action=action)}
+    return [one for one in lost if one.digest not in repeated]
 
 
 def find_digest(db: Session, seq: int) -> str | None:

@@ -20,7 +20,7 @@ from index.consent.erasure import empty_responses, remove_biometrics
 from index.database.database import Database
 from index.errors import LinkInvalid, SubjectNotFound
 from index.ids import uuid7
-from index.tables import AuditEventRow, SubjectRow, WithdrawalLinkRow, utc_now
+from index.tables import SubjectRow, WithdrawalLinkRow, utc_now
 
 WITHDRAWN = "subject.withdrawn"
 BY_LINK = "the person's own link"
@@ -45,15 +45,6 @@ class WithdrawalLink:
 
     token: str
     expires_at: datetime
-
-
-@dataclass(frozen=True)
-class EventSeen:
-    """A withdrawal, or another event about somebody, in the audit chain of this history or another."""
-
-    seq: int
-    digest: str
-    subject_id: UUID
 
 
 def withdraw_subject(
@@ -151,33 +142,23 @@ def withdraw_by_link(db: Session, token: str, *, request_id: str | None = None) 
     return withdraw_subject(db, subject_id, actor=BY_LINK, request_id=request_id)
 
 
-def withdraw_returned(database: Database, seen: Iterable[EventSeen], *, actor: str) -> int:
+def withdraw_returned(database: Database, seen: Iterable[audit.EventSeen], *, actor: str) -> int:
     """Repeat the withdrawals of people who came back with an older database; returns how many.
 
     Withdrawals in the database are left alone: the person may have agreed again since.
     """
+    with database.read() as db:
+        lost = audit.find_lost_events(db, seen, action=WITHDRAWN)
     again = 0
-    for one in seen:
-        with database.read() as db:
-            if not _is_lost(db, one):
-                continue
+    for one in lost:
         with database.write() as db:
-            if _is_lost(db, one):
+            # Another process may have repeated it, or erased the person, meanwhile.
+            if db.get(SubjectRow, one.subject_id) and audit.find_lost_events(db, [one], action=WITHDRAWN):
                 withdraw_subject(db, one.subject_id, actor=actor, again=one.digest)
                 again += 1
     if again:
         database.settle()
     return again
-
-
-def _is_lost(db: Session, seen: EventSeen) -> bool:
-    """Whether the subject exists and the chain has neither the withdrawal nor its repetition."""
-    if audit.find_digest(db, seen.seq) == seen.digest or db.get(SubjectRow, seen.subject_id) is None:
-        return False
-    theirs = select(AuditEventRow.details).where(
-        AuditEventRow.action == WITHDRAWN, AuditEventRow.subject_id == seen.subject_id
-    )
-    return all(details.get("again") != seen.digest for details in db.scalars(theirs))
 
 
 def _digest(token: str) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from index import audit
 from index.canonical import canonical_json, digest_json
-from index.consent.withdrawal import WITHDRAWN, EventSeen
+from index.consent.withdrawal import WITHDRAWN
 from index.sealing.cipher import SealingKey
 from index.tables import AuditEventRow
 
@@ -190,10 +190,10 @@ def find_ended(event: AuditEventRow) -> list[UUID | None]:
     return [event.subject_id]
 
 
-def find_seen(lines: Sequence[AnchorLine], kind: Kind) -> list[EventSeen]:
+def find_seen(lines: Sequence[AnchorLine], kind: Kind) -> list[audit.EventSeen]:
     """Every event of one kind on record, of what may happen to somebody more than once."""
     return [
-        EventSeen(line.seq, line.digest, UUID(line.subject_id))
+        audit.EventSeen(line.seq, line.digest, UUID(line.subject_id))
         for line in lines
         if line.kind == kind and line.subject_id
     ]

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from index import audit
 from index.audit import Origin
-from index.consent.withdrawal import EventSeen
 from index.database.database import Database
 from index.tables import OperatorLinkRow, OperatorRow, PageSessionRow, SecondFactorRow, utc_now
 from index.trail.anchor_lines import OPERATOR_CHANGED, OPERATOR_ENDED, OPERATOR_RESET
@@ -162,7 +161,7 @@ class Operators:
                 end_row(db, row, by)
             return len(rows)
 
-    def reset_returned(self, seen: Collection[EventSeen], by: Origin) -> int:
+    def reset_returned(self, seen: Collection[audit.EventSeen], by: Origin) -> int:
         """Forget the passwords of operators whose former password or role came back; returns how many.
 
         Nobody knows the newer ones: an administrator sends them a link, and sees their role.
@@ -170,14 +169,16 @@ class Operators:
         Raises:
             DatabaseError: If it could not be written.
         """
+        with self._database.read() as db:
+            lost = audit.find_lost_events(db, seen, action=OPERATOR_RESET)
         again = 0
-        for one in seen:
-            with self._database.read() as db:
-                if find_lost_reset(db, one) is None:
-                    continue
+        for one in lost:
             with self._database.write() as db:
-                row = find_lost_reset(db, one)
-                if row is not None:
+                row = db.get(OperatorRow, one.subject_id)
+                if row is None or row.ended_at is not None:
+                    continue
+                # Another process may have repeated it meanwhile.
+                if audit.find_lost_events(db, [one], action=OPERATOR_RESET):
                     forget_credentials(db, row)
                     sign_out(db, row)
                     record(db, OPERATOR_RESET, by, row, again=one.digest)
@@ -270,15 +271,6 @@ def live_row(db: Session, operator_id: UUID) -> OperatorRow:
     if row.ended_at is not None:
         raise OperatorEnded(row.name)
     return row
-
-
-def find_lost_reset(db: Session, seen: EventSeen) -> OperatorRow | None:
-    """The operator of a reset that this database lacks; None where it happened, or was repeated, in it."""
-    row = db.get(OperatorRow, seen.subject_id)
-    if row is None or row.ended_at is not None or audit.find_digest(db, seen.seq) == seen.digest:
-        return None
-    resets = audit.list_events_after(db, 0, action=[OPERATOR_RESET])
-    return None if any(event.details.get("again") == seen.digest for event in resets) else row
 
 
 def login_key(login: str) -> str:

@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session as OrmSession
 
 from index import audit
 from index.audit import Origin
-from index.consent.withdrawal import EventSeen
 from index.database.database import Database
 from index.errors import SubjectNotFound
 from index.holds import find_holds_of, is_in_force, select_held_exams, select_held_subjects
@@ -105,7 +104,7 @@ def lift_hold(database: Database, hold_id: UUID, reason: str, origin: Origin) ->
 
 
 def put_returned(
-    database: Database, held: Iterable[EventSeen], lifted: Iterable[EventSeen], origin: Origin
+    database: Database, held: Iterable[audit.EventSeen], lifted: Iterable[audit.EventSeen], origin: Origin
 ) -> int:
     """Put the holds again that an older database lacks; returns how many.
 
@@ -118,29 +117,23 @@ def put_returned(
         lifted: Every one that was lifted; `subject_id` of both is the subject or the exam.
         origin: In whose name.
     """
-    again = 0
     with database.read() as db:
-        ended = Counter(one.subject_id for one in lifted if _is_lost(db, one))
-        lost = [one for one in held if _is_lost(db, one)]
+        lost = audit.find_lost_events(db, held, action=HELD)
+        ended = Counter(one.subject_id for one in audit.find_lost_events(db, lifted, action=LIFTED))
+    again = 0
     for one in lost:
         if ended[one.subject_id] > 0:
             ended[one.subject_id] -= 1
             continue
         with database.write() as db:
-            again += _put_again(db, one, origin)
+            # Another process may have put it meanwhile.
+            if audit.find_lost_events(db, [one], action=HELD):
+                again += _put_again(db, one, origin)
     return again
 
 
-def _is_lost(db: OrmSession, seen: EventSeen) -> bool:
-    return audit.find_digest(db, seen.seq) != seen.digest
-
-
-def _put_again(db: OrmSession, seen: EventSeen, origin: Origin) -> bool:
-    """Put one lost hold, once; not on what is gone."""
-    if any(
-        event.details.get("again") == seen.digest for event in audit.list_events_after(db, 0, action=HELD)
-    ):
-        return False
+def _put_again(db: OrmSession, seen: audit.EventSeen, origin: Origin) -> bool:
+    """Put one lost hold; not on what is gone."""
     exam = db.get(ExamRow, seen.subject_id)
     is_subject = db.get(SubjectRow, seen.subject_id) is not None
     if not is_subject and (exam is None or exam.purged_at is not None):
