@@ -4,22 +4,21 @@
 page works for a change is the browser's own count.
 """
 
-import shutil
 import statistics
 import time
 from dataclasses import dataclass
 
-from playwright.sync_api import CDPSession, Page, sync_playwright
+from playwright.sync_api import CDPSession, Page
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.browser import find_browser, open_page, sign_in
 from benchmarks.checkins import CANDIDATES, Api, moment, new_session
 from benchmarks.service import serving
 from service.settings import Settings
 
 LET_IN = 100
 OPENINGS = 5
-PATIENCE_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -37,37 +36,23 @@ class Change:
 
 def run(console: Console) -> None:
     """Measure and print one table."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    browser = find_browser(console)
     if browser is None:
-        console.print("A Chromium is needed to draw a board; there is none.")
         return
-    with serving(Settings()) as server, sync_playwright() as playwright:
+    with serving(Settings()) as server, open_page(browser, 1280, 900) as page:
         api = Api(server.port, server.key)
         for number in range(CANDIDATES):
             api.make("/v1/subjects", external_id=f"c-{number}")
         exam = api.make("/v1/exams", name="Benchmark", starts_at=moment(-1), ends_at=moment(3))["id"]
         session = new_session(api, exam)
-        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
-        page = chromium.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(PATIENCE_MS)
-        sign_in(page, server.port, server.key)
+        sign_in(page, f"http://127.0.0.1:{server.port}/console", server.key)
         opened = [open_board(page, server.port, session) for _ in range(OPENINGS)]
         devtools = page.context.new_cdp_session(page)
         devtools.send("Performance.enable")
         changes = [let_in(page, devtools, api, session, number) for number in range(LET_IN)]
         devtools.send("HeapProfiler.collectGarbage")
         megabytes = measured(devtools, "JSHeapUsedSize") / 1e6
-        chromium.close()
     show(console, opened, changes, megabytes)
-
-
-def sign_in(page: Page, port: int, key: str) -> None:
-    """Sign in to the console as a machine does."""
-    page.goto(f"http://127.0.0.1:{port}/console")
-    page.get_by_text("Sign in with a key instead").click()
-    page.fill("#key", key)
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#nav a")
 
 
 def open_board(page: Page, port: int, session: str) -> float:

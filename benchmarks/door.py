@@ -5,16 +5,15 @@ to say that the name is theirs and another to step before the camera, and move a
 """
 
 import json
-import shutil
 import statistics
 import time
 import urllib.request
 from dataclasses import dataclass
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 from rich.console import Console
 
-from benchmarks.walk import PATIENCE_MS, demonstration
+from benchmarks.browser import demonstration, find_browser, open_page, script_camera
 
 PEOPLE = 10
 NAME_MS = 1000
@@ -23,32 +22,10 @@ ALLOWED_SECONDS = 8.0
 LEAST_LOOKS = 8.0
 MOST_QUESTIONS = 2.0
 
-# Whoever is said to stand there; the frames show the person turning a little.
-SCRIPTED_CAMERA = """() => {
-    const canvas = document.createElement("canvas");
-    canvas.width = 640;
-    canvas.height = 480;
-    const pen = canvas.getContext("2d");
-    const frames = { of: "", pictures: [] };
-    window.standing = "";
-    let at = 0;
-    setInterval(() => {
-        if (frames.of !== window.standing) {
-            frames.of = window.standing;
-            frames.pictures = frames.of === "" ? [] : [30, 31, 32, 33, 34, 35].map((number) => {
-                const frame = new Image();
-                frame.src = `/demo/people/${frames.of}/${number}.jpg`;
-                return frame;
-            });
-        }
-        at += 1;
-        const ready = frames.pictures.filter((frame) => frame.naturalWidth);
-        pen.fillStyle = at % 2 ? "#555555" : "#575757";
-        if (ready.length) pen.drawImage(ready[Math.floor(at / 4) % ready.length], 0, 0, 640, 480);
-        else pen.fillRect(0, 0, 640, 480);
-    }, 100);
-    const getUserMedia = async () => canvas.captureStream(10);
-    Object.defineProperty(navigator, "mediaDevices", { value: { getUserMedia } });
+# Whoever is said to stand there.
+BEFORE_THE_CAMERA = "() => window.standing || null"
+
+COUNT_LOOKS = """() => {
     window.looks = [];
     const read = CanvasRenderingContext2D.prototype.getImageData;
     CanvasRenderingContext2D.prototype.getImageData = function (...piece) {
@@ -78,19 +55,15 @@ class Passage:
 
 def run(console: Console) -> None:
     """Let the people pass and print the times."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    browser = find_browser(console)
     if browser is None:
-        console.print("A Chromium is needed to stand at a kiosk; there is none.")
         return
-    with demonstration() as demo, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
-        page = chromium.new_page(viewport={"width": 768, "height": 1024})
-        page.set_default_timeout(PATIENCE_MS)
-        page.add_init_script(f"({SCRIPTED_CAMERA})()")
+    with demonstration() as demo, open_page(browser, 768, 1024) as page:
+        script_camera(page, BEFORE_THE_CAMERA)
+        page.add_init_script(f"({COUNT_LOOKS})()")
         page.goto(demo["kiosk"])
         page.wait_for_selector("#ready:not([hidden])")
         passages = [pass_by(page, number) for number in expected_people(demo)]
-        chromium.close()
     times = [one.seconds for one in passages]
     admitted = sum(one.tone == "good" for one in passages)
     console.print(
