@@ -13,7 +13,8 @@ from embedding.bundle import Bundle
 from embedding.errors import BundleInvalid
 from embedding.explaining import CELLS, Embed, Map, distances
 from embedding.image import Pixels
-from embedding.networks import NetworkRefused, compile_activations
+from embedding.layers import compile_activations
+from embedding.networks import NetworkRefused
 from embedding.template import Vector
 
 Activations = NDArray[np.float32]

@@ -10,7 +10,8 @@ from openvino import opset15 as operators
 
 from embedding.align import ALIGNED_SIZE
 from embedding.embedder import Embedder
-from embedding.networks import NetworkRefused, _last_places, compile_activations
+from embedding.layers import compile_activations, find_last_places
+from embedding.networks import NetworkRefused
 from embedding.quality import Purpose
 from embedding.score_cam import ScoreCam, reveal, weigh_maps
 
@@ -70,4 +71,4 @@ def test_a_network_without_a_convolution_is_refused() -> None:
     flat = operators.reshape(operators.relu(pixels), [1, -1], special_zero=False)
 
     with pytest.raises(NetworkRefused, match="no convolution"):
-        _last_places(ov.Model([flat], [pixels]))
+        find_last_places(ov.Model([flat], [pixels]))

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from embedding.align import ALIGNED_SIZE
 from embedding.embedder import Embedder
 from embedding.files import replace_file
+from embedding.layers import compile_maps
 from embedding.manifest import EmbedderRecord, PixelInput
-from embedding.networks import NetworkRefused, Precision, compile_embedder, compile_maps, computes_in_bfloat16
+from embedding.networks import NetworkRefused, Precision, compile_embedder, computes_in_bfloat16
 from training.data.faces import FaceSet
 from training.embedder.recipe import TeacherPart
 from training.errors import RecipeInvalid
