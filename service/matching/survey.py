@@ -88,12 +88,13 @@ def survey_gallery(parts: Parts, limit: int) -> GallerySurvey:
 
 def doubt_of(place: Place, known: dict[UUID, Known], match_d: float) -> Doubt:
     """A doubt as it is shown."""
+    assert place.own_d is not None  # whoever has one template is in no doubt
     return Doubt(
         subject=known[place.owner.subject_id],
         template_id=place.owner.template_id,
         kind="like_another" if is_like_another(place, match_d) else "unlike_own",
         other=known[place.other.subject_id] if place.other else None,
-        own_d=place.own_d if place.own_d is not None else 4.0,
+        own_d=place.own_d,
         other_d=place.other_d,
     )
 
