@@ -1,12 +1,14 @@
 """A4 sheets with names in any script, and a foot that says when they were printed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from fontTools.ttLib import TTFont
 from fpdf import FPDF
+from fpdf.enums import TableBordersLayout
+from fpdf.fonts import FontFace
 
 from index.tables import utc_now
 from service.exams.evidence.clocks import local_time
@@ -69,3 +71,43 @@ class Paper(FPDF):
         text = f"{self.printed_at} {self.zone.key} · {self.page_no()}/{{nb}}"
         self.cell(0, 5, text, align="R")
         self.set_font_size(9)
+
+
+class TextPaper(Paper):
+    """Sheets of lines and tables in a language that may be read from the right."""
+
+    def __init__(self, title: str, zone: ZoneInfo, names: Iterable[str], *, right_to_left: bool) -> None:
+        """Begin the first sheet; the arguments are as for `Paper`."""
+        super().__init__(title, zone, names)
+        self.right_to_left = right_to_left
+        self.add_page()
+
+    def print_line(self, text: str, size: float, height: float) -> None:
+        """A text in letters of this size, each of its lines as high as this in millimetres."""
+        self.set_font_size(size)
+        align = "R" if self.right_to_left else "L"
+        self.multi_cell(0, height, text, align=align, new_x="LMARGIN", new_y="NEXT")
+        self.set_font_size(9)
+
+    def print_table(
+        self,
+        lines: Sequence[Sequence[str]],
+        widths: Sequence[int],
+        *,
+        heading: Sequence[str] = (),
+        line_height: float,
+    ) -> None:
+        """A table; the first column is at the right where the reader begins there."""
+        turn = -1 if self.right_to_left else 1
+        with self.table(
+            col_widths=tuple(widths[::turn]),
+            line_height=line_height,
+            borders_layout=TableBordersLayout.HORIZONTAL_LINES,
+            headings_style=FontFace(emphasis=None, fill_color=(235, 235, 235)),
+            text_align="RIGHT" if self.right_to_left else "LEFT",
+            first_row_as_headings=bool(heading),
+        ) as table:
+            for cells in [heading, *lines] if heading else lines:
+                row = table.row()
+                for text in cells[::turn]:
+                    row.cell(text)

@@ -6,10 +6,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fpdf.enums import TableBordersLayout
-
 from service.exams.evidence.clocks import local_time
-from service.exams.evidence.paper import Paper
+from service.exams.evidence.paper import TextPaper
 from service.exams.evidence.person import PersonExam, PersonFile
 from service.exams.schemas import Checkin
 
@@ -38,36 +36,14 @@ def person_pdf(found: PersonFile, zone: ZoneInfo, style: PersonStyle) -> bytes:
     texts = [
         text for title, lines in sections for text in (title, *(cell for line in lines for cell in line))
     ]
-    page = Paper(style.words["title"], zone, texts)
-    page.add_page()
-    align = "R" if style.right_to_left else "L"
-    page.set_font_size(15)
-    page.multi_cell(0, 9, style.words["title"], align=align, new_x="LMARGIN", new_y="NEXT")
-    page.set_font_size(8)
-    page.multi_cell(0, 5, style.words["help"], align=align, new_x="LMARGIN", new_y="NEXT")
+    page = TextPaper(style.words["title"], zone, texts, right_to_left=style.right_to_left)
+    page.print_line(style.words["title"], 15, 9)
+    page.print_line(style.words["help"], 8, 5)
     for title, lines in sections:
         page.ln(3)
-        page.set_font_size(11)
-        page.multi_cell(0, 7, title, align=align, new_x="LMARGIN", new_y="NEXT")
-        page.set_font_size(9)
-        print_lines(page, lines, style)
+        page.print_line(title, 11, 7)
+        page.print_table(lines or [("–", "")], (60, 130), line_height=5)
     return bytes(page.output())
-
-
-def print_lines(page: Paper, lines: Lines, style: PersonStyle) -> None:
-    """Labels and values as a table of two columns."""
-    widths = (130, 60) if style.right_to_left else (60, 130)
-    with page.table(
-        col_widths=widths,
-        line_height=5,
-        borders_layout=TableBordersLayout.HORIZONTAL_LINES,
-        first_row_as_headings=False,
-        text_align="RIGHT" if style.right_to_left else "LEFT",
-    ) as table:
-        for label, value in lines or [("–", "")]:
-            row = table.row()
-            for text in (value, label) if style.right_to_left else (label, value):
-                row.cell(text)
 
 
 @dataclass(frozen=True)

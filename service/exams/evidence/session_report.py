@@ -2,19 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fpdf.enums import TableBordersLayout
-from fpdf.fonts import FontFace
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from service.exams.context import Desk
 from service.exams.errors import TooManyForPaper
 from service.exams.evidence.clocks import local_time
-from service.exams.evidence.paper import MAX_PRINTED, Paper
+from service.exams.evidence.paper import MAX_PRINTED, TextPaper
 from service.exams.evidence.transactions import (
     Seconds,
     Transaction,
@@ -128,7 +125,7 @@ def report_pdf(report: SessionReport, zone: ZoneInfo, style: ReportStyle) -> byt
     return bytes(page.output())
 
 
-class ReportPage(Paper):
+class ReportPage(TextPaper):
     """The sheets of one session's report."""
 
     def __init__(self, report: SessionReport, zone: ZoneInfo, style: ReportStyle) -> None:
@@ -136,35 +133,32 @@ class ReportPage(Paper):
         people = [text for one in report.candidates for text in (one.display_name or "", one.external_id)]
         session = report.session
         own = [session.exam_name, session.room, *style.words.values()]
-        super().__init__(style.words["title"], zone, [*own, *people])
-        self.report, self.style = report, style
-        self.align = "RIGHT" if style.right_to_left else "LEFT"
-        self.add_page()
-        self.print_line(session.exam_name, 15)
+        title, texts = style.words["title"], [*own, *people]
+        super().__init__(title, zone, texts, right_to_left=style.right_to_left)
+        self.report, self.words = report, style.words
+        self.print_text(session.exam_name, 15)
         closes = local_time(session.closes_at, zone, "%H:%M")
-        self.print_line(f"{session.room} · {local_time(session.opens_at, zone)} – {closes} ({zone.key})", 11)
-        self.print_line(style.words["title"], 13)
+        self.print_text(f"{session.room} · {local_time(session.opens_at, zone)} – {closes} ({zone.key})", 11)
+        self.print_text(title, 13)
 
-    def print_line(self, text: str, size: float) -> None:
-        """A line of this size."""
-        self.set_font_size(size)
-        self.multi_cell(0, size / 1.8, text, align=self.align[0], new_x="LMARGIN", new_y="NEXT")
-        self.set_font_size(9)
+    def print_text(self, text: str, size: float) -> None:
+        """A text in letters of this size, its lines as far apart as suits them."""
+        self.print_line(text, size, size / 1.8)
 
     def print_facts(self) -> None:
         """The headline as a table of two columns, and the attempts below it."""
-        words, attempts = self.style.words, self.report.attempts
-        self.print_line(words["help"], 8)
+        words, attempts = self.words, self.report.attempts
+        self.print_text(words["help"], 8)
         self.ln(2)
-        self.print_table([], list(headline(self.report.transactions, words)), (90, 100))
+        self.print_table(list(headline(self.report.transactions, words)), (90, 100), line_height=6)
         numbers = attempts.model_dump()
         self.ln(3)
-        self.print_line(words["attempts"].format(**numbers), 9)
+        self.print_text(words["attempts"].format(**numbers), 9)
         self.ln(3)
 
     def print_candidates(self) -> None:
         """Each candidate who tried, in the order of the numbers."""
-        words = self.style.words
+        words = self.words
         heading = [words[name] for name in ("seat", "number", "name", "tries", "seconds_short", "result")]
         lines = [
             [
@@ -178,28 +172,4 @@ class ReportPage(Paper):
             for one in self.report.candidates
         ]
         if lines:
-            self.print_table(heading, lines, (16, 34, 62, 18, 20, 40))
-
-    def print_table(
-        self, heading: list[str], lines: list[list[str]] | list[tuple[str, str]], widths: tuple[int, ...]
-    ) -> None:
-        """A table; the first column is at the right where the reader begins there."""
-        turn = (lambda cells: list(reversed(cells))) if self.style.right_to_left else list
-        with self.table(
-            col_widths=tuple(turn(widths)),
-            line_height=6,
-            borders_layout=TableBordersLayout.HORIZONTAL_LINES,
-            headings_style=FontFace(emphasis=None, fill_color=(235, 235, 235)),
-            text_align=self.align,
-            first_row_as_headings=bool(heading),
-        ) as table:
-            add = partial(add_cells, table)
-            for cells in [heading, *lines] if heading else lines:
-                add(turn(cells))
-
-
-def add_cells(table: object, cells: list[str]) -> None:
-    """A row of a table."""
-    row = table.row()  # type: ignore[attr-defined]
-    for text in cells:
-        row.cell(text)
+            self.print_table(lines, (16, 34, 62, 18, 20, 40), heading=heading, line_height=6)
