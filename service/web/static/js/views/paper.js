@@ -26,9 +26,9 @@ export async function paper(view, session) {
 }
 
 /** How a time is typed: 0915, 915, 9:15 or 09.15, in no more keys than it takes in any country. */
-const IS_TIME = /^([01]?[0-9]|2[0-3])[:.h]?[0-5][0-9]$/;
-const BREAKS = { placeholder: "10:15-10:22", maxlength: 400, size: 14, autocomplete: "off" };
 const TIME = { inputmode: "numeric", pattern: "([01]?[0-9]|2[0-3])[:.h]?[0-5][0-9]", placeholder: "09:15", maxlength: 5, size: 5, autocomplete: "off" };
+const IS_TIME = new RegExp(`^(?:${TIME.pattern})$`);
+const BREAKS = { placeholder: "10:15-10:22", maxlength: 400, size: 14, autocomplete: "off" };
 
 /** A time of the session's day as a moment; of a session over midnight, of the next. */
 function moment(session, time) {

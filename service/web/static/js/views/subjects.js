@@ -45,7 +45,7 @@ export async function subjects(view, asked = "") {
     select.addEventListener("change", () => find.requestSubmit());
   }
   view.append(...[
-    h("div.row.heading", {}, h("h1", {}, t("nav.subjects")), may("enrol") && h("a.button", { href: "#/enrol" }, t("bulk.title")), may("enrol") && waiting(), may("admin") && h("a.small", { href: "#/gallery" }, t("survey.title")), may("enrol") && h("details.adding", {}, h("summary.button", {}, t("subject.new")),
+    h("div.row.heading", {}, h("h1", {}, t("nav.subjects")), may("enrol") && h("a.button", { href: "#/enrol" }, t("bulk.title")), may("enrol") && waiting(), may("admin") && h("a.button", { href: "#/gallery" }, t("survey.title")), may("enrol") && h("details.adding", {}, h("summary.button", {}, t("subject.new")),
       form([field("external_id", t("person.number"), { required: true, maxlength: 255 }), field("display_name", t("person.name"), { maxlength: 255 })],
         t("subject.create"), create))),
     h("section.card", {}, find),
